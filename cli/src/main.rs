@@ -1,0 +1,3 @@
+//! The postback command.
+
+fn main() {}

@@ -1,0 +1,3 @@
+//! Normalises postbacks from Kafka and loads ClickHouse.
+
+fn main() {}

@@ -1,0 +1,3 @@
+//! Answers postbacks and hands them to Kafka.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! Lifecycle, admin listener, metrics, tracing and Kafka access that the services share.

@@ -1,0 +1,1 @@
+//! Real Kafka and ClickHouse on loopback, for demo, tests and benchmarks.

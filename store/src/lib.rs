@@ -1,0 +1,1 @@
+//! All that knows the ClickHouse tables: migrations, generations, queries.

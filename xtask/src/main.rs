@@ -1,0 +1,3 @@
+//! The project's tasks: demo, test, stack, check.
+
+fn main() {}
