@@ -1,0 +1,82 @@
+//! `[clickhouse]`
+
+use serde::Serialize;
+
+use super::fault::{Fault, FaultCode};
+use super::section::Section;
+use crate::secret::Secret;
+
+/// How to reach ClickHouse over HTTP.
+#[derive(Debug, Clone, Serialize)]
+pub struct ClickHouseSettings {
+    /// `http://host:8123` or `https://host:8443`, without user and password.
+    pub url: String,
+    /// Database that `migrate` makes and everything lives in. Default `postback`.
+    pub database: String,
+    /// Default `default`.
+    pub user: String,
+    /// From `password` or `password_file`; `None` for a user without one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub password: Option<Secret>,
+}
+
+impl ClickHouseSettings {
+    pub(super) fn read(section: &mut Section<'_>) -> Self {
+        let url = section
+            .text("url")
+            .unwrap_or_else(|| "http://127.0.0.1:8123".to_owned());
+        if let Err(problem) = plain_url(&url) {
+            let remedy = "write http://host:8123 or https://host:8443, and give user and password by their own keys";
+            // The value is not shown: it may hold a password.
+            section.refuse(Fault::new(
+                FaultCode::BadValue,
+                "clickhouse.url",
+                problem,
+                remedy,
+            ));
+        }
+        let database = section.checked(
+            "database",
+            "use letters, digits and _, not beginning with a digit",
+            identifier,
+        );
+        let settings = Self {
+            url: url.trim_end_matches('/').to_owned(),
+            database: database.unwrap_or_else(|| "postback".to_owned()),
+            user: section.text("user").unwrap_or_else(|| "default".to_owned()),
+            password: section.secret("password", "password_file"),
+        };
+        section.not_built(&["keep_days"]);
+        settings
+    }
+}
+
+fn plain_url(url: &str) -> Result<(), &'static str> {
+    let rest = url
+        .strip_prefix("http://")
+        .or_else(|| url.strip_prefix("https://"));
+    let host = rest
+        .ok_or("must begin with http:// or https://")?
+        .trim_end_matches('/');
+    if host.contains('@') {
+        Err("must not hold user and password")
+    } else if host.is_empty() || host.contains(['/', '?', '#', ' ']) {
+        Err("must be scheme, host and port only")
+    } else {
+        Ok(())
+    }
+}
+
+/// Names that need no quoting in SQL, so that they read well in every query.
+fn identifier(text: &str) -> Result<String, &'static str> {
+    let body = |b: u8| b.is_ascii_alphanumeric() || b == b'_';
+    let begins_well = text
+        .bytes()
+        .next()
+        .is_some_and(|b| body(b) && !b.is_ascii_digit());
+    if begins_well && text.len() <= 64 && text.bytes().all(body) {
+        Ok(text.to_owned())
+    } else {
+        Err("is no plain SQL name")
+    }
+}

@@ -1,0 +1,145 @@
+//! `[ingest]`
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use serde::{Serialize, Serializer};
+
+use super::fault::{Fault, FaultCode};
+use super::section::Section;
+
+/// What `postback-ingest` listens on, accepts and promises.
+#[derive(Debug, Clone, Serialize)]
+pub struct IngestSettings {
+    /// Address and port for the networks. Default `0.0.0.0:8080`.
+    pub listen: SocketAddr,
+    /// Address and port for `/healthz`, `/readyz`, `/metrics`. Default `127.0.0.1:9100`.
+    pub admin_listen: SocketAddr,
+    /// Scheme and host under which the networks reach ingest; used to print URLs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub public_url: Option<String>,
+    /// Longest time from the last byte of a request to its answer. Default 250 ms: networks give
+    /// 400 ms, round trips included.
+    #[serde(rename = "answer_within_ms", serialize_with = "as_millis")]
+    pub answer_within: Duration,
+    /// How long a record may wait for Kafka before it counts as late. Default 100 ms, or less where
+    /// the answer is due sooner.
+    #[serde(rename = "kafka_wait_ms", serialize_with = "as_millis")]
+    pub kafka_wait: Duration,
+    /// Longest query in bytes, as it came. Default 16,384.
+    pub max_query_bytes: usize,
+    /// Longest body in bytes. Default 65,536.
+    pub max_body_bytes: usize,
+    /// Headers kept in the raw record, in lower case. Default `["user-agent"]`.
+    pub record_headers: Vec<String>,
+}
+
+/// Headers that carry credentials; a record must not.
+const NEVER_RECORDED: &[&str] = &["authorization", "proxy-authorization", "cookie"];
+
+impl IngestSettings {
+    pub(super) fn read(section: &mut Section<'_>) -> Self {
+        let remedy = "write address:port, such as 0.0.0.0:8080";
+        let answer_within = section.number("answer_within_ms", 250, 10..=60_000);
+        let settings = Self {
+            listen: section
+                .parsed("listen", remedy)
+                .unwrap_or(SocketAddr::from(([0, 0, 0, 0], 8080))),
+            admin_listen: section
+                .parsed("admin_listen", remedy)
+                .unwrap_or(SocketAddr::from(([127, 0, 0, 1], 9100))),
+            public_url: section.checked(
+                "public_url",
+                "write https://host, as the network reaches it",
+                origin,
+            ),
+            answer_within: Duration::from_millis(answer_within),
+            kafka_wait: Duration::from_millis(section.number(
+                "kafka_wait_ms",
+                100.min(answer_within / 2),
+                1..=60_000,
+            )),
+            max_query_bytes: section.number("max_query_bytes", 16_384, 256..=262_144),
+            max_body_bytes: section.number("max_body_bytes", 65_536, 0..=524_288),
+            record_headers: record_headers(section),
+        };
+        section.not_built(&["spool_dir", "spool_max_bytes", "trusted_proxies", "tls"]);
+        settings.check(section);
+        settings
+    }
+
+    fn check(&self, section: &mut Section<'_>) {
+        if self.kafka_wait >= self.answer_within {
+            let problem = format!(
+                "Kafka would be waited for past the answer, which is due after answer_within_ms = {}",
+                self.answer_within.as_millis()
+            );
+            let fault = Fault::new(
+                FaultCode::Contradiction,
+                "ingest.kafka_wait_ms",
+                problem,
+                "make it clearly shorter than answer_within_ms",
+            );
+            section.refuse(fault.with_value(self.kafka_wait.as_millis()));
+        }
+        if self.listen == self.admin_listen && self.listen.port() != 0 {
+            let fault = Fault::new(
+                FaultCode::Contradiction,
+                "ingest.admin_listen",
+                "the same as ingest.listen: the networks would see the metrics",
+                "give it another port, best on 127.0.0.1",
+            );
+            section.refuse(fault.with_value(format_args!("\"{}\"", self.admin_listen)));
+        }
+    }
+}
+
+fn record_headers(section: &mut Section<'_>) -> Vec<String> {
+    let names = section
+        .list("record_headers")
+        .unwrap_or_else(|| vec!["user-agent".to_owned()]);
+    let names: Vec<String> = names.iter().map(|name| name.to_ascii_lowercase()).collect();
+    for name in &names {
+        let token = !name.is_empty()
+            && name
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b));
+        let problem = if NEVER_RECORDED.contains(&name.as_str()) {
+            "carries credentials, which a record must not"
+        } else if !token {
+            "is no header name (RFC 9110, section 5.1)"
+        } else {
+            continue;
+        };
+        let fault = Fault::new(
+            FaultCode::BadValue,
+            "ingest.record_headers",
+            problem,
+            "remove it from the list",
+        );
+        section.refuse(fault.with_value(format_args!("{name:?}")));
+    }
+    names
+}
+
+fn origin(text: &str) -> Result<String, &'static str> {
+    let trimmed = text.trim_end_matches('/');
+    let host = trimmed
+        .strip_prefix("https://")
+        .or_else(|| trimmed.strip_prefix("http://"));
+    match host {
+        Some(host) if !host.is_empty() && !host.contains(['?', '#', '@', ' ']) => {
+            Ok(trimmed.to_owned())
+        }
+        _ => Err("must be scheme and host only"),
+    }
+}
+
+/// Milliseconds, as the file has them.
+#[allow(clippy::cast_possible_truncation, reason = "the bounds are minutes")]
+pub(super) fn as_millis<S: Serializer>(
+    duration: &Duration,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    serializer.serialize_u64(duration.as_millis() as u64)
+}

@@ -1,0 +1,141 @@
+//! The configuration: one TOML file for all binaries, checked as a whole.
+//!
+//! Every key of the sections `kafka`, `clickhouse`, `ingest` and `consumer` can be overridden by an
+//! environment variable `POSTBACK__SECTION__KEY`; a secret can also come from a file
+//! (`password_file`, `key_file`). [`load`] touches the outside world; [`read`] is the same on given
+//! text, and is what the tests call.
+//!
+//! All faults are found at once and returned together: each names the key, the value (never that of
+//! a secret, nor of an unknown key, which may be a misspelt secret) and the remedy. A setting whose
+//! part is not built yet is refused, never ignored.
+
+mod clickhouse;
+mod consumer;
+mod environment;
+mod fault;
+mod ingest;
+mod kafka;
+mod section;
+mod sources;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use serde::Serialize;
+
+pub use clickhouse::ClickHouseSettings;
+pub use consumer::ConsumerSettings;
+pub use fault::{ConfigError, Fault, FaultCode};
+pub use ingest::IngestSettings;
+pub use kafka::{KafkaOption, KafkaSettings};
+pub use sources::{Identity, Reply, SourceKey, SourceSettings, TemplateUrl};
+
+use environment::Environment;
+use section::Section;
+
+/// File that is read when no `--config` is given.
+pub const DEFAULT_FILE: &str = "postback.toml";
+
+/// Everything that was configured, checked. Prints (`Debug`, `Serialize`) without secrets.
+#[derive(Debug, Clone, Serialize)]
+pub struct Settings {
+    /// `[kafka]`
+    pub kafka: KafkaSettings,
+    /// `[clickhouse]`
+    pub clickhouse: ClickHouseSettings,
+    /// `[ingest]`
+    pub ingest: IngestSettings,
+    /// `[consumer]`
+    pub consumer: ConsumerSettings,
+    /// `[[source]]`, in the order of the file.
+    #[serde(rename = "source")]
+    pub sources: Vec<SourceSettings>,
+}
+
+impl Settings {
+    /// The effective settings as TOML, secrets hidden: what `--check-config` prints.
+    ///
+    /// # Errors
+    /// None in practice: every value here has a TOML form.
+    pub fn to_toml(&self) -> Result<String, toml::ser::Error> {
+        toml::to_string(self)
+    }
+}
+
+/// Reads the file, the process's environment and the files that secrets stand in.
+///
+/// # Errors
+/// [`ConfigError`] with everything that is wrong.
+pub fn load(file: &Path) -> Result<Settings, ConfigError> {
+    let text =
+        std::fs::read_to_string(file).map_err(|error| ConfigError::unreadable(file, &error))?;
+    read(
+        file,
+        &text,
+        std::env::vars_os()
+            .filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?))),
+    )
+}
+
+/// Checks `text` as if it stood in `file`, under the given environment.
+///
+/// # Errors
+/// [`ConfigError`] with everything that is wrong.
+pub fn read(
+    file: &Path,
+    text: &str,
+    environment: impl IntoIterator<Item = (String, String)>,
+) -> Result<Settings, ConfigError> {
+    let mut root: toml::Table =
+        toml::from_str(text).map_err(|error| ConfigError::syntax(file, text, &error))?;
+    let mut faults = Vec::new();
+    let mut environment = Environment::new(environment);
+    let sources = root.remove("source");
+
+    let kafka = KafkaSettings::read(&mut Section::open(
+        "kafka",
+        &mut root,
+        &mut environment,
+        &mut faults,
+    ));
+    let clickhouse = ClickHouseSettings::read(&mut Section::open(
+        "clickhouse",
+        &mut root,
+        &mut environment,
+        &mut faults,
+    ));
+    let ingest = IngestSettings::read(&mut Section::open(
+        "ingest",
+        &mut root,
+        &mut environment,
+        &mut faults,
+    ));
+    let consumer = ConsumerSettings::read(&mut Section::open(
+        "consumer",
+        &mut root,
+        &mut environment,
+        &mut faults,
+    ));
+    let sources = sources::read_all(sources, &mut faults);
+
+    let known = ["kafka", "clickhouse", "ingest", "consumer", "source"];
+    faults.extend(root.keys().map(|key| Fault::unknown(key, key, &known)));
+    faults.extend(environment.leftovers());
+    if faults.is_empty() {
+        Ok(Settings {
+            kafka,
+            clickhouse,
+            ingest,
+            consumer,
+            sources,
+        })
+    } else {
+        Err(ConfigError::refused(file, faults))
+    }
+}
+
+/// A map that prints in order.
+type Ordered<V> = BTreeMap<String, V>;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,418 @@
+//! `[[source]]`: one registered URL family of one network.
+
+use std::collections::{BTreeSet, HashMap};
+use std::fmt;
+
+use jiff::tz::TimeZone;
+use serde::{Serialize, Serializer};
+use toml::Value;
+
+use super::fault::{Fault, FaultCode};
+use super::section::{self, Section};
+use crate::name::{AccountName, KeyName, NetworkName, SourceName};
+use crate::secret::{HIDDEN, Secret};
+use crate::url_key::KeyHash;
+
+/// One `[[source]]`.
+#[derive(Debug, Clone, Serialize)]
+pub struct SourceSettings {
+    /// Unique. Required.
+    pub name: SourceName,
+    /// The network whose profile reads its postbacks. Required.
+    pub network: NetworkName,
+    /// Whose conversions these are. Default: the source's name.
+    pub account: AccountName,
+    /// ISO 4217 code taken where a postback has none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub currency: Option<String>,
+    /// IANA time zone of dates without an offset. Default `UTC`.
+    #[serde(serialize_with = "zone_name")]
+    pub time_zone: TimeZone,
+    /// False: ingest answers 404; what is in Kafka is still loaded. Default true.
+    pub enabled: bool,
+    /// What makes a conversion of this account the same one. Default: the best that the template
+    /// can serve.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub identity: Option<Identity>,
+    /// The answer to an accepted postback. Default 200 `OK`.
+    pub reply: Reply,
+    /// `[[source.key]]`: at least one unless disabled.
+    #[serde(rename = "key")]
+    pub keys: Vec<SourceKey>,
+    /// `[[source.template]]`: the URL as registered with the network. Without one, the network's
+    /// own parameter names hold.
+    #[serde(rename = "template", serialize_with = "as_template_tables")]
+    pub template: Option<TemplateUrl>,
+}
+
+/// What makes two postbacks of an account one conversion.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Identity {
+    /// The network's transaction id.
+    TransactionId,
+    /// A hash over order id, advertiser, SKU, dates and amounts.
+    Order,
+    /// Nothing: each postback is a conversion of its own.
+    None,
+}
+
+impl Identity {
+    /// From best to weakest.
+    pub const ALL: [Self; 3] = [Self::TransactionId, Self::Order, Self::None];
+
+    /// As it stands in the configuration and in tables.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::TransactionId => "transaction_id",
+            Self::Order => "order",
+            Self::None => "none",
+        }
+    }
+
+    /// The recipe of that name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL
+            .into_iter()
+            .find(|identity| identity.as_str() == name)
+    }
+}
+
+impl fmt::Display for Identity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// The answer to an accepted postback.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Reply {
+    /// 200 to 299: networks count everything else as a failure.
+    pub status: u16,
+    /// Text of the answer.
+    pub body: String,
+    /// Its `content-type`.
+    pub content_type: String,
+}
+
+impl Default for Reply {
+    fn default() -> Self {
+        Self {
+            status: 200,
+            body: "OK".to_owned(),
+            content_type: "text/plain; charset=utf-8".to_owned(),
+        }
+    }
+}
+
+/// One key of a source's URL, by its hash.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct SourceKey {
+    /// How people, metrics and records call it. Default `k1`, `k2`, … by position.
+    pub name: KeyName,
+    /// SHA-256 of the key.
+    pub sha256: KeyHash,
+}
+
+/// A URL as registered with a network. Its path holds the URL key, so it prints only its query.
+#[derive(Clone, PartialEq, Eq)]
+pub struct TemplateUrl(Secret);
+
+impl TemplateUrl {
+    /// Wraps a URL.
+    #[must_use]
+    pub fn new(url: &str) -> Self {
+        Self(Secret::new(url))
+    }
+
+    /// What stands behind the first `?`; `None` without one. The query holds no secret.
+    #[must_use]
+    pub fn query(&self) -> Option<&str> {
+        self.0.expose().split_once('?').map(|(_, query)| query)
+    }
+}
+
+impl fmt::Display for TemplateUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{HIDDEN}?{}", self.query().unwrap_or_default())
+    }
+}
+
+impl fmt::Debug for TemplateUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// Reads all sources and what must hold between them.
+pub(super) fn read_all(value: Option<Value>, faults: &mut Vec<Fault>) -> Vec<SourceSettings> {
+    let Some(tables) = value.map_or(Some(Vec::new()), section::tables) else {
+        faults.push(Fault::new(
+            FaultCode::WrongType,
+            "source",
+            "must be an array of tables",
+            "write it as [[source]]",
+        ));
+        return Vec::new();
+    };
+    let mut sources = Vec::new();
+    for (index, table) in tables.into_iter().enumerate() {
+        let called = table
+            .get("name")
+            .and_then(Value::as_str)
+            .map_or_else(|| (index + 1).to_string(), str::to_owned);
+        let mut section = Section::nested(format!("source[{called}]"), table, faults);
+        sources.extend(read(&mut section));
+    }
+    check_names(&sources, faults);
+    check_keys(&sources, faults);
+    sources
+}
+
+fn read(section: &mut Section<'_>) -> Option<SourceSettings> {
+    let remedy = "use a-z, 0-9, - and _, such as rakuten-us";
+    let named = section.checked("name", remedy, SourceName::new);
+    let network = section.checked(
+        "network",
+        "name a network, such as rakuten",
+        NetworkName::new,
+    );
+    for (key, value) in [("name", named.is_some()), ("network", network.is_some())] {
+        if !value {
+            section.missing(key, remedy);
+        }
+    }
+    let account = section.checked("account", remedy, AccountName::new);
+    let currency = section.checked(
+        "currency",
+        "give an ISO 4217 code, such as \"USD\"",
+        currency_code,
+    );
+    let time_zone = section.checked(
+        "time_zone",
+        "give an IANA name, such as \"America/New_York\"",
+        TimeZone::get,
+    );
+    let identity = section.checked(
+        "identity",
+        "use \"transaction_id\", \"order\" or \"none\"",
+        |text| Identity::from_name(text).ok_or("is no identity"),
+    );
+    let enabled = section.flag("enabled", true);
+    let reply = reply(section);
+    let keys = keys(section);
+    if keys.is_empty() && enabled {
+        let remedy =
+            "make one with `postback source key new`, and add the [[source.key]] it prints";
+        section.missing("key", remedy);
+    }
+    let template = template(section);
+    section.not_built(&["allow_from", "basic_auth", "aliases", "api"]);
+    let name = named?;
+    let own_account = AccountName::new(name.as_str()).ok();
+    Some(SourceSettings {
+        network: network?,
+        account: account.or(own_account)?,
+        currency,
+        time_zone: time_zone.unwrap_or(TimeZone::UTC),
+        enabled,
+        identity,
+        reply,
+        keys,
+        template,
+        name,
+    })
+}
+
+fn reply(section: &mut Section<'_>) -> Reply {
+    let default = Reply::default();
+    let mut tables = section.tables("reply");
+    let Some(table) = tables.pop() else {
+        return default;
+    };
+    let name = section.key("reply");
+    let mut reply = Section::nested(name, table, section.faults());
+    Reply {
+        status: reply.number("status", 200, 200..=299),
+        body: reply.text("body").unwrap_or(default.body),
+        content_type: reply
+            .checked(
+                "content_type",
+                "give one line, such as text/plain",
+                header_value,
+            )
+            .unwrap_or(default.content_type),
+    }
+}
+
+fn keys(section: &mut Section<'_>) -> Vec<SourceKey> {
+    let tables = section.tables("key");
+    let mut keys = Vec::new();
+    for (index, table) in tables.into_iter().enumerate() {
+        let position = format!("k{}", index + 1);
+        let name = section.key(&format!(
+            "key[{}]",
+            table
+                .get("name")
+                .and_then(Value::as_str)
+                .unwrap_or(&position)
+        ));
+        let mut key = Section::nested(name, table, section.faults());
+        let name = key
+            .checked("name", "use a-z, 0-9, - and _", KeyName::new)
+            .or(KeyName::new(&position).ok());
+        keys.extend(
+            name.zip(key_hash(&mut key))
+                .map(|(name, sha256)| SourceKey { name, sha256 }),
+        );
+    }
+    let mut seen = BTreeSet::new();
+    for key in &keys {
+        if !seen.insert(&key.name) {
+            let problem = format!("two keys of one source are called {}", key.name);
+            let fault = Fault::new(
+                FaultCode::Contradiction,
+                &section.key("key"),
+                problem,
+                "give each a name of its own",
+            );
+            section.refuse(fault);
+        }
+    }
+    keys
+}
+
+fn key_hash(key: &mut Section<'_>) -> Option<KeyHash> {
+    let remedy = "make one with `postback source key new`";
+    let hash = key.checked("sha256", remedy, KeyHash::from_hex);
+    let plain = key.secret("key", "key_file");
+    match (hash, plain) {
+        (Some(_), Some(_)) => {
+            let problem = "sha256 and a plain key are both given";
+            let fault = Fault::new(
+                FaultCode::Contradiction,
+                &key.key("sha256"),
+                problem,
+                "give one of the two",
+            );
+            key.refuse(fault);
+            None
+        }
+        (Some(hash), None) => Some(hash),
+        (None, Some(plain)) => match KeyHash::of_key(&plain) {
+            Ok(hash) => Some(hash),
+            Err(problem) => {
+                let fault = Fault::new(
+                    FaultCode::BadValue,
+                    &key.key("key"),
+                    problem.to_string(),
+                    remedy,
+                );
+                key.refuse(fault);
+                None
+            }
+        },
+        (None, None) => {
+            key.missing(
+                "sha256",
+                "give sha256, key or key_file; `postback source key new` makes one",
+            );
+            None
+        }
+    }
+}
+
+fn template(section: &mut Section<'_>) -> Option<TemplateUrl> {
+    let mut tables = section.tables("template").into_iter();
+    let table = tables.next()?;
+    if tables.next().is_some() {
+        let problem = "this version reads one template per source";
+        let fault = Fault::new(
+            FaultCode::NotBuilt,
+            &section.key("template"),
+            problem,
+            "keep the one that is registered now",
+        );
+        section.refuse(fault);
+    }
+    let name = section.key("template");
+    let mut template = Section::nested(name, table, section.faults());
+    let url = template.text("url");
+    template.not_built(&["valid_from"]);
+    if url.is_none() {
+        template.missing("url", "give the URL as registered with the network");
+    }
+    url.map(|url| TemplateUrl::new(&url))
+}
+
+fn check_names(sources: &[SourceSettings], faults: &mut Vec<Fault>) {
+    let mut seen = BTreeSet::new();
+    let repeated = sources.iter().filter(|source| !seen.insert(&source.name));
+    faults.extend(repeated.map(|source| {
+        let fault = Fault::new(
+            FaultCode::Contradiction,
+            "source.name",
+            "two sources have this name",
+            "rename one of them",
+        );
+        fault.with_value(format_args!("\"{}\"", source.name))
+    }));
+}
+
+fn check_keys(sources: &[SourceSettings], faults: &mut Vec<Fault>) {
+    let mut owners: HashMap<KeyHash, &SourceSettings> = HashMap::new();
+    for source in sources {
+        for key in &source.keys {
+            if let Some(first) = owners.insert(key.sha256, source) {
+                let place = format!("source[{}].key[{}]", source.name, key.name);
+                let problem = format!(
+                    "the same key as a key of source {}: a request could not tell them apart",
+                    first.name
+                );
+                let remedy = "make a new one with `postback source key new`";
+                faults.push(Fault::new(
+                    FaultCode::Contradiction,
+                    &place,
+                    problem,
+                    remedy,
+                ));
+            }
+        }
+    }
+}
+
+fn currency_code(text: &str) -> Result<String, &'static str> {
+    if text.len() == 3 && text.bytes().all(|b| b.is_ascii_uppercase()) {
+        Ok(text.to_owned())
+    } else {
+        Err("must be three capital letters")
+    }
+}
+
+fn header_value(text: &str) -> Result<String, &'static str> {
+    if !text.is_empty() && text.bytes().all(|b| (b' '..=b'~').contains(&b)) {
+        Ok(text.to_owned())
+    } else {
+        Err("must be printable ASCII")
+    }
+}
+
+fn zone_name<S: Serializer>(zone: &TimeZone, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(zone.iana_name().unwrap_or("UTC"))
+}
+
+/// As the file has it: a list of tables with the URL's query, the path hidden.
+fn as_template_tables<S: Serializer>(
+    template: &Option<TemplateUrl>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    #[derive(Serialize)]
+    struct Shown {
+        url: String,
+    }
+    serializer.collect_seq(template.iter().map(|template| Shown {
+        url: template.to_string(),
+    }))
+}

@@ -1,0 +1,119 @@
+//! Every reason and flag that leaves the system, in one place.
+//!
+//! The text of a variant ([`Rejection::as_str`] and its sisters) stands in tables, metrics and
+//! reports and never changes once released; the sentence ([`Rejection::explanation`]) is for people.
+
+use std::fmt;
+
+use serde::{Serialize, Serializer};
+
+macro_rules! reasons {
+    ($(#[$doc:meta])* $name:ident { $($variant:ident = $tag:literal, $sentence:literal;)+ }) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum $name {
+            $(#[doc = $sentence] $variant,)+
+        }
+
+        impl $name {
+            /// All of them, in the order of this page.
+            pub const ALL: &[Self] = &[$(Self::$variant),+];
+
+            /// The machine-readable tag.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $tag,)+ }
+            }
+
+            /// One sentence for people.
+            #[must_use]
+            pub const fn explanation(self) -> &'static str {
+                match self { $(Self::$variant => $sentence,)+ }
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(self.as_str())
+            }
+        }
+
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(self.as_str())
+            }
+        }
+    };
+}
+
+reasons! {
+    /// Why a request was not accepted. The sender got an error status; nothing was stored.
+    Refusal {
+        NotFound = "not_found", "The path is none of ours, or its key is unknown or belongs to a disabled source.";
+        WrongMethod = "wrong_method", "Only GET, POST and HEAD are understood.";
+        QueryTooLarge = "query_too_large", "The query is longer than ingest.max_query_bytes.";
+        BodyTooLarge = "body_too_large", "The body is longer than ingest.max_body_bytes.";
+        BodyIncomplete = "body_incomplete", "The connection ended, or the time ran out, before the body was whole.";
+        NotConfirmed = "not_confirmed", "Kafka did not confirm the record in time; it may be there all the same.";
+        NowhereToStore = "nowhere_to_store", "Kafka refused the record, or its queue in memory is full.";
+        ShuttingDown = "shutting_down", "The process is going down.";
+    }
+}
+
+reasons! {
+    /// Why a postback could not become a conversion. It stays in `postbacks` and in Kafka, and a
+    /// replay with better rules can accept it.
+    Rejection {
+        NotARecord = "not_a_record", "The bytes in Kafka are not a raw record.";
+        UnknownSource = "unknown_source", "The configuration has no source of this name.";
+        NoParameters = "no_parameters", "The request carried no parameter at all.";
+        MissingIdentity = "missing_identity", "What the account's identity is made of (transaction id, or order id) is missing.";
+        UnreadableKeyDate = "unreadable_key_date", "The network's immutable date, which places the conversion, is missing or unreadable.";
+    }
+}
+
+reasons! {
+    /// What is remarkable about an accepted conversion. The raw text stays in the record.
+    Flag {
+        NoIdentity = "no_identity", "The template carries neither transaction id nor order id: repeats cannot be told from new sales.";
+        MissingSignalField = "missing_signal_field", "The parameter that tells signals from transactions is missing or neither Y nor N: never summed.";
+        MissingClickId = "missing_click_id", "No click id: the conversion is unattributed.";
+        UnreplacedMacro = "unreplaced_macro", "A value is a macro that the network did not replace: the template is misconfigured.";
+        MissingAmount = "missing_amount", "A money field that the template carries is missing or empty.";
+        ZeroAmount = "zero_amount", "A money field is zero; often the wrong field is mapped.";
+        UnreadableAmount = "unreadable_amount", "A money field is not a decimal number.";
+        AmountOutOfRange = "amount_out_of_range", "A money field is at least 10^13, or has more than four decimals that are not zero.";
+        UnreadableQuantity = "unreadable_quantity", "The quantity is not a decimal number, or out of range.";
+        UnreadableDate = "unreadable_date", "A date is in no form that the network is known to send.";
+        DateOutOfReason = "date_out_of_reason", "A date is before 2000 or after 2100.";
+        AssumedCurrency = "assumed_currency", "No currency was sent: the source's is taken.";
+        MissingCurrency = "missing_currency", "No currency was sent, and the source has none.";
+        UnknownCurrency = "unknown_currency", "The currency is no ISO 4217 code.";
+        RepeatedParameter = "repeated_parameter", "A mapped parameter came more than once; the first counts, the rest is in extra.";
+        TextTooLong = "text_too_long", "A text is longer than 64 KiB: the field is empty, the raw text stays.";
+        TooManyParameters = "too_many_parameters", "More than 200 parameters: the rest is only in the raw record.";
+        InvalidUtf8 = "invalid_utf8", "A value is not UTF-8: the broken bytes are shown as U+FFFD, the raw text stays.";
+        UnreadBody = "unread_body", "The request had a body, which this network's profile does not read.";
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn tags_are_unique_snake_case() {
+        let tags: Vec<&str> = (Refusal::ALL.iter().map(|r| r.as_str()))
+            .chain(Rejection::ALL.iter().map(|r| r.as_str()))
+            .chain(Flag::ALL.iter().map(|r| r.as_str()))
+            .collect();
+        let plain = |tag: &&str| {
+            tag.bytes()
+                .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
+        };
+        assert!(tags.iter().all(plain), "{tags:?}");
+        assert_eq!(tags.iter().collect::<BTreeSet<_>>().len(), tags.len());
+    }
+}

@@ -1,0 +1,170 @@
+//! The record's JSON, written and read.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use uuid::Uuid;
+
+use super::{Payload, RawRecord, Text, Via};
+
+/// The version this page describes.
+pub const VERSION: u64 = 1;
+
+/// Why bytes are not a record that this program can read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RecordError {
+    /// A record of another version. A newer program wrote it; this one must not guess.
+    #[error("raw record version {0}; this program reads version {VERSION}: upgrade it")]
+    UnknownVersion(u64),
+    /// Bytes that never were a record. The text names the place, never the content.
+    #[error("not a raw record: {0}")]
+    NotARecord(String),
+}
+
+impl RecordError {
+    fn not_a_record(error: &serde_json::Error) -> Self {
+        // serde_json's own text can quote the input, and the input is a stranger's.
+        let what = if error.is_data() {
+            "a field is missing or of another type"
+        } else {
+            "no JSON"
+        };
+        Self::NotARecord(format!(
+            "{what} (line {}, column {})",
+            error.line(),
+            error.column()
+        ))
+    }
+}
+
+#[derive(Serialize)]
+struct Written<'r, 'a> {
+    v: u64,
+    id: &'r Uuid,
+    source: &'r Text<'a>,
+    key: &'r Option<Text<'a>>,
+    #[serde(serialize_with = "write_instant")]
+    received_at: Timestamp,
+    method: &'r Text<'a>,
+    query: &'r Payload<'a>,
+    content_type: &'r Option<Text<'a>>,
+    body: &'r Option<Payload<'a>>,
+    remote: &'r Option<Text<'a>>,
+    #[serde(serialize_with = "write_headers")]
+    headers: &'r [(Text<'a>, Text<'a>)],
+    via: Via,
+}
+
+#[derive(Deserialize)]
+#[serde(bound(deserialize = "'de: 'a"))]
+struct Read<'a> {
+    v: u64,
+    id: Uuid,
+    source: Text<'a>,
+    key: Option<Text<'a>>,
+    received_at: Timestamp,
+    method: Text<'a>,
+    query: Payload<'a>,
+    content_type: Option<Text<'a>>,
+    body: Option<Payload<'a>>,
+    remote: Option<Text<'a>>,
+    #[serde(deserialize_with = "read_headers")]
+    headers: Vec<(Text<'a>, Text<'a>)>,
+    via: Via,
+}
+
+#[derive(Deserialize)]
+struct OnlyVersion {
+    v: u64,
+}
+
+pub(super) fn encode(record: &RawRecord<'_>, buffer: &mut Vec<u8>) {
+    let written = Written {
+        v: VERSION,
+        id: &record.id,
+        source: &record.source,
+        key: &record.key,
+        received_at: record.received_at,
+        method: &record.method,
+        query: &record.query,
+        content_type: &record.content_type,
+        body: &record.body,
+        remote: &record.remote,
+        headers: &record.headers,
+        via: record.via,
+    };
+    let start = buffer.len();
+    if serde_json::to_writer(&mut *buffer, &written).is_err() {
+        // Strings, numbers and maps with string keys cannot fail to serialise into memory; an
+        // empty value would be told apart by every reader, half a record would not.
+        buffer.truncate(start);
+    }
+}
+
+pub(super) fn decode(bytes: &[u8]) -> Result<RawRecord<'_>, RecordError> {
+    match serde_json::from_slice::<Read<'_>>(bytes) {
+        Ok(read) if read.v == VERSION => Ok(read.into_record()),
+        Ok(read) => Err(RecordError::UnknownVersion(read.v)),
+        // A later version may have other fields: what counts is the version it claims.
+        Err(error) => match serde_json::from_slice::<OnlyVersion>(bytes) {
+            Ok(OnlyVersion { v }) if v != VERSION => Err(RecordError::UnknownVersion(v)),
+            _ => Err(RecordError::not_a_record(&error)),
+        },
+    }
+}
+
+impl<'a> Read<'a> {
+    fn into_record(self) -> RawRecord<'a> {
+        RawRecord {
+            id: self.id,
+            source: self.source,
+            key: self.key,
+            received_at: self.received_at,
+            method: self.method,
+            query: self.query,
+            content_type: self.content_type,
+            body: self.body,
+            remote: self.remote,
+            headers: self.headers,
+            via: self.via,
+        }
+    }
+}
+
+/// RFC 3339, UTC, always six decimals.
+fn write_instant<S: Serializer>(instant: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(&format_args!("{instant:.6}"))
+}
+
+fn write_headers<S: Serializer>(
+    headers: &&[(Text<'_>, Text<'_>)],
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(headers.iter().map(|(name, value)| (name, value)))
+}
+
+fn read_headers<'de: 'a, 'a, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Vec<(Text<'a>, Text<'a>)>, D::Error> {
+    struct Headers<'a>(std::marker::PhantomData<Text<'a>>);
+
+    impl<'de: 'a, 'a> serde::de::Visitor<'de> for Headers<'a> {
+        type Value = Vec<(Text<'a>, Text<'a>)>;
+
+        fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str("a map of header names to values")
+        }
+
+        fn visit_map<M: serde::de::MapAccess<'de>>(
+            self,
+            mut map: M,
+        ) -> Result<Self::Value, M::Error> {
+            let mut headers = Vec::with_capacity(map.size_hint().unwrap_or(2).min(64));
+            while let Some(header) = map.next_entry()? {
+                headers.push(header);
+            }
+            Ok(headers)
+        }
+    }
+
+    deserializer.deserialize_map(Headers(std::marker::PhantomData))
+}
