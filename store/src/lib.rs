@@ -1,1 +1,3 @@
 //! All that knows the ClickHouse tables: migrations, generations, queries.
+
+pub mod reports;
