@@ -19,6 +19,7 @@ mod section;
 mod sources;
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::path::Path;
 
 use serde::Serialize;
@@ -69,11 +70,12 @@ impl Settings {
 pub fn load(file: &Path) -> Result<Settings, ConfigError> {
     let text =
         std::fs::read_to_string(file).map_err(|error| ConfigError::unreadable(file, &error))?;
+    let variables = std::env::vars_os();
+    let text_of = |text: OsString| text.to_string_lossy().into_owned();
     read(
         file,
         &text,
-        std::env::vars_os()
-            .filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?))),
+        variables.map(|(name, value)| (text_of(name), text_of(value))),
     )
 }
 

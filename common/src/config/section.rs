@@ -348,7 +348,14 @@ impl<'a> Section<'a> {
         }
     }
 
-    /// Reports a key that must be there.
+    /// Reports a key that must be there and is not. Call it before the getter.
+    pub(super) fn require(&mut self, key: &str, remedy: &str) {
+        if !self.table.contains_key(key) {
+            self.missing(key, remedy);
+        }
+    }
+
+    /// Reports that nothing usable was given for a key.
     pub(super) fn missing(&mut self, key: &str, remedy: &str) {
         let key = self.key(key);
         self.refuse(Fault::new(

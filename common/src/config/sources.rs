@@ -173,17 +173,11 @@ pub(super) fn read_all(value: Option<Value>, faults: &mut Vec<Fault>) -> Vec<Sou
 
 fn read(section: &mut Section<'_>) -> Option<SourceSettings> {
     let remedy = "use a-z, 0-9, - and _, such as rakuten-us";
+    let which = "name a network, such as rakuten";
+    section.require("name", remedy);
+    section.require("network", which);
     let named = section.checked("name", remedy, SourceName::new);
-    let network = section.checked(
-        "network",
-        "name a network, such as rakuten",
-        NetworkName::new,
-    );
-    for (key, value) in [("name", named.is_some()), ("network", network.is_some())] {
-        if !value {
-            section.missing(key, remedy);
-        }
-    }
+    let network = section.checked("network", which, NetworkName::new);
     let account = section.checked("account", remedy, AccountName::new);
     let currency = section.checked(
         "currency",
@@ -339,11 +333,9 @@ fn template(section: &mut Section<'_>) -> Option<TemplateUrl> {
     }
     let name = section.key("template");
     let mut template = Section::nested(name, table, section.faults());
+    template.require("url", "give the URL as registered with the network");
     let url = template.text("url");
     template.not_built(&["valid_from"]);
-    if url.is_none() {
-        template.missing("url", "give the URL as registered with the network");
-    }
     url.map(|url| TemplateUrl::new(&url))
 }
 

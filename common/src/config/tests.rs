@@ -1,1 +1,275 @@
+use std::path::Path;
 
+use super::*;
+
+const CANARY: &str = "canary-5f2d";
+
+/// The least that can run: every other setting has a default.
+const LEAST: &str = r#"
+[kafka]
+brokers = "127.0.0.1:9092"
+
+[[source]]
+name = "rakuten-us"
+network = "rakuten"
+[[source.key]]
+key = "0123456789abcdefghijklmnop"
+"#;
+
+fn read_with(text: &str, environment: &[(&str, &str)]) -> Result<Settings, ConfigError> {
+    let environment = environment
+        .iter()
+        .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()));
+    read(Path::new("postback.toml"), text, environment)
+}
+
+fn refusal(text: &str, environment: &[(&str, &str)]) -> String {
+    read_with(text, environment)
+        .expect_err("the configuration is bad")
+        .to_string()
+}
+
+/// The least, with one line more in its first section.
+fn with(line: &str) -> String {
+    LEAST.replace("[kafka]", &format!("{line}\n[kafka]"))
+}
+
+#[test]
+fn defaults_are_the_contracts() {
+    let settings = read_with(LEAST, &[]).unwrap();
+    assert_eq!(settings.kafka.topic, "postbacks.raw");
+    assert_eq!(
+        (settings.kafka.partitions, settings.kafka.retention_days),
+        (12, 30)
+    );
+    assert_eq!(settings.clickhouse.database, "postback");
+    assert_eq!(settings.ingest.answer_within.as_millis(), 250);
+    assert_eq!(settings.ingest.kafka_wait.as_millis(), 100);
+    assert_eq!(
+        (
+            settings.ingest.max_query_bytes,
+            settings.ingest.max_body_bytes
+        ),
+        (16_384, 65_536)
+    );
+    assert_eq!(settings.ingest.admin_listen.to_string(), "127.0.0.1:9100");
+    assert_eq!(settings.consumer.admin_listen.to_string(), "127.0.0.1:9101");
+    assert_eq!(settings.consumer.group, "postback-loader");
+    let source = &settings.sources[0];
+    assert_eq!(
+        (source.account.as_str(), source.enabled),
+        ("rakuten-us", true)
+    );
+    assert_eq!(
+        (source.reply.status, source.reply.body.as_str()),
+        (200, "OK")
+    );
+    assert_eq!(source.keys[0].name.as_str(), "k1");
+}
+
+#[test]
+fn the_example_file_is_valid_and_says_the_defaults() {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../postback.example.toml");
+    let text = std::fs::read_to_string(file).unwrap();
+    read_with(&text, &[]).unwrap();
+    // Every line that is commented out shows a default: switched on, it changes nothing.
+    let switched_on: String = text
+        .lines()
+        .map(|line| line.strip_prefix("#= ").unwrap_or(line))
+        .fold(String::new(), |all, line| all + line + "\n");
+    let plain = read_with(&text, &[]).unwrap().to_toml().unwrap();
+    assert_eq!(
+        read_with(&switched_on, &[]).unwrap().to_toml().unwrap(),
+        plain
+    );
+    assert!(switched_on.lines().count() > 20 && switched_on != text);
+}
+
+#[test]
+fn the_environment_wins_over_the_file() {
+    let environment = [
+        ("POSTBACK__KAFKA__BROKERS", "a:1, b:2"),
+        ("POSTBACK__KAFKA__PARTITIONS", "3"),
+        ("POSTBACK__KAFKA__OPTIONS__SASL_PASSWORD", "007"),
+        ("POSTBACK__CLICKHOUSE__PASSWORD", "0123"),
+        ("POSTBACK__INGEST__RECORD_HEADERS", "User-Agent,X-Trace"),
+        ("PATH", "ignored"),
+    ];
+    let settings = read_with(LEAST, &environment).unwrap();
+    assert_eq!(settings.kafka.brokers, ["a:1", "b:2"]);
+    assert_eq!(settings.kafka.partitions, 3);
+    assert_eq!(
+        settings.kafka.options["sasl.password"].expose(),
+        "007",
+        "digits stay text"
+    );
+    assert_eq!(settings.clickhouse.password.unwrap().expose(), "0123");
+    assert_eq!(settings.ingest.record_headers, ["user-agent", "x-trace"]);
+}
+
+#[test]
+fn secrets_are_read_from_files_without_the_line_ending_that_an_editor_adds() {
+    let folder = tempfile::tempdir().unwrap();
+    for (ending, name) in [("", "plain"), ("\n", "unix"), ("\r\n", "windows")] {
+        let file = folder.path().join(name);
+        std::fs::write(&file, format!("{CANARY}{ending}")).unwrap();
+        let path = file.to_str().unwrap();
+        let environment = [
+            ("POSTBACK__CLICKHOUSE__PASSWORD_FILE", path),
+            ("POSTBACK__KAFKA__OPTIONS__SASL_PASSWORD_FILE", path),
+        ];
+        let settings = read_with(LEAST, &environment).unwrap();
+        assert_eq!(
+            settings.clickhouse.password.as_ref().unwrap().expose(),
+            CANARY,
+            "{name}"
+        );
+        assert_eq!(
+            settings.kafka.options["sasl.password"].expose(),
+            CANARY,
+            "{name}"
+        );
+    }
+    let missing = folder.path().join("missing");
+    let text = refusal(
+        LEAST,
+        &[(
+            "POSTBACK__CLICKHOUSE__PASSWORD_FILE",
+            missing.to_str().unwrap(),
+        )],
+    );
+    assert!(
+        text.contains("unreadable_file") && text.contains("missing"),
+        "{text}"
+    );
+}
+
+#[test]
+fn effective_settings_and_debug_hide_every_secret() {
+    let text = LEAST.replace(
+        "[[source]]",
+        &format!(
+            "[kafka.options]\n\"sasl.password\" = \"{CANARY}\"\n\"ssl.key.pem\" = \"{CANARY}\"\n\"client.rack\" = \"r1\"\n\
+             [clickhouse]\npassword = \"{CANARY}\"\n[[source]]"
+        ),
+    ) + &format!("[[source.template]]\nurl = \"https://p.example/postback/{CANARY}?u1=<u1>\"\n");
+    let settings = read_with(&text, &[]).unwrap();
+    let shown = settings.to_toml().unwrap();
+    let printed = format!("{shown}{settings:?}");
+    assert!(
+        !printed.contains(CANARY) && !printed.contains("0123456789abcdef"),
+        "{printed}"
+    );
+    assert!(
+        shown.contains("\"sasl.password\" = \"[hidden]\"")
+            && shown.contains("\"client.rack\" = \"r1\""),
+        "{shown}"
+    );
+    assert!(shown.contains("url = \"[hidden]?u1=<u1>\""), "{shown}");
+}
+
+#[test]
+fn no_refusal_prints_what_may_be_a_secret() {
+    let cases = [
+        with(&format!("[clickhouse]\npasword = \"{CANARY}\"\nuser = 5")),
+        with(&format!("[clickhouse]\npassword = [\"{CANARY}\"]")),
+        with(&format!(
+            "[clickhouse]\nurl = \"http://me:{CANARY}@host:8123\""
+        )),
+        with(&format!("[clickhouse]\npassword = \"{CANARY}")),
+        with(&format!("[clickhouse]\npassword = {CANARY}")),
+        LEAST.replace("0123456789abcdefghijklmnop", CANARY),
+        LEAST.replace(
+            "key = \"0123456789abcdefghijklmnop\"",
+            &format!("sha265 = \"{CANARY}\""),
+        ),
+        with(&format!("{CANARY} = 1")).replace(
+            &format!("{CANARY} = 1"),
+            &format!("password = \"{CANARY}\""),
+        ),
+    ];
+    for text in cases {
+        let error = read_with(&text, &[]).unwrap_err();
+        assert!(
+            !error.to_string().contains(CANARY) && !format!("{error:?}").contains(CANARY),
+            "{error}"
+        );
+    }
+}
+
+#[test]
+fn every_fault_is_named_at_once_with_key_value_and_remedy() {
+    let text = r#"
+colour = 1
+[kafka]
+topik = "x"
+partitions = 0
+[kafka.options]
+acks = "1"
+[clickhouse]
+database = "drop table"
+keep_days = 90
+[ingest]
+listen = "8080"
+admin_listen = "127.0.0.1:9000"
+answer_within_ms = 250
+kafka_wait_ms = 300
+spool_dir = "/var/spool/postback"
+record_headers = ["Authorization", "x y"]
+[consumer]
+batch_max_rows = "many"
+[[source]]
+name = "Rakuten US"
+network = "rakuten"
+[[source]]
+name = "two"
+network = "rakuten"
+currency = "dollars"
+time_zone = "Mars/Base"
+identity = "sku"
+allow_from = ["10.0.0.0/8"]
+reply = { status = 302 }
+[[source.key]]
+key = "0123456789abcdefghijklmnop"
+[[source.key]]
+name = "k1"
+sha256 = "12"
+key = "0123456789abcdefghijklmnopq"
+[[source]]
+name = "two"
+network = "rakuten"
+enabled = true
+[[source.key]]
+key = "0123456789abcdefghijklmnop"
+[[source.template]]
+valid_from = "2026-01-01"
+"#;
+    let environment = [
+        ("POSTBACK__INGEST__MAX_BODY_BYTES", "64k"),
+        ("POSTBACK__INGST__LISTEN", "x"),
+    ];
+    insta::assert_snapshot!(refusal(text, &environment));
+}
+
+#[test]
+fn a_syntax_error_names_its_place() {
+    insta::assert_snapshot!(refusal("[kafka]\nbrokers = \"a:1\"\ntopic = \n", &[]), @"postback.toml: no valid TOML at line 3, column 9: string values must be quoted, expected literal string");
+}
+
+#[test]
+fn an_absent_file_says_what_to_do() {
+    insta::assert_snapshot!(load(Path::new("no/such/postback.toml")).unwrap_err().to_string(), @"
+    no/such/postback.toml: No such file or directory (os error 2)
+        remedy: name the file with --config, or copy postback.example.toml to postback.toml
+    ");
+}
+
+#[test]
+fn what_is_printed_can_be_read_again_but_for_the_secrets() {
+    let settings = read_with(LEAST, &[]).unwrap();
+    let printed = settings.to_toml().unwrap();
+    assert_eq!(
+        read_with(&printed, &[]).unwrap().to_toml().unwrap(),
+        printed
+    );
+}
