@@ -37,7 +37,11 @@ fn main() -> ExitCode {
         eprintln!("usage: clickhouse-host LIBRARY FIFO ARGUMENT...");
         return ExitCode::from(2);
     };
-    match serve(Path::new(&library), &PathBuf::from(fifo), arguments.collect()) {
+    match serve(
+        Path::new(&library),
+        &PathBuf::from(fifo),
+        arguments.collect(),
+    ) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("clickhouse-host: {error}");
@@ -97,8 +101,10 @@ fn run(library: &Path, arguments: Vec<OsString>) -> Result<(), String> {
         .map_err(|error| format!("an argument holds a NUL byte: {error}"))?;
     let count = c_int::try_from(arguments.len())
         .map_err(|_| "more arguments than a C int can count".to_owned())?;
-    let mut pointers: Vec<*mut c_char> =
-        arguments.iter().map(|argument| argument.as_ptr().cast_mut()).collect();
+    let mut pointers: Vec<*mut c_char> = arguments
+        .iter()
+        .map(|argument| argument.as_ptr().cast_mut())
+        .collect();
     pointers.push(std::ptr::null_mut());
 
     // SAFETY: the library is ClickHouse's own, verified when it was installed; its initialisers

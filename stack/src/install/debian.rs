@@ -1,0 +1,113 @@
+//! Debian packages.
+
+use std::process::{Command, Stdio};
+
+use rustix::process::geteuid;
+
+use super::step::Steps;
+use super::{Cache, Needs, clickhouse, java, kafka};
+use crate::{Launch, StackError, process};
+
+/// The Java runtime's package.
+const JAVA: &str = "openjdk-17-jre-headless";
+
+/// What the build of librdkafka with TLS runs, and the packages that hold it.
+const BUILD_PROGRAMS: [(&str, &str); 4] = [
+    ("gcc", "gcc"),
+    ("g++", "g++"),
+    ("make", "make"),
+    ("pkg-config", "pkg-config"),
+];
+
+/// What the build of librdkafka with TLS links to: pkg-config's name, and the package.
+const BUILD_LIBRARIES: [(&str, &str); 2] = [("openssl", "libssl-dev"), ("zlib", "zlib1g-dev")];
+
+/// The packages that are needed and not there.
+///
+/// Maven and npm count only while the part that they would fetch is not in the cache.
+pub(super) fn missing(needs: Needs, cache: &Cache) -> Vec<&'static str> {
+    let mut missing = Vec::new();
+    let mut need = |there: bool, package| {
+        if !there {
+            missing.push(package);
+        }
+    };
+    need(java::find().is_some(), JAVA);
+    need(
+        kafka::is_installed(cache) || process::find("mvn").is_some(),
+        "maven",
+    );
+    need(
+        clickhouse::is_installed(cache) || process::find("npm").is_some(),
+        "npm",
+    );
+    need(process::find("setpriv").is_some(), "util-linux");
+    if needs.build {
+        for (program, package) in BUILD_PROGRAMS {
+            need(process::find(program).is_some(), package);
+        }
+        for (library, package) in BUILD_LIBRARIES {
+            need(has_library(library), package);
+        }
+    }
+    if needs.compose {
+        need(process::find("docker-compose").is_some(), "docker-compose");
+    }
+    missing
+}
+
+/// Whether pkg-config knows a library; without pkg-config none counts as there.
+fn has_library(name: &str) -> bool {
+    Command::new("pkg-config")
+        .args(["--exists", name])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status()
+        .is_ok_and(|status| status.success())
+}
+
+/// Installs packages, as root; with none to install it does nothing.
+pub(super) fn install(
+    packages: &[&'static str],
+    cache: &Cache,
+    steps: &Steps<'_>,
+) -> Result<(), StackError> {
+    if packages.is_empty() {
+        return Ok(());
+    }
+    if !geteuid().is_root() || process::find("apt-get").is_none() {
+        return Err(missing_packages(packages));
+    }
+    let log = cache.path("apt-get.log");
+    steps.run("Reading Debian's package lists", apt_get(&["update"]), &log)?;
+    let mut arguments = vec!["install", "--yes", "--no-install-recommends"];
+    arguments.extend(packages);
+    let what = format!("Installing Debian packages: {}", packages.join(" "));
+    steps.run(&what, apt_get(&arguments), &log)
+}
+
+fn apt_get(arguments: &[&str]) -> Launch {
+    Launch::new("apt-get")
+        // Waits for another apt-get instead of failing.
+        .args(["-qq", "-o", "DPkg::Lock::Timeout=600"])
+        .args(arguments)
+        .envs([("DEBIAN_FRONTEND", "noninteractive")])
+}
+
+fn missing_packages(packages: &[&str]) -> StackError {
+    StackError::MissingPackages {
+        packages: packages
+            .iter()
+            .map(|package| (*package).to_owned())
+            .collect(),
+        command: format!(
+            "sudo apt-get update && sudo apt-get install --no-install-recommends {}",
+            packages.join(" ")
+        ),
+    }
+}
+
+/// The error for a machine that has no usable Java even after the installation.
+pub(super) fn no_java() -> StackError {
+    missing_packages(&[JAVA])
+}

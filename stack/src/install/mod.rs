@@ -1,0 +1,68 @@
+//! Finds or installs what the servers and the build need.
+//!
+//! Kafka's jars come through Maven and ClickHouse's library through npm, both into the cache
+//! directory; the rest are Debian packages. What is there is used; only what is missing is
+//! installed, and only root can install Debian packages.
+
+mod cache;
+mod clickhouse;
+mod debian;
+mod java;
+mod kafka;
+mod step;
+
+use std::path::PathBuf;
+
+pub use cache::{Cache, cache_directory};
+
+use crate::{Cancellation, StackError};
+use step::Steps;
+
+/// What the caller is going to do, beside running the two servers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Needs {
+    /// Build Postback: librdkafka needs a C and a C++ compiler, make, and OpenSSL's headers.
+    pub build: bool,
+    /// Check `docker-compose.yml`.
+    pub compose: bool,
+}
+
+/// Where the installed parts are.
+#[derive(Clone, Debug)]
+pub struct Installation {
+    /// A Java runtime, 17 or newer.
+    pub java: PathBuf,
+    /// The directory that holds Kafka's jars.
+    pub kafka_libraries: PathBuf,
+    /// ClickHouse as a shared library.
+    pub clickhouse_library: PathBuf,
+}
+
+/// Installs what is missing; `report` gets a line for every step that takes long.
+///
+/// Takes a second when everything is there. Two calls at once, in one process or in several, wait
+/// for each other. An interrupted installation leaves nothing that a later one would trust.
+///
+/// # Errors
+/// [`StackError::MissingPackages`] when Debian packages are missing and this is not root; another
+/// one when something cannot be fetched or does not have the expected checksum.
+pub fn install(
+    needs: Needs,
+    cancellation: &Cancellation,
+    report: &dyn Fn(&str),
+) -> Result<Installation, StackError> {
+    clickhouse::check_machine()?;
+    let cache = Cache::open()?;
+    let steps = Steps {
+        cancellation,
+        report,
+    };
+    let _lock = cache.lock(&steps)?;
+    let missing = debian::missing(needs, &cache);
+    debian::install(&missing, &cache, &steps)?;
+    Ok(Installation {
+        java: java::find().ok_or_else(debian::no_java)?,
+        kafka_libraries: kafka::install(&cache, &steps)?,
+        clickhouse_library: clickhouse::install(&cache, &steps)?,
+    })
+}

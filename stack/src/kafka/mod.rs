@@ -1,0 +1,240 @@
+//! One Kafka broker that is its own controller.
+
+mod config;
+mod probe;
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::{Cancellation, Installation, Launch, StackError, Supervised, port, random, serving};
+
+/// How long a broker may take to stop in order.
+const GRACE: Duration = Duration::from_secs(30);
+
+/// How often other ports are tried when another program takes the chosen ones first.
+const PORT_TRIES: usize = 5;
+
+/// How to start a broker.
+#[derive(Clone, Debug)]
+pub struct KafkaOptions {
+    /// Its directory, made if needed: settings, log and data. Kept when the broker ends.
+    pub data_dir: PathBuf,
+    /// The port on 127.0.0.1 for clients; `None` chooses a free one.
+    pub port: Option<u16>,
+    /// The most memory for Java's heap, in MiB.
+    pub heap_mib: u32,
+    /// More lines for `server.properties`: names and values, which win over our own.
+    pub settings: Vec<(String, String)>,
+}
+
+impl KafkaOptions {
+    /// In this directory, on a free port.
+    #[must_use]
+    pub fn new(data_dir: impl Into<PathBuf>) -> Self {
+        Self {
+            data_dir: data_dir.into(),
+            port: None,
+            heap_mib: 512,
+            settings: Vec::new(),
+        }
+    }
+}
+
+/// A broker; killed when dropped.
+#[derive(Debug)]
+pub struct KafkaServer {
+    installation: Installation,
+    options: KafkaOptions,
+    cluster_id: String,
+    ports: Ports,
+    process: Supervised,
+}
+
+/// The two ports of a broker that is its own controller.
+#[derive(Clone, Copy, Debug)]
+struct Ports {
+    clients: u16,
+    controller: u16,
+}
+
+impl KafkaServer {
+    /// Starts a broker and waits until clients can use it: three to four seconds.
+    ///
+    /// A directory that was used before keeps its topics.
+    ///
+    /// # Errors
+    /// When it ends, does not serve within two minutes, its port is taken, or when cancelled.
+    pub fn start(
+        installation: &Installation,
+        options: KafkaOptions,
+        cancellation: &Cancellation,
+    ) -> Result<Self, StackError> {
+        let directory = &options.data_dir;
+        std::fs::create_dir_all(directory).map_err(StackError::io("create", directory))?;
+        let mut tries = 1;
+        loop {
+            let ports = choose_ports(options.port)?;
+            match launch(installation, &options, ports, cancellation) {
+                Err(StackError::Ended { .. }) if lost_a_port(ports) && tries < PORT_TRIES => {
+                    tries += 1;
+                }
+                Err(error) => return Err(error),
+                Ok((process, cluster_id)) => {
+                    let installation = installation.clone();
+                    return Ok(Self {
+                        installation,
+                        options,
+                        cluster_id,
+                        ports,
+                        process,
+                    });
+                }
+            }
+        }
+    }
+
+    /// What clients connect to: `127.0.0.1:PORT`.
+    #[must_use]
+    pub fn brokers(&self) -> String {
+        format!("127.0.0.1:{}", self.ports.clients)
+    }
+
+    /// The port on 127.0.0.1 for clients.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.ports.clients
+    }
+
+    /// The identity that the cluster was given when its directory was made.
+    #[must_use]
+    pub fn cluster_id(&self) -> &str {
+        &self.cluster_id
+    }
+
+    /// The broker's log; every start appends to it.
+    #[must_use]
+    pub fn log(&self) -> PathBuf {
+        log(&self.options.data_dir)
+    }
+
+    /// The process: to freeze, thaw or watch it.
+    #[must_use]
+    pub fn process(&self) -> &Supervised {
+        &self.process
+    }
+
+    /// Stops it in order; blocks until it has ended, half a minute at most.
+    pub fn stop(&self) {
+        self.process.stop(GRACE);
+    }
+
+    /// Kills it (SIGKILL); blocks until it has ended.
+    pub fn kill(&self) {
+        self.process.kill();
+    }
+
+    /// Starts it again on its directory and ports, after killing it if it still runs.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start); the broker is down then.
+    pub fn restart(&mut self, cancellation: &Cancellation) -> Result<(), StackError> {
+        self.process.kill();
+        let (process, _) = launch(&self.installation, &self.options, self.ports, cancellation)?;
+        self.process = process;
+        Ok(())
+    }
+}
+
+fn log(directory: &Path) -> PathBuf {
+    directory.join("kafka.log")
+}
+
+fn choose_ports(wanted: Option<u16>) -> Result<Ports, StackError> {
+    let [free, controller] = port::free()?;
+    match wanted {
+        None => Ok(Ports {
+            clients: free,
+            controller,
+        }),
+        Some(clients) if port::is_free(clients) => Ok(Ports {
+            clients,
+            controller,
+        }),
+        Some(port) => Err(StackError::PortTaken {
+            port,
+            purpose: "Kafka",
+        }),
+    }
+}
+
+/// Whether a broker that ended may have done so because another program took a port first.
+fn lost_a_port(ports: Ports) -> bool {
+    !port::is_free(ports.clients) || !port::is_free(ports.controller)
+}
+
+/// Writes the settings, formats a new directory, starts the broker and waits until it serves.
+fn launch(
+    installation: &Installation,
+    options: &KafkaOptions,
+    ports: Ports,
+    cancellation: &Cancellation,
+) -> Result<(Supervised, String), StackError> {
+    let directory = &options.data_dir;
+    config::write(options, ports)?;
+    let cluster_id = match config::cluster_id(directory)? {
+        Some(cluster_id) => cluster_id,
+        None => format(installation, options, cancellation)?,
+    };
+    let log = log(directory);
+    let process = java(installation, options)
+        .args(["kafka.Kafka", config::PROPERTIES])
+        .log(&log)
+        .spawn()?;
+    serving::wait("Kafka", &process, &log, cancellation, || {
+        probe::check(ports.clients, &cluster_id)
+    })?;
+    Ok((process, cluster_id))
+}
+
+/// Prepares a new data directory for a cluster with a new identity.
+fn format(
+    installation: &Installation,
+    options: &KafkaOptions,
+    cancellation: &Cancellation,
+) -> Result<String, StackError> {
+    let cluster_id = random::cluster_id()?;
+    let log = log(&options.data_dir);
+    let tool = [
+        "kafka.tools.StorageTool",
+        "format",
+        "--config",
+        config::PROPERTIES,
+    ];
+    let process = java(installation, options)
+        .args(tool)
+        .args(["--cluster-id", &cluster_id])
+        .log(&log)
+        .spawn()?;
+    let status = process.wait(cancellation, GRACE)?;
+    if !status.success() {
+        let what = "formatting Kafka's data directory".to_owned();
+        return Err(StackError::CommandFailed { what, status, log });
+    }
+    Ok(cluster_id)
+}
+
+/// Java with Kafka's jars, in the broker's directory: all paths in its settings are relative to it.
+fn java(installation: &Installation, options: &KafkaOptions) -> Launch {
+    let jars = installation.kafka_libraries.join("*");
+    Launch::new(&installation.java)
+        .args([format!("-Xmx{}m", options.heap_mib)])
+        // Kafka's helper threads of a small machine; a shorter start matters more than pauses.
+        .args([
+            "-XX:+UseSerialGC",
+            "-XX:TieredStopAtLevel=1",
+            "-Xshare:auto",
+        ])
+        .args([format!("-Dlog4j2.configurationFile={}", config::LOGGING)])
+        .args(["-cp".as_ref(), jars.as_os_str()])
+        .current_dir(&options.data_dir)
+}

@@ -1,0 +1,113 @@
+//! Whether a broker serves: a Metadata request, answered by the right cluster.
+//!
+//! An open port is not enough: the broker opens it before it has joined its own cluster. The
+//! request and its answer are written out by hand, because a Kafka client would need OpenSSL and a
+//! C++ compiler before it could install them.
+
+use std::io::{Read as _, Write as _};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::time::Duration;
+
+/// How long one try may take.
+const LIMIT: Duration = Duration::from_secs(2);
+
+/// A Metadata request, version 2, for no topic at all: length, API key 3, version 2, correlation
+/// id 1, client id "probe", an empty list of topics.
+const REQUEST: [u8; 23] = [
+    0, 0, 0, 19, // length of the rest
+    0, 3, // Metadata
+    0, 2, // version
+    0, 0, 0, 1, // correlation id
+    0, 5, b'p', b'r', b'o', b'b', b'e', // client id
+    0, 0, 0, 0, // no topics
+];
+
+/// More than this is no answer to that request.
+const LONGEST_ANSWER: usize = 64 * 1024;
+
+/// # Errors
+/// Says why the broker on this port does not serve, or that it belongs to another cluster.
+pub(super) fn check(port: u16, cluster_id: &str) -> Result<(), String> {
+    let answer = exchange(port).map_err(|error| format!("no answer on port {port}: {error}"))?;
+    let (brokers, found) = parse(&answer).ok_or("an answer that is not Kafka's")?;
+    if found != cluster_id {
+        return Err(format!(
+            "another Kafka answers on port {port}: cluster {found}"
+        ));
+    }
+    if brokers == 0 {
+        return Err("the broker has not joined its cluster yet".to_owned());
+    }
+    Ok(())
+}
+
+fn exchange(port: u16) -> std::io::Result<Vec<u8>> {
+    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+    let mut stream = TcpStream::connect_timeout(&address, LIMIT)?;
+    stream.set_read_timeout(Some(LIMIT))?;
+    stream.set_write_timeout(Some(LIMIT))?;
+    stream.write_all(&REQUEST)?;
+    let mut length = [0; 4];
+    stream.read_exact(&mut length)?;
+    let length = usize::try_from(u32::from_be_bytes(length)).unwrap_or(usize::MAX);
+    if length > LONGEST_ANSWER {
+        return Err(std::io::Error::other("an answer that is not Kafka's"));
+    }
+    let mut answer = vec![0; length];
+    stream.read_exact(&mut answer)?;
+    Ok(answer)
+}
+
+/// The number of live brokers and the cluster id of a Metadata answer, version 2: correlation id;
+/// brokers, each node id, host, port, rack; cluster id; …
+fn parse(answer: &[u8]) -> Option<(u32, String)> {
+    let mut rest = answer;
+    take(&mut rest, 4)?;
+    let brokers = u32::from_be_bytes(take(&mut rest, 4)?.try_into().ok()?);
+    for _ in 0..brokers {
+        take(&mut rest, 4)?;
+        text(&mut rest)?;
+        take(&mut rest, 4)?;
+        text(&mut rest)?;
+    }
+    Some((brokers, text(&mut rest)?))
+}
+
+/// A text with its length in front; -1 stands for none.
+fn text(rest: &mut &[u8]) -> Option<String> {
+    let length = i16::from_be_bytes(take(rest, 2)?.try_into().ok()?);
+    let bytes = take(rest, usize::try_from(length).unwrap_or(0))?;
+    Some(String::from_utf8_lossy(bytes).into_owned())
+}
+
+fn take<'a>(rest: &mut &'a [u8], count: usize) -> Option<&'a [u8]> {
+    let (taken, left) = rest.split_at_checked(count)?;
+    *rest = left;
+    Some(taken)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_request_counts_its_own_length() {
+        assert_eq!(usize::from(REQUEST[3]), REQUEST.len() - 4);
+    }
+
+    #[test]
+    fn reads_brokers_and_cluster() {
+        let mut answer = vec![
+            0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 1, 0, 1, b'h', 0, 0, 0x23, 0x84,
+        ];
+        answer.extend([0xff, 0xff, 0, 2, b'i', b'd', 0, 0, 0, 1]);
+        assert_eq!(parse(&answer), Some((1, "id".to_owned())));
+        assert_eq!(parse(&answer[..answer.len() - 6]), None);
+    }
+
+    #[test]
+    fn nothing_listens() {
+        let [port] = crate::port::free().unwrap();
+        assert!(check(port, "id").unwrap_err().starts_with("no answer"));
+    }
+}

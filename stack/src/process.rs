@@ -1,0 +1,377 @@
+//! Processes that never outlive the one that started them.
+//!
+//! The kernel's parent-death signal is tied to the *thread* that started a process, not to its
+//! process: a child that a short-lived thread started would be killed when that thread ends. So
+//! each child gets a thread of its own, which starts it and then waits for its end. It ends only
+//! after the child, or together with the whole owning process; callers cannot get it wrong.
+//!
+//! Only the child itself gets the signal, not what it starts in turn.
+
+use std::ffi::{OsStr, OsString};
+use std::fs::OpenOptions;
+use std::io;
+use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
+
+use crate::cancellation::LOOK;
+use crate::{Cancellation, StackError};
+
+/// The program of util-linux, and its arguments, that give a process its parent-death signal.
+///
+/// Put in front of a command it stays the same process: it replaces itself by the command.
+pub const DIE_WITH_PARENT: [&str; 4] = ["setpriv", "--pdeathsig", "KILL", "--"];
+
+/// A command to be started as a [`Supervised`] process. Its standard input is empty.
+#[derive(Debug)]
+pub struct Launch {
+    command: Command,
+    program: PathBuf,
+    log: Option<PathBuf>,
+}
+
+impl Launch {
+    /// The program to run: a path, or a name to be looked up in `PATH`.
+    pub fn new(program: impl AsRef<OsStr>) -> Self {
+        let mut command = Command::new(DIE_WITH_PARENT[0]);
+        command
+            .args(&DIE_WITH_PARENT[1..])
+            .arg(program.as_ref())
+            .stdin(Stdio::null());
+        // In a group of its own: Ctrl-C on a terminal reaches the owner alone, which then ends its
+        // children in its own order.
+        command.process_group(0);
+        Self {
+            command,
+            program: program.as_ref().into(),
+            log: None,
+        }
+    }
+
+    /// Adds arguments.
+    #[must_use]
+    pub fn args(mut self, arguments: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Self {
+        self.command.args(arguments);
+        self
+    }
+
+    /// Adds or replaces environment variables; all others are inherited.
+    #[must_use]
+    pub fn envs(
+        mut self,
+        variables: impl IntoIterator<Item = (impl AsRef<OsStr>, impl AsRef<OsStr>)>,
+    ) -> Self {
+        self.command.envs(variables);
+        self
+    }
+
+    /// Does not pass on an inherited environment variable.
+    #[must_use]
+    pub fn env_remove(mut self, name: impl AsRef<OsStr>) -> Self {
+        self.command.env_remove(name);
+        self
+    }
+
+    /// Runs it in this directory.
+    #[must_use]
+    pub fn current_dir(mut self, directory: impl AsRef<Path>) -> Self {
+        self.command.current_dir(directory);
+        self
+    }
+
+    /// Appends standard output and standard error to this file, which is made if needed.
+    /// Without it both are inherited.
+    #[must_use]
+    pub fn log(mut self, file: impl Into<PathBuf>) -> Self {
+        self.log = Some(file.into());
+        self
+    }
+
+    /// Sends standard output to the owner's standard error: for tools whose output is progress.
+    #[must_use]
+    pub fn output_to_stderr(mut self) -> Self {
+        self.command.stdout(Stdio::from(io::stderr()));
+        self
+    }
+
+    /// Starts it.
+    ///
+    /// # Errors
+    /// When the log cannot be opened or `setpriv` cannot be started. A program that does not exist
+    /// starts and ends at once with status 127 and a line in the log.
+    pub fn spawn(mut self) -> Result<Supervised, StackError> {
+        if let Some(log) = &self.log {
+            let file = OpenOptions::new().create(true).append(true).open(log);
+            let (out, err) = file
+                .and_then(|file| Ok((file.try_clone()?, file)))
+                .map_err(StackError::io("open the log", log))?;
+            self.command.stdout(out).stderr(err);
+        }
+        Supervised::start(self.command).map_err(StackError::io("start", &self.program))
+    }
+}
+
+/// Where a process is in its life.
+#[derive(Debug)]
+enum Life {
+    Runs(Pid),
+    Ended(ExitStatus),
+}
+
+#[derive(Debug)]
+struct Shared {
+    life: Mutex<Life>,
+    ended: Condvar,
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, Life> {
+        self.life.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A running process that is killed when this is dropped, and when the owning process dies.
+#[derive(Debug)]
+pub struct Supervised {
+    pid: u32,
+    shared: Arc<Shared>,
+}
+
+impl Supervised {
+    fn start(mut command: Command) -> io::Result<Self> {
+        let (sender, started) = mpsc::channel();
+        std::thread::Builder::new()
+            .name("supervisor".to_owned())
+            .spawn(move || {
+                let started = command.spawn().and_then(|child| {
+                    let pid = pid_of(&child)?;
+                    let life = Mutex::new(Life::Runs(pid));
+                    Ok((
+                        child,
+                        pid,
+                        Arc::new(Shared {
+                            life,
+                            ended: Condvar::new(),
+                        }),
+                    ))
+                });
+                match started {
+                    Err(error) => drop(sender.send(Err(error))),
+                    Ok((child, pid, shared)) => {
+                        drop(sender.send(Ok((child.id(), Arc::clone(&shared)))));
+                        await_end(child, pid, &shared);
+                    }
+                }
+            })?;
+        let (pid, shared) = started
+            .recv()
+            .map_err(|_| io::Error::other("the supervising thread ended"))??;
+        Ok(Self { pid, shared })
+    }
+
+    /// The process id; it may belong to another process once this one has ended.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        self.pid
+    }
+
+    /// Whether it has not ended yet; a frozen process counts as running.
+    #[must_use]
+    pub fn is_running(&self) -> bool {
+        matches!(*self.shared.lock(), Life::Runs(_))
+    }
+
+    /// How it ended; `None` while it runs. Does not block.
+    #[must_use]
+    pub fn status(&self) -> Option<ExitStatus> {
+        match *self.shared.lock() {
+            Life::Runs(_) => None,
+            Life::Ended(status) => Some(status),
+        }
+    }
+
+    /// Sends a signal; false when the process has ended already.
+    ///
+    /// It is never sent to another process that got the same id: the id stays taken for as long as
+    /// the end is not noted under this lock.
+    ///
+    /// # Errors
+    /// When the system refuses it.
+    pub fn signal(&self, signal: Signal) -> io::Result<bool> {
+        match *self.shared.lock() {
+            Life::Runs(pid) => kill_process(pid, signal).map(|()| true).map_err(Into::into),
+            Life::Ended(_) => Ok(false),
+        }
+    }
+
+    /// Blocks until it has ended, at most for this long; `None` when it still runs.
+    pub fn wait_for(&self, limit: Duration) -> Option<ExitStatus> {
+        let until = Instant::now() + limit;
+        let mut life = self.shared.lock();
+        while matches!(*life, Life::Runs(_)) {
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return None;
+            }
+            let woken = self.shared.ended.wait_timeout(life, left);
+            life = woken.unwrap_or_else(PoisonError::into_inner).0;
+        }
+        drop(life);
+        self.status()
+    }
+
+    /// Blocks until it has ended.
+    ///
+    /// # Errors
+    /// [`StackError::Cancelled`]: the process is asked to end, and killed when it has not after
+    /// `grace`.
+    pub fn wait(
+        &self,
+        cancellation: &Cancellation,
+        grace: Duration,
+    ) -> Result<ExitStatus, StackError> {
+        loop {
+            if let Some(status) = self.wait_for(LOOK) {
+                return Ok(status);
+            }
+            if cancellation.is_cancelled() {
+                self.stop(grace);
+                return Err(StackError::Cancelled);
+            }
+        }
+    }
+
+    /// Asks it to end (SIGTERM, also when it is frozen), kills it when it has not after `grace`,
+    /// and returns when it has ended.
+    pub fn stop(&self, grace: Duration) {
+        // A signal can only fail when the process has ended.
+        drop(self.signal(Signal::TERM));
+        drop(self.signal(Signal::CONT));
+        if self.wait_for(grace).is_none() {
+            self.kill();
+        }
+    }
+
+    /// Kills it (SIGKILL) and returns when it has ended.
+    pub fn kill(&self) {
+        while self.is_running() {
+            drop(self.signal(Signal::KILL));
+            self.wait_for(Duration::from_secs(1));
+        }
+    }
+
+    /// Freezes it (SIGSTOP): it keeps its sockets and its memory, and does nothing.
+    ///
+    /// # Errors
+    /// When the system refuses it.
+    pub fn freeze(&self) -> io::Result<bool> {
+        self.signal(Signal::STOP)
+    }
+
+    /// Lets a frozen process go on (SIGCONT).
+    ///
+    /// # Errors
+    /// When the system refuses it.
+    pub fn thaw(&self) -> io::Result<bool> {
+        self.signal(Signal::CONT)
+    }
+}
+
+impl Drop for Supervised {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+fn pid_of(child: &Child) -> io::Result<Pid> {
+    i32::try_from(child.id())
+        .ok()
+        .and_then(Pid::from_raw)
+        .ok_or_else(|| io::Error::other("a process id out of range"))
+}
+
+/// Waits for the end, and notes it under the lock before the process id becomes free again.
+fn await_end(mut child: Child, pid: Pid, shared: &Shared) {
+    let leave = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
+    while let Err(error) = waitid(WaitId::Pid(pid), leave) {
+        if error != rustix::io::Errno::INTR {
+            break;
+        }
+    }
+    let mut life = shared.lock();
+    // Where the system will not say how it ended, that is no success.
+    *life = Life::Ended(
+        child
+            .wait()
+            .unwrap_or_else(|_| ExitStatus::from_raw(1 << 8)),
+    );
+    drop(life);
+    shared.ended.notify_all();
+}
+
+/// Finds a program in `PATH`.
+#[must_use]
+pub fn find(program: &str) -> Option<PathBuf> {
+    let path: OsString = std::env::var_os("PATH")?;
+    std::env::split_paths(&path)
+        .map(|directory| directory.join(program))
+        .find(|candidate| candidate.is_file())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LONG: Duration = Duration::from_secs(30);
+
+    #[test]
+    fn tells_how_a_process_ended() {
+        let process = Launch::new("sh").args(["-c", "exit 7"]).spawn().unwrap();
+        assert_eq!(process.wait_for(LONG).unwrap().code(), Some(7));
+        assert!(!process.is_running());
+        assert!(!process.signal(Signal::TERM).unwrap());
+    }
+
+    #[test]
+    fn a_dropped_process_is_gone() {
+        let process = Launch::new("sleep").args(["1000"]).spawn().unwrap();
+        let path = PathBuf::from(format!("/proc/{}", process.pid()));
+        assert!(path.exists());
+        drop(process);
+        assert!(!path.exists());
+    }
+
+    #[test]
+    fn outlives_the_thread_that_asked_for_it() {
+        let process = std::thread::spawn(|| Launch::new("sleep").args(["1000"]).spawn().unwrap())
+            .join()
+            .unwrap();
+        assert!(process.wait_for(Duration::from_millis(300)).is_none());
+    }
+
+    #[test]
+    fn a_frozen_process_can_be_stopped() {
+        let process = Launch::new("sleep").args(["1000"]).spawn().unwrap();
+        assert!(process.freeze().unwrap());
+        process.stop(LONG);
+        assert!(!process.is_running());
+    }
+
+    #[test]
+    fn output_goes_to_the_log() {
+        let directory = tempfile::tempdir().unwrap();
+        let log = directory.path().join("log");
+        let script = ["-c", "echo out; echo err >&2; echo $GREETING"];
+        let launch = Launch::new("sh")
+            .args(script)
+            .envs([("GREETING", "hello")])
+            .log(&log);
+        launch.spawn().unwrap().wait_for(LONG).unwrap();
+        assert_eq!(std::fs::read_to_string(log).unwrap(), "out\nerr\nhello\n");
+    }
+}
