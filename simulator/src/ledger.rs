@@ -1,0 +1,250 @@
+//! Everything planned, sent and answered, kept as JSON lines: one object a request.
+
+use std::collections::BTreeSet;
+use std::io::{BufRead, Write};
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::contract::Fate;
+use crate::delivery::Planned;
+use crate::totals::Totals;
+
+/// What was planned and what became of it, in the order of planning. It holds no URL keys.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Ledger {
+    /// One entry per planned request.
+    pub entries: Vec<Entry>,
+}
+
+/// One planned request and its only attempt.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Entry {
+    /// What was planned.
+    #[serde(flatten)]
+    pub planned: Planned,
+    /// The attempt; `None` while it has not been made.
+    pub attempt: Option<Attempt>,
+}
+
+/// One attempt to deliver.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Attempt {
+    /// When it began, by this machine's clock.
+    pub sent_at: Timestamp,
+    /// From its begin to the whole answer or the failure, in microseconds. Connecting counts.
+    pub latency_us: u64,
+    /// What came of it.
+    #[serde(flatten)]
+    pub outcome: Outcome,
+}
+
+/// What came of an attempt.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "outcome", rename_all = "snake_case")]
+pub enum Outcome {
+    /// The receiver answered in time.
+    Answered {
+        /// HTTP status.
+        status: u16,
+        /// The header `x-postback-id`.
+        postback_id: Option<String>,
+    },
+    /// No answer. Whether the receiver has the request is unknown, and it is not sent again.
+    Failed {
+        /// In what way.
+        failure: Failure,
+        /// In words, for people.
+        detail: String,
+    },
+}
+
+/// Why there was no answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Failure {
+    /// No connection could be made; nothing was sent.
+    Connect,
+    /// The network's patience ran out.
+    TimedOut,
+    /// The connection broke, or what came was no HTTP.
+    ConnectionLost,
+    /// The request is none that HTTP can carry; nothing was sent.
+    Unsendable,
+}
+
+/// How many entries went which way. `planned` is the sum of `unsent`, `acknowledged`, `refused` and
+/// `failed`; `acknowledged` is at least the sum of `to_be_loaded` and `to_be_rejected`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// All entries.
+    pub planned: u64,
+    /// No attempt was made.
+    pub unsent: u64,
+    /// Answered with 200.
+    pub acknowledged: u64,
+    /// Answered with anything else.
+    pub refused: u64,
+    /// Without an answer.
+    pub failed: u64,
+    /// Acknowledged, and the contract demands a row among the conversions.
+    pub to_be_loaded: u64,
+    /// Acknowledged, and the contract demands a rejection.
+    pub to_be_rejected: u64,
+    /// Answered other than the contract demands (failures left out): each is a defect.
+    pub unexpected: u64,
+}
+
+/// A ledger that could not be written or read.
+#[derive(Debug, thiserror::Error)]
+pub enum LedgerError {
+    /// The file failed.
+    #[error("the ledger could not be written or read: {0}")]
+    Io(#[from] std::io::Error),
+    /// A line is no entry.
+    #[error("line {line} of the ledger is no entry: {source}")]
+    Line {
+        /// The line, counted from 1.
+        line: usize,
+        /// What is wrong with it.
+        source: serde_json::Error,
+    },
+}
+
+impl Ledger {
+    /// Totals of what the receiver acknowledged: what it must be able to show.
+    #[must_use]
+    pub fn totals(&self) -> Totals {
+        Totals::of(self.acknowledged())
+    }
+
+    /// Totals of all that was planned, as if each request had been answered as the contract demands.
+    #[must_use]
+    pub fn planned_totals(&self) -> Totals {
+        Totals::of(&self.entries)
+    }
+
+    /// The entries that the receiver answered with 200.
+    pub fn acknowledged(&self) -> impl Iterator<Item = &Entry> {
+        self.entries
+            .iter()
+            .filter(|entry| entry.status() == Some(200))
+    }
+
+    /// The distinct ids that the receiver gave to what it acknowledged: as many as there are
+    /// acknowledged entries, unless it gives an id twice or none.
+    #[must_use]
+    pub fn acknowledged_ids(&self) -> BTreeSet<&str> {
+        self.acknowledged().filter_map(Entry::postback_id).collect()
+    }
+
+    /// The answers other than what the contract demands.
+    pub fn unexpected(&self) -> impl Iterator<Item = &Entry> {
+        self.entries.iter().filter(|entry| entry.is_unexpected())
+    }
+
+    /// How many entries went which way.
+    #[must_use]
+    pub fn counts(&self) -> Counts {
+        let mut counts = Counts::default();
+        for entry in &self.entries {
+            counts.add(entry);
+        }
+        counts
+    }
+
+    /// Adds another ledger's entries behind these.
+    pub fn append(&mut self, mut other: Ledger) {
+        self.entries.append(&mut other.entries);
+    }
+
+    /// Writes all entries as JSON lines. A file should be given buffered.
+    ///
+    /// # Errors
+    /// When writing fails.
+    pub fn write_to(&self, mut target: impl Write) -> Result<(), LedgerError> {
+        for entry in &self.entries {
+            serde_json::to_writer(&mut target, entry).map_err(std::io::Error::from)?;
+            target.write_all(b"\n")?;
+        }
+        Ok(target.flush()?)
+    }
+
+    /// Reads what [`Ledger::write_to`] has written.
+    ///
+    /// # Errors
+    /// When reading fails, or names the line that is no entry.
+    pub fn read_from(source: impl BufRead) -> Result<Self, LedgerError> {
+        let mut entries = Vec::new();
+        for (index, line) in source.lines().enumerate() {
+            let entry = serde_json::from_str(&line?).map_err(|source| LedgerError::Line {
+                line: index + 1,
+                source,
+            })?;
+            entries.push(entry);
+        }
+        Ok(Ledger { entries })
+    }
+}
+
+impl Entry {
+    /// The HTTP status, if there was an answer.
+    #[must_use]
+    pub fn status(&self) -> Option<u16> {
+        match &self.attempt.as_ref()?.outcome {
+            Outcome::Answered { status, .. } => Some(*status),
+            Outcome::Failed { .. } => None,
+        }
+    }
+
+    /// The id that the receiver gave to it.
+    #[must_use]
+    pub fn postback_id(&self) -> Option<&str> {
+        match &self.attempt.as_ref()?.outcome {
+            Outcome::Answered { postback_id, .. } => postback_id.as_deref(),
+            Outcome::Failed { .. } => None,
+        }
+    }
+
+    /// Why there was no answer, if it was tried.
+    #[must_use]
+    pub fn failure(&self) -> Option<Failure> {
+        match &self.attempt.as_ref()?.outcome {
+            Outcome::Answered { .. } => None,
+            Outcome::Failed { failure, .. } => Some(*failure),
+        }
+    }
+
+    /// Whether it was answered other than the contract demands.
+    #[must_use]
+    pub fn is_unexpected(&self) -> bool {
+        let demanded = match self.planned.fate {
+            Fate::Loaded { .. } | Fate::RejectedByNormaliser => 200,
+            Fate::RefusedByIngest { status } => status,
+        };
+        self.status().is_some_and(|status| status != demanded)
+    }
+}
+
+impl Counts {
+    fn add(&mut self, entry: &Entry) {
+        self.planned += 1;
+        match entry.attempt.as_ref().map(|attempt| &attempt.outcome) {
+            None => self.unsent += 1,
+            Some(Outcome::Failed { .. }) => self.failed += 1,
+            Some(Outcome::Answered { status: 200, .. }) => {
+                self.acknowledged += 1;
+                match entry.planned.fate {
+                    Fate::Loaded { .. } => self.to_be_loaded += 1,
+                    Fate::RejectedByNormaliser => self.to_be_rejected += 1,
+                    Fate::RefusedByIngest { .. } => {}
+                }
+            }
+            Some(Outcome::Answered { .. }) => self.refused += 1,
+        }
+        self.unexpected += u64::from(entry.is_unexpected());
+    }
+}
+
+#[cfg(test)]
+mod tests;
