@@ -11,7 +11,7 @@
 //! 1. [`scenario`]: what happens in the shops, made from a seed, without clock or I/O.
 //! 2. [`template`]: the URL as registered with the network, and how its macros are filled.
 //! 3. [`delivery`]: one planned request, with what a reader of it can know ([`Facts`]) and what the
-//!    contract demands of the receiver ([`Fate`]); [`garbage`] plans the requests that go wrong.
+//!    contract demands of the receiver ([`Fate`]); [`mod@garbage`] plans the requests that go wrong.
 //! 4. [`sender`]: sends deliveries over keep-alive connections, one attempt each.
 //! 5. [`ledger`] and [`totals`]: planned, sent and answered; counts and sums per group.
 //!

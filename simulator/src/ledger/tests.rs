@@ -7,7 +7,7 @@ use crate::scenario::{Scenario, Settings};
 const URL: &str = "/postback/canary?t=<etransaction_id>&is_event=<is_event>&sale=<sale_amount>\
     &name=<product_name>&date=<transaction_date>";
 
-fn answered(status: u16, id: &str) -> Option<Attempt> {
+fn answered(status: u16, id: &str) -> Attempt {
     let postback_id = Some(id.to_owned());
     attempt(Outcome::Answered {
         status,
@@ -17,14 +17,14 @@ fn answered(status: u16, id: &str) -> Option<Attempt> {
 
 fn attempt(outcome: Outcome) -> Attempt {
     let sent_at = "2026-03-02T10:00:00.5Z".parse().unwrap();
-    Some(Attempt {
+    Attempt {
         sent_at,
         latency_us: 1_234,
         outcome,
-    })
+    }
 }
 
-fn failed() -> Option<Attempt> {
+fn failed() -> Attempt {
     let detail = "no answer within 400 ms".to_owned();
     attempt(Outcome::Failed {
         failure: Failure::TimedOut,
@@ -49,9 +49,9 @@ fn ledger() -> Ledger {
             planned: delivery.planned,
             attempt: match index % 4 {
                 0 => None,
-                1 => failed(),
-                2 => answered(200, &format!("id-{index}")),
-                _ => answered(503, "none"),
+                1 => Some(failed()),
+                2 => Some(answered(200, &format!("id-{index}"))),
+                _ => Some(answered(503, "none")),
             },
         });
     Ledger {
@@ -90,14 +90,14 @@ fn counts_add_up() {
         .collect();
     // Unknown key, wrong path, PUT, too long, empty, no is_event, no id, no date.
     let attempts = [
-        answered(404, "-"),
-        answered(200, "a"),
-        failed(),
+        Some(answered(404, "-")),
+        Some(answered(200, "a")),
+        Some(failed()),
         None,
-        answered(200, "b"),
-        answered(200, "c"),
-        answered(503, "-"),
-        answered(200, "c"),
+        Some(answered(200, "b")),
+        Some(answered(200, "c")),
+        Some(answered(503, "-")),
+        Some(answered(200, "c")),
     ];
     let entries = planned
         .into_iter()

@@ -3,6 +3,7 @@
 //! The same settings give the same events, on every machine. Nothing here reads a clock.
 
 mod catalogue;
+mod order;
 mod settings;
 mod shop;
 

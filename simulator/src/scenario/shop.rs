@@ -1,4 +1,4 @@
-//! One order after the other, with all that chance does to it.
+//! One order after the other: its lines, and what is reported of each.
 
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp, ToSpan};
@@ -6,11 +6,12 @@ use rand::rngs::ChaCha8Rng;
 use rand::{RngExt, SeedableRng};
 
 use super::catalogue::Product;
+use super::order::Order;
 use super::settings::{ScenarioError, Settings};
 use crate::amount::Amount;
-use crate::event::{Click, DateForm, DateValue, Event, Kind};
+use crate::event::{DateValue, Event, Kind};
 
-const DAY: i64 = 86_400;
+pub(super) const DAY: i64 = 86_400;
 const HOUR: i64 = 3_600;
 
 /// A reversal comes at most this many days after its sale.
@@ -18,23 +19,12 @@ const LONGEST_RETURN_DAYS: i64 = 14;
 
 /// Makes orders, numbered from 0.
 pub(super) struct Shop<'a> {
-    settings: &'a Settings,
+    pub(super) settings: &'a Settings,
     /// The first instant of the first day.
     opening: Timestamp,
-    number: u64,
-    last_click: Option<String>,
+    pub(super) number: u64,
+    pub(super) last_click: Option<String>,
     pub(super) random: ChaCha8Rng,
-}
-
-/// What all lines of one order share.
-struct Order {
-    /// Seconds from opening to the order.
-    placed: i64,
-    reversed: bool,
-    zero: bool,
-    form: DateForm,
-    /// An event with all that the lines share; the rest is overwritten per line.
-    shared: Event,
 }
 
 impl<'a> Shop<'a> {
@@ -72,120 +62,18 @@ impl<'a> Shop<'a> {
 
     /// Whether something of this share happens to the order; always to the order with the number
     /// `specimen`, so that the first orders show one of every kind.
-    fn chance(&mut self, share: u16, specimen: u64) -> bool {
+    pub(super) fn chance(&mut self, share: u16, specimen: u64) -> bool {
         self.chance_or(self.number == specimen, share)
     }
 
-    fn chance_or(&mut self, certain: bool, share: u16) -> bool {
+    pub(super) fn chance_or(&mut self, certain: bool, share: u16) -> bool {
         share > 0 && (certain || self.random.random_ratio(u32::from(share), 10_000))
     }
 
-    fn order(&mut self) -> Order {
-        let shares = self.settings.shares;
-        let days = i64::from(self.settings.days);
-        let day = if self.number == 0 {
-            0
-        } else {
-            self.random.random_range(0..days)
-        };
-        let placed = day * DAY + self.random.random_range(0..DAY);
-        let reversed = day + 1 < days && self.chance(shares.reversed, 0);
-        let zero = !reversed && self.chance(shares.zero_amounts, 3);
-        let form = self.date_form();
-        let shop = self
-            .random
-            .random_range(0..self.settings.advertisers.len() as u64);
-        let shop = usize::try_from(shop).unwrap_or_default();
-        let advertiser = &self.settings.advertisers[shop];
-        let at = self.after_opening(placed);
-        let shared = Event {
-            advertiser_id: advertiser.id,
-            publisher_id: self.settings.publisher_id,
-            order_id: self.order_id(),
-            offer_id: advertiser.offer_id.to_owned(),
-            amount_form: advertiser.amount_form,
-            currency: advertiser.currency.to_owned(),
-            transaction_date: DateValue::At(at, form),
-            // A batch may come more than a day later: too late for a sale that is taken back.
-            batch: !reversed && self.chance(shares.batch, 7),
-            click: self.click(),
-            commission_list_id: (advertiser.id % 97).to_string(),
-            ..Event::example(at)
-        };
-        Order {
-            placed,
-            reversed,
-            zero,
-            form,
-            shared,
-        }
-    }
-
-    fn date_form(&mut self) -> DateForm {
-        let shares = self.settings.shares;
-        if self.chance(shares.iso_dates, 6) {
-            if self.random.random_ratio(1, 2) {
-                DateForm::Iso
-            } else {
-                DateForm::IsoOffset
-            }
-        } else if self.chance(shares.raw_plus, 5) {
-            DateForm::LongRawPlus
-        } else {
-            DateForm::Long
-        }
-    }
-
-    /// A number of its own for every order, growing with gaps as shops' numbers do.
-    fn order_id(&mut self) -> String {
-        let number = 1_900_000_000 + self.number * 97 + self.random.random_range(0..97);
-        let letter = if self.chance(self.settings.shares.letter_orders, 0) {
-            "M"
-        } else {
-            ""
-        };
-        format!("{letter}{number}")
-    }
-
-    fn click(&mut self) -> Click {
-        let shares = self.settings.shares;
-        if self.chance(shares.unreplaced_macros, 4) {
-            return Click::Macro;
-        }
-        let (empty, absent) = (self.number == 1, self.number == 2);
-        if self.chance_or(empty || absent, shares.without_click) {
-            let absent = absent || (!empty && self.random.random_ratio(1, 2));
-            return if absent { Click::Absent } else { Click::Empty };
-        }
-        let again = self.chance(shares.same_click, 8);
-        let id = match self.last_click.take() {
-            Some(id) if again => id,
-            _ => self.click_id(),
-        };
-        self.last_click = Some(id.clone());
-        Click::Id(id)
-    }
-
-    /// 8 to 72 alphanumerics.
-    fn click_id(&mut self) -> String {
-        const ALPHABET: &[u8; 62] =
-            b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
-        let length = if self.random.random_ratio(1, 20) {
-            72
-        } else {
-            self.random.random_range(8..33)
-        };
-        let mut letter = || char::from(ALPHABET[usize::from(self.random.random_range(0..62_u8))]);
-        (0..length).map(|_| letter()).collect()
-    }
-
     /// The order's sales, one per SKU, all of different products.
-    fn lines(&mut self, order: &Order) -> Vec<Event> {
+    fn lines(&mut self, order: &Order<'_>) -> Vec<Event> {
         let settings = self.settings;
-        let id = order.shared.advertiser_id;
-        let Some(advertiser) = settings.advertisers.iter().find(|a| a.id == id) else {
-            return Vec::new();
-        };
+        let advertiser = order.advertiser;
         let several = self.chance(settings.shares.several_lines, 0);
         let most = u64::try_from(advertiser.products.len().min(4)).unwrap_or(1);
         let count = if several && most > 1 {
@@ -238,7 +126,7 @@ impl<'a> Shop<'a> {
     }
 
     /// The early word of `sale`: the same order and money, an id of its own, `is_event=Y`.
-    fn signal(&mut self, order: &Order, sale: &Event) -> Event {
+    fn signal(&mut self, order: &Order<'_>, sale: &Event) -> Event {
         let at = order.placed + self.random.random_range(1..30);
         let at = self.after_opening(at.min(self.closing()));
         Event {
@@ -252,7 +140,7 @@ impl<'a> Shop<'a> {
     }
 
     /// The sales taken back: all lines or one of them, on one later day.
-    fn reversals(&mut self, order: &Order, lines: &[Event]) -> Vec<Event> {
+    fn reversals(&mut self, order: &Order<'_>, lines: &[Event]) -> Vec<Event> {
         let day = order.placed / DAY;
         let left = (i64::from(self.settings.days) - 1 - day).min(LONGEST_RETURN_DAYS);
         let later = day + self.random.random_range(1..=left.max(1));
@@ -281,7 +169,7 @@ impl<'a> Shop<'a> {
 
     /// When the network processes the sale: within the hour, or hours later in a batch, and never
     /// after the last day.
-    fn processed(&mut self, order: &Order) -> Timestamp {
+    fn processed(&mut self, order: &Order<'_>) -> Timestamp {
         let delay = if order.shared.batch {
             self.random.random_range(6 * HOUR..30 * HOUR)
         } else {
@@ -305,7 +193,7 @@ impl<'a> Shop<'a> {
     }
 
     /// `open` has checked that all days and two more lie within the calendar.
-    fn after_opening(&self, seconds: i64) -> Timestamp {
+    pub(super) fn after_opening(&self, seconds: i64) -> Timestamp {
         self.opening + SignedDuration::from_secs(seconds)
     }
 }
