@@ -1,4 +1,9 @@
 //! The real servers: started, used, killed and started again.
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "the lints know only functions marked as tests, not the helpers beside them"
+)]
 
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};

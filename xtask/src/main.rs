@@ -1,3 +1,76 @@
-//! The project's tasks: demo, test, stack, check.
+//! The project's tasks: `cargo xtask demo`, `test`, `stack`, `check`.
+//!
+//! This program builds with Rust and a C linker alone; it installs what the others need. One file
+//! or folder per command.
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a command-line program: results on standard output, progress on standard error"
+)]
 
-fn main() {}
+mod interrupt;
+mod project;
+mod report;
+mod stack;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use postback_stack::StackError;
+
+use project::Project;
+
+#[derive(Parser)]
+#[command(
+    name = "cargo xtask",
+    bin_name = "cargo xtask",
+    about = "The project's tasks"
+)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run only the two servers, Kafka and ClickHouse
+    #[command(subcommand)]
+    Stack(stack::Command),
+}
+
+/// The exit code of a run that Ctrl-C or SIGTERM ended.
+const INTERRUPTED: u8 = 130;
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    match run(arguments.command) {
+        Ok(code) => code,
+        Err(error) => fail(&error),
+    }
+}
+
+fn run(command: Command) -> anyhow::Result<ExitCode> {
+    let project = Project::find()?;
+    let cancellation = interrupt::listen()?;
+    match command {
+        Command::Stack(command) => stack::run(command, &project, &cancellation),
+    }
+}
+
+/// The only place where an error becomes an exit code.
+fn fail(error: &anyhow::Error) -> ExitCode {
+    match error.downcast_ref::<StackError>() {
+        Some(StackError::Cancelled) => {
+            eprintln!("interrupted");
+            ExitCode::from(INTERRUPTED)
+        }
+        Some(StackError::MissingPackages { .. }) => {
+            eprintln!("error: {error:#}");
+            ExitCode::from(2)
+        }
+        _ => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

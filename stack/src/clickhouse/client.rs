@@ -96,7 +96,7 @@ impl ClickHouseClient {
             .body_mut()
             .read_to_string()
             .map_err(|error| error.to_string())?;
-        if status == 200 && !failed {
+        if status == 200 {
             Ok(text)
         } else {
             Err(text.trim().to_owned())

@@ -1,0 +1,26 @@
+//! Ctrl-C and SIGTERM: the first one ends every wait, so that what was started is stopped and
+//! removed in order; the second one ends this process at once (its children die with it).
+
+use anyhow::Context as _;
+use postback_stack::Cancellation;
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
+
+/// Listens from now on; the first signal sets what this returns.
+pub(crate) fn listen() -> anyhow::Result<Cancellation> {
+    let cancellation = Cancellation::new();
+    let mut signals =
+        Signals::new([SIGINT, SIGTERM, SIGHUP]).context("cannot listen for signals")?;
+    let heard = cancellation.clone();
+    std::thread::Builder::new()
+        .name("signals".to_owned())
+        .spawn(move || {
+            for _ in signals.forever() {
+                if heard.is_cancelled() {
+                    std::process::exit(i32::from(crate::INTERRUPTED));
+                }
+                heard.cancel();
+            }
+        })?;
+    Ok(cancellation)
+}
