@@ -15,6 +15,8 @@ enum Reply {
     OkAndClose,
     NotFound,
     Never,
+    /// Answers with 200, but only when the next request has come.
+    Late,
     Reset,
 }
 
@@ -60,7 +62,7 @@ async fn serve(mut stream: TcpStream, script: &'static [Reply], seen: Arc<Mutex<
         };
         let reply = script.get(number).or(script.last()).copied().unwrap();
         let answer = match reply {
-            Reply::Ok => {
+            Reply::Ok | Reply::Late => {
                 format!(
                     "HTTP/1.1 200 OK\r\nx-postback-id: id-{number}\r\ncontent-length: 2\r\n\r\nOK"
                 )
@@ -75,7 +77,14 @@ async fn serve(mut stream: TcpStream, script: &'static [Reply], seen: Arc<Mutex<
                 return;
             }
         };
-        stream.write_all(answer.as_bytes()).await.unwrap();
+        if matches!(reply, Reply::Late) {
+            while seen.lock().unwrap().len() < number + 2 {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        }
+        if stream.write_all(answer.as_bytes()).await.is_err() {
+            return;
+        }
         if matches!(reply, Reply::OkAndClose) {
             return;
         }
@@ -151,13 +160,16 @@ async fn records_a_refusal() {
 
 #[tokio::test]
 async fn stops_waiting_for_a_late_answer_and_does_not_send_again() {
-    let receiver = Receiver::start(&[Reply::Ok, Reply::Never, Reply::Ok]).await;
-    let sender = Sender::new(receiver.address, 1).with_patience(Duration::from_millis(1_500));
+    let receiver = Receiver::start(&[Reply::Ok, Reply::Late, Reply::Ok]).await;
+    let sender = Sender::new(receiver.address, 1).with_patience(Duration::from_secs(2));
     let ledger = sender.send(deliveries(3), |_| {}).await;
     let failures: Vec<_> = ledger.entries.iter().map(Entry::failure).collect();
     assert_eq!(failures, [None, Some(Failure::TimedOut), None]);
+    // The late answer is not taken for that to the next request.
+    let ids: Vec<_> = ledger.entries.iter().map(Entry::postback_id).collect();
+    assert_eq!(ids, [Some("id-0"), None, Some("id-2")]);
     let waited = ledger.entries[1].attempt.as_ref().unwrap().latency_us;
-    assert!(waited >= 1_500_000, "{waited} us");
+    assert!(waited >= 2_000_000, "{waited} us");
     assert_eq!(receiver.requests().len(), 3);
     assert_eq!(receiver.connections.load(Ordering::SeqCst), 2);
 }
