@@ -1,1 +1,156 @@
 //! From a raw record to a conversion, or to the reasons why not: pure and deterministic.
+//!
+//! [`normalise`] reads one record by the rules of its source ([`SourceRules`]). What a network is
+//! known to send stands in its [`profile`]; what a source's URL says about it in its [`template`].
+//! Nothing here reads a clock, a file or a socket, so the same record and rules give the same
+//! outcome for ever, which is what a replay rests on.
+//!
+//! Parsing never fails: a field's parser gives a value, or none and a flag. A record is rejected
+//! only when it cannot be a row. Nothing that was sent is lost: it is in a column, or in `extra`
+//! (bounds apart: texts over 64 KiB and parameters beyond the 200th are flagged, and stand in the
+//! raw record alone).
+//!
+//! ```text
+//! query ──decode──▶ parameters ──intake (mapping)──▶ fields + extra ──values──▶ columns ──key──▶ row
+//! ```
+
+#![warn(missing_docs)]
+
+mod conversion;
+mod currency;
+pub mod decode;
+mod field;
+pub mod identity;
+mod intake;
+pub mod key;
+mod mapping;
+pub mod money;
+pub mod profile;
+mod rules;
+pub mod template;
+mod values;
+pub mod when;
+
+pub use conversion::{Conversion, Kind, Outcome, Rejected, Status};
+pub use currency::{Currency, UnknownCurrency};
+pub use field::Field;
+pub use identity::{Identity, KeyDayRule};
+pub use mapping::Mapping;
+pub use money::Amount;
+pub use profile::Profile;
+pub use rules::{RulesError, SourceDescription, SourceRules};
+pub use template::{Template, TemplateError, TemplateNote};
+
+use jiff::civil::Date;
+use postback_common::reason::{Flag, Rejection};
+use postback_common::record::RawRecord;
+use uuid::Uuid;
+
+use intake::Intake;
+use values::Values;
+
+/// Version of the rules in this crate's code. A generation of rows records the version that made
+/// it, and only programs of that version load it.
+///
+/// Raise it with every change after which some record and the same [`SourceRules`] give another
+/// [`Outcome`]: another value, flag, order in `extra`, key, or reason. Refactoring and speed leave
+/// it alone. A profile is part of the rules, not of the code: editing one does not raise it.
+pub const NORMALISER_VERSION: u32 = 1;
+
+/// Reads one record by the rules of its source.
+#[must_use]
+pub fn normalise(record: &RawRecord<'_>, rules: &SourceRules) -> Outcome {
+    let mut intake = Intake::of(decode::decode(record.query.as_bytes()), rules);
+    let values = Values::read(&mut intake, rules);
+    let key = key::conversion_key(&intake, &values, record.id, rules);
+    let day = key::key_day(key, &values, rules);
+    match (key, day, intake.is_empty) {
+        (Some(key), Some(day), false) => {
+            Outcome::Accepted(Box::new(row(intake, &values, (key, day), record, rules)))
+        }
+        _ => Outcome::Rejected(rejected(key, day, intake.is_empty, rules)),
+    }
+}
+
+fn rejected(key: Option<Uuid>, day: Option<Date>, is_empty: bool, rules: &SourceRules) -> Rejected {
+    let undated = day.is_none() && rules.key_day_rule == KeyDayRule::Date;
+    let reasons = [
+        (key.is_none(), Rejection::MissingIdentity),
+        (is_empty, Rejection::NoParameters),
+        (undated, Rejection::UnreadableKeyDate),
+    ];
+    let reasons = reasons
+        .into_iter()
+        .filter_map(|(applies, reason)| applies.then_some(reason))
+        .collect();
+    Rejected {
+        reasons,
+        conversion_key: key,
+        key_day: day,
+    }
+}
+
+fn row(
+    mut intake: Intake<'_>,
+    values: &Values,
+    (conversion_key, key_day): (Uuid, Date),
+    record: &RawRecord<'_>,
+    rules: &SourceRules,
+) -> Conversion {
+    flag_the_whole(&mut intake, record, rules);
+    let text = |field| intake.text(field).to_owned();
+    Conversion {
+        source: rules.source.clone(),
+        network: rules.profile.network.clone(),
+        account: rules.account.clone(),
+        conversion_key,
+        key_day,
+        postback_id: record.id,
+        kind: values.kind,
+        status: values.status,
+        transaction_id: text(Field::TransactionId),
+        order_id: text(Field::OrderId),
+        click_id: text(Field::ClickId),
+        advertiser_id: text(Field::AdvertiserId),
+        publisher_id: text(Field::PublisherId),
+        offer_id: text(Field::OfferId),
+        sku: text(Field::Sku),
+        product_name: intake.text_from_start(Field::ProductName).to_owned(),
+        quantity: values.quantity,
+        sale_amount: values.sale_amount,
+        commission: values.commission,
+        currency: values.currency,
+        commission_currency: values.commission_currency,
+        occurred_at: values.occurred_at,
+        processed_at: values.processed_at,
+        received_at: record.received_at,
+        revision: key::revision(values, record.received_at, record.id, rules),
+        flags: sorted(intake.flags),
+        sub_ids: intake.sub_ids,
+        extra: intake.extra,
+    }
+}
+
+/// Flags that no single field raises.
+fn flag_the_whole(intake: &mut Intake<'_>, record: &RawRecord<'_>, rules: &SourceRules) {
+    let has_body = record
+        .body
+        .as_ref()
+        .is_some_and(|body| !body.as_bytes().is_empty());
+    let unexpected = has_body || *record.method != *rules.profile.method.as_str();
+    let flags = [
+        (rules.identity == Identity::None, Flag::NoIdentity),
+        (intake.text(Field::ClickId).is_empty(), Flag::MissingClickId),
+        (unexpected, Flag::UnreadBody),
+    ];
+    let raised = flags
+        .into_iter()
+        .filter_map(|(applies, flag)| applies.then_some(flag));
+    intake.flags.extend(raised);
+}
+
+fn sorted(mut flags: Vec<Flag>) -> Vec<Flag> {
+    flags.sort_unstable_by_key(|flag| flag.as_str());
+    flags.dedup();
+    flags
+}

@@ -1,0 +1,147 @@
+//! The outcome: one row of `conversions`, or the reasons why not.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+use postback_common::name::{AccountName, NetworkName, SourceName};
+use postback_common::reason::{Flag, Rejection};
+use serde::Deserialize;
+use uuid::Uuid;
+
+use crate::currency::Currency;
+use crate::money::Amount;
+
+/// What became of a record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// It is a row.
+    Accepted(Box<Conversion>),
+    /// It cannot be a row; its raw record stays, and better rules can accept it later.
+    Rejected(Rejected),
+}
+
+/// Why a record cannot be a row, and what could be said of it all the same.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rejected {
+    /// Every reason that applies, at least one, each once, sorted by its tag.
+    pub reasons: Vec<Rejection>,
+    /// The key it would have had.
+    pub conversion_key: Option<Uuid>,
+    /// The day it would have been filed under.
+    pub key_day: Option<Date>,
+}
+
+/// One row of `conversions`. Texts are empty where nothing was sent, numbers and times `None`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Conversion {
+    /// The source that the URL key named.
+    pub source: SourceName,
+    /// The source's network.
+    pub network: NetworkName,
+    /// Whose conversion it is: conversions are unique by (account, `conversion_key`).
+    pub account: AccountName,
+    /// What it is known by; see [`crate::key`].
+    pub conversion_key: Uuid,
+    /// The day it is filed under; never changes for one key.
+    pub key_day: Date,
+    /// The record's id.
+    pub postback_id: Uuid,
+    /// Transaction or signal.
+    pub kind: Kind,
+    /// How far it is.
+    pub status: Status,
+    /// The network's id, as sent.
+    pub transaction_id: String,
+    /// The advertiser's order number.
+    pub order_id: String,
+    /// The publisher's own id from the link; empty: unattributed.
+    pub click_id: String,
+    /// Further values from the link, by the network's name for each.
+    pub sub_ids: BTreeMap<String, String>,
+    /// The advertiser.
+    pub advertiser_id: String,
+    /// The publisher.
+    pub publisher_id: String,
+    /// The offer or campaign.
+    pub offer_id: String,
+    /// The article.
+    pub sku: String,
+    /// The article's name, without the space that some networks send behind it.
+    pub product_name: String,
+    /// Pieces; may be a fraction, may be negative.
+    pub quantity: Option<Amount>,
+    /// What the customer paid, in `currency`.
+    pub sale_amount: Option<Amount>,
+    /// What the publisher earns, in `commission_currency`.
+    pub commission: Option<Amount>,
+    /// Currency of the sale: as sent, else the source's; `None` where neither is known.
+    pub currency: Option<Currency>,
+    /// Currency of the commission: as sent, else that of the sale.
+    pub commission_currency: Option<Currency>,
+    /// When the customer bought; UTC, whole microseconds.
+    pub occurred_at: Option<Timestamp>,
+    /// When the network processed it; UTC, whole microseconds.
+    pub processed_at: Option<Timestamp>,
+    /// When the request was read; UTC, whole microseconds.
+    pub received_at: Timestamp,
+    /// What is remarkable, each once, sorted by its tag.
+    pub flags: Vec<Flag>,
+    /// Everything that no column took, by its name as sent, in the order sent; secrets hidden.
+    pub extra: BTreeMap<String, Vec<String>>,
+    /// Of rows with one key, the highest counts; see [`crate::key`].
+    pub revision: u128,
+}
+
+/// Transaction or signal: money of the two is never added.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// A transaction that the advertiser reported for commission.
+    Transaction,
+    /// An early signal, which pays nothing.
+    Signal,
+    /// The network tells the two apart, and this postback did not say; never summed.
+    Unknown,
+}
+
+impl Kind {
+    /// As it stands in tables.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Transaction => "transaction",
+            Self::Signal => "signal",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+/// How far a conversion is, by its network.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    /// Reported by a network that tells no more than that.
+    Reported,
+    /// Not yet judged by the advertiser.
+    Pending,
+    /// Accepted by the advertiser.
+    Approved,
+    /// Refused by the advertiser.
+    Rejected,
+    /// Taken back.
+    Reversed,
+}
+
+impl Status {
+    /// As it stands in tables and profiles.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Reported => "reported",
+            Self::Pending => "pending",
+            Self::Approved => "approved",
+            Self::Rejected => "rejected",
+            Self::Reversed => "reversed",
+        }
+    }
+}

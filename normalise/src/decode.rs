@@ -1,0 +1,176 @@
+//! A query's bytes, split and decoded: nothing here knows what a parameter means.
+
+use std::borrow::Cow;
+
+use percent_encoding::percent_decode;
+use postback_common::reason::Flag;
+
+/// Most parameters that are read of one request; the rest stands in the raw record alone.
+pub const MAX_PARAMETERS: usize = 200;
+
+/// Longest name or value, in bytes after decoding; a longer one is read as empty.
+pub const MAX_TEXT_BYTES: usize = 64 * 1024;
+
+/// One parameter, decoded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pair<'a> {
+    /// Spaces around left out: careless templates have one behind the `&`.
+    pub name: Cow<'a, str>,
+    /// Exactly as sent; empty where there is no `=`.
+    pub value: Cow<'a, str>,
+}
+
+/// A query's parameters in their order, and what was wrong with them.
+#[derive(Debug, Default)]
+pub struct Decoded<'a> {
+    /// At most [`MAX_PARAMETERS`].
+    pub pairs: Vec<Pair<'a>>,
+    /// In no particular order; may repeat.
+    pub faults: Vec<Flag>,
+}
+
+/// Splits at `&` (never at `;`, which stands in values) and decodes `+` and percent escapes.
+///
+/// A broken escape stays as it is, and bytes that are not UTF-8 become U+FFFD.
+#[must_use]
+pub fn decode(query: &[u8]) -> Decoded<'_> {
+    let mut decoded = Decoded::default();
+    for part in query.split(|b| *b == b'&').filter(|part| !part.is_empty()) {
+        if decoded.pairs.len() == MAX_PARAMETERS {
+            decoded.faults.push(Flag::TooManyParameters);
+            break;
+        }
+        let (name, value) = match part.iter().position(|b| *b == b'=') {
+            Some(at) => (&part[..at], &part[at + 1..]),
+            None => (part, &[][..]),
+        };
+        let name = trimmed(text(name, &mut decoded.faults));
+        let value = text(value, &mut decoded.faults);
+        decoded.pairs.push(Pair { name, value });
+    }
+    decoded
+}
+
+fn text<'a>(sent: &'a [u8], faults: &mut Vec<Flag>) -> Cow<'a, str> {
+    let bytes = unescaped(sent);
+    if bytes.len() > MAX_TEXT_BYTES {
+        faults.push(Flag::TextTooLong);
+        return Cow::Borrowed("");
+    }
+    let text = match bytes {
+        Cow::Borrowed(bytes) => String::from_utf8_lossy(bytes),
+        Cow::Owned(bytes) => match String::from_utf8(bytes) {
+            Ok(text) => return Cow::Owned(text),
+            Err(error) => Cow::Owned(String::from_utf8_lossy(error.as_bytes()).into_owned()),
+        },
+    };
+    // Borrowed means that the bytes were UTF-8 as they came.
+    if matches!(text, Cow::Owned(_)) {
+        faults.push(Flag::InvalidUtf8);
+    }
+    text
+}
+
+fn unescaped(sent: &[u8]) -> Cow<'_, [u8]> {
+    if !sent.iter().any(|b| matches!(b, b'%' | b'+')) {
+        return Cow::Borrowed(sent);
+    }
+    let mut bytes = Vec::with_capacity(sent.len());
+    for (index, part) in sent.split(|b| *b == b'+').enumerate() {
+        if index > 0 {
+            bytes.push(b' ');
+        }
+        bytes.extend(percent_decode(part));
+    }
+    Cow::Owned(bytes)
+}
+
+fn trimmed(text: Cow<'_, str>) -> Cow<'_, str> {
+    match text {
+        Cow::Borrowed(text) => Cow::Borrowed(text.trim()),
+        Cow::Owned(text) if text.trim().len() == text.len() => Cow::Owned(text),
+        Cow::Owned(text) => Cow::Owned(text.trim().to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pairs(query: &[u8]) -> Vec<(String, String)> {
+        let decoded = decode(query);
+        decoded
+            .pairs
+            .into_iter()
+            .map(|pair| (pair.name.into_owned(), pair.value.into_owned()))
+            .collect()
+    }
+
+    #[test]
+    fn parts_are_split_and_decoded_and_nothing_else() {
+        type Parts = &'static [(&'static str, &'static str)];
+        let cases: &[(&[u8], Parts)] = &[
+            (b"", &[]),
+            (b"&&", &[]),
+            (b"a=1&b=2", &[("a", "1"), ("b", "2")]),
+            (b"a=1;b=2", &[("a", "1;b=2")]),
+            (b"a=1&+b=2&%20c%20=3", &[("a", "1"), ("b", "2"), ("c", "3")]),
+            (b"a&b=&=c", &[("a", ""), ("b", ""), ("", "c")]),
+            (b"a=x=y", &[("a", "x=y")]),
+            (b"a=%20x+y%2Bz ", &[("a", " x y+z ")]),
+            (
+                b"a=100%&b=%zz%4&c=%+2",
+                &[("a", "100%"), ("b", "%zz%4"), ("c", "% 2")],
+            ),
+            (
+                b"a=caf%C3%A9&b=caf\xC3\xA9",
+                &[("a", "café"), ("b", "café")],
+            ),
+        ];
+        for (query, expected) in cases {
+            let expected: Vec<_> = expected
+                .iter()
+                .map(|(n, v)| ((*n).to_owned(), (*v).to_owned()))
+                .collect();
+            assert_eq!(pairs(query), expected, "{}", query.escape_ascii());
+            assert_eq!(decode(query).faults, []);
+        }
+    }
+
+    #[test]
+    fn broken_utf8_is_shown_and_flagged() {
+        for query in [&b"a=caf%E9"[..], b"a=caf\xE9"] {
+            let decoded = decode(query);
+            assert_eq!(decoded.pairs[0].value, "caf\u{FFFD}");
+            assert_eq!(decoded.faults, [Flag::InvalidUtf8]);
+        }
+    }
+
+    #[test]
+    fn bounds_are_flagged() {
+        let most = ["a=1"; MAX_PARAMETERS].join("&");
+        assert_eq!(
+            (
+                decode(most.as_bytes()).pairs.len(),
+                decode(most.as_bytes()).faults
+            ),
+            (200, vec![])
+        );
+        let more = format!("{most}&b=2&c=3");
+        let decoded = decode(more.as_bytes());
+        assert_eq!(
+            (decoded.pairs.len(), decoded.faults),
+            (200, vec![Flag::TooManyParameters])
+        );
+
+        let long = format!("a={}", "x".repeat(65_536));
+        assert_eq!(decode(long.as_bytes()).pairs[0].value.len(), 65_536);
+        let longer = format!("{long}x&b=1");
+        let decoded = decode(longer.as_bytes());
+        assert_eq!(
+            (&*decoded.pairs[0].value, &*decoded.pairs[1].value),
+            ("", "1")
+        );
+        assert_eq!(decoded.faults, [Flag::TextTooLong]);
+    }
+}

@@ -1,0 +1,132 @@
+//! From decoded parameters to fields: which parameter says what, and what no column takes.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use postback_common::reason::Flag;
+use postback_common::secret::HIDDEN;
+
+use crate::decode::{Decoded, Pair};
+use crate::field::Field;
+use crate::rules::SourceRules;
+
+/// A request's parameters by what they say; everything sent is in here exactly once.
+pub(crate) struct Intake<'a> {
+    slots: [Option<Slot<'a>>; Field::COUNT],
+    pub(crate) sub_ids: BTreeMap<String, String>,
+    pub(crate) extra: BTreeMap<String, Vec<String>>,
+    /// May repeat; sorted at the very end.
+    pub(crate) flags: Vec<Flag>,
+    /// No parameter came at all.
+    pub(crate) is_empty: bool,
+}
+
+/// What came for a field.
+struct Slot<'a> {
+    /// The parameter, as sent.
+    parameter: Cow<'a, str>,
+    /// Its value; empty when the network left the macro in.
+    value: Cow<'a, str>,
+}
+
+impl<'a> Intake<'a> {
+    pub(crate) fn of(decoded: Decoded<'a>, rules: &SourceRules) -> Self {
+        let mut intake = Self {
+            slots: [const { None }; Field::COUNT],
+            sub_ids: BTreeMap::new(),
+            extra: BTreeMap::new(),
+            flags: decoded.faults,
+            is_empty: decoded.pairs.is_empty(),
+        };
+        let mut expected = 0;
+        for pair in decoded.pairs {
+            let found = rules.mapping.find(&pair.name, expected);
+            let unreplaced = rules.profile.macro_style.is_unreplaced(&pair.value);
+            if unreplaced {
+                intake.flags.push(Flag::UnreplacedMacro);
+            }
+            let Some((position, carrier)) = found else {
+                intake.keep(&pair, rules);
+                continue;
+            };
+            expected = position + 1;
+            match carrier.column {
+                None => intake.keep(&pair, rules),
+                Some(Field::SubId) => {
+                    intake.take_sub_id(&carrier.network_name, &pair, unreplaced, rules);
+                }
+                Some(field) => intake.take(field, pair, unreplaced, rules),
+            }
+        }
+        intake
+    }
+
+    /// What was sent for a field, spaces around left out; empty for nothing.
+    pub(crate) fn text(&self, field: Field) -> &str {
+        self.slots[field.index()]
+            .as_ref()
+            .map_or("", |slot| slot.value.trim())
+    }
+
+    /// As [`Intake::text`], with the spaces before it.
+    pub(crate) fn text_from_start(&self, field: Field) -> &str {
+        self.slots[field.index()]
+            .as_ref()
+            .map_or("", |slot| slot.value.trim_end())
+    }
+
+    /// Notes that a field's value could not be read: its text is kept, before any repeats of it.
+    pub(crate) fn set_aside(&mut self, field: Field, flag: Flag) {
+        self.flags.push(flag);
+        if let Some(slot) = &self.slots[field.index()] {
+            let values = self.extra.entry(slot.parameter.to_string()).or_default();
+            values.insert(0, slot.value.to_string());
+        }
+    }
+
+    fn take(&mut self, field: Field, mut pair: Pair<'a>, unreplaced: bool, rules: &SourceRules) {
+        let slot = &self.slots[field.index()];
+        if slot.is_some() {
+            self.flags.push(Flag::RepeatedParameter);
+            self.keep(&pair, rules);
+            return;
+        }
+        if unreplaced {
+            self.keep(&pair, rules);
+            pair.value = Cow::Borrowed("");
+        }
+        self.slots[field.index()] = Some(Slot {
+            parameter: pair.name,
+            value: pair.value,
+        });
+    }
+
+    fn take_sub_id(&mut self, name: &str, pair: &Pair<'a>, unreplaced: bool, rules: &SourceRules) {
+        if self.sub_ids.contains_key(name) {
+            self.flags.push(Flag::RepeatedParameter);
+            self.keep(pair, rules);
+        } else if unreplaced {
+            self.sub_ids.insert(name.to_owned(), String::new());
+            self.keep(pair, rules);
+        } else {
+            self.sub_ids
+                .insert(name.to_owned(), pair.value.trim().to_owned());
+        }
+    }
+
+    /// Keeps a parameter that no column takes.
+    fn keep(&mut self, pair: &Pair<'a>, rules: &SourceRules) {
+        let value = if rules.mapping.is_secret(&pair.name) {
+            HIDDEN
+        } else {
+            &*pair.value
+        };
+        match self.extra.get_mut(&*pair.name) {
+            Some(values) => values.push(value.to_owned()),
+            None => {
+                self.extra
+                    .insert(pair.name.to_string(), vec![value.to_owned()]);
+            }
+        }
+    }
+}

@@ -1,0 +1,153 @@
+//! Exact decimals: money and quantities.
+
+use std::fmt;
+
+/// Decimals kept: the scale of every amount column, `Decimal(18, 4)`.
+pub const SCALE: usize = 4;
+
+/// Units in one: an [`Amount`] counts ten-thousandths.
+const UNITS_PER_ONE: i64 = 10_i64.pow(4);
+
+/// Most digits before the decimal point: an amount is less than 10^13 either way.
+const MAX_WHOLE_DIGITS: usize = 13;
+
+/// A decimal with four places, exact. Its magnitude is below 10^13. The currency stands beside it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Amount(i64);
+
+/// Why a text is not an [`Amount`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AmountFault {
+    /// Not a plain decimal number: thousands separators, a decimal comma, an exponent, letters.
+    Unreadable,
+    /// A number of 10^13 or more, or with more than four decimals that are not zero.
+    OutOfRange,
+}
+
+impl Amount {
+    /// Reads `-180`, `+3`, `5.40`, `.5`: digits with at most one point and one sign, spaces around.
+    ///
+    /// Separators of thousands and decimal commas are not guessed at: `1,234` is either of two
+    /// amounts.
+    ///
+    /// # Errors
+    /// [`AmountFault`] says which of the two ways it is wrong. An empty text is unreadable.
+    pub fn parse(text: &str) -> Result<Self, AmountFault> {
+        let text = text.trim();
+        let (negative, digits) = match text.strip_prefix('-') {
+            Some(rest) => (true, rest),
+            None => (false, text.strip_prefix('+').unwrap_or(text)),
+        };
+        let (whole, decimals) = digits.split_once('.').unwrap_or((digits, ""));
+        let all_digits = |part: &str| part.bytes().all(|b| b.is_ascii_digit());
+        if (whole.is_empty() && decimals.is_empty()) || !all_digits(whole) || !all_digits(decimals)
+        {
+            return Err(AmountFault::Unreadable);
+        }
+        let whole = whole.trim_start_matches('0');
+        let (kept, beyond) = decimals.split_at(decimals.len().min(SCALE));
+        if whole.len() > MAX_WHOLE_DIGITS || beyond.bytes().any(|b| b != b'0') {
+            return Err(AmountFault::OutOfRange);
+        }
+        let places = kept.bytes().chain(std::iter::repeat(b'0')).take(SCALE);
+        // At most 17 digits: this cannot overflow.
+        let units = whole
+            .bytes()
+            .chain(places)
+            .fold(0, |units, b| units * 10 + i64::from(b - b'0'));
+        Ok(Self(if negative { -units } else { units }))
+    }
+
+    /// Ten-thousandths: what a `Decimal(18, 4)` column stores.
+    #[must_use]
+    pub const fn units(self) -> i64 {
+        self.0
+    }
+
+    /// Below zero.
+    #[must_use]
+    pub const fn is_negative(self) -> bool {
+        self.0 < 0
+    }
+
+    /// Exactly zero.
+    #[must_use]
+    pub const fn is_zero(self) -> bool {
+        self.0 == 0
+    }
+}
+
+/// All four decimals, a sign only below zero: `-5.4000`.
+impl fmt::Display for Amount {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let sign = if self.0 < 0 { "-" } else { "" };
+        let (whole, places) = (self.0.abs() / UNITS_PER_ONE, self.0.abs() % UNITS_PER_ONE);
+        write!(f, "{sign}{whole}.{places:04}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn plain_decimals_are_exact() {
+        let cases = [
+            ("-180", -1_800_000, "-180.0000"),
+            ("-5.4", -54_000, "-5.4000"),
+            ("+3", 30_000, "3.0000"),
+            (" 12.34 ", 123_400, "12.3400"),
+            (".5", 5_000, "0.5000"),
+            ("5.", 50_000, "5.0000"),
+            ("-0", 0, "0.0000"),
+            ("-0.0001", -1, "-0.0001"),
+            ("0.10000000", 1_000, "0.1000"),
+            ("000000000000000000001", 10_000, "1.0000"),
+            (
+                "9999999999999.9999",
+                99_999_999_999_999_999,
+                "9999999999999.9999",
+            ),
+            (
+                "-9999999999999.9999",
+                -99_999_999_999_999_999,
+                "-9999999999999.9999",
+            ),
+        ];
+        for (text, units, shown) in cases {
+            let amount = Amount::parse(text).unwrap();
+            assert_eq!(
+                (amount.units(), amount.to_string().as_str()),
+                (units, shown),
+                "{text:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn nothing_is_guessed_or_rounded() {
+        for text in [
+            "", " ", "-", "+", ".", "abc", "1,234.50", "1.234,50", "12,5", "1e3", "--1", "+-1",
+            "1 000", "1.2.3", "$5", "٣", "NaN", "0x10", "- 5",
+        ] {
+            assert_eq!(
+                Amount::parse(text),
+                Err(AmountFault::Unreadable),
+                "{text:?}"
+            );
+        }
+        for text in [
+            "10000000000000",
+            "-10000000000000",
+            "0.00001",
+            "1.23456",
+            "99999999999999999999999999",
+        ] {
+            assert_eq!(
+                Amount::parse(text),
+                Err(AmountFault::OutOfRange),
+                "{text:?}"
+            );
+        }
+    }
+}

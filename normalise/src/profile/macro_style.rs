@@ -1,0 +1,90 @@
+//! How a network writes the macros of a URL template: `<u1>`, `{SubId1}`, `!!!clickref!!!`.
+
+use percent_encoding::percent_decode_str;
+
+/// The signs around a macro's name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MacroStyle {
+    before: String,
+    after: String,
+}
+
+impl MacroStyle {
+    /// Reads a profile's `macro`: the word `name` between the signs, as in `<name>`.
+    ///
+    /// `None` unless there is something on both sides: every value would be a macro.
+    pub(super) fn parse(text: &str) -> Option<Self> {
+        let (before, after) = text.split_once("name")?;
+        let whole = !before.is_empty() && !after.is_empty();
+        whole.then(|| Self {
+            before: before.to_owned(),
+            after: after.to_owned(),
+        })
+    }
+
+    /// The macro of that name, as a template writes it.
+    #[must_use]
+    pub fn write(&self, name: &str) -> String {
+        format!("{}{name}{}", self.before, self.after)
+    }
+
+    /// The name inside, when the whole text (spaces around left out) is one macro.
+    #[must_use]
+    pub fn name_in<'t>(&self, text: &'t str) -> Option<&'t str> {
+        let name = text
+            .trim()
+            .strip_prefix(&*self.before)?
+            .strip_suffix(&*self.after)?;
+        let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.');
+        (!name.is_empty() && name.bytes().all(plain)).then_some(name)
+    }
+
+    /// True when a received value is a macro that nobody replaced, also when it was
+    /// percent-encoded once more than the request itself.
+    #[must_use]
+    pub fn is_unreplaced(&self, value: &str) -> bool {
+        self.name_in(value).is_some()
+            || (value.trim_start().starts_with('%')
+                && percent_decode_str(value)
+                    .decode_utf8()
+                    .is_ok_and(|text| self.name_in(&text).is_some()))
+    }
+
+    /// True when a macro of this style could stand somewhere inside the text.
+    pub(crate) fn occurs_in(&self, text: &str) -> bool {
+        text.split_once(&*self.before)
+            .is_some_and(|(_, rest)| rest.contains(&*self.after))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_macro_is_known_by_its_signs() {
+        for (style, text) in [
+            ("<name>", "<u1>"),
+            ("{name}", " {u1} "),
+            ("!!!name!!!", "!!!u1!!!"),
+            ("${(name)!}", "${(u1)!}"),
+            ("[[[name]]]", "[[[u1]]]"),
+        ] {
+            let style = MacroStyle::parse(style).unwrap();
+            assert_eq!(style.name_in(text), Some("u1"));
+            assert_eq!(style.write("u1"), text.trim());
+            assert!(style.is_unreplaced(text));
+        }
+        let style = MacroStyle::parse("<name>").unwrap();
+        assert!(style.is_unreplaced("%3Cu1%3e"));
+        for text in [
+            "", "u1", "<>", "<u1", "a<u1>", "<a b>", "%3Cu1", "<<u1>>", "%FF",
+        ] {
+            assert!(!style.is_unreplaced(text), "{text}");
+        }
+        assert!(style.occurs_in("a-<u1>-b") && !style.occurs_in("a > b < c"));
+        for bad in ["", "name", "<name", "name>", "<macro>"] {
+            assert_eq!(MacroStyle::parse(bad), None, "{bad}");
+        }
+    }
+}

@@ -1,0 +1,274 @@
+//! The URL as registered with a network: which parameter carries which field.
+
+use crate::decode;
+use crate::field::Field;
+use crate::mapping::{Carrier, Mapping};
+use crate::profile::Profile;
+use postback_common::reason::Flag;
+use postback_common::secret::HIDDEN;
+
+/// What a registered URL says about its parameters. Of the URL itself only names and static values
+/// of the query are kept: its path holds the URL key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Template {
+    mapping: Mapping,
+    statics: Vec<(String, String)>,
+    notes: Vec<TemplateNote>,
+}
+
+/// Something in a template that works, but hardly as meant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TemplateNote {
+    /// The profile knows no such macro: whatever comes is kept in `extra`.
+    UnknownMacro {
+        /// The parameter that carries it.
+        parameter: String,
+        /// The macro's name.
+        name: String,
+    },
+    /// A macro with other text around it: the value is kept in `extra`, as no column can take it.
+    MixedValue {
+        /// The parameter.
+        parameter: String,
+    },
+    /// A macro that an earlier parameter carries already: this one is kept in `extra`.
+    SecondCarrier {
+        /// The later parameter.
+        parameter: String,
+        /// The macro's name.
+        name: String,
+    },
+}
+
+/// Why a URL cannot be a source's template. Never names the URL itself.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum TemplateError {
+    /// Nothing stands behind a `?`.
+    #[error(
+        "the template has no parameters; give the URL as registered, with everything behind its ?"
+    )]
+    NoQuery,
+    /// Nothing would tell signals from transactions, and their money must never be added.
+    #[error(
+        "the template lacks {remedy}, without which signals cannot be told from transactions; add {remedy} here and at the network"
+    )]
+    NoSignalField {
+        /// What to add, such as `is_event=<is_event>`.
+        remedy: String,
+    },
+    /// One name twice: only the first could be read.
+    #[error(
+        "parameter {0} stands twice in the template; keep one of them, here and at the network"
+    )]
+    RepeatedParameter(String),
+    /// More parameters than are read of a request.
+    #[error(
+        "the template has more than {} parameters; leave some out",
+        decode::MAX_PARAMETERS
+    )]
+    TooManyParameters,
+}
+
+impl TemplateError {
+    /// Machine-readable tag.
+    #[must_use]
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Self::NoQuery => "template_without_query",
+            Self::NoSignalField { .. } => "template_without_signal_field",
+            Self::RepeatedParameter(_) => "template_repeats_parameter",
+            Self::TooManyParameters => "template_too_long",
+        }
+    }
+}
+
+impl Template {
+    /// Reads a URL as registered. Its macros may be raw or percent-encoded.
+    ///
+    /// # Errors
+    /// [`TemplateError`] when nothing could be counted by it.
+    pub fn parse(url: &str, profile: &Profile) -> Result<Self, TemplateError> {
+        let query = url.split_once('?').map(|(_, query)| query);
+        Self::of_query(query.ok_or(TemplateError::NoQuery)?, profile)
+    }
+
+    /// Reads what stands behind the `?` of a URL as registered.
+    ///
+    /// # Errors
+    /// As [`Template::parse`].
+    pub fn of_query(query: &str, profile: &Profile) -> Result<Self, TemplateError> {
+        let decoded = decode::decode(query.as_bytes());
+        if decoded.pairs.is_empty() {
+            return Err(TemplateError::NoQuery);
+        }
+        if decoded.faults.contains(&Flag::TooManyParameters) {
+            return Err(TemplateError::TooManyParameters);
+        }
+        let (mut carriers, mut statics, mut notes) =
+            (Vec::<Carrier>::new(), Vec::new(), Vec::new());
+        for (index, pair) in decoded.pairs.iter().enumerate() {
+            if decoded.pairs[..index]
+                .iter()
+                .any(|earlier| earlier.name == pair.name)
+            {
+                return Err(TemplateError::RepeatedParameter(pair.name.to_string()));
+            }
+            let parameter = pair.name.to_string();
+            match profile.macro_style.name_in(&pair.value) {
+                Some(name) => {
+                    let (column, note) = column_of(name, &parameter, &carriers, profile);
+                    notes.extend(note);
+                    carriers.push(Carrier {
+                        parameter: parameter.into(),
+                        network_name: name.into(),
+                        column,
+                    });
+                }
+                None if profile.macro_style.occurs_in(&pair.value) => {
+                    notes.push(TemplateNote::MixedValue { parameter });
+                }
+                None => {
+                    let shown = if profile.is_secret(&parameter) {
+                        HIDDEN
+                    } else {
+                        &*pair.value
+                    };
+                    statics.push((parameter, shown.to_owned()));
+                }
+            }
+        }
+        let mapping = Mapping::new(carriers, profile);
+        match profile.parameter_for(Field::Signal) {
+            Some(name) if !mapping.carries(Field::Signal) => Err(TemplateError::NoSignalField {
+                remedy: format!("{name}={}", profile.macro_style.write(name)),
+            }),
+            _ => Ok(Self {
+                mapping,
+                statics,
+                notes,
+            }),
+        }
+    }
+
+    /// Which parameter carries which field.
+    #[must_use]
+    pub fn mapping(&self) -> &Mapping {
+        &self.mapping
+    }
+
+    /// Parameters that come with the same value each time, in the URL's order; secret ones hidden.
+    #[must_use]
+    pub fn statics(&self) -> &[(String, String)] {
+        &self.statics
+    }
+
+    /// What hardly works as meant.
+    #[must_use]
+    pub fn notes(&self) -> &[TemplateNote] {
+        &self.notes
+    }
+}
+
+fn column_of(
+    name: &str,
+    parameter: &str,
+    earlier: &[Carrier],
+    profile: &Profile,
+) -> (Option<Field>, Option<TemplateNote>) {
+    let (parameter, name) = (parameter.to_owned(), name.to_owned());
+    if earlier.iter().any(|carrier| *carrier.network_name == *name) {
+        return (None, Some(TemplateNote::SecondCarrier { parameter, name }));
+    }
+    match profile.parameter(&name) {
+        Some(known) => (known.column, None),
+        None => (None, Some(TemplateNote::UnknownMacro { parameter, name })),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::profile;
+
+    fn parse(url: &str) -> Result<Template, TemplateError> {
+        Template::parse(url, profile::builtin("rakuten").unwrap())
+    }
+
+    #[test]
+    fn carriers_statics_and_notes_are_told_apart() {
+        let url = "https://h/postback/CANARY-key?unique_id=<u1>&cid=7&is_event=%3Cis_event%3e&tt=<transaction_type>\
+                   &x=<foo>&y=a-<u1>&again=<u1>&%6Fid=<order_id>";
+        let template = parse(url).unwrap();
+        let mapping = template.mapping();
+        let column = |name: &str| mapping.find(name, 0).map(|(_, carrier)| carrier.column);
+        assert_eq!(column("unique_id"), Some(Some(Field::ClickId)));
+        assert_eq!(column("is_event"), Some(Some(Field::Signal)));
+        assert_eq!(column("oid"), Some(Some(Field::OrderId)));
+        for kept in ["tt", "x", "again"] {
+            assert_eq!(column(kept), Some(None), "{kept}");
+        }
+        for other in ["u1", "cid", "y"] {
+            assert_eq!(column(other), None, "{other}");
+        }
+        assert!(mapping.carries(Field::ClickId) && !mapping.carries(Field::SaleAmount));
+        assert_eq!(template.statics(), [("cid".to_owned(), "7".to_owned())]);
+        let (x, y, again) = ("x".to_owned(), "y".to_owned(), "again".to_owned());
+        let expected = [
+            TemplateNote::UnknownMacro {
+                parameter: x,
+                name: "foo".to_owned(),
+            },
+            TemplateNote::MixedValue { parameter: y },
+            TemplateNote::SecondCarrier {
+                parameter: again,
+                name: "u1".to_owned(),
+            },
+        ];
+        assert_eq!(template.notes(), expected);
+        assert!(!format!("{template:?}").contains("CANARY"));
+    }
+
+    #[test]
+    fn what_cannot_be_counted_by_is_refused_without_the_path() {
+        let cases = [
+            (
+                "https://h/postback/CANARY",
+                "template_without_query",
+                "everything behind its ?",
+            ),
+            (
+                "https://h/postback/CANARY?",
+                "template_without_query",
+                "everything behind its ?",
+            ),
+            (
+                "https://h/CANARY?u1=<u1>",
+                "template_without_signal_field",
+                "add is_event=<is_event>",
+            ),
+            (
+                "https://h/CANARY?is_event=N&u1=<u1>",
+                "template_without_signal_field",
+                "add is_event=<is_event>",
+            ),
+            (
+                "https://h/CANARY?is_event=<is_event>&u1=<u1>&u1=1",
+                "template_repeats_parameter",
+                "u1 stands twice",
+            ),
+        ];
+        for (url, tag, text) in cases {
+            let error = parse(url).unwrap_err();
+            let shown = format!("{error} {error:?}");
+            assert!(
+                error.as_str() == tag && shown.contains(text) && !shown.contains("CANARY"),
+                "{shown}"
+            );
+        }
+        let long = format!(
+            "https://h/k?is_event=<is_event>{}",
+            (0..200).map(|n| format!("&p{n}=1")).collect::<String>()
+        );
+        assert_eq!(parse(&long), Err(TemplateError::TooManyParameters));
+    }
+}

@@ -1,0 +1,237 @@
+//! Dates as networks write them, to instants in UTC.
+
+use std::borrow::Cow;
+
+use jiff::Timestamp;
+use jiff::civil::{Date, DateTime, Time};
+use jiff::fmt::temporal::DateTimeParser;
+use jiff::tz::{Offset, TimeZone};
+
+use crate::profile::DateForm;
+
+/// First year that a postback can speak of, in UTC.
+const FIRST_YEAR: i16 = 2000;
+
+/// Last year that a postback can speak of, in UTC.
+const LAST_YEAR: i16 = 2100;
+
+/// Why a text is not the date of a postback.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DateFault {
+    /// In none of the network's forms.
+    Unreadable,
+    /// Before 2000 or after 2100, UTC.
+    OutOfReason,
+}
+
+/// Reads a date in the first form that fits; whole microseconds, what is finer is cut.
+///
+/// `zone` is where a time without an offset is local: a time that its clocks skip is taken as if
+/// they had not been turned yet, one that they show twice is the first.
+///
+/// # Errors
+/// [`DateFault`]; an empty text is unreadable.
+pub fn parse(text: &str, forms: &[DateForm], zone: &TimeZone) -> Result<Timestamp, DateFault> {
+    let text = text.trim();
+    let read = |form: &DateForm| match form {
+        DateForm::Javascript => javascript(text),
+        DateForm::Iso8601 => iso_8601(text, zone),
+    };
+    let instant = forms.iter().find_map(read).ok_or(DateFault::Unreadable)?;
+    let year = utc_date(instant).year();
+    if !(FIRST_YEAR..=LAST_YEAR).contains(&year) {
+        return Err(DateFault::OutOfReason);
+    }
+    Timestamp::from_microsecond(instant.as_microsecond()).map_err(|_| DateFault::OutOfReason)
+}
+
+/// The UTC day of an instant.
+pub(crate) fn utc_date(instant: Timestamp) -> Date {
+    Offset::UTC.to_datetime(instant).date()
+}
+
+/// `Sat Mar 14 2020 18:28:18 GMT+0000 (UTC)`. The weekday and the zone's name repeat what the rest
+/// says: they are not compared, as a program in another language prints them in its own.
+fn javascript(text: &str) -> Option<Timestamp> {
+    let told = text.split_once('(').map_or(text, |(told, _)| told);
+    let mut words = told.split_ascii_whitespace();
+    let _weekday = words.next()?;
+    let month = month(words.next()?)?;
+    let day = words.next()?.parse().ok()?;
+    let year = words.next()?.parse().ok()?;
+    let time: Time = words.next()?.parse().ok()?;
+    let offset = gmt_offset(words.next()?, words.next())?;
+    if words.next().is_some() {
+        return None;
+    }
+    let local = DateTime::from_parts(Date::new(year, month, day).ok()?, time);
+    offset.to_timestamp(local).ok()
+}
+
+fn month(name: &str) -> Option<i8> {
+    const NAMES: [&str; 12] = [
+        "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
+    ];
+    let position = NAMES
+        .iter()
+        .position(|known| known.eq_ignore_ascii_case(name))?;
+    i8::try_from(position + 1).ok()
+}
+
+/// `GMT+0000`, `GMT-0500`, `GMT`; and `GMT 0000`, where an unencoded `+` was decoded to a space.
+fn gmt_offset(word: &str, next: Option<&str>) -> Option<Offset> {
+    let told = word.strip_prefix("GMT")?;
+    let (sign, digits) = match (told.chars().next(), next) {
+        (None, None) => return Some(Offset::UTC),
+        (None, Some(next)) => (1, next),
+        (Some('+'), None) => (1, &told[1..]),
+        (Some('-'), None) => (-1, &told[1..]),
+        _ => return None,
+    };
+    if digits.len() != 4 || !digits.bytes().all(|b| b.is_ascii_digit()) {
+        return None;
+    }
+    let (hours, minutes) = digits.split_at(2);
+    let (hours, minutes) = (hours.parse::<i32>().ok()?, minutes.parse::<i32>().ok()?);
+    (minutes < 60).then(|| Offset::from_seconds(sign * (hours * 60 + minutes) * 60).ok())?
+}
+
+fn iso_8601(text: &str, zone: &TimeZone) -> Option<Timestamp> {
+    static PARSER: DateTimeParser = DateTimeParser::new();
+    // A zone's name in brackets belongs to another standard (RFC 9557) and no network sends it.
+    if text.contains('[') {
+        return None;
+    }
+    let text = with_plus(text);
+    if let Ok(instant) = PARSER.parse_timestamp(&*text) {
+        return Some(instant);
+    }
+    let local = PARSER.parse_datetime(&*text).ok()?;
+    zone.to_ambiguous_timestamp(local).compatible().ok()
+}
+
+/// Gives `…18:28:18 00:00` its `+` back, which an unencoded query turned into a space.
+fn with_plus(text: &str) -> Cow<'_, str> {
+    match text.rsplit_once(' ') {
+        Some((time, offset))
+            if time.contains(':') && offset.starts_with(|c: char| c.is_ascii_digit()) =>
+        {
+            Cow::Owned(format!("{time}+{offset}"))
+        }
+        _ => Cow::Borrowed(text),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FORMS: &[DateForm] = &[DateForm::Javascript, DateForm::Iso8601];
+
+    fn utc(text: &str) -> Result<String, DateFault> {
+        parse(text, FORMS, &TimeZone::UTC).map(|instant| instant.to_string())
+    }
+
+    #[test]
+    fn both_forms_give_instants() {
+        let cases = [
+            (
+                "Sat Mar 14 2020 18:28:18 GMT+0000 (UTC)",
+                "2020-03-14T18:28:18Z",
+            ),
+            (
+                "Sat Mar 14 2020 18:28:18 GMT 0000 (UTC)",
+                "2020-03-14T18:28:18Z",
+            ),
+            (
+                " Sat Mar 14 2020 18:28:18 GMT-0500 (Eastern Standard Time) ",
+                "2020-03-14T23:28:18Z",
+            ),
+            ("Sat Mar 14 2020 18:28:18 GMT+0530", "2020-03-14T12:58:18Z"),
+            ("Sat Mar 14 2020 18:28:18 GMT", "2020-03-14T18:28:18Z"),
+            ("sam. mar 14 2020 18:28:18 GMT", "2020-03-14T18:28:18Z"),
+            ("2020-03-14T18:28:18Z", "2020-03-14T18:28:18Z"),
+            (
+                "2020-03-14T18:28:18.1234569+01:00",
+                "2020-03-14T17:28:18.123456Z",
+            ),
+            ("2020-03-14T18:28:18 01:00", "2020-03-14T17:28:18Z"),
+            ("2020-03-14T18:28:18-0500", "2020-03-14T23:28:18Z"),
+            ("2014-04-30 02:18:36", "2014-04-30T02:18:36Z"),
+            ("2014-04-30 02:18", "2014-04-30T02:18:00Z"),
+            ("2014-04-30", "2014-04-30T00:00:00Z"),
+            ("2000-01-01", "2000-01-01T00:00:00Z"),
+            ("2100-12-31T23:59:59.999999Z", "2100-12-31T23:59:59.999999Z"),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(utc(text).as_deref(), Ok(expected), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_date_of_a_postback_is_told_apart() {
+        let unreadable = [
+            "",
+            "yesterday",
+            "1584210498",
+            "14/03/2020",
+            "2020-13-01",
+            "2020-02-30",
+            "2020-03-14T25:00:00Z",
+            "Sat Mar 32 2020 18:28:18 GMT+0000",
+            "Sat Foo 14 2020 18:28:18 GMT+0000",
+            "Sat Mar 14 2020 18:28:18",
+            "Sat Mar 14 2020 18:28:18 GMT+0000 UTC",
+            "Sat Mar 14 2020 18:28:18 GMT+00",
+            "Sat Mar 14 2020 18:28:18 GMT+0060",
+            "Sat Mar 14 2020 18:28:18 GMTé0000",
+            "2020-03-14T18:28:18[Europe/Paris]",
+            "2020-03-14T18:28:18 UTC",
+        ];
+        for text in unreadable {
+            assert_eq!(utc(text), Err(DateFault::Unreadable), "{text}");
+        }
+        for text in [
+            "1999-12-31T23:59:59Z",
+            "2101-01-01",
+            "0001-01-01",
+            "2000-01-01T00:00:00+01:00",
+        ] {
+            assert_eq!(utc(text), Err(DateFault::OutOfReason), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_time_without_offset_is_the_zones() {
+        // POSIX rule of Berlin since 1996: clocks forward on the last Sunday of March at 02:00, back
+        // on the last Sunday of October at 03:00.
+        let berlin = TimeZone::posix("CET-1CEST,M3.5.0,M10.5.0/3").unwrap();
+        let cases = [
+            ("2026-01-15 12:00:00", "2026-01-15T11:00:00Z"),
+            ("2026-07-15 12:00:00", "2026-07-15T10:00:00Z"),
+            ("2026-07-15", "2026-07-14T22:00:00Z"),
+            ("2026-03-29 02:30:00", "2026-03-29T01:30:00Z"),
+            ("2026-10-25 02:30:00", "2026-10-25T00:30:00Z"),
+            ("2026-07-15T12:00:00Z", "2026-07-15T12:00:00Z"),
+            (
+                "Wed Jul 15 2026 12:00:00 GMT+0000 (UTC)",
+                "2026-07-15T12:00:00Z",
+            ),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(
+                parse(text, FORMS, &berlin).unwrap().to_string(),
+                expected,
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn only_the_networks_own_forms_are_read() {
+        assert_eq!(
+            parse("2014-04-30", &[DateForm::Javascript], &TimeZone::UTC),
+            Err(DateFault::Unreadable)
+        );
+    }
+}
