@@ -1,3 +1,62 @@
-//! The postback command.
+//! The `postback` command: what a person asks of a running Postback.
+//!
+//! Each command is one file in `cmd/`. It returns how it ended or why it failed; only this file
+//! turns that into an exit code: 0 done, 1 failed, 2 usage or configuration, 3 ran and found
+//! something, 130 interrupted. Data goes to stdout, everything else to stderr.
 
-fn main() {}
+mod arguments;
+mod cmd;
+mod console;
+mod ending;
+mod output;
+mod range;
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use arguments::Arguments;
+use clap::Parser;
+use console::Console;
+use ending::{Ending, Failure};
+
+/// How long an interrupted command's helpers may take to let go of their connections.
+const LET_GO: Duration = Duration::from_millis(200);
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let mut console = Console::new(&arguments.options);
+    let ended = run(&arguments, &mut console);
+    ExitCode::from(exit_code(ended, &mut console))
+}
+
+fn run(arguments: &Arguments, console: &mut Console) -> Result<Ending, Failure> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .map_err(Failure::failed)?;
+    let ended = runtime.block_on(async {
+        tokio::select! {
+            ended = cmd::run(arguments, console) => ended,
+            _ = tokio::signal::ctrl_c() => Err(Failure::Interrupted),
+        }
+    });
+    runtime.shutdown_timeout(LET_GO);
+    ended
+}
+
+fn exit_code(ended: Result<Ending, Failure>, console: &mut Console) -> u8 {
+    let failure = match ended.and_then(|ending| console.finish().map(|()| ending)) {
+        Ok(Ending::Done) => return 0,
+        Ok(Ending::Found) => return 3,
+        // `postback … | head` has read what it wanted.
+        Err(failure) if failure.is_closed_pipe() => return 0,
+        Err(failure) => failure,
+    };
+    console.failure(&failure);
+    match failure {
+        Failure::Usage(_) | Failure::Config(_) | Failure::Refused => 2,
+        Failure::Failed(_) | Failure::Output(_) => 1,
+        Failure::Interrupted => 130,
+    }
+}

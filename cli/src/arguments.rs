@@ -1,0 +1,84 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+use jiff::tz::TimeZone;
+
+use crate::cmd;
+
+/// Ask and look after Postback, which receives affiliate networks' postbacks and loses none.
+#[derive(Debug, Parser)]
+#[command(
+    name = "postback",
+    version,
+    after_help = "Exit codes: 0 done, 1 failed, 2 usage or configuration, 3 ran and found something, 130 interrupted.",
+    subcommand_required = true,
+    arg_required_else_help = true,
+    disable_help_subcommand = true
+)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    pub(crate) options: Options,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// What every command understands.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Options for every command")]
+pub(crate) struct Options {
+    /// The configuration file
+    #[arg(short, long, global = true, value_name = "FILE", default_value = postback_common::config::DEFAULT_FILE)]
+    pub(crate) config: PathBuf,
+    /// Form of the data on stdout
+    #[arg(short, long, global = true, value_enum, value_name = "FORM", default_value_t = Form::Table)]
+    pub(crate) output: Form,
+    /// Say nothing beside the data but warnings and errors
+    #[arg(short, long, global = true, action = ArgAction::SetTrue)]
+    pub(crate) quiet: bool,
+    /// Say also what is being done
+    #[arg(short, long, global = true, action = ArgAction::SetTrue, conflicts_with = "quiet")]
+    pub(crate) verbose: bool,
+    /// Colours; auto obeys NO_COLOR and CLICOLOR
+    #[arg(long, global = true, value_enum, value_name = "WHEN", default_value_t = Color::Auto)]
+    pub(crate) color: Color,
+    /// Zone of dates given and shown, an IANA name such as Europe/Berlin
+    #[arg(long, global = true, value_name = "ZONE", default_value = "UTC", value_parser = zone)]
+    pub(crate) time_zone: TimeZone,
+}
+
+/// How data is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Form {
+    /// For people
+    Table,
+    /// One object: {"meta": …, "rows": […]}; money as strings
+    Json,
+    /// One row per line; meta goes to stderr
+    Jsonl,
+    /// RFC 4180 with a heading; meta goes to stderr
+    Csv,
+}
+
+/// When to colour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Color {
+    Auto,
+    Always,
+    Never,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    Config(cmd::config::Config),
+    Source(cmd::source::Source),
+}
+
+fn zone(name: &str) -> Result<TimeZone, String> {
+    TimeZone::get(name).map_err(|_| {
+        "no IANA time zone has this name; write one such as UTC, Europe/Berlin or America/New_York"
+            .to_owned()
+    })
+}

@@ -1,0 +1,46 @@
+//! `postback source ls`
+
+use postback_common::config::SourceSettings;
+
+use crate::arguments::Options;
+use crate::cmd::load;
+use crate::console::Console;
+use crate::ending::{Ending, Failure};
+use crate::output::{Cell, Sheet, text};
+
+pub(super) fn run(options: &Options, console: &mut Console) -> Result<Ending, Failure> {
+    let settings = load(options, console)?;
+    let mut sheet = Sheet::new(&[
+        text("source", "Source"),
+        text("network", "Network"),
+        text("account", "Account"),
+        text("identity", "Identity"),
+        text("enabled", "Enabled"),
+        text("keys", "Keys"),
+        text("template", "Template"),
+    ]);
+    sheet.rows = settings.sources.iter().map(row).collect();
+    if sheet.rows.is_empty() {
+        sheet.notes.push(format!(
+            "{} has no [[source]] yet: see postback.example.toml, and make a key with `postback source key new`",
+            options.config.display()
+        ));
+    }
+    sheet.write(options, console)?;
+    Ok(Ending::Done)
+}
+
+fn row(source: &SourceSettings) -> Vec<Cell> {
+    let keys = source.keys.iter().map(|key| key.name.to_string());
+    vec![
+        Cell::text(&source.name),
+        Cell::text(&source.network),
+        Cell::text(&source.account),
+        source
+            .identity
+            .map_or(Cell::Missing, |identity| Cell::text(&identity)),
+        Cell::Flag(source.enabled),
+        Cell::List(keys.collect()),
+        Cell::Flag(source.template.is_some()),
+    ]
+}

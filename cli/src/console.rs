@@ -1,0 +1,116 @@
+//! Where output goes: data to stdout, everything else to stderr.
+
+use std::fmt::Display;
+use std::io::{self, BufWriter, Write};
+
+use anstream::{AutoStream, ColorChoice};
+use anstyle::{AnsiColor, Style};
+
+use crate::arguments::{Color, Options};
+use crate::ending::Failure;
+
+/// Both streams of the process. Colours are written always and taken out again by the stream where
+/// they are not wanted (`--color`, `NO_COLOR`, `CLICOLOR`, `CLICOLOR_FORCE`, `TERM`).
+pub(crate) struct Console {
+    out: BufWriter<AutoStream<io::Stdout>>,
+    notes: AutoStream<io::Stderr>,
+    quiet: bool,
+    verbose: bool,
+}
+
+/// What a text means; decides its colour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Tone {
+    Good,
+    Doubtful,
+    Bad,
+    Strong,
+    Faint,
+}
+
+impl Tone {
+    const fn style(self) -> Style {
+        let plain = Style::new();
+        match self {
+            Self::Good => plain.fg_color(Some(anstyle::Color::Ansi(AnsiColor::Green))),
+            Self::Doubtful => plain.fg_color(Some(anstyle::Color::Ansi(AnsiColor::Yellow))),
+            Self::Bad => plain
+                .fg_color(Some(anstyle::Color::Ansi(AnsiColor::Red)))
+                .bold(),
+            Self::Strong => plain.bold(),
+            Self::Faint => plain.dimmed(),
+        }
+    }
+
+    /// The text in its colour.
+    pub(crate) fn paint(self, text: impl Display) -> String {
+        let style = self.style();
+        format!("{style}{text}{style:#}")
+    }
+}
+
+impl Console {
+    pub(crate) fn new(options: &Options) -> Self {
+        let choice = match options.color {
+            Color::Auto => ColorChoice::Auto,
+            Color::Always => ColorChoice::Always,
+            Color::Never => ColorChoice::Never,
+        };
+        Self {
+            out: BufWriter::new(AutoStream::new(io::stdout(), choice)),
+            notes: AutoStream::new(io::stderr(), choice),
+            quiet: options.quiet,
+            verbose: options.verbose,
+        }
+    }
+
+    /// For data.
+    pub(crate) fn out(&mut self) -> &mut impl Write {
+        &mut self.out
+    }
+
+    /// Tables fit themselves to a terminal, and to nothing else.
+    pub(crate) fn is_terminal(&self) -> bool {
+        self.out.get_ref().is_terminal()
+    }
+
+    /// A remark beside the data, unless `--quiet`.
+    pub(crate) fn note(&mut self, text: impl Display) {
+        if !self.quiet {
+            self.say(&text.to_string());
+        }
+    }
+
+    /// A remark that only `--verbose` asks for.
+    pub(crate) fn detail(&mut self, text: impl Display) {
+        if self.verbose {
+            self.say(&Tone::Faint.paint(text));
+        }
+    }
+
+    /// Something that should not be overlooked, even with `--quiet`.
+    pub(crate) fn warn(&mut self, text: impl Display) {
+        let text = format!("{} {text}", Tone::Doubtful.paint("warning:"));
+        self.say(&text);
+    }
+
+    /// Why the command failed.
+    pub(crate) fn failure(&mut self, failure: &Failure) {
+        let text = failure.to_string();
+        if !text.is_empty() {
+            let text = format!("{} {text}", Tone::Bad.paint("error:"));
+            self.say(&text);
+        }
+    }
+
+    /// Writes what is still held back.
+    pub(crate) fn finish(&mut self) -> Result<(), Failure> {
+        self.out.flush().map_err(Failure::Output)
+    }
+
+    /// What cannot be said on stderr can be said nowhere.
+    fn say(&mut self, text: &str) {
+        self.out.flush().ok();
+        writeln!(self.notes, "{text}").ok();
+    }
+}

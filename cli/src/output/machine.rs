@@ -1,0 +1,118 @@
+//! JSON, JSON lines and CSV.
+
+use std::io::{self, Write};
+
+use serde_json::{Map, Value};
+
+use super::{Cell, Column, Sheet};
+
+/// One object: `{"meta": …, "rows": […]}`, one row a line.
+pub(super) fn json(sheet: &Sheet, out: &mut impl Write) -> io::Result<()> {
+    writeln!(out, "{{\"meta\":{},", Value::Object(sheet.meta.clone()))?;
+    write!(out, "\"rows\":[")?;
+    for (index, row) in sheet.rows.iter().enumerate() {
+        let comma = if index == 0 { "" } else { "," };
+        write!(out, "{comma}\n{}", object(&sheet.columns, row))?;
+    }
+    writeln!(out, "\n]}}")
+}
+
+/// One object a line.
+pub(super) fn json_lines(sheet: &Sheet, out: &mut impl Write) -> io::Result<()> {
+    for row in &sheet.rows {
+        writeln!(out, "{}", object(&sheet.columns, row))?;
+    }
+    Ok(())
+}
+
+/// RFC 4180 with a heading; lines end with CRLF, as it wants.
+pub(super) fn csv(sheet: &Sheet, out: &mut impl Write) -> io::Result<()> {
+    let mut writer = csv::WriterBuilder::new()
+        .terminator(csv::Terminator::CRLF)
+        .from_writer(out);
+    writer
+        .write_record(sheet.columns.iter().map(|column| column.name))
+        .map_err(io_error)?;
+    for row in &sheet.rows {
+        writer
+            .write_record(row.iter().map(Cell::for_csv))
+            .map_err(io_error)?;
+    }
+    writer.flush()
+}
+
+/// Keeps the kind: a closed pipe must be recognised.
+fn io_error(error: csv::Error) -> io::Error {
+    match error.into_kind() {
+        csv::ErrorKind::Io(error) => error,
+        other => io::Error::other(format!("{other:?}")),
+    }
+}
+
+fn object(columns: &[Column], row: &[Cell]) -> Value {
+    let fields = columns
+        .iter()
+        .zip(row)
+        .map(|(column, cell)| (column.name.to_owned(), cell.for_json()));
+    Value::Object(fields.collect::<Map<_, _>>())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{number, text};
+    use super::*;
+
+    fn sheet() -> Sheet {
+        let mut sheet = Sheet::new(&[text("advertiser", "Advertiser"), number("net", "Net")]);
+        sheet.rows = vec![
+            vec![Cell::text("Shoes, \"best\"\nof all"), Cell::Money(-54_000)],
+            vec![Cell::Missing, Cell::Money(12_345)],
+        ];
+        sheet.fact("generation", 1);
+        sheet
+    }
+
+    fn written(form: fn(&Sheet, &mut Vec<u8>) -> io::Result<()>) -> String {
+        let mut out = Vec::new();
+        form(&sheet(), &mut out).unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn csv_quotes_as_rfc_4180_says() {
+        let expected = "advertiser,net\r\n\"Shoes, \"\"best\"\"\nof all\",-5.40\r\n,1.2345\r\n";
+        assert_eq!(written(csv), expected);
+    }
+
+    #[test]
+    fn json_has_meta_and_rows_and_money_as_strings() {
+        let read: Value = serde_json::from_str(&written(json)).unwrap();
+        let expected = serde_json::json!({
+            "meta": {"generation": 1},
+            "rows": [
+                {"advertiser": "Shoes, \"best\"\nof all", "net": "-5.40"},
+                {"advertiser": null, "net": "1.2345"},
+            ],
+        });
+        assert_eq!(read, expected);
+    }
+
+    #[test]
+    fn json_without_rows_is_json() {
+        let mut out = Vec::new();
+        super::json(&Sheet::default(), &mut out).unwrap();
+        let read: Value = serde_json::from_slice(&out).unwrap();
+        assert_eq!(read, serde_json::json!({"meta": {}, "rows": []}));
+    }
+
+    #[test]
+    fn json_lines_are_one_row_each() {
+        let text = written(json_lines);
+        let rows: Vec<Value> = text
+            .lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect();
+        assert_eq!(rows.len(), 2);
+        assert_eq!(rows[1]["net"], "1.2345");
+    }
+}

@@ -1,0 +1,101 @@
+//! Data in the form that `--output` names: a table for people, JSON, JSON lines or CSV.
+//!
+//! JSON is `{"meta": …, "rows": […]}`. JSON lines and CSV have rows only; what `meta` would say goes
+//! to stderr. A table's totals and notes are for people and stand only there; `meta` carries the
+//! notes' facts.
+
+mod cell;
+mod machine;
+mod money;
+mod table;
+
+use serde_json::{Map, Value};
+
+pub(crate) use cell::Cell;
+pub(crate) use money::money;
+
+use crate::arguments::{Form, Options};
+use crate::console::Console;
+use crate::ending::Failure;
+
+/// One column.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Column {
+    /// In JSON and CSV.
+    pub(crate) name: &'static str,
+    /// Over a table.
+    pub(crate) heading: &'static str,
+    /// Numbers stand right.
+    pub(crate) right: bool,
+}
+
+/// A column of texts.
+pub(crate) const fn text(name: &'static str, heading: &'static str) -> Column {
+    Column {
+        name,
+        heading,
+        right: false,
+    }
+}
+
+/// A column of numbers.
+pub(crate) const fn number(name: &'static str, heading: &'static str) -> Column {
+    Column {
+        name,
+        heading,
+        right: true,
+    }
+}
+
+/// Rows under columns, with what belongs to them.
+#[derive(Debug, Default)]
+pub(crate) struct Sheet {
+    pub(crate) columns: Vec<Column>,
+    pub(crate) rows: Vec<Vec<Cell>>,
+    /// Under a table, apart; one cell per column.
+    pub(crate) totals: Vec<Vec<Cell>>,
+    /// About all rows, for programs.
+    pub(crate) meta: Map<String, Value>,
+    /// About all rows, for people: one line each.
+    pub(crate) notes: Vec<String>,
+}
+
+impl Sheet {
+    pub(crate) fn new(columns: &[Column]) -> Self {
+        Self {
+            columns: columns.to_vec(),
+            ..Self::default()
+        }
+    }
+
+    /// Adds a fact about all rows.
+    pub(crate) fn fact(&mut self, name: &str, value: impl Into<Value>) {
+        self.meta.insert(name.to_owned(), value.into());
+    }
+
+    /// Writes it in the form that was asked for.
+    pub(crate) fn write(&self, options: &Options, console: &mut Console) -> Result<(), Failure> {
+        match options.output {
+            Form::Table => {
+                let dynamic = console.is_terminal();
+                table::write(self, dynamic, console.out())?;
+            }
+            Form::Json => machine::json(self, console.out())?,
+            Form::Jsonl => {
+                machine::json_lines(self, console.out())?;
+                self.tell_meta(console);
+            }
+            Form::Csv => {
+                machine::csv(self, console.out())?;
+                self.tell_meta(console);
+            }
+        }
+        Ok(())
+    }
+
+    fn tell_meta(&self, console: &mut Console) {
+        for note in &self.notes {
+            console.note(note);
+        }
+    }
+}
