@@ -1,3 +1,28 @@
-//! All that knows the ClickHouse tables: migrations, generations, queries.
+//! All that knows the ClickHouse tables: migrations, generations, rows, queries.
+//!
+//! - [`migrate()`] makes the database what this version needs.
+//! - [`insert`] stores batches of [`rows`].
+//! - [`reports`] ask.
+//! - [`StoreError`] says what went wrong, of what [`Kind`] it is and what to do.
+//!
+//! Names and definitions of tables stand in [`tables`] and `schemas/clickhouse/` and nowhere else.
 
+#![warn(missing_docs)]
+
+pub mod check;
+mod connection;
+mod error;
+pub mod generations;
+pub mod identities;
+pub mod insert;
+mod migrate;
 pub mod reports;
+pub mod rows;
+pub mod tables;
+
+pub use connection::{Role, client};
+pub use error::{Kind, MAX_MESSAGE, StoreError};
+pub use generations::Manifest;
+pub use identities::{AccountIdentity, WantedIdentity};
+pub use migrate::{Report, Step, migrate};
+pub use tables::Generation;

@@ -1,1 +1,14 @@
-//! What people ask of the tables: one file per report, a query in and typed rows out.
+//! Questions to the tables of one generation: one file per report, query in, typed rows out.
+//!
+//! A [`Reader`] reads the active generation once and then asks its tables, so that all figures of
+//! one report come from one generation even while another is being activated. Values that a caller
+//! gives are bound as query parameters of the server, never pasted into SQL.
+
+pub mod completeness;
+mod decode;
+mod reader;
+pub mod summary;
+pub mod trace;
+
+pub use decode::Money;
+pub use reader::Reader;

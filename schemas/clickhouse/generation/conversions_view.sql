@@ -1,0 +1,4 @@
+CREATE OR REPLACE VIEW conversions AS
+SELECT * FROM conversions_g{generation} FINAL
+SETTINGS do_not_merge_across_partitions_select_final = 1
+COMMENT 'Conversions, each in its newest revision. Preliminary: networks settle by their own statements. Reads generation {generation}.'

@@ -1,0 +1,24 @@
+CREATE TABLE IF NOT EXISTS postbacks_g{generation}
+(
+    id UUID COMMENT 'Id of the raw record: the x-postback-id of the answer to the network',
+    received_at DateTime64(6, 'UTC') COMMENT 'When the request was read whole, UTC; the broker''s time where the bytes are no record',
+    source LowCardinality(String) COMMENT 'Source that the URL key named; empty where the bytes are no record',
+    network LowCardinality(String) COMMENT 'Affiliate network of the source; empty where the source is unknown',
+    account LowCardinality(String) COMMENT 'Publisher''s account with the network; empty where the source is unknown',
+    via LowCardinality(String) COMMENT 'How it came: http, import, backfill; empty where the bytes are no record',
+    outcome LowCardinality(String) COMMENT 'accepted: there is a row in conversions; rejected: there is none, and reasons says why',
+    reasons Array(LowCardinality(String)) COMMENT 'Why it was rejected; empty for accepted',
+    raw String COMMENT 'The raw record as it stands in Kafka (JSON); bytes that are not UTF-8 as base64: and their base64' CODEC(ZSTD(1)),
+    remote String COMMENT 'Sender''s address without port; empty where there was no connection',
+    kafka_topic LowCardinality(String) COMMENT 'Topic that it was read from',
+    kafka_partition UInt32 COMMENT 'Partition that it was read from',
+    kafka_offset UInt64 COMMENT 'Offset that it was read at',
+    conversion_key Nullable(UUID) COMMENT 'Key of its conversion, or the one that a rejected postback would have had; NULL where there is none',
+    key_day Nullable(Date) COMMENT 'key_day of its conversion, as conversion_key',
+    version UInt128 COMMENT 'The highest of one id counts: bit 96 set unless the server had refused the row, then inverted partition (32 bits), then inverted offset (64 bits)'
+)
+ENGINE = ReplacingMergeTree(version)
+PARTITION BY toYYYYMM(received_at)
+ORDER BY (toDate(received_at), id)
+SETTINGS {settings}
+COMMENT 'Generation {generation}: one row per received postback. The same postback may stand here more than once; the view postbacks counts it once.'

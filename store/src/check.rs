@@ -1,0 +1,181 @@
+//! Whether the database is as it must be, for `postback doctor`.
+
+use clickhouse::{Client, Row};
+use postback_common::config::ClickHouseSettings;
+use serde::Deserialize;
+
+use crate::connection::{self, Role, run};
+use crate::error::{Kind, StoreError};
+use crate::generations;
+use crate::migrate;
+use crate::tables::{CONVERSIONS, Generation, POSTBACKS, safety_settings};
+
+/// The oldest ClickHouse that this version is tested with: year and month.
+pub const TESTED_VERSION: (u32, u32) = (26, 7);
+
+/// What was found. Everything can be read without rights beyond the database's own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Findings {
+    /// As the server says it: `26.7.3.1`.
+    pub server_version: String,
+    /// False where the server is older than [`TESTED_VERSION`], or says something unreadable.
+    pub is_tested_version: bool,
+    /// Migrations that are not applied: `0001 bookkeeping`.
+    pub pending_migrations: Vec<String>,
+    /// The generation that readers see; `None` where nothing is migrated.
+    pub active: Option<Generation>,
+    /// Tables and views that are missing.
+    pub missing_tables: Vec<String>,
+    /// Settings of tables that a promise rests on and that are not as `migrate` made them:
+    /// `conversions_g1: fsync_after_insert = 1`.
+    pub changed_settings: Vec<String>,
+}
+
+impl Findings {
+    /// True where nothing needs doing.
+    #[must_use]
+    pub fn is_sound(&self) -> bool {
+        self.is_tested_version
+            && self.active.is_some()
+            && self.pending_migrations.is_empty()
+            && self.missing_tables.is_empty()
+            && self.changed_settings.is_empty()
+    }
+}
+
+/// Asks the server for one row: whether it answers, and to this user.
+///
+/// # Errors
+/// [`StoreError`] says why not.
+pub async fn ping(client: &Client) -> Result<(), StoreError> {
+    run(
+        "ask ClickHouse",
+        client.query_raw("SELECT 1").fetch_one::<u8>(),
+    )
+    .await
+    .map(drop)
+}
+
+/// Looks at server, migrations, tables and their settings. Changes nothing.
+///
+/// # Errors
+/// [`StoreError`] where the server cannot be asked, or the database is missing.
+pub async fn check(settings: &ClickHouseSettings) -> Result<Findings, StoreError> {
+    let client = connection::client(settings, Role::Query)?;
+    let request = client.query_raw("SELECT version()").fetch_one::<String>();
+    let server_version = run("ask for the server's version", request).await?;
+    let pending_migrations = migrate::pending(&client).await?;
+    let active = if pending_migrations.is_empty() {
+        active(&client).await?
+    } else {
+        None
+    };
+    let tables = tables(&client).await?;
+    let (missing_tables, changed_settings) = match active {
+        Some(generation) => (missing(&tables, generation), changed(&tables, generation)),
+        None => (Vec::new(), Vec::new()),
+    };
+    Ok(Findings {
+        is_tested_version: is_tested(&server_version),
+        server_version,
+        pending_migrations,
+        active,
+        missing_tables,
+        changed_settings,
+    })
+}
+
+async fn active(client: &Client) -> Result<Option<Generation>, StoreError> {
+    match generations::active(client).await {
+        Err(error) if error.kind == Kind::Setup && error.code.is_none() => Ok(None),
+        found => found.map(Some),
+    }
+}
+
+#[derive(Row, Deserialize)]
+struct Table {
+    name: String,
+    engine_full: String,
+}
+
+async fn tables(client: &Client) -> Result<Vec<Table>, StoreError> {
+    let sql = "SELECT name, engine_full FROM system.tables WHERE database = currentDatabase()";
+    run("read the tables", client.query_raw(sql).fetch_all()).await
+}
+
+fn missing(tables: &[Table], generation: Generation) -> Vec<String> {
+    let wanted = [
+        POSTBACKS.to_owned(),
+        CONVERSIONS.to_owned(),
+        generation.postbacks(),
+        generation.conversions(),
+    ];
+    let is_missing = |name: &String| tables.iter().all(|table| table.name != *name);
+    wanted.into_iter().filter(is_missing).collect()
+}
+
+fn changed(tables: &[Table], generation: Generation) -> Vec<String> {
+    let ours = [generation.postbacks(), generation.conversions()];
+    let lacking = |table: &Table| {
+        let text = format!("{},", table.engine_full);
+        safety_settings()
+            .filter(|setting| !text.contains(&format!(" {setting},")))
+            .map(|setting| format!("{}: {setting}", table.name))
+            .collect::<Vec<_>>()
+    };
+    tables
+        .iter()
+        .filter(|table| ours.contains(&table.name))
+        .flat_map(lacking)
+        .collect()
+}
+
+fn is_tested(version: &str) -> bool {
+    let mut parts = version.split('.').map(|part| part.parse::<u32>().ok());
+    match (parts.next().flatten(), parts.next().flatten()) {
+        (Some(year), Some(month)) => (year, month) >= TESTED_VERSION,
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_compare_by_number() {
+        for (version, tested) in [
+            ("26.7.3.1", true),
+            ("26.10.1", true),
+            ("27.1", true),
+            ("26.6.9", false),
+            ("25.12.1.1", false),
+            ("nightly", false),
+        ] {
+            assert_eq!(is_tested(version), tested, "{version}");
+        }
+    }
+
+    #[test]
+    fn a_missing_table_and_a_changed_setting_are_named() {
+        let all = safety_settings().collect::<Vec<_>>().join(", ");
+        let engine = |settings: &str| {
+            format!("ReplacingMergeTree(v) SETTINGS index_granularity = 8192, {settings}")
+        };
+        let table = |name: &str, settings: &str| Table {
+            name: name.to_owned(),
+            engine_full: engine(settings),
+        };
+        let unsafe_settings = all.replace("fsync_after_insert = 1", "fsync_after_insert = 0");
+        let tables = [
+            table("postbacks_g1", &all),
+            table("conversions_g1", &unsafe_settings),
+            table("postbacks", ""),
+        ];
+        assert_eq!(missing(&tables, Generation::FIRST), ["conversions"]);
+        assert_eq!(
+            changed(&tables, Generation::FIRST),
+            ["conversions_g1: fsync_after_insert = 1"]
+        );
+    }
+}

@@ -1,0 +1,115 @@
+//! How this crate talks to ClickHouse: over HTTP, with the settings that each role needs.
+
+use std::future::Future;
+use std::time::Duration;
+
+use clickhouse::Client;
+use hyper_rustls::HttpsConnectorBuilder;
+use hyper_util::client::legacy::Client as HttpClient;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
+use postback_common::config::ClickHouseSettings;
+
+use crate::error::{Kind, StoreError};
+
+/// A host that is away may swallow packets; the operating system would wait two minutes.
+const CONNECT_WITHIN: Duration = Duration::from_secs(3);
+/// ClickHouse closes idle connections after 3 s (`keep_alive_timeout`); we do so sooner, or a
+/// request could meet a closing connection.
+const IDLE_FOR: Duration = Duration::from_secs(2);
+/// Longest time for a statement that is no insert of rows and no report.
+pub(crate) const STATEMENT_WITHIN: Duration = Duration::from_secs(30);
+
+/// What a client is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// Asks questions, makes tables.
+    Query,
+    /// Inserts batches.
+    Load,
+}
+
+/// Makes a client for the configured server, user and database. Connects to nothing yet.
+///
+/// # Errors
+/// [`StoreError`] of [`Kind::Setup`] where an `https` server is configured and this host has no
+/// root certificates.
+pub fn client(settings: &ClickHouseSettings, role: Role) -> Result<Client, StoreError> {
+    let client = server_client(settings)?.with_database(&settings.database);
+    Ok(match role {
+        Role::Query => client,
+        Role::Load => with_load_settings(client),
+    })
+}
+
+/// The same without a database, which may not be there yet.
+pub(crate) fn server_client(settings: &ClickHouseSettings) -> Result<Client, StoreError> {
+    let mut connector = HttpConnector::new();
+    connector.set_connect_timeout(Some(CONNECT_WITHIN));
+    connector.set_keepalive(Some(Duration::from_secs(60)));
+    connector.enforce_http(false);
+    let mut pool = HttpClient::builder(TokioExecutor::new());
+    pool.pool_idle_timeout(IDLE_FOR);
+    // Root certificates are read only where they are needed: a container may have none.
+    let client = if settings.url.starts_with("https:") {
+        let tls = HttpsConnectorBuilder::new()
+            .with_provider_and_native_roots(rustls::crypto::ring::default_provider())
+            .map_err(|error| no_roots(&error))?;
+        let connector = tls.https_or_http().enable_http1().wrap_connector(connector);
+        Client::with_http_client(pool.build(connector))
+    } else {
+        Client::with_http_client(pool.build(connector))
+    };
+    let client = client
+        .with_url(&settings.url)
+        .with_user(&settings.user)
+        .with_product_info("postback", env!("CARGO_PKG_VERSION"));
+    Ok(match &settings.password {
+        Some(password) => client.with_password(password.expose()),
+        None => client,
+    })
+}
+
+fn no_roots(error: &std::io::Error) -> StoreError {
+    StoreError::own(
+        Kind::Setup,
+        "connect by TLS",
+        error.to_string(),
+        "install root certificates (Debian package ca-certificates), or set SSL_CERT_FILE",
+    )
+}
+
+/// - `async_insert=0`: on by default since 26.x, several times slower for batches, and its answer
+///   would come before the rows are stored if a profile also had `wait_for_async_insert=0`.
+/// - `max_partitions_per_insert_block=0`: a replay touches hundreds of months at once, and the
+///   refusal would carry the code of real pressure by too many parts.
+/// - `insert_deduplicate=0`: the server logs a block's hash before it stores the block, so a
+///   repetition after a crash could be dropped silently; the tables' keys fold it instead.
+/// - `wait_end_of_query=1`: the status line is sent after the rows are stored.
+fn with_load_settings(client: Client) -> Client {
+    client
+        .with_setting("async_insert", "0")
+        .with_setting("max_partitions_per_insert_block", "0")
+        .with_setting("insert_deduplicate", "0")
+        .with_setting("wait_end_of_query", "1")
+}
+
+/// Runs one request of the client library: bounded in time, its error classified.
+pub(crate) async fn run<T>(
+    attempt: &str,
+    request: impl Future<Output = clickhouse::error::Result<T>>,
+) -> Result<T, StoreError> {
+    run_within(STATEMENT_WITHIN, attempt, request).await
+}
+
+pub(crate) async fn run_within<T>(
+    within: Duration,
+    attempt: &str,
+    request: impl Future<Output = clickhouse::error::Result<T>>,
+) -> Result<T, StoreError> {
+    match tokio::time::timeout(within, request).await {
+        Ok(Ok(value)) => Ok(value),
+        Ok(Err(error)) => Err(StoreError::from_client(attempt, &error)),
+        Err(_) => Err(StoreError::timed_out(attempt, within)),
+    }
+}

@@ -1,0 +1,357 @@
+//! What ClickHouse answers when it does not do what it was asked, and what follows from it.
+
+use std::borrow::Cow;
+use std::error::Error as _;
+use std::fmt;
+
+use clickhouse::error::Error as ClientError;
+
+/// What kind of trouble it is, and so what to do about it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// The server cannot be reached, does not answer in time, or is going down. Trying again helps.
+    Outage,
+    /// The server is there but takes nothing now: no memory, too many parts or queries, a full
+    /// disk, read-only. Trying again, more slowly, helps.
+    Pressure,
+    /// User, password, grants, database or tables are not as they must be. Trying again helps once
+    /// a person has mended it; the rows are not to blame.
+    Setup,
+    /// The server refuses these rows or this statement. Trying again changes nothing by itself.
+    Data,
+    /// The database holds something that contradicts the configuration.
+    Contradiction,
+}
+
+impl Kind {
+    /// The machine-readable tag.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Outage => "outage",
+            Self::Pressure => "pressure",
+            Self::Setup => "setup",
+            Self::Data => "data",
+            Self::Contradiction => "contradiction",
+        }
+    }
+
+    /// True where the same attempt can succeed later, whatever the rows are.
+    #[must_use]
+    pub const fn passes_with_time(self) -> bool {
+        matches!(self, Self::Outage | Self::Pressure | Self::Setup)
+    }
+}
+
+/// ClickHouse did not do what it was asked.
+///
+/// Prints what was tried, the server's code and words (cut to [`MAX_MESSAGE`] characters), and the
+/// remedy. Holds no password: the client sends it in a header, which no message repeats.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoreError {
+    /// What kind of trouble it is.
+    pub kind: Kind,
+    /// The server's error code (`system.errors.code`); `None` where it did not answer with one.
+    pub code: Option<u32>,
+    /// What was tried: `"insert into conversions_g1"`.
+    pub attempt: String,
+    /// What went wrong, in the server's or the client's words.
+    pub message: String,
+    /// What to do.
+    pub remedy: Cow<'static, str>,
+}
+
+/// Longest message kept, in characters. ClickHouse quotes values, and a value can be 64 KiB.
+pub const MAX_MESSAGE: usize = 600;
+
+impl fmt::Display for StoreError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{}: {} [{}",
+            self.attempt,
+            self.message,
+            self.kind.as_str()
+        )?;
+        if let Some(code) = self.code {
+            write!(f, ", ClickHouse code {code}")?;
+        }
+        write!(f, "]\n    remedy: {}", self.remedy)
+    }
+}
+
+impl std::error::Error for StoreError {}
+
+impl StoreError {
+    /// An error that is found by this crate rather than by the server.
+    pub(crate) fn own(
+        kind: Kind,
+        attempt: &str,
+        message: impl Into<String>,
+        remedy: impl Into<Cow<'static, str>>,
+    ) -> Self {
+        Self {
+            kind,
+            code: None,
+            attempt: attempt.to_owned(),
+            message: cut(message.into()),
+            remedy: remedy.into(),
+        }
+    }
+
+    /// No answer within the time.
+    pub(crate) fn timed_out(attempt: &str, within: std::time::Duration) -> Self {
+        let message = format!("no answer within {} s", within.as_secs());
+        Self::own(Kind::Outage, attempt, message, remedy(Kind::Outage, None))
+    }
+
+    /// Classifies what the client library reports.
+    pub(crate) fn from_client(attempt: &str, error: &ClientError) -> Self {
+        let (kind, code, message) = match error {
+            ClientError::BadResponse(answer) => match error_code(answer) {
+                Some(code) => (kind_of_code(code), Some(code), server_words(answer)),
+                None => (kind_of_answer(answer), None, answer.clone()),
+            },
+            ClientError::Network(_) | ClientError::TimedOut => {
+                (Kind::Outage, None, with_causes(error))
+            }
+            ClientError::SchemaMismatch(_) => (Kind::Setup, None, error.to_string()),
+            _ => (Kind::Data, None, with_causes(error)),
+        };
+        Self {
+            kind,
+            code,
+            attempt: attempt.to_owned(),
+            message: cut(message),
+            remedy: remedy(kind, code).into(),
+        }
+    }
+}
+
+/// The number in `Code: 241. DB::Exception: …`, which begins every answer of a failed query.
+fn error_code(answer: &str) -> Option<u32> {
+    let rest = answer.trim_start().strip_prefix("Code:")?.trim_start();
+    let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
+    rest[..digits].parse().ok()
+}
+
+/// The words after the code, without the version at their end.
+fn server_words(answer: &str) -> String {
+    let words = answer
+        .split_once("Exception:")
+        .map_or(answer, |(_, words)| words);
+    let words = words
+        .rsplit_once("(version ")
+        .map_or(words, |(words, _)| words);
+    words.trim().to_owned()
+}
+
+/// Codes by `src/Common/ErrorCodes.cpp` of ClickHouse. What is not named here is blamed on the
+/// rows: held and shown, rather than tried for ever without a word.
+fn kind_of_code(code: u32) -> Kind {
+    match code {
+        159 // TIMEOUT_EXCEEDED
+        | 209 // SOCKET_TIMEOUT
+        | 210 // NETWORK_ERROR
+        | 225 // NO_ZOOKEEPER
+        | 236 // ABORTED: the server is going down
+        | 279 // ALL_CONNECTION_TRIES_FAILED
+        | 319 // UNKNOWN_STATUS_OF_INSERT
+        | 394 // QUERY_WAS_CANCELLED
+        | 733 // TABLE_IS_BEING_RESTARTED
+        | 735 // QUERY_WAS_CANCELLED_BY_CLIENT
+        | 999 // KEEPER_EXCEPTION
+        => Kind::Outage,
+        74 // CANNOT_READ_FROM_FILE_DESCRIPTOR
+        | 75 // CANNOT_WRITE_TO_FILE_DESCRIPTOR: also a full disk
+        | 76 // CANNOT_OPEN_FILE
+        | 160 // TOO_SLOW
+        | 164 // READONLY
+        | 173 // CANNOT_ALLOCATE_MEMORY
+        | 201 // QUOTA_EXCEEDED
+        | 202 // TOO_MANY_SIMULTANEOUS_QUERIES
+        | 203 // NO_FREE_CONNECTION
+        | 241 // MEMORY_LIMIT_EXCEEDED
+        | 242 // TABLE_IS_READ_ONLY
+        | 243 // NOT_ENOUGH_SPACE
+        | 252 // TOO_MANY_PARTS
+        | 285 // TOO_FEW_LIVE_REPLICAS
+        | 286 // UNSATISFIED_QUORUM_FOR_PREVIOUS_WRITE
+        | 364 // CANNOT_FSYNC
+        | 425 // SYSTEM_ERROR
+        | 439 // CANNOT_SCHEDULE_TASK
+        | 473 // DEADLOCK_AVOIDED
+        | 499 // S3_ERROR
+        | 745 // SERVER_OVERLOADED
+        | 1001 // STD_EXCEPTION: the operating system's errors
+        => Kind::Pressure,
+        16 // NO_SUCH_COLUMN_IN_TABLE
+        | 60 // UNKNOWN_TABLE
+        | 81 // UNKNOWN_DATABASE
+        | 115 // UNKNOWN_SETTING
+        | 192 // UNKNOWN_USER
+        | 193 // WRONG_PASSWORD
+        | 194 // REQUIRED_PASSWORD
+        | 195 // IP_ADDRESS_NOT_ALLOWED
+        | 218 // TABLE_IS_DROPPED
+        | 291 // DATABASE_ACCESS_DENIED
+        | 452 // SETTING_CONSTRAINT_VIOLATION
+        | 497 // ACCESS_DENIED
+        | 516 // AUTHENTICATION_FAILED
+        => Kind::Setup,
+        _ => Kind::Data,
+    }
+}
+
+/// An answer without a code comes from something between us and the server, or from a server that
+/// ran out of words: by its HTTP status.
+fn kind_of_answer(answer: &str) -> Kind {
+    match answer.get(..3) {
+        Some("401" | "403" | "404" | "407") => Kind::Setup,
+        Some("429") => Kind::Pressure,
+        _ => Kind::Outage,
+    }
+}
+
+fn remedy(kind: Kind, code: Option<u32>) -> &'static str {
+    match (code, kind) {
+        (Some(192..=194 | 516), _) => {
+            "check clickhouse.user, clickhouse.password and clickhouse.password_file"
+        }
+        (Some(60 | 81), _) => {
+            "check clickhouse.database, or make the tables with `postback migrate`"
+        }
+        (Some(164 | 291 | 497), _) => {
+            "give the user SELECT, INSERT, CREATE, DROP and ALTER on clickhouse.database, and no readonly setting"
+        }
+        (Some(195), _) => "let the user connect from this host",
+        (Some(241), _) => {
+            "give ClickHouse more memory, or lower consumer.batch_max_rows; it is tried again"
+        }
+        (Some(243), _) => "make room on ClickHouse's disk; it is tried again",
+        (Some(252), _) => {
+            "let ClickHouse merge, or raise consumer.batch_max_rows; it is tried again"
+        }
+        (_, Kind::Outage) => {
+            "see that ClickHouse runs and clickhouse.url reaches it; it is tried again"
+        }
+        (_, Kind::Pressure) => "see ClickHouse's own log for what it lacks; it is tried again",
+        (_, Kind::Setup) => {
+            "see that the tables are those of this version: `postback migrate`, `postback doctor`"
+        }
+        (_, Kind::Data | Kind::Contradiction) => {
+            "see what ClickHouse says about the value or the statement, and mend the table"
+        }
+    }
+}
+
+/// The client library prints only the outermost error; what a person needs (`Connection refused`)
+/// stands at the end of the chain.
+fn with_causes(error: &ClientError) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        let words = inner.to_string();
+        if !text.contains(&words) {
+            text.push_str(": ");
+            text.push_str(&words);
+        }
+        cause = inner.source();
+    }
+    text
+}
+
+fn cut(message: String) -> String {
+    match message.char_indices().nth(MAX_MESSAGE) {
+        Some((end, _)) => format!("{}…", &message[..end]),
+        None => message,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answered(answer: &str) -> StoreError {
+        StoreError::from_client(
+            "insert into t",
+            &ClientError::BadResponse(answer.to_owned()),
+        )
+    }
+
+    #[test]
+    fn the_code_is_a_number_and_the_words_are_kept() {
+        let error = answered(
+            "Code: 241. DB::Exception: Memory limit (total) exceeded: would use 2 GiB. (MEMORY_LIMIT_EXCEEDED) (version 26.7.3.1 (official build))",
+        );
+        assert_eq!((error.kind, error.code), (Kind::Pressure, Some(241)));
+        assert_eq!(
+            error.message,
+            "Memory limit (total) exceeded: would use 2 GiB. (MEMORY_LIMIT_EXCEEDED)"
+        );
+    }
+
+    #[test]
+    fn a_code_is_read_only_where_it_stands() {
+        assert_eq!(error_code("Code: 60"), Some(60));
+        assert_eq!(
+            error_code("Code: 469. DB::Exception: the value is 'Code: 241'"),
+            Some(469)
+        );
+        for no_code in [
+            "",
+            "Code:",
+            "Code: x",
+            "502 Bad Gateway",
+            "the text says Code: 5",
+        ] {
+            assert_eq!(error_code(no_code), None, "{no_code}");
+        }
+    }
+
+    #[test]
+    fn each_kind_by_its_codes() {
+        for (kind, codes) in [
+            (Kind::Outage, &[159, 209, 210, 236, 394][..]),
+            (Kind::Pressure, &[164, 202, 241, 242, 243, 252]),
+            (Kind::Setup, &[16, 60, 81, 497, 516]),
+            (
+                Kind::Data,
+                &[6, 27, 33, 53, 69, 117, 321, 349, 395, 407, 469],
+            ),
+        ] {
+            for code in codes {
+                let error = answered(&format!("Code: {code}. DB::Exception: words"));
+                assert_eq!((error.kind, error.code), (kind, Some(*code)));
+            }
+        }
+    }
+
+    #[test]
+    fn answers_without_a_code_are_outages_unless_their_status_says_more() {
+        assert_eq!(answered("502 Bad Gateway").kind, Kind::Outage);
+        assert_eq!(answered("<html>upstream is away</html>").kind, Kind::Outage);
+        assert_eq!(answered("429 Too Many Requests").kind, Kind::Pressure);
+        assert_eq!(answered("403 Forbidden").kind, Kind::Setup);
+        assert_eq!(answered("").kind, Kind::Outage);
+    }
+
+    #[test]
+    fn long_words_are_cut_at_a_character() {
+        let error = answered(&format!("Code: 6. DB::Exception: {}", "ä".repeat(70_000)));
+        assert_eq!(error.message.chars().count(), MAX_MESSAGE + 1);
+        assert!(error.message.ends_with('…'));
+    }
+
+    #[test]
+    fn the_end_of_a_chain_of_causes_is_shown() {
+        let refused = std::io::Error::new(std::io::ErrorKind::ConnectionRefused, "refused");
+        let error = StoreError::from_client("ask", &ClientError::Network(Box::new(refused)));
+        assert_eq!(error.kind, Kind::Outage);
+        assert!(
+            error
+                .to_string()
+                .starts_with("ask: network error: refused [outage]\n    remedy: ")
+        );
+    }
+}

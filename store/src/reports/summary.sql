@@ -1,0 +1,34 @@
+-- One row per dimension and currency, and one per currency alone (is_total). A conversion's sale
+-- counts under its currency, its commission under its commission currency; counts go with the sale.
+WITH
+    (kind = 'transaction' AND status != 'rejected') AS is_countable,
+    ifNull(sale_amount, toDecimal64(0, 4)) AS sale,
+    ifNull(commission, toDecimal64(0, 4)) AS earned,
+    (is_countable AND sale >= 0 AND earned >= 0) AS is_transaction,
+    (is_countable AND (sale < 0 OR earned < 0 OR status = 'reversed')) AS is_reversal,
+    -- Which currency, with the sale and the counts, with the commission.
+    arrayJoin(if(currency = commission_currency,
+        [(toString(currency), true, true)],
+        [(toString(currency), true, false), (toString(commission_currency), false, true)])) AS part,
+    part.2 AS has_sale,
+    part.3 AS has_commission
+SELECT
+    toUInt8(grouping(dimension)) AS is_total,
+    {dimension} AS dimension,
+    part.1 AS money_currency,
+    uniqExactIf((account, advertiser_id, order_id), is_transaction AND has_sale AND order_id != '') AS orders,
+    countIf(is_transaction AND has_sale) AS transactions,
+    countIf(is_reversal AND has_sale) AS reversals,
+    sumIf(sale, is_countable AND has_sale AND sale >= 0) AS gross_sales,
+    sumIf(if(sale < 0, sale, -sale), is_countable AND has_sale AND (sale < 0 OR status = 'reversed')) AS reversed_sales,
+    sumIf(earned, is_countable AND has_commission AND earned >= 0) AS gross_commission,
+    sumIf(if(earned < 0, earned, -earned), is_countable AND has_commission AND (earned < 0 OR status = 'reversed')) AS reversed_commission,
+    countIf(kind = 'signal' AND has_sale) AS signals,
+    countIf(is_transaction AND has_sale AND click_id = '') AS unattributed,
+    countIf(kind = 'unknown' AND has_sale) AS unknown,
+    countIf(kind = 'transaction' AND status = 'rejected' AND has_sale) AS rejected
+FROM {conversions} FINAL
+WHERE {date} >= fromUnixTimestamp64Micro({from:Int64}) AND {date} < fromUnixTimestamp64Micro({to:Int64})
+    AND {filters}
+GROUP BY GROUPING SETS ((dimension, money_currency), (money_currency))
+ORDER BY is_total, dimension, money_currency

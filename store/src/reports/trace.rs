@@ -1,0 +1,259 @@
+//! One conversion or postback, with everything that belongs to it.
+//!
+//! A search by one of the network's ids reads the keys first, without FINAL, where the bloom filters
+//! serve, and then the rows of these keys with FINAL: many times faster than FINAL over everything.
+
+use std::collections::BTreeMap;
+
+use clickhouse::{Row, RowOwned, RowRead};
+use jiff::Timestamp;
+use jiff::civil::Date;
+use serde::Deserialize;
+use uuid::Uuid;
+
+use super::decode::{day, micros, optional_micros, optional_money};
+use super::{Money, Reader};
+use crate::error::StoreError;
+
+/// Most conversions that one search returns.
+pub const MOST_CONVERSIONS: usize = 100;
+
+/// Which id a value is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Field {
+    /// The advertiser's order.
+    Order,
+    /// The publisher's own id.
+    Click,
+    /// The network's id of a transaction.
+    Transaction,
+}
+
+impl Field {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Order, Self::Click, Self::Transaction];
+
+    /// The column.
+    #[must_use]
+    pub const fn column(self) -> &'static str {
+        match self {
+            Self::Order => "order_id",
+            Self::Click => "click_id",
+            Self::Transaction => "transaction_id",
+        }
+    }
+}
+
+/// A received postback: a row of `postbacks`.
+#[derive(Debug, Clone, PartialEq, Eq, Row, Deserialize)]
+#[expect(missing_docs, reason = "the columns' comments say it")]
+pub struct Postback {
+    #[serde(with = "clickhouse::serde::uuid")]
+    pub id: Uuid,
+    #[serde(deserialize_with = "micros")]
+    pub received_at: Timestamp,
+    pub source: String,
+    pub network: String,
+    pub account: String,
+    pub via: String,
+    pub outcome: String,
+    pub reasons: Vec<String>,
+    pub raw: String,
+    pub remote: String,
+    pub kafka_topic: String,
+    pub kafka_partition: u32,
+    pub kafka_offset: u64,
+    #[serde(with = "clickhouse::serde::uuid::option")]
+    pub conversion_key: Option<Uuid>,
+}
+
+/// A conversion in the revision that counts: a row of `conversions`.
+#[derive(Debug, Clone, PartialEq, Eq, Row, Deserialize)]
+#[expect(missing_docs, reason = "the columns' comments say it")]
+pub struct Conversion {
+    pub source: String,
+    pub network: String,
+    pub account: String,
+    #[serde(with = "clickhouse::serde::uuid")]
+    pub conversion_key: Uuid,
+    #[serde(deserialize_with = "day")]
+    pub key_day: Date,
+    #[serde(with = "clickhouse::serde::uuid")]
+    pub postback_id: Uuid,
+    pub kind: String,
+    pub status: String,
+    pub transaction_id: String,
+    pub order_id: String,
+    pub click_id: String,
+    pub sub_ids: Vec<(String, String)>,
+    pub advertiser_id: String,
+    pub publisher_id: String,
+    pub offer_id: String,
+    pub sku: String,
+    pub product_name: String,
+    #[serde(deserialize_with = "optional_money")]
+    pub quantity: Option<Money>,
+    #[serde(deserialize_with = "optional_money")]
+    pub sale_amount: Option<Money>,
+    #[serde(deserialize_with = "optional_money")]
+    pub commission: Option<Money>,
+    pub currency: String,
+    pub commission_currency: String,
+    #[serde(deserialize_with = "optional_micros")]
+    pub occurred_at: Option<Timestamp>,
+    #[serde(deserialize_with = "optional_micros")]
+    pub processed_at: Option<Timestamp>,
+    #[serde(deserialize_with = "micros")]
+    pub received_at: Timestamp,
+    pub flags: Vec<String>,
+    pub extra: Vec<(String, Vec<String>)>,
+}
+
+impl Conversion {
+    /// Its key in the whole generation.
+    #[must_use]
+    pub fn key(&self) -> (&str, Uuid) {
+        (&self.account, self.conversion_key)
+    }
+}
+
+/// The rows of these keys, in the revision that counts.
+const OF_KEYS: &str = "SELECT ?fields FROM {conversions} FINAL WHERE (account, key_day, conversion_key) IN ({keys}) \
+     ORDER BY occurred_at, received_at, conversion_key";
+
+impl Reader {
+    /// The postback of that id.
+    ///
+    /// # Errors
+    /// As the server answers.
+    pub async fn postback(&self, id: Uuid) -> Result<Option<Postback>, StoreError> {
+        let sql = "SELECT ?fields FROM {postbacks} FINAL WHERE id = {id:UUID}";
+        let query = self.rows::<Postback>(sql).param("id", id.to_string());
+        let found: Vec<Postback> = self.all("find the postback", query).await?;
+        Ok(found.into_iter().next())
+    }
+
+    /// Conversions any of whose revisions has `value` in one of `fields`; at most
+    /// [`MOST_CONVERSIONS`].
+    ///
+    /// # Errors
+    /// As the server answers.
+    pub async fn conversions_by(
+        &self,
+        fields: &[Field],
+        value: &str,
+    ) -> Result<Vec<Conversion>, StoreError> {
+        let conditions: Vec<String> = fields
+            .iter()
+            .map(|field| format!("{} = {{value:String}}", field.column()))
+            .collect();
+        let keys = format!(
+            "SELECT DISTINCT account, key_day, conversion_key FROM {{conversions}} WHERE {} LIMIT {MOST_CONVERSIONS}",
+            conditions.join(" OR ")
+        );
+        let query = self
+            .rows::<Conversion>(&OF_KEYS.replace("{keys}", &keys))
+            .param("value", value);
+        self.all("find conversions", query).await
+    }
+
+    /// The conversion that a postback became, in the revision that counts.
+    ///
+    /// # Errors
+    /// As the server answers.
+    pub async fn conversion_of(
+        &self,
+        postback: &Postback,
+    ) -> Result<Option<Conversion>, StoreError> {
+        let Some(key) = postback.conversion_key else {
+            return Ok(None);
+        };
+        let keys = "SELECT account, key_day, conversion_key FROM {conversions} \
+             WHERE account = {account:String} AND conversion_key = {key:UUID} LIMIT 1";
+        let query = self
+            .rows::<Conversion>(&OF_KEYS.replace("{keys}", keys))
+            .param("account", &postback.account)
+            .param("key", key.to_string());
+        let found: Vec<Conversion> = self.all("find the conversion", query).await?;
+        Ok(found.into_iter().next())
+    }
+
+    /// All conversions of the orders that these conversions belong to, these included: the lines of
+    /// an order, its signals and its reversals. At most [`MOST_CONVERSIONS`].
+    ///
+    /// # Errors
+    /// As the server answers.
+    pub async fn same_orders(
+        &self,
+        conversions: &[Conversion],
+    ) -> Result<Vec<Conversion>, StoreError> {
+        let with_order = conversions
+            .iter()
+            .filter(|found| !found.order_id.is_empty());
+        let orders: BTreeMap<_, _> = with_order
+            .map(|found| {
+                (
+                    (&*found.account, &*found.advertiser_id, &*found.order_id),
+                    (),
+                )
+            })
+            .collect();
+        let (mut accounts, mut advertisers, mut ids) = (Vec::new(), Vec::new(), Vec::new());
+        for (account, advertiser, order) in orders.into_keys() {
+            accounts.push(account);
+            advertisers.push(advertiser);
+            ids.push(order);
+        }
+        // The order ids alone first: they are what the bloom filter knows.
+        let keys = format!(
+            "SELECT DISTINCT account, key_day, conversion_key FROM {{conversions}} \
+             WHERE order_id IN {{orders:Array(String)}} AND (account, advertiser_id, order_id) IN \
+             (SELECT arrayJoin(arrayZip({{accounts:Array(String)}}, {{advertisers:Array(String)}}, {{orders:Array(String)}}))) \
+             LIMIT {MOST_CONVERSIONS}"
+        );
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        let query = self
+            .rows::<Conversion>(&OF_KEYS.replace("{keys}", &keys))
+            .param("accounts", accounts)
+            .param("advertisers", advertisers)
+            .param("orders", ids);
+        self.all("find the orders' other conversions", query).await
+    }
+
+    /// Every postback of these conversions, by conversion key: revisions and repeats. In the order
+    /// received.
+    ///
+    /// # Errors
+    /// As the server answers.
+    pub async fn postbacks_of(
+        &self,
+        conversions: &[Conversion],
+    ) -> Result<Vec<Postback>, StoreError> {
+        if conversions.is_empty() {
+            return Ok(Vec::new());
+        }
+        let keys: Vec<String> = conversions
+            .iter()
+            .map(|found| found.conversion_key.to_string())
+            .collect();
+        let sql = "SELECT ?fields FROM {postbacks} FINAL WHERE id IN \
+             (SELECT id FROM {postbacks} WHERE conversion_key IN {keys:Array(UUID)}) \
+             ORDER BY received_at, id";
+        let query = self.rows::<Postback>(sql).param("keys", keys);
+        let found: Vec<Postback> = self.all("find the conversions' postbacks", query).await?;
+        let is_ours = |postback: &Postback| {
+            let key = postback.conversion_key.map(|key| (&*postback.account, key));
+            conversions
+                .iter()
+                .any(|conversion| Some(conversion.key()) == key)
+        };
+        Ok(found.into_iter().filter(is_ours).collect())
+    }
+
+    /// A query whose `?fields` are the columns of `T`.
+    fn rows<T: RowOwned + RowRead>(&self, sql: &str) -> clickhouse::query::Query {
+        self.query(&sql.replace("?fields", &T::COLUMN_NAMES.join(", ")))
+    }
+}

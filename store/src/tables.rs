@@ -1,0 +1,158 @@
+//! Names and definitions of all tables and views: the one place where they stand.
+//!
+//! The SQL itself is in `schemas/clickhouse/`, compiled in.
+
+use std::fmt;
+
+use serde::Serialize;
+
+/// Applied migrations.
+pub const SCHEMA_MIGRATIONS: &str = "schema_migrations";
+/// One row per generation made.
+pub const GENERATIONS: &str = "generations";
+/// What became of each generation.
+pub const GENERATION_EVENTS: &str = "generation_events";
+/// Identity of each account's conversions.
+pub const ACCOUNT_IDENTITIES: &str = "account_identities";
+/// View: one row per received postback.
+pub const POSTBACKS: &str = "postbacks";
+/// View: one row per conversion, its newest revision.
+pub const CONVERSIONS: &str = "conversions";
+
+/// Setting of every query that reads a table of a generation with `FINAL`: a key never changes its
+/// partition, so partitions need not be merged with each other.
+pub const FINAL_WITHIN_PARTITIONS: &str = "do_not_merge_across_partitions_select_final = 1";
+
+/// Number of a generation: a set of tables, loaded from the raw records with one set of rules.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(transparent)]
+pub struct Generation(u32);
+
+impl Generation {
+    /// The generation that `migrate` makes.
+    pub const FIRST: Self = Self(1);
+
+    /// The generation of that number; `None` for 0, which none has.
+    #[must_use]
+    pub const fn new(number: u32) -> Option<Self> {
+        if number == 0 {
+            None
+        } else {
+            Some(Self(number))
+        }
+    }
+
+    /// Its number, from 1.
+    #[must_use]
+    pub const fn number(self) -> u32 {
+        self.0
+    }
+
+    /// Its table of postbacks. Read it with `FINAL`.
+    #[must_use]
+    pub fn postbacks(self) -> String {
+        format!("{POSTBACKS}_g{self}")
+    }
+
+    /// Its table of conversions. Read it with `FINAL`.
+    #[must_use]
+    pub fn conversions(self) -> String {
+        format!("{CONVERSIONS}_g{self}")
+    }
+
+    /// The consumer group that loads it.
+    #[must_use]
+    pub fn consumer_group(self, group: &str) -> String {
+        format!("{group}-g{self}")
+    }
+}
+
+impl fmt::Display for Generation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// Engine settings of the tables of a generation.
+///
+/// - An insert that was answered is on disk, and so is a merge before its sources go: by default
+///   neither is, and a power cut would take rows whose offsets are committed. 480 s is how long
+///   sources stay where the disk itself is late.
+/// - Blocks are not deduplicated: see [`crate::connection::Role::Load`].
+/// - A partition that took nothing for an hour is merged to one part, where `FINAL` costs nothing.
+const ENGINE_SETTINGS: &[(&str, u32)] = &[
+    ("fsync_after_insert", 1),
+    ("fsync_part_directory", 1),
+    ("min_rows_to_fsync_after_merge", 1),
+    ("min_compressed_bytes_to_fsync_after_merge", 1),
+    ("old_parts_lifetime", 480),
+    ("non_replicated_deduplication_window", 0),
+    ("min_age_to_force_merge_seconds", 3_600),
+    ("min_age_to_force_merge_on_partition_only", 1),
+];
+
+/// Those of them without which a stored row could be lost: `fsync_after_insert = 1`.
+pub(crate) fn safety_settings() -> impl Iterator<Item = String> {
+    let is_safety = |(name, _): &&(&str, u32)| !name.starts_with("min_age_");
+    ENGINE_SETTINGS.iter().filter(is_safety).map(written)
+}
+
+fn written((name, value): &(&str, u32)) -> String {
+    format!("{name} = {value}")
+}
+
+/// A table or view of a generation, and its definition with the number left open.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Definition {
+    sql: &'static str,
+}
+
+impl Definition {
+    pub(crate) fn of(self, generation: Generation) -> String {
+        let settings: Vec<String> = ENGINE_SETTINGS.iter().map(written).collect();
+        self.sql
+            .replace("{generation}", &generation.to_string())
+            .replace("{settings}", &settings.join(", "))
+    }
+}
+
+pub(crate) const POSTBACKS_TABLE: Definition = Definition {
+    sql: include_str!("../../schemas/clickhouse/generation/postbacks.sql"),
+};
+pub(crate) const CONVERSIONS_TABLE: Definition = Definition {
+    sql: include_str!("../../schemas/clickhouse/generation/conversions.sql"),
+};
+pub(crate) const POSTBACKS_VIEW: Definition = Definition {
+    sql: include_str!("../../schemas/clickhouse/generation/postbacks_view.sql"),
+};
+pub(crate) const CONVERSIONS_VIEW: Definition = Definition {
+    sql: include_str!("../../schemas/clickhouse/generation/conversions_view.sql"),
+};
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_carry_the_number() {
+        let seventh = Generation::new(7).unwrap();
+        assert_eq!(seventh.postbacks(), "postbacks_g7");
+        assert_eq!(seventh.conversions(), "conversions_g7");
+        assert_eq!(seventh.consumer_group("loader"), "loader-g7");
+        assert_eq!(Generation::new(0), None);
+    }
+
+    #[test]
+    fn definitions_leave_nothing_open() {
+        for definition in [
+            POSTBACKS_TABLE,
+            CONVERSIONS_TABLE,
+            POSTBACKS_VIEW,
+            CONVERSIONS_VIEW,
+        ] {
+            let sql = definition.of(Generation::FIRST);
+            assert!(!sql.contains(['{', '}']), "{sql}");
+            assert!(sql.contains("_g1"), "{sql}");
+        }
+    }
+}
