@@ -1,0 +1,60 @@
+//! The topic of raw records: whether it is there, what about it is not safe, and making it.
+//!
+//! All functions ask the brokers anew, over a connection of their own, and answer within about
+//! [`WITHIN`]; none of them is for the path of a request.
+
+mod cluster;
+mod error;
+mod findings;
+mod making;
+mod wanted;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+pub use error::TopicError;
+pub use findings::{Finding, findings};
+pub use making::{Ensured, ensure};
+pub use wanted::record_bytes_max;
+
+use postback_common::config::KafkaSettings;
+
+use cluster::Cluster;
+
+/// How long the brokers get to answer.
+pub const WITHIN: Duration = Duration::from_secs(10);
+
+/// The topic as the brokers describe it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TopicState {
+    /// The brokers answer, and there is no such topic.
+    Missing {
+        /// Brokers of the cluster.
+        brokers: usize,
+    },
+    /// It exists.
+    Present(Topic),
+}
+
+/// An existing topic.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Topic {
+    /// Its name.
+    pub name: String,
+    /// Brokers of the cluster.
+    pub brokers: usize,
+    /// Its partitions.
+    pub partitions: usize,
+    /// Replicas of the partition that has fewest.
+    pub replication: usize,
+    /// Every setting as it holds now, inherited ones included, under Kafka's names.
+    pub configs: BTreeMap<String, String>,
+}
+
+/// Asks the brokers for the topic and its settings.
+///
+/// # Errors
+/// [`TopicError`]: no broker answers, or this user may not see the topic's settings.
+pub async fn inspect(settings: &KafkaSettings) -> Result<TopicState, TopicError> {
+    Cluster::connect(settings)?.inspect().await
+}

@@ -1,0 +1,68 @@
+//! How the topic is meant to be.
+
+use std::collections::BTreeMap;
+
+use postback_common::config::{IngestSettings, Settings};
+
+const MILLIS_PER_DAY: u64 = 86_400_000;
+
+/// Kafka's own default of `max.message.bytes` (1 MiB and the 12 bytes of a batch's old header).
+const KAFKAS_MESSAGE_BYTES: usize = 1_048_588;
+
+/// Room in a record for everything but query and body: recorded headers, names, punctuation.
+const ENVELOPE_BYTES: usize = 128 * 1024;
+
+/// Most bytes that a raw record can have under these limits of ingest.
+///
+/// JSON writes a control character in six bytes (`\u0001`), and text of nothing else is valid UTF-8;
+/// base64, for bytes that are none, takes only a third more.
+#[must_use]
+pub fn record_bytes_max(ingest: &IngestSettings) -> usize {
+    6 * (ingest.max_query_bytes + ingest.max_body_bytes) + ENVELOPE_BYTES
+}
+
+/// The topic as the configuration and the number of brokers want it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Wanted {
+    pub(super) partitions: usize,
+    pub(super) replication: usize,
+    pub(super) min_insync: usize,
+    pub(super) retention_ms: u64,
+    pub(super) message_bytes: usize,
+    /// Written through to the disk at each message: with a single replica nothing else survives a
+    /// power cut.
+    pub(super) flush_each: bool,
+}
+
+impl Wanted {
+    pub(super) fn of(settings: &Settings, brokers: usize) -> Self {
+        let kafka = &settings.kafka;
+        let given = kafka.replication_factor.map(usize::from);
+        let replication = given.unwrap_or_else(|| brokers.clamp(1, 3));
+        Self {
+            partitions: usize::try_from(kafka.partitions).unwrap_or(usize::MAX),
+            replication,
+            min_insync: if replication >= 3 { 2 } else { 1 },
+            retention_ms: u64::from(kafka.retention_days) * MILLIS_PER_DAY,
+            message_bytes: record_bytes_max(&settings.ingest).max(KAFKAS_MESSAGE_BYTES),
+            flush_each: replication == 1,
+        }
+    }
+
+    /// The settings to make it with, under Kafka's names.
+    pub(super) fn configs(&self) -> BTreeMap<&'static str, String> {
+        let mut configs = BTreeMap::from([
+            ("cleanup.policy", "delete".to_owned()),
+            ("max.message.bytes", self.message_bytes.to_string()),
+            // A producer's clock that runs ahead must not make the broker refuse its records.
+            ("message.timestamp.type", "LogAppendTime".to_owned()),
+            ("min.insync.replicas", self.min_insync.to_string()),
+            ("retention.bytes", "-1".to_owned()),
+            ("retention.ms", self.retention_ms.to_string()),
+        ]);
+        if self.flush_each {
+            configs.insert("flush.messages", "1".to_owned());
+        }
+        configs
+    }
+}
