@@ -26,7 +26,7 @@ impl Latency {
     /// With the given upper bounds in seconds, ascending; one without bound is added.
     #[must_use]
     pub fn new(bounds: &[f64]) -> Self {
-        let bounds: Vec<f64> = bounds.iter().copied().chain([f64::MAX]).collect();
+        let bounds: Vec<f64> = bounds.iter().copied().chain([f64::INFINITY]).collect();
         let counts = bounds.iter().map(|_| AtomicU64::new(0)).collect();
         Self(Arc::new(Inner {
             bounds,

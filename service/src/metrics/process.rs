@@ -29,16 +29,16 @@ impl Collector for Process {
             gauge.encode(encoder.encode_descriptor(name, help, None, gauge.metric_type())?)
         };
         if let Some(bytes) = resident_bytes() {
-            let help = "Memory in use that is in RAM";
+            let help = "Memory in use that is in RAM.";
             gauge("process_resident_memory_bytes", help, bytes)?;
         }
         if let Some(open) = open_files() {
-            gauge("process_open_fds", "Open file descriptors", open)?;
+            gauge("process_open_fds", "Open file descriptors.", open)?;
         }
         let stat = read("/proc/self/stat").and_then(|text| parse_stat(&text));
         let Some(stat) = stat else { return Ok(()) };
         if let Some(boot) = boot_time() {
-            let help = "Start of the process, Unix time";
+            let help = "Start of the process, Unix time.";
             gauge(
                 "process_start_time_seconds",
                 help,
@@ -46,7 +46,7 @@ impl Collector for Process {
             )?;
         }
         let cpu = ConstCounter::new(stat.cpu_seconds);
-        let help = "User and system CPU time spent";
+        let help = "User and system CPU time spent.";
         cpu.encode(encoder.encode_descriptor(
             "process_cpu_seconds",
             help,
