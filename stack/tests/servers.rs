@@ -17,7 +17,7 @@ use postback_stack::{
 
 fn installation() -> Installation {
     install(Needs::default(), &Cancellation::new(), &|line| {
-        println!("{line}")
+        println!("{line}");
     })
     .unwrap()
 }

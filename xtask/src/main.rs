@@ -8,6 +8,7 @@
     reason = "a command-line program: results on standard output, progress on standard error"
 )]
 
+mod check;
 mod interrupt;
 mod project;
 mod report;
@@ -33,6 +34,8 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Check formatting, lints, imports, licences, docs and the paths that the docs name
+    Check(check::Options),
     /// Run only the two servers, Kafka and ClickHouse
     #[command(subcommand)]
     Stack(stack::Command),
@@ -53,6 +56,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
     let project = Project::find()?;
     let cancellation = interrupt::listen()?;
     match command {
+        Command::Check(options) => check::run_command(options, &project, &cancellation),
         Command::Stack(command) => stack::run(command, &project, &cancellation),
     }
 }

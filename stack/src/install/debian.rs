@@ -22,38 +22,48 @@ const BUILD_PROGRAMS: [(&str, &str); 4] = [
 /// What the build of librdkafka with TLS links to: pkg-config's name, and the package.
 const BUILD_LIBRARIES: [(&str, &str); 2] = [("openssl", "libssl-dev"), ("zlib", "zlib1g-dev")];
 
-/// The packages that are needed and not there.
+/// The packages that the servers need and that are not there.
 ///
 /// Maven and npm count only while the part that they would fetch is not in the cache.
-pub(super) fn missing(needs: Needs, cache: &Cache) -> Vec<&'static str> {
+pub(super) fn missing_for_servers(cache: &Cache) -> Vec<&'static str> {
+    let kafka = kafka::is_installed(cache) || process::find("mvn").is_some();
+    let clickhouse = clickhouse::is_installed(cache) || process::find("npm").is_some();
+    absent([
+        (java::find().is_some(), JAVA),
+        (kafka, "maven"),
+        (clickhouse, "npm"),
+        (process::find("setpriv").is_some(), "util-linux"),
+    ])
+}
+
+/// The packages that the caller's work needs and that are not there.
+pub(super) fn missing(needs: Needs) -> Vec<&'static str> {
     let mut missing = Vec::new();
-    let mut need = |there: bool, package| {
-        if !there {
-            missing.push(package);
-        }
-    };
-    need(java::find().is_some(), JAVA);
-    need(
-        kafka::is_installed(cache) || process::find("mvn").is_some(),
-        "maven",
-    );
-    need(
-        clickhouse::is_installed(cache) || process::find("npm").is_some(),
-        "npm",
-    );
-    need(process::find("setpriv").is_some(), "util-linux");
     if needs.build {
-        for (program, package) in BUILD_PROGRAMS {
-            need(process::find(program).is_some(), package);
-        }
-        for (library, package) in BUILD_LIBRARIES {
-            need(has_library(library), package);
-        }
+        let there = |program| process::find(program).is_some();
+        missing.extend(absent(
+            BUILD_PROGRAMS.map(|(name, package)| (there(name), package)),
+        ));
+        missing.extend(absent(
+            BUILD_LIBRARIES.map(|(name, package)| (has_library(name), package)),
+        ));
     }
     if needs.compose {
-        need(process::find("docker-compose").is_some(), "docker-compose");
+        missing.extend(absent([(
+            process::find("docker-compose").is_some(),
+            "docker-compose",
+        )]));
     }
     missing
+}
+
+/// Those of the packages whose content is not there.
+fn absent(packages: impl IntoIterator<Item = (bool, &'static str)>) -> Vec<&'static str> {
+    packages
+        .into_iter()
+        .filter(|(there, _)| !there)
+        .map(|(_, package)| package)
+        .collect()
 }
 
 /// Whether pkg-config knows a library; without pkg-config none counts as there.

@@ -58,11 +58,30 @@ pub fn install(
         report,
     };
     let _lock = cache.lock(&steps)?;
-    let missing = debian::missing(needs, &cache);
+    let mut missing = debian::missing_for_servers(&cache);
+    missing.extend(debian::missing(needs));
     debian::install(&missing, &cache, &steps)?;
     Ok(Installation {
         java: java::find().ok_or_else(debian::no_java)?,
         kafka_libraries: kafka::install(&cache, &steps)?,
         clickhouse_library: clickhouse::install(&cache, &steps)?,
     })
+}
+
+/// Installs what `needs` says and is missing, but not the servers.
+///
+/// # Errors
+/// As [`install`].
+pub fn install_packages(
+    needs: Needs,
+    cancellation: &Cancellation,
+    report: &dyn Fn(&str),
+) -> Result<(), StackError> {
+    let cache = Cache::open()?;
+    let steps = Steps {
+        cancellation,
+        report,
+    };
+    let _lock = cache.lock(&steps)?;
+    debian::install(&debian::missing(needs), &cache, &steps)
 }
