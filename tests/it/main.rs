@@ -1,1 +1,20 @@
-//! One binary for all end-to-end tests.
+//! End-to-end tests: real Kafka, real ClickHouse, real binaries. One file per question.
+//!
+//! What is expected comes from the sender's ledger or is written by hand, never from the programs.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a helper of a test fails the test by panicking"
+)]
+
+mod bad_input;
+mod configuration;
+mod customization;
+mod data_error;
+mod main_path;
+mod missing_topic;
+mod outage;
+mod poison;
+mod restart;
+mod secrets;
+mod templates;

@@ -1,0 +1,122 @@
+//! A configuration with a typo: every binary refuses it with the same words and exit code 2.
+
+use postback_tests::Setup;
+
+use crate::templates::COMPLETE;
+
+#[test]
+fn a_typo_is_refused_by_every_binary_with_key_and_remedy() {
+    let pipeline = Setup::new("typo")
+        .source("rakuten-us", COMPLETE)
+        .lines("ingest", "anser_within_ms = 300")
+        .prepare();
+    let expected = "ingest.anser_within_ms: there is no such setting [unknown_key]\n    remedy: did you mean `answer_within_ms`?";
+    for (binary, arguments) in [
+        ("postback-ingest", &["--check-config"][..]),
+        ("postback-ingest", &[]),
+        ("postback-consumer", &["--check-config"]),
+        ("postback-consumer", &[]),
+        ("postback", &["config", "check"]),
+        ("postback", &["report", "summary"]),
+    ] {
+        let finished = pipeline.run(binary, arguments);
+        assert_eq!(
+            finished.code,
+            2,
+            "{binary} {arguments:?}: {}",
+            finished.shown()
+        );
+        assert!(
+            finished.stderr.contains(expected),
+            "{binary} {arguments:?}: {}",
+            finished.shown()
+        );
+        assert_eq!(finished.stdout, "", "{binary} {arguments:?}");
+    }
+}
+
+#[test]
+fn a_good_configuration_is_shown_without_its_secrets() {
+    let pipeline = Setup::new("shown").source("rakuten-us", COMPLETE).prepare();
+    for (binary, arguments) in [
+        ("postback-ingest", &["--check-config"][..]),
+        ("postback-consumer", &["--check-config"]),
+        ("postback", &["config", "show"]),
+    ] {
+        let finished = pipeline.run(binary, arguments);
+        assert_eq!(finished.code, 0, "{}", finished.shown());
+        assert!(
+            finished.stdout.contains("answer_within_ms = 250"),
+            "{}",
+            finished.shown()
+        );
+        assert!(finished.stdout.contains("[hidden]"), "{}", finished.shown());
+        assert!(
+            !finished.stdout.contains(&pipeline.sources[0].key),
+            "{binary} shows the key"
+        );
+    }
+}
+
+#[test]
+fn a_template_that_cannot_be_read_or_serve_its_identity_is_refused() {
+    let cases = [
+        ("u1=<u1>", "", "is_event"),
+        (
+            "is_event=<is_event>&u1=<u1>",
+            "identity = \"transaction_id\"",
+            "etransaction_id",
+        ),
+    ];
+    for (template, lines, named) in cases {
+        let pipeline = Setup::new("bad_template")
+            .source("rakuten-us", template)
+            .lines("source", lines)
+            .prepare();
+        for (binary, arguments) in [
+            ("postback-consumer", &["--check-config"][..]),
+            ("postback", &["config", "check"]),
+        ] {
+            let finished = pipeline.run(binary, arguments);
+            assert_eq!(finished.code, 2, "{}", finished.shown());
+            assert!(
+                finished.stderr.contains(named) && finished.stderr.contains("remedy"),
+                "{}",
+                finished.shown()
+            );
+        }
+    }
+}
+
+#[test]
+fn sources_are_read_again_on_sighup_and_a_bad_file_changes_nothing() {
+    let mut running = Setup::new("reload").source("rakuten-us", COMPLETE).start();
+    let pipeline = &mut running.pipeline;
+    let status = |pipeline: &postback_tests::Pipeline, path: &str| {
+        let bytes = postback_tests::raw::request("HEAD", path.as_bytes(), "", b"");
+        postback_tests::raw::exchange(pipeline.address, &bytes)
+            .unwrap()
+            .status
+    };
+    let old = pipeline.sources[0].path();
+    assert_eq!(status(pipeline, &old), 200);
+
+    let good = std::fs::read_to_string(pipeline.configuration()).unwrap();
+    std::fs::write(
+        pipeline.configuration(),
+        good.replace("network = ", "netwrok = "),
+    )
+    .unwrap();
+    running.ingest.signal(rustix::process::Signal::HUP);
+    postback_tests::wait::until_true("the refusal is logged", || {
+        running.ingest.output().contains("netwrok")
+    });
+    assert_eq!(status(pipeline, &old), 200, "the old sources stay");
+
+    pipeline.sources[0].key = postback_tests::secret::fresh();
+    pipeline.write_configuration();
+    running.ingest.signal(rustix::process::Signal::HUP);
+    let new = pipeline.sources[0].path();
+    postback_tests::wait::until_true("the new key works", || status(pipeline, &new) == 200);
+    assert_eq!(status(pipeline, &old), 404, "the old key is gone");
+}

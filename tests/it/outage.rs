@@ -1,0 +1,164 @@
+//! Servers of the test's own, stopped and started again.
+
+use std::time::{Duration, Instant};
+
+use postback_simulator::plan;
+use postback_stack::clickhouse::USER;
+use postback_stack::{
+    Cancellation, ClickHouseOptions, ClickHouseServer, KafkaOptions, KafkaServer, Needs, install,
+};
+use postback_tests::raw::{exchange, request};
+use postback_tests::{Servers, Setup, wait};
+
+use crate::main_path::scenario;
+use crate::templates::COMPLETE;
+
+fn own_kafka(directory: &std::path::Path) -> (KafkaServer, Servers) {
+    let installation = install(Needs::default(), &Cancellation::new(), &|_| {}).unwrap();
+    let kafka = KafkaServer::start(
+        &installation,
+        KafkaOptions::new(directory.join("kafka")),
+        &Cancellation::new(),
+    )
+    .unwrap();
+    let servers = Servers {
+        brokers: kafka.brokers(),
+        ..Servers::from_environment()
+    };
+    (kafka, servers)
+}
+
+fn own_clickhouse(directory: &std::path::Path) -> (ClickHouseServer, Servers) {
+    let installation = install(Needs::default(), &Cancellation::new(), &|_| {}).unwrap();
+    let options = ClickHouseOptions::new(directory.join("clickhouse"));
+    let clickhouse = ClickHouseServer::start(&installation, options, &Cancellation::new()).unwrap();
+    let servers = Servers {
+        clickhouse_url: clickhouse.url(),
+        clickhouse_user: USER.to_owned(),
+        clickhouse_password: clickhouse.password().reveal().to_owned(),
+        ..Servers::from_environment()
+    };
+    (clickhouse, servers)
+}
+
+#[test]
+fn a_stopped_clickhouse_delays_and_loses_nothing() {
+    let directory = tempfile::tempdir().unwrap();
+    let (mut clickhouse, servers) = own_clickhouse(directory.path());
+    let running = Setup::on("clickhouse_away", servers)
+        .source("rakuten-us", COMPLETE)
+        .start();
+    let pipeline = &running.pipeline;
+    let events = scenario(21, 600).events;
+    let deliveries = plan(&events, &pipeline.registration(0));
+    let (first, second) = deliveries.split_at(200);
+
+    let mut ledger = pipeline.send(first.to_vec());
+    pipeline.wait_until_loaded(ledger.counts().acknowledged);
+    clickhouse.kill();
+    ledger.append(pipeline.send(second.to_vec()));
+    let counts = ledger.counts();
+    assert_eq!(
+        (counts.refused, counts.failed),
+        (0, 0),
+        "ingest does not need ClickHouse: {counts:?}"
+    );
+
+    wait::until_true("the consumer says what it waits for", || {
+        pipeline
+            .readiness(pipeline.consumer_admin)
+            .is_some_and(|(status, text)| {
+                status == 503 && text.to_lowercase().contains("clickhouse")
+            })
+    });
+    assert!(running.consumer.process().is_running());
+    for arguments in [&["report", "summary"][..], &["trace", "x"], &["migrate"]] {
+        let finished = pipeline.postback(arguments);
+        assert_eq!(finished.code, 1, "{arguments:?}: {}", finished.shown());
+        assert!(
+            finished.stderr.contains(&clickhouse.url()),
+            "the address is named: {}",
+            finished.shown()
+        );
+        assert!(finished.stderr.contains("remedy"), "{}", finished.shown());
+    }
+    assert_eq!(pipeline.postback(&["doctor"]).code, 3);
+
+    clickhouse.restart(&Cancellation::new()).unwrap();
+    pipeline.wait_until_loaded(counts.acknowledged);
+    assert_eq!(
+        pipeline
+            .database
+            .count("SELECT count() FROM {db}.conversions"),
+        ledger.totals().conversions.len() as u64
+    );
+    pipeline.wait_until_ready(pipeline.consumer_admin, &running.consumer);
+}
+
+#[test]
+fn a_frozen_kafka_gets_an_honest_answer_in_time() {
+    let directory = tempfile::tempdir().unwrap();
+    let (kafka, servers) = own_kafka(directory.path());
+    let running = Setup::on("kafka_frozen", servers)
+        .source("rakuten-us", COMPLETE)
+        .start();
+    let pipeline = &running.pipeline;
+    let target = format!("{}?u1=frozen", pipeline.sources[0].path());
+    let bytes = request("GET", target.as_bytes(), "", b"");
+    assert_eq!(exchange(pipeline.address, &bytes).unwrap().status, 200);
+
+    kafka.process().freeze().unwrap();
+    // The contract's own deadline: 250 ms after the last byte. What this machine's scheduler adds
+    // on the sender's side is told apart by taking the best of several tries.
+    let mut best = Duration::MAX;
+    for _ in 0..5 {
+        let begin = Instant::now();
+        let answer = exchange(pipeline.address, &bytes).unwrap();
+        assert_eq!(answer.status, 503, "{}", answer.text);
+        best = best.min(begin.elapsed());
+    }
+    kafka.process().thaw().unwrap();
+    assert!(
+        best < Duration::from_millis(400),
+        "the best of five answers took {best:?}"
+    );
+    wait::until_true("postbacks are taken again", || {
+        exchange(pipeline.address, &bytes).unwrap().status == 200
+    });
+    pipeline.wait_until_ready(pipeline.ingest_admin, &running.ingest);
+}
+
+#[test]
+fn a_killed_kafka_comes_back_and_everything_acknowledged_is_loaded() {
+    let directory = tempfile::tempdir().unwrap();
+    let (mut kafka, servers) = own_kafka(directory.path());
+    let running = Setup::on("kafka_killed", servers)
+        .source("rakuten-us", COMPLETE)
+        .start();
+    let pipeline = &running.pipeline;
+    let deliveries = plan(&scenario(22, 400).events, &pipeline.registration(0));
+    let (before, after) = deliveries.split_at(200);
+
+    let mut ledger = pipeline.send(before.to_vec());
+    assert_eq!(ledger.counts().acknowledged, 200);
+    kafka.kill();
+    wait::until_true("ingest says that it is not ready", || {
+        pipeline
+            .readiness(pipeline.ingest_admin)
+            .is_some_and(|(status, _)| status == 503)
+    });
+    kafka.restart(&Cancellation::new()).unwrap();
+    pipeline.wait_until_ready(pipeline.ingest_admin, &running.ingest);
+    ledger.append(pipeline.send(after.to_vec()));
+    let counts = ledger.counts();
+    assert_eq!(
+        counts.acknowledged + counts.refused + counts.failed,
+        400,
+        "{counts:?}"
+    );
+    assert!(
+        counts.acknowledged > 200,
+        "postbacks are taken again: {counts:?}"
+    );
+    pipeline.wait_until_loaded_at_least(&ledger);
+}

@@ -1,0 +1,391 @@
+//! One whole pipeline for one test: configuration, topic, database, ingest and consumer.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use postback_simulator::{Delivery, Ledger, Registration, Sender};
+use postback_stack::port;
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::database::Database;
+use crate::program::{self, Finished, Program};
+use crate::servers::{self, Servers};
+use crate::topic::Topic;
+use crate::{secret, wait};
+
+/// What a test wants to be different.
+#[derive(Debug, Clone)]
+pub struct Setup {
+    name: String,
+    servers: Servers,
+    sources: Vec<(String, String)>,
+    partitions: u32,
+    lines: BTreeMap<&'static str, String>,
+}
+
+impl Setup {
+    /// A pipeline on the run's servers. `name` names its topic, database and logs.
+    #[must_use]
+    pub fn new(name: &str) -> Self {
+        Self::on(name, Servers::from_environment())
+    }
+
+    /// A pipeline on servers of the test's own.
+    #[must_use]
+    pub fn on(name: &str, servers: Servers) -> Self {
+        Self {
+            name: name.to_owned(),
+            servers,
+            sources: Vec::new(),
+            partitions: 3,
+            lines: BTreeMap::new(),
+        }
+    }
+
+    /// Adds a source with this query as its template, such as `u1=<u1>&is_event=<is_event>`.
+    #[must_use]
+    pub fn source(mut self, name: &str, template: &str) -> Self {
+        self.sources.push((name.to_owned(), template.to_owned()));
+        self
+    }
+
+    /// Adds lines to a section, such as `("ingest", "max_body_bytes = 1024")`.
+    #[must_use]
+    pub fn lines(mut self, section: &'static str, lines: &str) -> Self {
+        writeln!(self.lines.entry(section).or_default(), "{lines}").expect("text grows");
+        self
+    }
+
+    /// Writes the configuration. Nothing runs yet.
+    ///
+    /// # Panics
+    /// When the disk or the ports are not to be had.
+    #[must_use]
+    pub fn prepare(self) -> Pipeline {
+        let name = secret::fresh_name(&self.name);
+        let [ingest, ingest_admin, consumer_admin] = port::free().expect("free ports");
+        let pipeline = Pipeline {
+            directory: tempfile::tempdir().expect("a directory"),
+            logs: servers::log_directory(),
+            topic: Topic::new(&self.servers.brokers, &name),
+            database: self.servers.database(&name),
+            address: SocketAddr::from(([127, 0, 0, 1], ingest)),
+            ingest_admin: SocketAddr::from(([127, 0, 0, 1], ingest_admin)),
+            consumer_admin: SocketAddr::from(([127, 0, 0, 1], consumer_admin)),
+            sources: self
+                .sources
+                .iter()
+                .map(|(name, template)| Source::new(name, template))
+                .collect(),
+            setup: self,
+            name,
+        };
+        pipeline.write_configuration();
+        pipeline
+    }
+
+    /// Writes the configuration, makes topic and tables, and starts ingest and consumer.
+    ///
+    /// # Panics
+    /// When one of them does not get ready.
+    #[must_use]
+    pub fn start(self) -> Running {
+        let pipeline = self.prepare();
+        pipeline.migrate();
+        let ingest = pipeline.start_ingest();
+        pipeline.wait_until_ready(pipeline.ingest_admin, &ingest);
+        let consumer = pipeline.start_consumer();
+        pipeline.wait_until_ready(pipeline.consumer_admin, &consumer);
+        Running {
+            ingest,
+            consumer,
+            pipeline,
+        }
+    }
+}
+
+/// A source of the configuration, with its secret key.
+#[derive(Debug)]
+pub struct Source {
+    /// Its name.
+    pub name: String,
+    /// Its URL key.
+    pub key: String,
+    template: String,
+}
+
+impl Source {
+    fn new(name: &str, template: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            key: secret::fresh(),
+            template: template.to_owned(),
+        }
+    }
+
+    /// The path of its postbacks.
+    #[must_use]
+    pub fn path(&self) -> String {
+        format!("/postback/{}", self.key)
+    }
+}
+
+/// A configured pipeline. Topic and database are removed when it is dropped.
+#[derive(Debug)]
+pub struct Pipeline {
+    directory: TempDir,
+    logs: PathBuf,
+    name: String,
+    setup: Setup,
+    /// Its topic.
+    pub topic: Topic,
+    /// Its database.
+    pub database: Database,
+    /// Where ingest listens for networks.
+    pub address: SocketAddr,
+    /// Where ingest's admin listener is.
+    pub ingest_admin: SocketAddr,
+    /// Where the consumer's admin listener is.
+    pub consumer_admin: SocketAddr,
+    /// The sources, in the order of the set-up.
+    pub sources: Vec<Source>,
+}
+
+/// A pipeline with both services running.
+#[derive(Debug)]
+pub struct Running {
+    /// postback-ingest
+    pub ingest: Program,
+    /// postback-consumer
+    pub consumer: Program,
+    /// What they work on.
+    pub pipeline: Pipeline,
+}
+
+impl Pipeline {
+    /// The configuration file.
+    #[must_use]
+    pub fn configuration(&self) -> PathBuf {
+        self.directory.path().join("postback.toml")
+    }
+
+    /// Writes the configuration file; again after the sources were changed.
+    ///
+    /// # Panics
+    /// When it cannot be written.
+    pub fn write_configuration(&self) {
+        std::fs::write(self.configuration(), self.configuration_text())
+            .expect("the configuration can be written");
+    }
+
+    fn configuration_text(&self) -> String {
+        let Servers {
+            brokers,
+            clickhouse_url,
+            clickhouse_user,
+            clickhouse_password,
+        } = &self.setup.servers;
+        let lines = |section| self.setup.lines.get(section).map_or("", String::as_str);
+        let mut text = format!(
+            "[kafka]\nbrokers = \"{brokers}\"\ntopic = \"{}\"\npartitions = {}\n{}\n\
+             [clickhouse]\nurl = \"{clickhouse_url}\"\ndatabase = \"{}\"\nuser = \"{clickhouse_user}\"\npassword = \"{clickhouse_password}\"\n{}\n\
+             [ingest]\nlisten = \"{}\"\nadmin_listen = \"{}\"\n{}\n\
+             [consumer]\nadmin_listen = \"{}\"\ngroup = \"{}\"\nbatch_max_wait_ms = 200\n{}\n",
+            self.topic.name(),
+            self.setup.partitions,
+            lines("kafka"),
+            self.database.name(),
+            lines("clickhouse"),
+            self.address,
+            self.ingest_admin,
+            lines("ingest"),
+            self.consumer_admin,
+            self.name,
+            lines("consumer"),
+        );
+        for Source {
+            name,
+            key,
+            template,
+        } in &self.sources
+        {
+            let url = format!("https://pb.example/postback/{key}?{template}");
+            writeln!(
+                text,
+                "[[source]]\nname = \"{name}\"\nnetwork = \"rakuten\"\n{}\n[[source.key]]\nkey = \"{key}\"\n[[source.template]]\nurl = \"{url}\"\n",
+                lines("source"),
+            )
+            .expect("text grows");
+        }
+        text
+    }
+
+    /// The file that keeps what a program prints.
+    #[must_use]
+    pub fn log(&self, program: &str) -> PathBuf {
+        self.logs.join(format!("{}.{program}.log", self.name))
+    }
+
+    /// Runs `postback -c CONFIGURATION …`.
+    #[must_use]
+    pub fn postback(&self, arguments: &[&str]) -> Finished {
+        self.run("postback", arguments)
+    }
+
+    /// Runs any of the binaries with the configuration, to its end.
+    ///
+    /// # Panics
+    /// When it cannot be started.
+    #[must_use]
+    pub fn run(&self, binary: &str, arguments: &[&str]) -> Finished {
+        let file = self.configuration();
+        let all = [&["-c", path(&file)], arguments].concat();
+        program::run(binary, &all, self.directory.path(), &self.log("commands"))
+    }
+
+    /// Makes topic and tables.
+    ///
+    /// # Panics
+    /// When `postback migrate` fails.
+    pub fn migrate(&self) {
+        let finished = self.postback(&["migrate"]);
+        assert_eq!(finished.code, 0, "{}", finished.shown());
+    }
+
+    /// Starts ingest; it may not be ready yet.
+    #[must_use]
+    pub fn start_ingest(&self) -> Program {
+        self.start("postback-ingest")
+    }
+
+    /// Starts the consumer; it may not be ready yet.
+    #[must_use]
+    pub fn start_consumer(&self) -> Program {
+        self.start("postback-consumer")
+    }
+
+    fn start(&self, binary: &str) -> Program {
+        Program::start(
+            binary,
+            &["-c", path(&self.configuration())],
+            &self.log(binary),
+        )
+    }
+
+    /// Waits until a service's `/readyz` says yes.
+    ///
+    /// # Panics
+    /// When the service ends instead.
+    pub fn wait_until_ready(&self, admin: SocketAddr, program: &Program) {
+        wait::until_true("the service is ready", || {
+            assert!(
+                program.process().is_running(),
+                "it ended: {}",
+                program.output()
+            );
+            get(admin, "/readyz").is_some_and(|(status, _)| status == 200)
+        });
+    }
+
+    /// What `/readyz` of a service says: status and text; `None` while nobody listens.
+    #[must_use]
+    pub fn readiness(&self, admin: SocketAddr) -> Option<(u16, String)> {
+        get(admin, "/readyz")
+    }
+
+    /// The simulator's registration of a source.
+    ///
+    /// # Panics
+    /// When the template is none.
+    #[must_use]
+    pub fn registration(&self, source: usize) -> Registration {
+        let Source {
+            name,
+            key,
+            template,
+        } = &self.sources[source];
+        let url = format!("http://{}/postback/{key}?{template}", self.address);
+        Registration::new(name, &url, "USD").expect("a URL template")
+    }
+
+    /// Sends deliveries over some connections and returns the ledger.
+    ///
+    /// # Panics
+    /// When the sender cannot start.
+    #[must_use]
+    pub fn send(&self, deliveries: Vec<Delivery>) -> Ledger {
+        Sender::new(self.address, 8)
+            .send_blocking(deliveries, |_| {})
+            .expect("the sender runs")
+    }
+
+    /// Waits until the view `postbacks` has at least this many rows, then checks that it has no more.
+    ///
+    /// # Panics
+    /// When they do not come, or too many do.
+    pub fn wait_until_loaded(&self, postbacks: u64) {
+        let count = || self.database.count("SELECT count() FROM {db}.postbacks");
+        wait::until_true(&format!("{postbacks} postbacks are loaded"), || {
+            count() >= postbacks
+        });
+        assert_eq!(count(), postbacks, "postbacks in the table");
+    }
+
+    /// Waits until everything that a ledger says was acknowledged is in the view `postbacks`. There
+    /// may be more: what was sent but not answered.
+    ///
+    /// # Panics
+    /// When it does not come.
+    pub fn wait_until_loaded_at_least(&self, ledger: &Ledger) {
+        let ids: Vec<String> = ledger
+            .acknowledged_ids()
+            .iter()
+            .map(|id| format!("'{id}'"))
+            .collect();
+        let found = format!(
+            "SELECT count() FROM {{db}}.postbacks WHERE id IN ({})",
+            ids.join(",")
+        );
+        wait::until_true("everything acknowledged is loaded", || {
+            self.database.count(&found) == ids.len() as u64
+        });
+    }
+
+    /// Rows and meta of a report, by the CLI.
+    ///
+    /// # Panics
+    /// When the command fails or prints no JSON.
+    #[must_use]
+    pub fn report(&self, arguments: &[&str]) -> Value {
+        let finished = self.postback(&[&["-o", "json", "report"], arguments].concat());
+        assert_eq!(finished.code, 0, "{}", finished.shown());
+        serde_json::from_str(&finished.stdout).expect("the report is JSON")
+    }
+}
+
+impl Drop for Pipeline {
+    fn drop(&mut self) {
+        self.topic.remove();
+    }
+}
+
+/// GETs a page of an admin listener: status and text; `None` while nobody answers.
+#[must_use]
+pub fn get(admin: SocketAddr, page: &str) -> Option<(u16, String)> {
+    let agent: ureq::Agent = ureq::Agent::config_builder()
+        .http_status_as_error(false)
+        .timeout_global(Some(wait::LIMIT))
+        .proxy(None)
+        .build()
+        .into();
+    let mut answer = agent.get(format!("http://{admin}{page}")).call().ok()?;
+    let text = answer.body_mut().read_to_string().ok()?;
+    Some((answer.status().as_u16(), text))
+}
+
+fn path(path: &Path) -> &str {
+    path.to_str().expect("paths of tests are UTF-8")
+}

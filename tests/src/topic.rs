@@ -1,0 +1,147 @@
+//! A topic, read by a plain consumer and written by a plain producer.
+
+use std::time::Duration;
+
+use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::client::DefaultClientContext;
+use rdkafka::config::ClientConfig;
+use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
+use rdkafka::{Message as _, Offset, TopicPartitionList};
+use serde_json::Value;
+
+use crate::wait;
+
+/// One topic.
+#[derive(Debug, Clone)]
+pub struct Topic {
+    brokers: String,
+    name: String,
+}
+
+impl Topic {
+    /// The topic of that name, whether it is there or not.
+    #[must_use]
+    pub fn new(brokers: &str, name: &str) -> Self {
+        Self {
+            brokers: brokers.to_owned(),
+            name: name.to_owned(),
+        }
+    }
+
+    /// Its name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn config(&self) -> ClientConfig {
+        let mut config = ClientConfig::new();
+        config
+            .set("bootstrap.servers", &self.brokers)
+            .set("group.id", "postback-tests");
+        config
+    }
+
+    /// The values of all messages that are there now, with their partition.
+    ///
+    /// # Panics
+    /// When Kafka is away.
+    #[must_use]
+    pub fn messages(&self) -> Vec<(i32, Vec<u8>)> {
+        let mut config = self.config();
+        let consumer: BaseConsumer = config
+            .set("enable.partition.eof", "false")
+            .create()
+            .expect("a consumer");
+        let metadata = consumer
+            .fetch_metadata(Some(&self.name), wait::LIMIT)
+            .expect("metadata");
+        let mut assignment = TopicPartitionList::new();
+        let mut expected = 0;
+        for partition in metadata.topics()[0].partitions() {
+            let (low, high) = consumer
+                .fetch_watermarks(&self.name, partition.id(), wait::LIMIT)
+                .expect("watermarks");
+            expected += high - low;
+            assignment
+                .add_partition_offset(&self.name, partition.id(), Offset::Beginning)
+                .expect("an offset");
+        }
+        consumer.assign(&assignment).expect("an assignment");
+        let mut messages = Vec::new();
+        while i64::try_from(messages.len()).expect("few") < expected {
+            let message = wait::until("a message of the topic", || {
+                consumer.poll(Duration::from_millis(100))
+            });
+            let message = message.expect("a message");
+            messages.push((
+                message.partition(),
+                message.payload().unwrap_or_default().to_vec(),
+            ));
+        }
+        messages
+    }
+
+    /// All messages as the JSON objects that they must be.
+    ///
+    /// # Panics
+    /// When one is not JSON.
+    #[must_use]
+    pub fn records(&self) -> Vec<Value> {
+        let parse =
+            |(_, bytes): &(i32, Vec<u8>)| serde_json::from_slice(bytes).expect("a record is JSON");
+        self.messages().iter().map(parse).collect()
+    }
+
+    /// Publishes values to one partition, past ingest.
+    ///
+    /// # Panics
+    /// When Kafka does not take them.
+    pub fn publish(&self, partition: i32, values: &[&[u8]]) {
+        let producer: BaseProducer = self
+            .config()
+            .set("acks", "all")
+            .create()
+            .expect("a producer");
+        for value in values {
+            let record = BaseRecord::<(), [u8]>::to(&self.name)
+                .partition(partition)
+                .payload(value);
+            producer.send(record).expect("the queue has room");
+        }
+        producer.flush(wait::LIMIT).expect("Kafka takes it");
+    }
+
+    /// Removes it from Kafka. A broker that is gone by now has taken it along.
+    pub fn remove(&self) {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build();
+        let admin: Result<AdminClient<DefaultClientContext>, _> = self.config().create();
+        if let (Ok(runtime), Ok(admin)) = (runtime, admin) {
+            let options = AdminOptions::new()
+                .operation_timeout(Some(Duration::from_secs(5)))
+                .request_timeout(Some(Duration::from_secs(5)));
+            drop(runtime.block_on(admin.delete_topics(&[&self.name], &options)));
+        }
+    }
+
+    /// Makes it with Kafka's defaults, as somebody would who did not know `postback migrate`.
+    ///
+    /// # Panics
+    /// When Kafka refuses it.
+    pub fn make_plain(&self, partitions: i32) {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .expect("a runtime");
+        let admin: AdminClient<DefaultClientContext> =
+            self.config().create().expect("an admin client");
+        let topic = NewTopic::new(&self.name, partitions, TopicReplication::Fixed(1));
+        let made = runtime
+            .block_on(admin.create_topics(&[topic], &AdminOptions::new()))
+            .expect("Kafka answers");
+        made[0].as_ref().expect("Kafka makes the topic");
+    }
+}
