@@ -35,7 +35,7 @@ pub use conversion::{Conversion, Kind, Outcome, Rejected, Status};
 pub use currency::{Currency, UnknownCurrency};
 pub use field::Field;
 pub use identity::{Identity, KeyDayRule};
-pub use mapping::Mapping;
+pub use mapping::{Carrier, Mapping};
 pub use money::Amount;
 pub use profile::Profile;
 pub use rules::{RulesError, SourceDescription, SourceRules};

@@ -16,13 +16,13 @@ pub struct Mapping {
 
 /// A parameter that the network fills.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Carrier {
+pub struct Carrier {
     /// As sent.
-    pub(crate) parameter: Box<str>,
+    pub parameter: Box<str>,
     /// The network's own name for it.
-    pub(crate) network_name: Box<str>,
+    pub network_name: Box<str>,
     /// The column; `None`: kept in `extra`.
-    pub(crate) column: Option<Field>,
+    pub column: Option<Field>,
 }
 
 impl Mapping {
@@ -56,6 +56,12 @@ impl Mapping {
             carried,
             secrets,
         }
+    }
+
+    /// Every parameter that the network fills, in the order of the template or profile.
+    #[must_use]
+    pub fn carriers(&self) -> &[Carrier] {
+        &self.carriers
     }
 
     /// True when some parameter carries the field.

@@ -1,0 +1,286 @@
+//! Every file in `schemas/examples/` gives the row, or the rejection, that it names.
+
+#![expect(clippy::unwrap_used, reason = "a test may fail by panicking")]
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use postback_common::name::{AccountName, SourceName};
+use postback_common::record::{Payload, RawRecord, Via};
+use postback_normalise::{
+    Amount, Conversion, Currency, Identity, Outcome, Rejected, SourceDescription, SourceRules,
+    Template, normalise, profile,
+};
+use serde::Deserialize;
+use uuid::Uuid;
+
+/// Fewest examples that the folder holds: a loop over none would pass.
+const FEWEST: usize = 60;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Example {
+    purpose: String,
+    template: Option<String>,
+    #[serde(default)]
+    source: Source,
+    request: Request,
+    row: Option<ExpectedRow>,
+    rejected: Option<ExpectedRejection>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Source {
+    currency: Option<String>,
+    time_zone: Option<String>,
+    identity: Option<String>,
+    key_day_rule: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Request {
+    id: Uuid,
+    received_at: Timestamp,
+    query: Option<String>,
+    query_latin1: Option<String>,
+    method: Option<String>,
+    body: Option<String>,
+}
+
+#[derive(Debug, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct ExpectedRow {
+    hashed: Option<Vec<String>>,
+    conversion_key: Uuid,
+    key_day: Date,
+    revision: String,
+    kind: String,
+    status: String,
+    transaction_id: String,
+    order_id: String,
+    click_id: String,
+    sub_ids: BTreeMap<String, String>,
+    advertiser_id: String,
+    publisher_id: String,
+    offer_id: String,
+    sku: String,
+    product_name: String,
+    quantity: Option<String>,
+    sale_amount: Option<String>,
+    commission: Option<String>,
+    currency: String,
+    commission_currency: String,
+    occurred_at: Option<Timestamp>,
+    processed_at: Option<Timestamp>,
+    flags: Vec<String>,
+    extra: BTreeMap<String, Vec<String>>,
+}
+
+#[derive(Debug, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct ExpectedRejection {
+    reasons: Vec<String>,
+    hashed: Option<Vec<String>>,
+    conversion_key: Option<Uuid>,
+    key_day: Option<Date>,
+}
+
+fn rules(network: &str, template: Option<&str>, source: &Source) -> SourceRules {
+    let profile = profile::builtin(network).unwrap();
+    let zone = source
+        .time_zone
+        .as_deref()
+        .map_or(TimeZone::UTC, |name| TimeZone::get(name).unwrap());
+    SourceRules::new(SourceDescription {
+        source: SourceName::new("some-source").unwrap(),
+        account: AccountName::new("some-account").unwrap(),
+        profile: Arc::clone(profile),
+        currency: source
+            .currency
+            .as_deref()
+            .map(|code| code.parse::<Currency>().unwrap()),
+        zone,
+        template: template.map(|url| Template::parse(url, profile).unwrap()),
+        identity: source
+            .identity
+            .as_deref()
+            .map(|name| Identity::from_name(name).unwrap()),
+        key_day_rule: source
+            .key_day_rule
+            .as_deref()
+            .map(|name| name.parse().unwrap()),
+    })
+    .unwrap()
+}
+
+fn outcome(example: &Example, rules: &SourceRules) -> Outcome {
+    let request = &example.request;
+    let query = match (&request.query, &request.query_latin1) {
+        (Some(text), None) => text.clone().into_bytes(),
+        (None, Some(text)) => text.chars().map(|c| u8::try_from(c).unwrap()).collect(),
+        _ => panic!("an example has query or query_latin1"),
+    };
+    let record = RawRecord {
+        id: request.id,
+        source: "some-source".into(),
+        key: Some("k1".into()),
+        received_at: request.received_at,
+        method: request.method.as_deref().unwrap_or("GET").into(),
+        query: Payload::of(&query),
+        content_type: None,
+        body: request
+            .body
+            .as_ref()
+            .map(|body| Payload::of(body.as_bytes())),
+        remote: None,
+        headers: Vec::new(),
+        via: Via::Http,
+    };
+    normalise(&record, rules)
+}
+
+/// The row as examples write it. What an example does not name is compared here.
+fn shown(
+    row: &Conversion,
+    example: &Example,
+    network: &str,
+    hashed: Option<Vec<String>>,
+) -> ExpectedRow {
+    assert_eq!(
+        (row.source.as_str(), row.account.as_str()),
+        ("some-source", "some-account")
+    );
+    assert_eq!(row.network.as_str(), network);
+    assert_eq!(
+        (row.postback_id, row.received_at),
+        (example.request.id, example.request.received_at)
+    );
+    let amount = |amount: Option<Amount>| amount.map(|amount| amount.to_string());
+    let code = |currency: Option<Currency>| {
+        currency.map_or(String::new(), |currency| currency.to_string())
+    };
+    ExpectedRow {
+        hashed,
+        conversion_key: row.conversion_key,
+        key_day: row.key_day,
+        revision: format!("{:032x}", row.revision),
+        kind: row.kind.as_str().to_owned(),
+        status: row.status.as_str().to_owned(),
+        transaction_id: row.transaction_id.clone(),
+        order_id: row.order_id.clone(),
+        click_id: row.click_id.clone(),
+        sub_ids: row.sub_ids.clone(),
+        advertiser_id: row.advertiser_id.clone(),
+        publisher_id: row.publisher_id.clone(),
+        offer_id: row.offer_id.clone(),
+        sku: row.sku.clone(),
+        product_name: row.product_name.clone(),
+        quantity: amount(row.quantity),
+        sale_amount: amount(row.sale_amount),
+        commission: amount(row.commission),
+        currency: code(row.currency),
+        commission_currency: code(row.commission_currency),
+        occurred_at: row.occurred_at,
+        processed_at: row.processed_at,
+        flags: row
+            .flags
+            .iter()
+            .map(|flag| flag.as_str().to_owned())
+            .collect(),
+        extra: row.extra.clone(),
+    }
+}
+
+fn shown_rejection(rejected: &Rejected, hashed: Option<Vec<String>>) -> ExpectedRejection {
+    ExpectedRejection {
+        reasons: rejected
+            .reasons
+            .iter()
+            .map(|reason| reason.as_str().to_owned())
+            .collect(),
+        hashed,
+        conversion_key: rejected.conversion_key,
+        key_day: rejected.key_day,
+    }
+}
+
+/// The key of the values that an example says are hashed, so that what it says is true.
+fn key_of(hashed: &[String]) -> Uuid {
+    let mut bytes = Vec::new();
+    for value in hashed {
+        bytes.extend((value.len() as u64).to_le_bytes());
+        bytes.extend(value.as_bytes());
+    }
+    Uuid::from_slice(&blake3::hash(&bytes).as_bytes()[..16]).unwrap()
+}
+
+fn run(network: &str, file: &Path) {
+    let name = file.display();
+    let text = fs::read_to_string(file).unwrap();
+    let example: Example = toml::from_str(&text).unwrap_or_else(|error| panic!("{name}: {error}"));
+    assert!(
+        example.purpose.ends_with('.'),
+        "{name}: the purpose is a sentence"
+    );
+    let hashed = (example
+        .row
+        .as_ref()
+        .map(|row| (&row.hashed, Some(row.conversion_key))))
+    .or(example
+        .rejected
+        .as_ref()
+        .map(|rejected| (&rejected.hashed, rejected.conversion_key)));
+    if let Some((Some(hashed), key)) = hashed {
+        assert_eq!(
+            Some(key_of(hashed)),
+            key,
+            "{name}: the key is not that of the values named"
+        );
+    }
+    let rules = rules(network, example.template.as_deref(), &example.source);
+    match (outcome(&example, &rules), &example.row, &example.rejected) {
+        (Outcome::Accepted(row), Some(expected), None) => {
+            assert_eq!(
+                shown(&row, &example, network, expected.hashed.clone()),
+                *expected,
+                "{name}"
+            );
+        }
+        (Outcome::Rejected(rejected), None, Some(expected)) => {
+            assert_eq!(
+                shown_rejection(&rejected, expected.hashed.clone()),
+                *expected,
+                "{name}"
+            );
+        }
+        (outcome, ..) => panic!("{name}: {outcome:#?}"),
+    }
+}
+
+#[test]
+fn every_example_gives_what_it_names() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../schemas/examples");
+    let mut count = 0;
+    for network in fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.is_dir())
+    {
+        let name = network.file_name().unwrap().to_str().unwrap().to_owned();
+        for file in fs::read_dir(network)
+            .unwrap()
+            .map(|entry| entry.unwrap().path())
+        {
+            run(&name, &file);
+            count += 1;
+        }
+    }
+    assert!(count >= FEWEST, "only {count} examples were found");
+}
