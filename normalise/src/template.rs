@@ -1,11 +1,14 @@
 //! The URL as registered with a network: which parameter carries which field.
 
+use std::fmt;
+
+use postback_common::reason::Flag;
+use postback_common::secret::HIDDEN;
+
 use crate::decode;
 use crate::field::Field;
 use crate::mapping::{Carrier, Mapping};
 use crate::profile::Profile;
-use postback_common::reason::Flag;
-use postback_common::secret::HIDDEN;
 
 /// What a registered URL says about its parameters. Of the URL itself only names and static values
 /// of the query are kept: its path holds the URL key.
@@ -38,6 +41,26 @@ pub enum TemplateNote {
         /// The macro's name.
         name: String,
     },
+}
+
+/// One sentence for people, with the remedy.
+impl fmt::Display for TemplateNote {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::UnknownMacro { parameter, name } => write!(
+                f,
+                "parameter {parameter}: the network has no macro {name} that is known here; what comes is kept in extra"
+            ),
+            Self::MixedValue { parameter } => write!(
+                f,
+                "parameter {parameter}: a macro with other text around it fills no column; give the macro alone"
+            ),
+            Self::SecondCarrier { parameter, name } => write!(
+                f,
+                "parameter {parameter}: an earlier one carries macro {name} already; keep one of the two"
+            ),
+        }
+    }
 }
 
 /// Why a URL cannot be a source's template. Never names the URL itself.
@@ -225,6 +248,11 @@ mod tests {
             },
         ];
         assert_eq!(template.notes(), expected);
+        assert!(
+            template.notes()[1]
+                .to_string()
+                .contains("parameter y: a macro with other text")
+        );
         assert!(!format!("{template:?}").contains("CANARY"));
     }
 

@@ -187,6 +187,9 @@ mod tests {
             "Sat Mar 14 2020 18:28:18 GMTé0000",
             "2020-03-14T18:28:18[Europe/Paris]",
             "2020-03-14T18:28:18 UTC",
+            "2020-03-14T18:28:18+26:00",
+            "2020-03-14T18:28:18 26:00",
+            "2020-03-14T18:28:18Z Z",
         ];
         for text in unreadable {
             assert_eq!(utc(text), Err(DateFault::Unreadable), "{text}");
