@@ -93,7 +93,7 @@ reasons! {
         TextTooLong = "text_too_long", "A text is longer than 64 KiB: the field is empty, the raw text stays.";
         TooManyParameters = "too_many_parameters", "More than 200 parameters: the rest is only in the raw record.";
         InvalidUtf8 = "invalid_utf8", "A value is not UTF-8: the broken bytes are shown as U+FFFD, the raw text stays.";
-        UnreadBody = "unread_body", "The request had a body, which this network's profile does not read.";
+        UnreadBody = "unread_body", "The request is not as this network sends it: another method, or a body, which its profile does not read.";
     }
 }
 
