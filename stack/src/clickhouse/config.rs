@@ -19,8 +19,11 @@ const PASSWORD: &str = "password";
 
 const CONFIG: &str = "<clickhouse>\n  <users_config>users.xml</users_config>\n</clickhouse>\n";
 
+/// Where the tables are, in the server's directory.
+pub(super) const DATA: &str = "data";
+
 /// Arguments of `clickhouse local` that make it listen on 127.0.0.1 for as long as the fifo has a
-/// writer.
+/// writer. `--path` is missing.
 pub(super) fn arguments(http_port: u16, tcp_port: u16) -> Vec<String> {
     let query = format!(
         "SYSTEM START LISTEN HTTP; SYSTEM START LISTEN TCP; \
@@ -29,7 +32,6 @@ pub(super) fn arguments(http_port: u16, tcp_port: u16) -> Vec<String> {
     vec![
         "clickhouse-local".to_owned(),
         "--config-file=config.xml".to_owned(),
-        "--path=data".to_owned(),
         format!("--logger.log={SERVER_LOG}"),
         "--logger.level=information".to_owned(),
         "--listen_host=127.0.0.1".to_owned(),

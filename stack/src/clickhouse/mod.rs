@@ -3,6 +3,7 @@
 mod client;
 mod config;
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -226,8 +227,9 @@ fn find_host() -> Result<PathBuf, StackError> {
         })
 }
 
-/// Starts the host and waits until it serves. All paths are relative to the server's directory, so
-/// that no character of it can mean something to ClickHouse.
+/// Starts the host and waits until it serves. Paths are relative to the server's directory, so that
+/// no character of it can mean something to ClickHouse; but the path of the data must be absolute,
+/// or a table with `fsync_part_directory` cannot find its directory (`data/data/…`).
 fn launch(
     host: &Path,
     library: &Path,
@@ -237,9 +239,13 @@ fn launch(
     cancellation: &Cancellation,
 ) -> Result<Supervised, StackError> {
     let log = directory.join("clickhouse-host.log");
+    let absolute = std::path::absolute(directory).map_err(StackError::io("find", directory))?;
+    let mut data_path = OsString::from("--path=");
+    data_path.push(absolute.join(config::DATA));
     let process = Launch::new(host)
         .args([library.as_os_str(), config::FIFO.as_ref()])
         .args(config::arguments(ports.http, ports.tcp))
+        .args([data_path])
         .current_dir(directory)
         .log(&log)
         .spawn()?;

@@ -158,6 +158,7 @@ pub struct Figures {
     /// and in totals.
     pub dimension: Vec<String>,
     /// ISO 4217; empty where unknown.
+    #[serde(rename = "money_currency")]
     pub currency: String,
     /// See the head of this page.
     pub orders: u64,
