@@ -1,5 +1,7 @@
 //! Against a real ClickHouse, named by the environment: `cargo xtask test` starts one.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should fail")]
+
 mod database;
 mod errors;
 mod identities;
