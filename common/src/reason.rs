@@ -53,6 +53,9 @@ reasons! {
         WrongMethod = "wrong_method", "Only GET, POST and HEAD are understood.";
         QueryTooLarge = "query_too_large", "The query is longer than ingest.max_query_bytes.";
         BodyTooLarge = "body_too_large", "The body is longer than ingest.max_body_bytes.";
+        Unparsable = "unparsable", "The bytes are no HTTP request.";
+        HeadTooLarge = "head_too_large", "The request line and the headers together are too long, or the headers too many.";
+        HeadIncomplete = "head_incomplete", "The connection ended, or the time ran out, before the head of the request was whole.";
         BodyIncomplete = "body_incomplete", "The connection ended, or the time ran out, before the body was whole.";
         NotConfirmed = "not_confirmed", "Kafka did not confirm the record in time; it may be there all the same.";
         NowhereToStore = "nowhere_to_store", "Kafka refused the record, or its queue in memory is full.";

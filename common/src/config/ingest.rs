@@ -26,13 +26,16 @@ pub struct IngestSettings {
     /// the answer is due sooner.
     #[serde(rename = "kafka_wait_ms", serialize_with = "as_millis")]
     pub kafka_wait: Duration,
-    /// Longest query in bytes, as it came. Default 16,384.
+    /// Longest query in bytes, as it came. Default 16,384, at most 61,440.
     pub max_query_bytes: usize,
     /// Longest body in bytes. Default 65,536.
     pub max_body_bytes: usize,
     /// Headers kept in the raw record, in lower case. Default `["user-agent"]`.
     pub record_headers: Vec<String>,
 }
+
+/// Largest `max_query_bytes`. hyper takes request targets up to 65,534 bytes, path included.
+const MAX_QUERY_BYTES: usize = 61_440;
 
 /// Headers that carry credentials; a record must not.
 const NEVER_RECORDED: &[&str] = &["authorization", "proxy-authorization", "cookie"];
@@ -59,7 +62,7 @@ impl IngestSettings {
                 100.min(answer_within / 2),
                 1..=60_000,
             )),
-            max_query_bytes: section.number("max_query_bytes", 16_384, 256..=262_144),
+            max_query_bytes: section.number("max_query_bytes", 16_384, 256..=MAX_QUERY_BYTES),
             max_body_bytes: section.number("max_body_bytes", 65_536, 0..=524_288),
             record_headers: record_headers(section),
         };

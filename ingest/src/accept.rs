@@ -1,0 +1,156 @@
+//! The promise: a record that Kafka has confirmed, in time, or an honest no.
+
+use std::cell::RefCell;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use hyper::HeaderMap;
+use hyper::header::{CONTENT_TYPE, HeaderName, HeaderValue};
+use hyper::http::request::Parts;
+use jiff::Timestamp;
+use postback_common::reason::Refusal;
+use postback_common::record::{IdSource, Payload, RawRecord, Text, Via};
+use tokio::time::{Instant, timeout_at};
+use tracing::debug;
+use uuid::Uuid;
+
+use crate::gate;
+use crate::kafka::{Confirmation, Producer};
+use crate::sources::UrlKey;
+use crate::topic_watch::TopicMissing;
+
+/// A buffer that grew beyond this for a large body is given back.
+const KEPT_BYTES: usize = 64 * 1024;
+
+thread_local! {
+    /// The record is copied into Kafka's queue, so each thread needs one buffer only.
+    static BUFFER: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Makes records and sees to their storage.
+pub struct Acceptor {
+    producer: Arc<dyn Producer>,
+    missing: TopicMissing,
+    ids: IdSource,
+    record_headers: Vec<HeaderName>,
+}
+
+/// A postback that was read whole.
+pub struct Postback<'a> {
+    /// By which key it came.
+    pub key: &'a UrlKey,
+    /// The head of its request.
+    pub head: &'a Parts,
+    /// Its body; empty without one.
+    pub body: &'a Bytes,
+    /// The sender's address without port.
+    pub remote: &'a str,
+}
+
+impl Acceptor {
+    /// `record_headers` in the order in which records show them; names that are none are passed
+    /// over, and the configuration has refused them before.
+    #[must_use]
+    pub fn new(
+        producer: Arc<dyn Producer>,
+        missing: TopicMissing,
+        ids: IdSource,
+        record_headers: &[String],
+    ) -> Self {
+        let names = record_headers.iter();
+        Self {
+            producer,
+            missing,
+            ids,
+            record_headers: names.filter_map(|name| name.parse().ok()).collect(),
+        }
+    }
+
+    /// Hands the postback to Kafka and waits for the confirmation, at most until `deadline`.
+    ///
+    /// # Errors
+    /// [`Refusal::NowhereToStore`] at once when Kafka's client does not take it, or when Kafka says
+    /// no. [`Refusal::NotConfirmed`] at the deadline; the record may still get there.
+    pub async fn accept(
+        &self,
+        postback: &Postback<'_>,
+        deadline: Instant,
+    ) -> Result<Uuid, Refusal> {
+        if self.missing.is_known() {
+            return Err(Refusal::NowhereToStore);
+        }
+        let now = Timestamp::now();
+        let id = self.ids.next(now);
+        let confirmation = self.offer(&self.record(postback, id, now))?;
+        match timeout_at(deadline, confirmation.heard()).await {
+            Ok(Ok(())) => Ok(id),
+            Ok(Err(_)) => Err(Refusal::NowhereToStore),
+            Err(_) => Err(Refusal::NotConfirmed),
+        }
+    }
+
+    fn offer(&self, record: &RawRecord<'_>) -> Result<Confirmation, Refusal> {
+        BUFFER.with_borrow_mut(|buffer| {
+            buffer.clear();
+            record.encode_into(buffer);
+            let offered = self.producer.offer(buffer);
+            if buffer.capacity() > KEPT_BYTES {
+                *buffer = Vec::new();
+            }
+            offered.map_err(|error| {
+                debug!(%error, "not taken");
+                Refusal::NowhereToStore
+            })
+        })
+    }
+
+    fn record<'a>(&'a self, postback: &Postback<'a>, id: Uuid, now: Timestamp) -> RawRecord<'a> {
+        let Postback {
+            key,
+            head,
+            body,
+            remote,
+        } = *postback;
+        let bodied = !body.is_empty();
+        let content_type = head.headers.get(CONTENT_TYPE).filter(|_| bodied);
+        RawRecord {
+            id,
+            source: key.source.as_str().into(),
+            key: Some(key.name.as_str().into()),
+            received_at: whole_micros(now),
+            method: head.method.as_str().into(),
+            query: Payload::of(gate::query(&head.uri).as_bytes()),
+            content_type: content_type.map(text),
+            body: bodied.then(|| Payload::of(body)),
+            remote: Some(remote.into()),
+            headers: self.recorded(&head.headers),
+            via: Via::Http,
+        }
+    }
+
+    /// The headers to record that the request has, each once.
+    fn recorded<'a>(&'a self, headers: &'a HeaderMap) -> Vec<(Text<'a>, Text<'a>)> {
+        let names = self.record_headers.iter();
+        names.filter_map(|name| joined(headers, name)).collect()
+    }
+}
+
+/// A header's values, joined with `", "` when it came more than once.
+fn joined<'a>(headers: &'a HeaderMap, name: &'a HeaderName) -> Option<(Text<'a>, Text<'a>)> {
+    let mut values = headers.get_all(name).iter();
+    let mut joined = text(values.next()?);
+    for value in values {
+        joined = format!("{joined}, {}", text(value)).into();
+    }
+    Some((name.as_str().into(), joined))
+}
+
+/// Bytes that are no UTF-8 show as U+FFFD.
+fn text(value: &HeaderValue) -> Text<'_> {
+    String::from_utf8_lossy(value.as_bytes()).into()
+}
+
+/// A record has nothing finer.
+fn whole_micros(now: Timestamp) -> Timestamp {
+    Timestamp::from_microsecond(now.as_microsecond()).unwrap_or(now)
+}

@@ -1,0 +1,69 @@
+//! Who may come in: the URL key, then the method, then the sizes. Pure.
+
+use std::sync::Arc;
+
+use hyper::{Method, Uri};
+use postback_common::reason::Refusal;
+use postback_common::url_key::KeyHash;
+
+use crate::sources::{Sources, UrlKey};
+
+/// What stands before the key in the path.
+const PREFIX: &str = "/postback/";
+
+/// What the gate says about the head of a request.
+#[derive(Debug)]
+pub enum Verdict {
+    /// A postback of this key.
+    Postback(Arc<UrlKey>),
+    /// `HEAD`: somebody tries whether the URL works. Nothing is stored.
+    Tried(Arc<UrlKey>),
+    /// Refused; the key is known unless the reason is [`Refusal::NotFound`].
+    Refused(Refusal, Option<Arc<UrlKey>>),
+}
+
+/// Judges the head of a request: first whether the path is ours, so that nobody without a key learns
+/// anything, then the method, then the query's length and the announced length of the body.
+#[must_use]
+pub fn judge(
+    sources: &Sources,
+    method: &Method,
+    target: &Uri,
+    announced_body: Option<u64>,
+    limits: &Sizes,
+) -> Verdict {
+    let key = target.path().strip_prefix(PREFIX);
+    let key = key.and_then(|key| sources.get(&KeyHash::of_bytes(key.as_bytes())));
+    let Some(key) = key.cloned() else {
+        return Verdict::Refused(Refusal::NotFound, None);
+    };
+    if method == Method::HEAD {
+        return Verdict::Tried(key);
+    }
+    if method != Method::GET && method != Method::POST {
+        return Verdict::Refused(Refusal::WrongMethod, Some(key));
+    }
+    if query(target).len() > limits.query_bytes {
+        return Verdict::Refused(Refusal::QueryTooLarge, Some(key));
+    }
+    let body_bytes = u64::try_from(limits.body_bytes).unwrap_or(u64::MAX);
+    if announced_body.is_some_and(|announced| announced > body_bytes) {
+        return Verdict::Refused(Refusal::BodyTooLarge, Some(key));
+    }
+    Verdict::Postback(key)
+}
+
+/// Longest query and body in bytes.
+#[derive(Debug, Clone, Copy)]
+pub struct Sizes {
+    /// `ingest.max_query_bytes`
+    pub query_bytes: usize,
+    /// `ingest.max_body_bytes`
+    pub body_bytes: usize,
+}
+
+/// Everything behind the first `?`, undecoded; empty without one.
+#[must_use]
+pub fn query(target: &Uri) -> &str {
+    target.query().unwrap_or_default()
+}

@@ -1,0 +1,114 @@
+//! From handing a record over to hearing what became of it.
+
+use std::time::{Duration, Instant};
+
+use postback_service::kafka::ClientEvents;
+use rdkafka::ClientContext;
+use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::error::KafkaError;
+use rdkafka::message::DeliveryResult;
+use rdkafka::producer::ProducerContext;
+use rdkafka::statistics::Statistics;
+use tokio::sync::oneshot;
+use tracing::debug;
+
+use crate::metrics::{CodeLabel, DeliveryMetrics};
+
+/// Resolves once: confirmed by Kafka, or [`Undelivered`]. Dropping it forgets nothing but the answer:
+/// the record stays on its way.
+#[derive(Debug)]
+pub struct Confirmation(oneshot::Receiver<Result<(), Undelivered>>);
+
+/// Kafka did not confirm the record. After a time-out that means *unknown*: it may be there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("Kafka did not confirm the record")]
+pub struct Undelivered;
+
+/// The other end of a [`Confirmation`].
+#[derive(Debug)]
+pub struct Waiting {
+    since: Instant,
+    told: oneshot::Sender<Result<(), Undelivered>>,
+}
+
+impl Confirmation {
+    /// A pair that belongs together.
+    #[must_use]
+    pub fn pair() -> (Waiting, Self) {
+        let (told, hears) = oneshot::channel();
+        let since = Instant::now();
+        (Waiting { since, told }, Self(hears))
+    }
+
+    /// Waits for Kafka's word.
+    ///
+    /// # Errors
+    /// [`Undelivered`]
+    pub async fn heard(self) -> Result<(), Undelivered> {
+        self.0.await.unwrap_or(Err(Undelivered))
+    }
+}
+
+impl Waiting {
+    /// Tells whoever still waits. Returns how long it took.
+    pub fn tell(self, result: Result<(), Undelivered>) -> Duration {
+        let took = self.since.elapsed();
+        if self.told.send(result).is_err() {
+            debug!(?took, ?result, "Kafka's word came after the answer");
+        }
+        took
+    }
+}
+
+/// Sorts delivery reports, on the producer's polling thread.
+pub(super) struct Reports {
+    pub(super) events: ClientEvents,
+    pub(super) metrics: DeliveryMetrics,
+    /// A confirmation that takes longer is late.
+    pub(super) late_after: Duration,
+}
+
+impl ClientContext for Reports {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, text: &str) {
+        self.events.log(level, facility, text);
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        self.events.error(error, reason);
+    }
+
+    fn stats(&self, statistics: Statistics) {
+        self.events.stats(statistics);
+    }
+}
+
+impl ProducerContext for Reports {
+    type DeliveryOpaque = Box<Waiting>;
+
+    fn delivery(&self, result: &DeliveryResult<'_>, waiting: Box<Waiting>) {
+        match result {
+            Ok(_) => {
+                let took = waiting.tell(Ok(()));
+                self.metrics.seconds.observe(took);
+                if took > self.late_after {
+                    self.metrics.late.inc();
+                }
+            }
+            Err((error, _)) => {
+                waiting.tell(Err(Undelivered));
+                let code = error_code(error);
+                self.metrics
+                    .failures
+                    .get_or_create(&CodeLabel { code })
+                    .inc();
+            }
+        }
+    }
+}
+
+/// librdkafka's name of an error.
+pub(super) fn error_code(error: &KafkaError) -> String {
+    error
+        .rdkafka_error_code()
+        .map_or_else(|| "Unknown".to_owned(), |code| format!("{code:?}"))
+}

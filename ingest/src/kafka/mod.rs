@@ -1,0 +1,30 @@
+//! The way to Kafka: one method, so that tests can stand in for it.
+
+mod delivery;
+mod producer;
+
+pub use delivery::{Confirmation, Undelivered, Waiting};
+pub use producer::{KafkaProducer, producer_config};
+
+/// Takes a record and promises to say what became of it.
+pub trait Producer: Send + Sync + 'static {
+    /// Hands over a copy of `record`, without waiting.
+    ///
+    /// # Errors
+    /// [`NotTaken`] when the record did not even get into the queue.
+    fn offer(&self, record: &[u8]) -> Result<Confirmation, NotTaken>;
+}
+
+/// Why a record was not taken.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NotTaken {
+    /// The queue in memory is full: Kafka has been away, or slow, for a while.
+    #[error("the queue to Kafka is full")]
+    QueueFull,
+    /// The topic does not exist.
+    #[error("the topic does not exist")]
+    NoTopic,
+    /// The client refused the record; the text is librdkafka's name of the reason.
+    #[error("Kafka's client refused the record: {0}")]
+    Refused(String),
+}

@@ -1,0 +1,33 @@
+//! Answers postbacks and hands them to Kafka.
+//!
+//! A 2xx leaves only after Kafka has confirmed the record (`acks=all`, idempotent); what it does not
+//! confirm in time gets 503 before the network gives up. No field of a postback is read here.
+//!
+//! The way of a request, one step a file:
+//!
+//! 1. [`listener`] accepts connections within bounds and ends them at shutdown;
+//! 2. [`gate`] finds the URL key among the [`sources`] and judges method and query;
+//! 3. [`body`] reads the body within its limit and time;
+//! 4. [`accept`] wraps the bytes in a raw record and waits for [`kafka`]'s confirmation until the
+//!    deadline;
+//! 5. [`answer`] says what became of it.
+//!
+//! [`server`] strings 2 to 5 together and counts every outcome. Beside the requests, [`topic_watch`]
+//! keeps an eye on the topic and [`reload`] exchanges the sources; [`run`] puts all of it together.
+
+#![warn(missing_docs)]
+
+pub mod accept;
+pub mod answer;
+pub mod args;
+pub mod body;
+pub mod gate;
+pub mod kafka;
+pub mod limits;
+pub mod listener;
+pub mod metrics;
+pub mod reload;
+pub mod run;
+pub mod server;
+pub mod sources;
+pub mod topic_watch;

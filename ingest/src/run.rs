@@ -1,0 +1,171 @@
+//! Puts the parts together, and takes them apart at the end.
+
+use std::io;
+use std::sync::Arc;
+
+use postback_common::config::Settings;
+use postback_common::record::{IdSource, IdSourceError};
+use postback_service::admin::{self, Admin, BindError};
+use postback_service::kafka::KafkaMetrics;
+use postback_service::lifecycle::{ExitCode, Reloads, Shutdown, shutdown_on_signal};
+use postback_service::log;
+use postback_service::metrics::Metrics;
+use postback_service::probes::Readiness;
+use postback_service::version::VERSION;
+use rdkafka::error::KafkaError;
+use tokio::net::TcpListener;
+use tracing::{info, warn};
+
+use crate::accept::Acceptor;
+use crate::args::{Args, complain};
+use crate::kafka::{KafkaProducer, Producer};
+use crate::limits::Limits;
+use crate::metrics::IngestMetrics;
+use crate::server::Server;
+use crate::topic_watch::{self, TopicMissing, TopicSight};
+use crate::{listener, reload};
+
+/// Why ingest cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// An address to listen on cannot be had.
+    #[error(transparent)]
+    Bind(#[from] BindError),
+    /// librdkafka refuses an option.
+    #[error(
+        "kafka.options: {0}\n    remedy: correct [kafka.options]; librdkafka's CONFIGURATION.md lists them"
+    )]
+    Kafka(#[from] KafkaError),
+    /// No randomness for ids.
+    #[error(transparent)]
+    Ids(#[from] IdSourceError),
+    /// The runtime or the signal handlers.
+    #[error("the operating system refuses: {0}")]
+    System(#[from] io::Error),
+}
+
+impl StartError {
+    /// The exit code that tells it.
+    #[must_use]
+    pub const fn exit_code(&self) -> ExitCode {
+        match self {
+            Self::Kafka(_) => ExitCode::Usage,
+            Self::Bind(_) | Self::Ids(_) | Self::System(_) => ExitCode::Failed,
+        }
+    }
+}
+
+/// Runs until a signal; says to stderr why it could not.
+#[must_use]
+pub fn to_the_end(args: &Args, settings: Settings) -> ExitCode {
+    if let Err(error) = log::init(args.log_format) {
+        complain(&error);
+        return ExitCode::Usage;
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build();
+    let ended = match runtime {
+        Ok(runtime) => {
+            let ended = runtime.block_on(ingest(args, Arc::new(settings)));
+            // A look at the topic may still block; nothing waits for it any more.
+            runtime.shutdown_background();
+            ended
+        }
+        Err(error) => Err(error.into()),
+    };
+    match ended {
+        Ok(()) => ExitCode::Done,
+        Err(error) => {
+            complain(&error);
+            error.exit_code()
+        }
+    }
+}
+
+async fn ingest(args: &Args, settings: Arc<Settings>) -> Result<(), StartError> {
+    // First of all: from here on senders queue up instead of being refused.
+    let networks = admin::bind("ingest.listen", settings.ingest.listen).await?;
+    let operators = admin::bind("ingest.admin_listen", settings.ingest.admin_listen).await?;
+    let shutdown = shutdown_on_signal()?;
+    let reloads = Reloads::listen()?;
+
+    let mut metrics = Metrics::new();
+    let readiness = Readiness::new();
+    let counted = IngestMetrics::register(&mut metrics);
+    let producer = KafkaProducer::new(&settings, &KafkaMetrics::register(&mut metrics), &counted)?;
+    let producer = Arc::new(producer);
+    let missing = TopicMissing::default();
+    let acceptor = Acceptor::new(
+        Arc::clone(&producer) as Arc<dyn Producer>,
+        missing.clone(),
+        IdSource::new()?,
+        &settings.ingest.record_headers,
+    );
+    let limits = Limits::default().within_open_files();
+    let server = Arc::new(Server::new(&settings, acceptor, limits, counted));
+
+    let admin = Admin {
+        readiness: readiness.clone(),
+        metrics: Arc::new(metrics),
+    };
+    let admin_end = Shutdown::new();
+    tokio::spawn(admin::serve(operators, admin, admin_end.clone()));
+    tokio::spawn(topic_watch::watch(
+        Arc::clone(&producer) as Arc<dyn TopicSight>,
+        Arc::clone(&settings),
+        missing,
+        readiness.probe("kafka"),
+        shutdown.clone(),
+    ));
+    tokio::spawn(reload::listen(
+        reloads,
+        args.config.clone(),
+        Arc::clone(&settings),
+        Arc::clone(&server),
+        shutdown.clone(),
+    ));
+    announce(&settings, &networks);
+    serve(networks, server, &readiness, shutdown).await;
+    flush(producer, limits).await;
+    admin_end.cancel();
+    info!("ended");
+    Ok(())
+}
+
+fn announce(settings: &Settings, networks: &TcpListener) {
+    let listen = networks.local_addr().ok();
+    info!(version = VERSION, ?listen, admin = %settings.ingest.admin_listen, "listening");
+    if !settings.sources.iter().any(|source| source.enabled) {
+        warn!("no source is enabled: every request gets 404");
+    }
+}
+
+/// Not ready as soon as the end has begun, so that a balancer looks elsewhere.
+async fn serve(
+    networks: TcpListener,
+    server: Arc<Server>,
+    readiness: &Readiness,
+    shutdown: Shutdown,
+) {
+    let draining = readiness.fine("draining");
+    let begun = shutdown.clone();
+    tokio::spawn(async move {
+        begun.cancelled().await;
+        draining.fail("the process is going down", "");
+    });
+    listener::serve(networks, server, shutdown).await;
+}
+
+/// What Kafka has not confirmed by now was answered with 503; it may still get there.
+async fn flush(producer: Arc<KafkaProducer>, limits: Limits) {
+    let flushing = tokio::task::spawn_blocking(move || producer.flush(limits.flush_within));
+    match flushing.await {
+        Ok(0) => {}
+        Ok(records) => warn!(
+            records,
+            "Kafka has not confirmed these records; their senders were told 503"
+        ),
+        Err(error) => warn!(%error, "the producer was not flushed"),
+    }
+}

@@ -1,0 +1,203 @@
+//! One request from its head to its answer, every outcome counted.
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use hyper::body::{Body as _, Incoming};
+use hyper::header::EXPECT;
+use hyper::{Method, Request};
+use postback_common::config::{Settings, SourceSettings};
+use postback_common::reason::Refusal;
+use tokio::time::Instant;
+use tracing::field::{Empty, display};
+use tracing::{Instrument as _, Span, debug, debug_span};
+
+use crate::accept::{Acceptor, Postback};
+use crate::answer::{self, Answer};
+use crate::body;
+use crate::gate::{self, Sizes, Verdict};
+use crate::limits::Limits;
+use crate::metrics::IngestMetrics;
+use crate::sources::{Sources, UrlKey};
+
+/// Everything that a request needs; shared by all connections.
+pub struct Server {
+    sources: ArcSwap<Sources>,
+    acceptor: Acceptor,
+    sizes: Sizes,
+    answer_within: std::time::Duration,
+    limits: Limits,
+    metrics: IngestMetrics,
+}
+
+impl Server {
+    /// Answers with the given sources and limits until [`Server::replace_sources`].
+    #[must_use]
+    pub fn new(
+        settings: &Settings,
+        acceptor: Acceptor,
+        limits: Limits,
+        metrics: IngestMetrics,
+    ) -> Self {
+        let ingest = &settings.ingest;
+        Self {
+            sources: ArcSwap::from_pointee(Sources::new(&settings.sources, &metrics)),
+            acceptor,
+            sizes: Sizes {
+                query_bytes: ingest.max_query_bytes,
+                body_bytes: ingest.max_body_bytes,
+            },
+            answer_within: ingest.answer_within,
+            limits,
+            metrics,
+        }
+    }
+
+    /// From now on these are the sources; requests that are being answered keep the old ones.
+    pub fn replace_sources(&self, sources: &[SourceSettings]) {
+        let sources = Sources::new(sources, &self.metrics);
+        self.sources.store(Arc::new(sources));
+    }
+
+    /// The longest query and body.
+    #[must_use]
+    pub fn sizes(&self) -> Sizes {
+        self.sizes
+    }
+
+    /// Bounds on connections and times.
+    #[must_use]
+    pub fn limits(&self) -> Limits {
+        self.limits
+    }
+
+    /// What is counted.
+    #[must_use]
+    pub fn metrics(&self) -> &IngestMetrics {
+        &self.metrics
+    }
+
+    /// Answers one request of the sender at `remote`, an address without port.
+    ///
+    /// Runs in a span of its own, which carries the names of source and key, never the key.
+    pub async fn answer(&self, request: Request<Incoming>, remote: &str) -> Answer {
+        let span = debug_span!(
+            "request",
+            id = Empty,
+            source = Empty,
+            key = Empty,
+            status = Empty
+        );
+        let mut under_way = UnderWay::begin(&self.metrics);
+        let answer = self
+            .decide(request, remote, &mut under_way)
+            .instrument(span.clone())
+            .await;
+        span.record("status", answer.status().as_u16());
+        let took = under_way.finish();
+        span.in_scope(|| debug!(?took, "answered"));
+        answer
+    }
+
+    async fn decide(
+        &self,
+        request: Request<Incoming>,
+        remote: &str,
+        under_way: &mut UnderWay<'_>,
+    ) -> Answer {
+        let (head, incoming) = request.into_parts();
+        let announced = incoming.size_hint().exact();
+        let sources = self.sources.load();
+        let verdict = gate::judge(&sources, &head.method, &head.uri, announced, &self.sizes);
+        drop(sources);
+        let key = match verdict {
+            Verdict::Postback(key) => key,
+            Verdict::Tried(key) => {
+                name(&key);
+                key.metrics.tried.inc();
+                return answer::tried();
+            }
+            Verdict::Refused(refusal, key) => {
+                // A sender that waits for "100 Continue" has not sent its body and must not be asked.
+                if head.method != Method::HEAD && !head.headers.contains_key(EXPECT) {
+                    body::drain(incoming);
+                }
+                return self.refuse(refusal, key.as_deref());
+            }
+        };
+        name(&key);
+        let read = body::read(incoming, self.sizes.body_bytes, self.limits.body_within).await;
+        let body = match read {
+            Ok(body) => body,
+            Err(refusal) => return self.refuse(refusal, Some(&key)),
+        };
+        let deadline = under_way.whole() + self.answer_within;
+        let postback = Postback {
+            key: &key,
+            head: &head,
+            body: &body,
+            remote,
+        };
+        match self.acceptor.accept(&postback, deadline).await {
+            Ok(id) => {
+                Span::current().record("id", display(id));
+                key.metrics.stored.inc();
+                answer::stored(&key.reply, id)
+            }
+            Err(refusal) => self.refuse(refusal, Some(&key)),
+        }
+    }
+
+    fn refuse(&self, refusal: Refusal, key: Option<&UrlKey>) -> Answer {
+        self.metrics.refused(refusal, key.map(|key| &key.metrics));
+        debug!(reason = refusal.as_str(), "refused");
+        answer::refused(refusal)
+    }
+}
+
+fn name(key: &UrlKey) {
+    let span = Span::current();
+    span.record("source", key.source.as_str());
+    span.record("key", key.name.as_str());
+}
+
+/// A request being answered. Dropped before its end, it counts as abandoned: the connection broke.
+struct UnderWay<'a> {
+    metrics: &'a IngestMetrics,
+    /// When its last byte had come; until the body is read, its head.
+    whole: Instant,
+    finished: bool,
+}
+
+impl<'a> UnderWay<'a> {
+    fn begin(metrics: &'a IngestMetrics) -> Self {
+        metrics.in_flight.inc();
+        Self {
+            metrics,
+            whole: Instant::now(),
+            finished: false,
+        }
+    }
+
+    /// The request is read whole: its time begins now.
+    fn whole(&mut self) -> Instant {
+        self.whole = Instant::now();
+        self.whole
+    }
+
+    fn finish(mut self) -> std::time::Duration {
+        self.finished = true;
+        let took = self.whole.elapsed();
+        self.metrics.answers.observe(took);
+        took
+    }
+}
+
+impl Drop for UnderWay<'_> {
+    fn drop(&mut self) {
+        self.metrics.in_flight.dec();
+        if !self.finished {
+            self.metrics.abandoned.inc();
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! The URL keys that open a way in, by their hashes.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use hyper::StatusCode;
+use hyper::header::HeaderValue;
+use postback_common::config::{Reply, SourceSettings};
+use postback_common::name::{KeyName, SourceName};
+use postback_common::url_key::KeyHash;
+
+use crate::metrics::{IngestMetrics, KeyMetrics};
+
+/// All URL keys of enabled sources. Immutable: a reload makes a new one.
+#[derive(Debug, Default)]
+pub struct Sources(HashMap<KeyHash, Arc<UrlKey>>);
+
+/// One URL key, and everything about it that a request needs.
+#[derive(Debug)]
+pub struct UrlKey {
+    /// The source whose postbacks come by this key.
+    pub source: SourceName,
+    /// What the key is called.
+    pub name: KeyName,
+    /// The answer to an accepted postback.
+    pub reply: PreparedReply,
+    /// Counters of its own.
+    pub metrics: KeyMetrics,
+}
+
+/// A source's reply in the form in which it is sent.
+#[derive(Debug)]
+pub struct PreparedReply {
+    /// 200 to 299.
+    pub status: StatusCode,
+    /// The text.
+    pub body: Bytes,
+    /// Its `content-type`.
+    pub content_type: HeaderValue,
+}
+
+impl Sources {
+    /// Keeps the keys of enabled sources.
+    #[must_use]
+    pub fn new(sources: &[SourceSettings], metrics: &IngestMetrics) -> Self {
+        let mut keys = HashMap::new();
+        for source in sources.iter().filter(|source| source.enabled) {
+            for key in &source.keys {
+                let url_key = UrlKey {
+                    source: source.name.clone(),
+                    name: key.name.clone(),
+                    reply: PreparedReply::new(&source.reply),
+                    metrics: metrics.key(&source.name, &key.name, source.reply.status),
+                };
+                keys.insert(key.sha256, Arc::new(url_key));
+            }
+        }
+        Self(keys)
+    }
+
+    /// The key with this hash.
+    #[must_use]
+    pub fn get(&self, hash: &KeyHash) -> Option<&Arc<UrlKey>> {
+        self.0.get(hash)
+    }
+}
+
+impl fmt::Display for Sources {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} keys", self.0.len())
+    }
+}
+
+impl PreparedReply {
+    /// The configuration admits no status and no content type that HTTP would refuse; should one
+    /// come all the same, what everybody understands takes its place.
+    fn new(reply: &Reply) -> Self {
+        let plain = HeaderValue::from_static("text/plain; charset=utf-8");
+        Self {
+            status: StatusCode::from_u16(reply.status).unwrap_or(StatusCode::OK),
+            body: Bytes::copy_from_slice(reply.body.as_bytes()),
+            content_type: HeaderValue::from_str(&reply.content_type).unwrap_or(plain),
+        }
+    }
+}

@@ -1,0 +1,131 @@
+//! Keeps an eye on the topic: is it there, and does Kafka answer?
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::time::Duration;
+
+use postback_common::config::Settings;
+use postback_service::lifecycle::Shutdown;
+use postback_service::probes::Probe;
+use postback_service::topic::{self, TopicState};
+use tracing::warn;
+
+/// Between two looks while all is well.
+const EASY: Duration = Duration::from_secs(3);
+
+/// Between two looks while something is wrong.
+const WORRIED: Duration = Duration::from_millis(500);
+
+/// How long the brokers get to answer a look.
+const WITHIN: Duration = Duration::from_secs(3);
+
+/// What a look at the topic shows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Sight {
+    /// It is there.
+    Present,
+    /// Kafka answers that there is none.
+    Missing,
+    /// Kafka does not answer, or not usefully; says why.
+    NoAnswer(String),
+    /// The client has given itself up; says why.
+    Broken(String),
+}
+
+/// Looks at the topic.
+pub trait TopicSight: Send + Sync + 'static {
+    /// Takes at most about `within`. Blocks.
+    fn look(&self, within: Duration) -> Sight;
+}
+
+/// Whether the topic is known to be missing. While it is, a postback is refused at once: Kafka's
+/// client would keep it until its time is up.
+#[derive(Debug, Clone, Default)]
+pub struct TopicMissing(Arc<AtomicBool>);
+
+impl TopicMissing {
+    /// The last look showed that there is no topic.
+    #[must_use]
+    pub fn is_known(&self) -> bool {
+        self.0.load(Relaxed)
+    }
+
+    fn set(&self, missing: bool) {
+        self.0.store(missing, Relaxed);
+    }
+}
+
+/// Looks again and again until `shutdown`, and sets the probe `kafka` accordingly. Whenever the topic
+/// (again) comes into sight, what is not safe about it is logged.
+pub async fn watch(
+    sight: Arc<dyn TopicSight>,
+    settings: Arc<Settings>,
+    missing: TopicMissing,
+    probe: Probe,
+    shutdown: Shutdown,
+) {
+    let mut judged = false;
+    while let Some(seen) = look(&sight, &shutdown).await {
+        let present = seen == Sight::Present;
+        if seen == Sight::Missing {
+            judged = false;
+        }
+        missing.set(seen == Sight::Missing);
+        report(&seen, &settings.kafka.topic, &probe);
+        if present && !judged {
+            judged = true;
+            tokio::spawn(judge(Arc::clone(&settings)));
+        }
+        let pause = if present { EASY } else { WORRIED };
+        tokio::select! {
+            () = shutdown.cancelled() => return,
+            () = tokio::time::sleep(pause) => {}
+        }
+    }
+}
+
+async fn look(sight: &Arc<dyn TopicSight>, shutdown: &Shutdown) -> Option<Sight> {
+    let sight = Arc::clone(sight);
+    let looking = tokio::task::spawn_blocking(move || sight.look(WITHIN));
+    tokio::select! {
+        () = shutdown.cancelled() => None,
+        // A look that panicked says nothing, and the next one is due soon.
+        seen = looking => Some(seen.unwrap_or_else(|error| Sight::NoAnswer(error.to_string()))),
+    }
+}
+
+fn report(seen: &Sight, topic: &str, probe: &Probe) {
+    match seen {
+        Sight::Present => probe.pass(),
+        Sight::Missing => probe.fail(
+            format!("topic {topic} does not exist"),
+            "run `postback migrate`",
+        ),
+        Sight::NoAnswer(why) => probe.fail(
+            why.clone(),
+            "start Kafka, or correct kafka.brokers and kafka.options",
+        ),
+        Sight::Broken(why) => probe.fail(
+            format!("Kafka's client has given up ({why})"),
+            "restart postback-ingest",
+        ),
+    }
+}
+
+/// Logs each thing about the topic on which a promise cannot rest.
+async fn judge(settings: Arc<Settings>) {
+    match topic::inspect(&settings.kafka).await {
+        Ok(TopicState::Present(topic)) => {
+            for finding in topic::findings(&topic, &settings) {
+                let topic::Finding { code, what, remedy } = finding;
+                warn!(code, remedy, "{what}");
+            }
+        }
+        Ok(TopicState::Missing { .. }) => {}
+        Err(error) => warn!(
+            code = error.code(),
+            remedy = error.remedy(),
+            "the topic's settings were not checked: {error}"
+        ),
+    }
+}
