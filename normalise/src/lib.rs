@@ -16,6 +16,7 @@
 
 #![warn(missing_docs)]
 
+pub mod configured;
 mod conversion;
 mod currency;
 pub mod decode;
@@ -31,6 +32,7 @@ pub mod template;
 mod values;
 pub mod when;
 
+pub use configured::Configured;
 pub use conversion::{Conversion, Kind, Outcome, Rejected, Status};
 pub use currency::{Currency, UnknownCurrency};
 pub use field::Field;
