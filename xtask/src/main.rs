@@ -9,10 +9,13 @@
 )]
 
 mod check;
+mod demo;
 mod interrupt;
 mod project;
 mod report;
+mod servers;
 mod stack;
+mod test;
 
 use std::process::ExitCode;
 
@@ -34,6 +37,10 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Show the whole way of a postback on real Kafka and ClickHouse
+    Demo(demo::Options),
+    /// Run every check and every test, on real Kafka and ClickHouse
+    Test(test::Options),
     /// Check formatting, lints, imports, licences, docs and the paths that the docs name
     Check(check::Options),
     /// Run only the two servers, Kafka and ClickHouse
@@ -56,6 +63,8 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
     let project = Project::find()?;
     let cancellation = interrupt::listen()?;
     match command {
+        Command::Demo(options) => demo::run(&options, &project, &cancellation),
+        Command::Test(options) => test::run(&options, &project, &cancellation),
         Command::Check(options) => check::run_command(options, &project, &cancellation),
         Command::Stack(command) => stack::run(command, &project, &cancellation),
     }

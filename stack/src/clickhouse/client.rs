@@ -41,6 +41,7 @@ pub struct ClickHouseClient {
     url: String,
     user: String,
     password: Password,
+    database: Option<String>,
 }
 
 impl ClickHouseClient {
@@ -60,6 +61,16 @@ impl ClickHouseClient {
             url: url.into(),
             user: user.into(),
             password,
+            database: None,
+        }
+    }
+
+    /// The same, for tables that are named without their database.
+    #[must_use]
+    pub fn in_database(self, name: impl Into<String>) -> Self {
+        Self {
+            database: Some(name.into()),
+            ..self
         }
     }
 
@@ -87,6 +98,7 @@ impl ClickHouseClient {
             // Without it a query that fails after its first rows breaks the connection instead of
             // saying why.
             .query("wait_end_of_query", "1")
+            .query("database", self.database.as_deref().unwrap_or("default"))
             .header("X-ClickHouse-User", &self.user)
             .header("X-ClickHouse-Key", self.password.reveal())
             .send(statement)

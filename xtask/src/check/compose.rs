@@ -13,7 +13,7 @@ pub(super) fn check(context: &Context<'_>) -> Outcome {
         .args(["--file", "docker-compose.yml", "config"])
         .current_dir(root)
         // What a user must set and has no default.
-        .env("POSTBACK_CLICKHOUSE_PASSWORD", "only-for-the-check")
+        .env("POSTBACK__CLICKHOUSE__PASSWORD", "only-for-the-check")
         .output()
         .context("cannot run docker-compose")?;
     if !output.status.success() {

@@ -35,8 +35,11 @@ struct Context<'a> {
 /// A check passes, perhaps with a remark, or fails.
 type Outcome = anyhow::Result<Option<String>>;
 
+/// One check.
+type Check = fn(&Context<'_>) -> Outcome;
+
 /// The checks in their order: quick ones first.
-const CHECKS: [(&str, fn(&Context<'_>) -> Outcome); 10] = [
+const CHECKS: [(&str, Check); 10] = [
     ("format", format),
     ("rust version", versions::check),
     ("text of the files", text::check),
