@@ -17,7 +17,9 @@ use std::sync::mpsc;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
+use rustix::process::{
+    Pid, Signal, WaitId, WaitIdOptions, kill_process, kill_process_group, waitid,
+};
 
 use crate::cancellation::LOOK;
 use crate::{Cancellation, StackError};
@@ -246,22 +248,29 @@ impl Supervised {
         }
     }
 
-    /// Asks it to end (SIGTERM, also when it is frozen), kills it when it has not after `grace`,
-    /// and returns when it has ended.
+    /// Asks it and its process group to end (SIGTERM, also when it is frozen), kills them when it
+    /// has not after `grace`, and returns when it has ended.
     pub fn stop(&self, grace: Duration) {
-        // A signal can only fail when the process has ended.
-        drop(self.signal(Signal::TERM));
-        drop(self.signal(Signal::CONT));
+        self.signal_group(Signal::TERM);
+        self.signal_group(Signal::CONT);
         if self.wait_for(grace).is_none() {
             self.kill();
         }
     }
 
-    /// Kills it (SIGKILL) and returns when it has ended.
+    /// Kills it and its process group (SIGKILL) and returns when it has ended.
     pub fn kill(&self) {
         while self.is_running() {
-            drop(self.signal(Signal::KILL));
+            self.signal_group(Signal::KILL);
             self.wait_for(Duration::from_secs(1));
+        }
+    }
+
+    /// Sends a signal to it and to what it started in turn, such as the compilers of a build.
+    fn signal_group(&self, signal: Signal) {
+        if let Life::Runs(pid) = *self.shared.lock() {
+            // It can only fail when all of them have ended.
+            drop(kill_process_group(pid, signal).map_err(io::Error::from));
         }
     }
 

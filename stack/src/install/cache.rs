@@ -147,4 +147,30 @@ mod tests {
         let part = cache.part("part-1", |_| Ok(())).unwrap();
         assert!(!part.join("half").exists());
     }
+
+    #[test]
+    fn a_second_installer_waits_for_the_first() {
+        let directory = tempfile::tempdir().unwrap();
+        let cancellation = crate::Cancellation::new();
+        let lock = |report: &dyn Fn(&str)| {
+            let steps = Steps {
+                cancellation: &cancellation,
+                report,
+            };
+            cache(directory.path()).lock(&steps)
+        };
+        let first = lock(&|_| panic!("nobody to wait for")).unwrap();
+        let (waits, told) = std::sync::mpsc::channel();
+        std::thread::scope(|scope| {
+            let second =
+                scope.spawn(|| lock(&|line| waits.send(line.to_owned()).unwrap()).map(drop));
+            assert_eq!(
+                told.recv().unwrap(),
+                "Waiting for another installation to finish"
+            );
+            assert!(!second.is_finished());
+            drop(first);
+            second.join().unwrap().unwrap();
+        });
+    }
 }

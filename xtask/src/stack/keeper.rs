@@ -30,11 +30,11 @@ impl Identity {
         let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id")?
             .trim()
             .to_owned();
-        let started = started(&stat).context("/proc/PID/stat has no start time")?;
+        let started = started(&stat).context("it has ended, or /proc/PID/stat is unknown")?;
         Ok(Self { pid, started, boot })
     }
 
-    /// Whether it still runs.
+    /// Whether it still runs. One that has ended and whose parent has not noticed does not.
     pub(super) fn is_running(&self) -> bool {
         Self::of(self.pid).is_ok_and(|found| found == *self)
     }
@@ -56,15 +56,14 @@ impl Identity {
     }
 }
 
-/// The start time out of `/proc/PID/stat`: its field 22, counted behind the name in parentheses,
-/// which may hold spaces.
+/// The start time out of `/proc/PID/stat`, its field 22; none when the state, field 3, says that
+/// the process has ended. Fields are counted behind the name in parentheses, which may hold spaces.
 fn started(stat: &str) -> Option<u64> {
-    stat.rsplit_once(')')?
-        .1
-        .split_whitespace()
-        .nth(19)?
-        .parse()
-        .ok()
+    let mut fields = stat.rsplit_once(')')?.1.split_whitespace();
+    if matches!(fields.next()?, "Z" | "X") {
+        return None;
+    }
+    fields.nth(18)?.parse().ok()
 }
 
 /// A running stack, as its keeper wrote it down when both servers served.
@@ -140,6 +139,8 @@ mod tests {
     fn the_start_time_is_found_behind_any_name() {
         let fields = "S 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 4711 20 21";
         assert_eq!(started(&format!("42 (a) b (c)) {fields}")), Some(4711));
+        let ended = fields.replacen('S', "Z", 1);
+        assert_eq!(started(&format!("42 (a) {ended}")), None);
         assert_eq!(started("42"), None);
     }
 

@@ -13,6 +13,7 @@ use clap::{Args, Subcommand};
 use postback_stack::{Cancellation, Needs, StackOptions};
 
 use crate::project::Project;
+use crate::report;
 
 #[derive(Subcommand)]
 pub(crate) enum Command {
@@ -114,7 +115,8 @@ pub(crate) fn run(
             // Away from the terminal, so that neither Ctrl-C nor closing it reaches the servers.
             rustix::process::setsid()?;
             let directory = options.place.directory(project)?;
-            let installation = project.set_up(Needs::default(), cancellation)?;
+            let installation =
+                postback_stack::install(Needs::default(), cancellation, &report::step)?;
             keep::run(
                 &installation,
                 options.stack(&directory),

@@ -35,20 +35,21 @@ pub(super) fn run(
         return Ok(ExitCode::SUCCESS);
     }
     check_ports(options)?;
-    let installation = project.set_up(Needs::default(), cancellation)?;
+    // Who wants the servers alone is about to build what uses them.
+    let needs = Needs {
+        build: true,
+        compose: false,
+    };
+    let installation = project.set_up(needs, cancellation)?;
     report::step("Starting Kafka and ClickHouse");
     if foreground {
         let started = |state: &State| {
             state.print_exports();
             report::step("Ctrl-C stops them.");
         };
-        return keep::run(
-            &installation,
-            options.stack(directory),
-            directory,
-            cancellation,
-            &started,
-        );
+        let stack = options.stack(directory);
+        keep::run(&installation, stack, directory, cancellation, &started)?;
+        return Err(StackError::Cancelled.into());
     }
     let state = start_keeper(options, directory, cancellation)?;
     state.print_exports();
