@@ -10,7 +10,7 @@ use postback_service::kafka::KafkaMetrics;
 use postback_service::lifecycle::{ExitCode, Reloads, Shutdown, shutdown_on_signal};
 use postback_service::log;
 use postback_service::metrics::Metrics;
-use postback_service::probes::Readiness;
+use postback_service::probes::{Probe, Readiness};
 use postback_service::version::VERSION;
 use rdkafka::error::KafkaError;
 use tokio::net::TcpListener;
@@ -102,20 +102,24 @@ async fn ingest(args: &Args, settings: Arc<Settings>) -> Result<(), StartError> 
         IdSource::new()?,
         &settings.ingest.record_headers,
     );
+    // Before anyone can ask: without a probe the process would look ready.
+    let (kafka, draining) = (readiness.probe("kafka"), readiness.fine("draining"));
     let limits = Limits::default().within_open_files();
     let server = Arc::new(Server::new(&settings, acceptor, limits, counted));
 
     let admin = Admin {
-        readiness: readiness.clone(),
+        readiness,
         metrics: Arc::new(metrics),
     };
     let admin_end = Shutdown::new();
     tokio::spawn(admin::serve(operators, admin, admin_end.clone()));
+    let judged = Arc::clone(&settings);
     tokio::spawn(topic_watch::watch(
         Arc::clone(&producer) as Arc<dyn TopicSight>,
-        Arc::clone(&settings),
+        settings.kafka.topic.clone(),
         missing,
-        readiness.probe("kafka"),
+        kafka,
+        move || drop(tokio::spawn(topic_watch::judge(Arc::clone(&judged)))),
         shutdown.clone(),
     ));
     tokio::spawn(reload::listen(
@@ -126,7 +130,7 @@ async fn ingest(args: &Args, settings: Arc<Settings>) -> Result<(), StartError> 
         shutdown.clone(),
     ));
     announce(&settings, &networks);
-    serve(networks, server, &readiness, shutdown).await;
+    serve(networks, server, draining, shutdown).await;
     flush(producer, limits).await;
     admin_end.cancel();
     info!("ended");
@@ -142,13 +146,7 @@ fn announce(settings: &Settings, networks: &TcpListener) {
 }
 
 /// Not ready as soon as the end has begun, so that a balancer looks elsewhere.
-async fn serve(
-    networks: TcpListener,
-    server: Arc<Server>,
-    readiness: &Readiness,
-    shutdown: Shutdown,
-) {
-    let draining = readiness.fine("draining");
+async fn serve(networks: TcpListener, server: Arc<Server>, draining: Probe, shutdown: Shutdown) {
     let begun = shutdown.clone();
     tokio::spawn(async move {
         begun.cancelled().await;

@@ -55,27 +55,26 @@ impl TopicMissing {
     }
 }
 
-/// Looks again and again until `shutdown`, and sets the probe `kafka` accordingly. Whenever the topic
-/// (again) comes into sight, what is not safe about it is logged.
+/// Looks again and again until `shutdown`, and sets the probe accordingly. Calls `came` whenever
+/// `topic` comes into sight, at first or after it was missing.
 pub async fn watch(
     sight: Arc<dyn TopicSight>,
-    settings: Arc<Settings>,
+    topic: String,
     missing: TopicMissing,
     probe: Probe,
+    came: impl Fn() + Send,
     shutdown: Shutdown,
 ) {
-    let mut judged = false;
+    let mut there = false;
     while let Some(seen) = look(&sight, &shutdown).await {
         let present = seen == Sight::Present;
-        if seen == Sight::Missing {
-            judged = false;
-        }
         missing.set(seen == Sight::Missing);
-        report(&seen, &settings.kafka.topic, &probe);
-        if present && !judged {
-            judged = true;
-            tokio::spawn(judge(Arc::clone(&settings)));
+        report(&seen, &topic, &probe);
+        if present && !there {
+            came();
         }
+        // While Kafka does not answer, the topic stays as it was.
+        there = present || (there && seen != Sight::Missing);
         let pause = if present { EASY } else { WORRIED };
         tokio::select! {
             () = shutdown.cancelled() => return,
@@ -112,8 +111,8 @@ fn report(seen: &Sight, topic: &str, probe: &Probe) {
     }
 }
 
-/// Logs each thing about the topic on which a promise cannot rest.
-async fn judge(settings: Arc<Settings>) {
+/// Logs each thing about the topic on which a promise cannot rest, with its remedy.
+pub async fn judge(settings: Arc<Settings>) {
     match topic::inspect(&settings.kafka).await {
         Ok(TopicState::Present(topic)) => {
             for finding in topic::findings(&topic, &settings) {

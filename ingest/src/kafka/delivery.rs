@@ -50,13 +50,18 @@ impl Confirmation {
 }
 
 impl Waiting {
-    /// Tells whoever still waits. Returns how long it took.
-    pub fn tell(self, result: Result<(), Undelivered>) -> Duration {
-        let took = self.since.elapsed();
+    /// Time since the record was handed over.
+    #[must_use]
+    pub fn waited(&self) -> Duration {
+        self.since.elapsed()
+    }
+
+    /// Tells whoever still waits.
+    pub fn tell(self, result: Result<(), Undelivered>) {
+        let waited = self.waited();
         if self.told.send(result).is_err() {
-            debug!(?took, ?result, "Kafka's word came after the answer");
+            debug!(?waited, ?result, "Kafka's word came after the answer");
         }
-        took
     }
 }
 
@@ -86,21 +91,21 @@ impl ProducerContext for Reports {
     type DeliveryOpaque = Box<Waiting>;
 
     fn delivery(&self, result: &DeliveryResult<'_>, waiting: Box<Waiting>) {
+        // Counted first: whoever has an answer finds it in the metrics.
         match result {
             Ok(_) => {
-                let took = waiting.tell(Ok(()));
-                self.metrics.seconds.observe(took);
-                if took > self.late_after {
+                let waited = waiting.waited();
+                self.metrics.seconds.observe(waited);
+                if waited > self.late_after {
                     self.metrics.late.inc();
                 }
+                waiting.tell(Ok(()));
             }
             Err((error, _)) => {
-                waiting.tell(Err(Undelivered));
                 let code = error_code(error);
-                self.metrics
-                    .failures
-                    .get_or_create(&CodeLabel { code })
-                    .inc();
+                let failures = &self.metrics.failures;
+                failures.get_or_create(&CodeLabel { code }).inc();
+                waiting.tell(Err(Undelivered));
             }
         }
     }

@@ -1,0 +1,109 @@
+//! librdkafka's producer against the broker that librdkafka brings along for tests.
+
+use std::path::Path;
+use std::time::Duration;
+
+use postback_common::config::{self, Settings};
+use postback_ingest::kafka::{KafkaProducer, NotTaken, Producer as _, producer_config};
+use postback_ingest::metrics::IngestMetrics;
+use postback_ingest::topic_watch::{Sight, TopicSight as _};
+use postback_service::kafka::KafkaMetrics;
+use postback_service::metrics::Metrics;
+use rdkafka::mocking::MockCluster;
+use rdkafka::producer::DefaultProducerContext;
+use tokio::time::timeout;
+
+use crate::support::LIMIT;
+
+/// A broker that takes `rtt` to answer, with the topic.
+fn broker(rtt: Duration) -> MockCluster<'static, DefaultProducerContext> {
+    let cluster = MockCluster::new(1).unwrap();
+    cluster.create_topic("postbacks.raw", 4, 1).unwrap();
+    cluster.broker_round_trip_time(1, rtt).unwrap();
+    cluster
+}
+
+fn configured(brokers: &str, ingest: &str, options: &str) -> Settings {
+    let text = format!(
+        "[kafka]\nbrokers = \"{brokers}\"\n[kafka.options]\n{options}\n[ingest]\n{ingest}\n"
+    );
+    config::read(Path::new("test.toml"), &text, []).unwrap()
+}
+
+fn producer(settings: &Settings) -> (KafkaProducer, Metrics) {
+    let mut metrics = Metrics::new();
+    let counted = IngestMetrics::register(&mut metrics);
+    let kafka = KafkaMetrics::register(&mut metrics);
+    (
+        KafkaProducer::new(settings, &kafka, &counted).unwrap(),
+        metrics,
+    )
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_record_is_confirmed_and_a_slow_confirmation_counts_as_late() {
+    let broker = broker(Duration::from_millis(20));
+    for (kafka_wait_ms, late) in [(30_000, 0), (1, 2)] {
+        let wait = format!("answer_within_ms = 60000\nkafka_wait_ms = {kafka_wait_ms}");
+        let settings = configured(&broker.bootstrap_servers(), &wait, "");
+        let (producer, metrics) = producer(&settings);
+        for record in [&b"one"[..], b"two"] {
+            let confirmation = producer.offer(record).unwrap();
+            timeout(LIMIT, confirmation.heard()).await.unwrap().unwrap();
+        }
+        let text = metrics.encode().unwrap();
+        for line in [
+            "postback_ingest_delivery_seconds_count 2\n".to_owned(),
+            format!("postback_ingest_deliveries_late_total {late}\n"),
+        ] {
+            assert!(text.contains(&line), "{line} is missing from\n{text}");
+        }
+    }
+}
+
+#[test]
+fn a_full_queue_takes_nothing_more() {
+    // Nobody listens, so nothing leaves the queue of two.
+    let settings = configured("127.0.0.1:1", "", "\"queue.buffering.max.messages\" = 2");
+    let (producer, _metrics) = producer(&settings);
+    let taken: Vec<_> = (0..3).map(|_| producer.offer(b"x").map(|_| ())).collect();
+    assert_eq!(taken, [Ok(()), Ok(()), Err(NotTaken::QueueFull)]);
+    assert_eq!(producer.flush(Duration::ZERO), 2);
+}
+
+#[test]
+fn the_promise_rests_on_these_settings() {
+    let config = producer_config(&configured("b:1", "", "\"linger.ms\" = 7"));
+    let expected = [
+        ("acks", "all"),
+        ("enable.idempotence", "true"),
+        ("allow.auto.create.topics", "false"),
+        ("compression.type", "lz4"),
+        ("reconnect.backoff.max.ms", "1000"),
+        // An operator may tune what no promise rests on.
+        ("linger.ms", "7"),
+        // Six bytes for each of 16,384 + 65,536, and 128 KiB.
+        ("message.max.bytes", "622592"),
+    ];
+    for (option, value) in expected {
+        assert_eq!(config.get(option), Some(value), "{option}");
+    }
+}
+
+#[test]
+fn the_topic_is_seen_missed_and_seen_again() {
+    let cluster = MockCluster::new(1).unwrap();
+    let settings = configured(&cluster.bootstrap_servers(), "", "");
+    let (producer, _metrics) = producer(&settings);
+    assert_eq!(producer.look(LIMIT), Sight::Missing);
+    cluster.create_topic("postbacks.raw", 4, 1).unwrap();
+    assert_eq!(producer.look(LIMIT), Sight::Present);
+    let (lonely, _metrics) = self::producer(&configured("127.0.0.1:1", "", ""));
+    let Sight::NoAnswer(why) = lonely.look(Duration::from_millis(50)) else {
+        panic!("nobody listens there")
+    };
+    assert!(
+        why.starts_with("Kafka at 127.0.0.1:1 does not answer ("),
+        "{why}"
+    );
+}

@@ -1,0 +1,18 @@
+//! Ingest in this process: the real listener on a port of its own, raw bytes on the sender's side,
+//! and a stand-in for Kafka.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::float_cmp,
+    reason = "tests; the counters are whole numbers"
+)]
+
+mod answers;
+mod connections;
+mod kafka;
+mod promise;
+mod records;
+mod reload;
+mod secrecy;
+mod support;
+mod topic;

@@ -1,0 +1,232 @@
+//! Ingest with a stand-in for Kafka, and a sender who writes bytes.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use postback_common::config::{self, Settings};
+use postback_common::record::IdSource;
+use postback_ingest::accept::Acceptor;
+use postback_ingest::kafka::{Confirmation, NotTaken, Producer, Undelivered, Waiting};
+use postback_ingest::limits::Limits;
+use postback_ingest::listener;
+use postback_ingest::metrics::IngestMetrics;
+use postback_ingest::server::Server;
+use postback_ingest::topic_watch::TopicMissing;
+use postback_service::lifecycle::Shutdown;
+use postback_service::metrics::Metrics;
+use serde_json::Value;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep, timeout};
+
+/// No condition of these tests takes nearly so long.
+pub(crate) const LIMIT: Duration = Duration::from_secs(30);
+
+/// The URL key of source `shop`, and the path that it makes.
+pub(crate) const KEY: &str = "canary-7d1f0b6a2c9e4835";
+pub(crate) const PATH: &str = "/postback/canary-7d1f0b6a2c9e4835";
+
+/// What the stand-in for Kafka does with each record.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Kafka {
+    Confirms,
+    ConfirmsAfter(Duration),
+    Silent,
+    SaysNo,
+    QueueFull,
+}
+
+#[derive(Debug)]
+pub(crate) struct FakeProducer {
+    kafka: Kafka,
+    records: Mutex<Vec<Vec<u8>>>,
+    silent: Mutex<Vec<Waiting>>,
+}
+
+impl FakeProducer {
+    pub(crate) fn records(&self) -> Vec<Value> {
+        let records = self.records.lock().unwrap();
+        let parse = |record: &Vec<u8>| serde_json::from_slice(record).unwrap();
+        records.iter().map(parse).collect()
+    }
+}
+
+impl Producer for FakeProducer {
+    fn offer(&self, record: &[u8]) -> Result<Confirmation, NotTaken> {
+        let (waiting, confirmation) = Confirmation::pair();
+        match self.kafka {
+            Kafka::QueueFull => return Err(NotTaken::QueueFull),
+            Kafka::Confirms => waiting.tell(Ok(())),
+            Kafka::SaysNo => waiting.tell(Err(Undelivered)),
+            Kafka::Silent => self.silent.lock().unwrap().push(waiting),
+            Kafka::ConfirmsAfter(time) => drop(tokio::spawn(async move {
+                sleep(time).await;
+                waiting.tell(Ok(()));
+            })),
+        }
+        self.records.lock().unwrap().push(record.to_vec());
+        Ok(confirmation)
+    }
+}
+
+/// A configuration whose source `shop` has the key [`KEY`]; `ingest` and `source` are added lines.
+pub(crate) fn settings(ingest: &str, source: &str) -> Settings {
+    let text = format!(
+        "[kafka]\nbrokers = \"127.0.0.1:1\"\n[ingest]\n{ingest}\n\
+         [[source]]\nname = \"shop\"\nnetwork = \"rakuten\"\n{source}\n\
+         [[source.key]]\nname = \"spring\"\nkey = \"{KEY}\"\n\
+         [[source]]\nname = \"closed\"\nnetwork = \"rakuten\"\nenabled = false\n\
+         [[source.key]]\nkey = \"disabled-disabled-disabled\"\n"
+    );
+    config::read(Path::new("test.toml"), &text, []).unwrap()
+}
+
+/// Ingest, listening.
+pub(crate) struct Ingest {
+    pub(crate) address: SocketAddr,
+    pub(crate) server: Arc<Server>,
+    pub(crate) kafka: Arc<FakeProducer>,
+    pub(crate) missing: TopicMissing,
+    pub(crate) shutdown: Shutdown,
+    pub(crate) serving: JoinHandle<()>,
+    metrics: Metrics,
+}
+
+impl Ingest {
+    pub(crate) async fn start(kafka: Kafka) -> Self {
+        Self::with(kafka, &settings("", ""), Limits::default()).await
+    }
+
+    pub(crate) async fn with(kafka: Kafka, settings: &Settings, limits: Limits) -> Self {
+        let kafka = Arc::new(FakeProducer {
+            kafka,
+            records: Mutex::default(),
+            silent: Mutex::default(),
+        });
+        let mut metrics = Metrics::new();
+        let counted = IngestMetrics::register(&mut metrics);
+        let missing = TopicMissing::default();
+        let acceptor = Acceptor::new(
+            Arc::clone(&kafka) as Arc<dyn Producer>,
+            missing.clone(),
+            IdSource::new().unwrap(),
+            &settings.ingest.record_headers,
+        );
+        let server = Arc::new(Server::new(settings, acceptor, limits, counted));
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let shutdown = Shutdown::new();
+        let serving = listener::serve(listener, Arc::clone(&server), shutdown.clone());
+        Self {
+            address,
+            server,
+            kafka,
+            missing,
+            shutdown,
+            serving: tokio::spawn(serving),
+            metrics,
+        }
+    }
+
+    pub(crate) async fn connect(&self) -> Sender {
+        let stream = TcpStream::connect(self.address).await.unwrap();
+        Sender { stream }
+    }
+
+    /// One request on a connection of its own; the answer without its `date`.
+    pub(crate) async fn exchange(&self, request: impl AsRef<[u8]>) -> String {
+        let mut sender = self.connect().await;
+        sender.send(request).await;
+        sender.stream.shutdown().await.unwrap();
+        sender.rest().await
+    }
+
+    pub(crate) fn metrics(&self) -> String {
+        self.metrics.encode().unwrap()
+    }
+
+    /// The value of the metric whose line begins with `name`, labels included.
+    pub(crate) fn metric(&self, name: &str) -> f64 {
+        let metrics = self.metrics();
+        let mut values = metrics.lines().filter_map(|line| line.strip_prefix(name));
+        values
+            .next()
+            .map_or(0.0, |value| value.trim().parse().unwrap())
+    }
+
+    pub(crate) fn refusals(&self, reason: &str) -> f64 {
+        let name = format!("postback_ingest_refusals_total{{reason=\"{reason}\"}}");
+        self.metric(&name)
+    }
+}
+
+/// A connection to ingest.
+pub(crate) struct Sender {
+    pub(crate) stream: TcpStream,
+}
+
+impl Sender {
+    pub(crate) async fn send(&mut self, bytes: impl AsRef<[u8]>) {
+        self.stream.write_all(bytes.as_ref()).await.unwrap();
+    }
+
+    /// Everything until the other side closes, without `date` lines.
+    pub(crate) async fn rest(&mut self) -> String {
+        let mut bytes = Vec::new();
+        let read = self.stream.read_to_end(&mut bytes);
+        timeout(LIMIT, read).await.expect("closed in time").unwrap();
+        undated(&bytes)
+    }
+
+    /// One answer whose body is `body`, leaving the connection open.
+    pub(crate) async fn answer_ending(&mut self, body: &str) -> String {
+        let mut bytes = Vec::new();
+        let end = format!("\r\n\r\n{body}");
+        let reading = async {
+            while !bytes.ends_with(end.as_bytes()) {
+                bytes.push(self.stream.read_u8().await.unwrap());
+            }
+        };
+        let read = timeout(LIMIT, reading).await;
+        let answer = undated(&bytes);
+        read.unwrap_or_else(|_| panic!("{answer} does not end with {body:?}"));
+        answer
+    }
+}
+
+fn undated(bytes: &[u8]) -> String {
+    let text = String::from_utf8_lossy(bytes);
+    let lines = text.split_inclusive('\n');
+    lines.filter(|line| !line.starts_with("date: ")).collect()
+}
+
+/// Without the header that differs each time.
+pub(crate) fn without_id(answer: &str) -> String {
+    let lines = answer.split_inclusive('\n');
+    lines
+        .filter(|line| !line.starts_with("x-postback-id: "))
+        .collect()
+}
+
+/// `GET target` with `Connection: close`.
+pub(crate) fn get(target: &str) -> String {
+    request("GET", target, "", "")
+}
+
+pub(crate) fn request(method: &str, target: &str, headers: &str, body: &str) -> String {
+    format!(
+        "{method} {target} HTTP/1.1\r\nHost: pb.example\r\nConnection: close\r\n{headers}\r\n{body}"
+    )
+}
+
+/// Waits until `holds`.
+pub(crate) async fn until(what: &str, mut holds: impl FnMut() -> bool) {
+    let begun = Instant::now();
+    while !holds() {
+        assert!(begun.elapsed() < LIMIT, "waited in vain: {what}");
+        sleep(Duration::from_millis(5)).await;
+    }
+}
