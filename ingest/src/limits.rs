@@ -24,8 +24,9 @@ impl Default for Limits {
             connections: 10_000,
             head_within: Duration::from_secs(75),
             body_within: Duration::from_secs(10),
-            answers_within: Duration::from_secs(15),
-            flush_within: Duration::from_secs(10),
+            // Together below the 10 s after which container engines kill.
+            answers_within: Duration::from_secs(5),
+            flush_within: Duration::from_secs(3),
         }
     }
 }

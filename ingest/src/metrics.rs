@@ -46,6 +46,8 @@ pub struct IngestMetrics {
 /// What became of records handed to Kafka.
 #[derive(Debug, Clone)]
 pub struct DeliveryMetrics {
+    /// Records of which Kafka's client has said nothing yet.
+    pub open: Gauge,
     /// From handing a record over to Kafka's confirmation.
     pub seconds: Latency,
     /// Confirmations later than `kafka_wait_ms`.
@@ -116,6 +118,7 @@ impl IngestMetrics {
             abandoned: Counter::default(),
             reloads: ["taken", "refused"].map(by_outcome),
             deliveries: DeliveryMetrics {
+                open: Gauge::default(),
                 seconds: Latency::new(&DELIVERY_BOUNDS),
                 late: Counter::default(),
                 failures: Family::default(),
@@ -129,6 +132,8 @@ impl IngestMetrics {
         let help = "Requests whose connection broke before the answer";
         part.register("requests_abandoned", help, all.abandoned.clone());
         let deliveries = all.deliveries.clone();
+        let help = "Records handed to Kafka's client and neither confirmed nor given up";
+        part.register("deliveries_open", help, deliveries.open);
         let help = "Time from handing a record to Kafka's client to Kafka's confirmation";
         part.register("delivery_seconds", help, deliveries.seconds);
         let help = "Confirmations later than ingest.kafka_wait_ms";

@@ -92,6 +92,7 @@ impl ProducerContext for Reports {
 
     fn delivery(&self, result: &DeliveryResult<'_>, waiting: Box<Waiting>) {
         // Counted first: whoever has an answer finds it in the metrics.
+        self.metrics.open.dec();
         match result {
             Ok(_) => {
                 let waited = waiting.waited();

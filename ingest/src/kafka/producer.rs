@@ -50,9 +50,9 @@ impl KafkaProducer {
     /// Returns how many records it still had not heard of when the time was up.
     #[must_use]
     pub fn flush(&self, within: Duration) -> usize {
-        // The number says all that the error would.
+        // The number says all that the error would. librdkafka's own counts its events as well.
         drop(self.client.flush(within));
-        usize::try_from(self.client.in_flight_count()).unwrap_or(0)
+        usize::try_from(self.client.client().context().metrics.open.get()).unwrap_or(0)
     }
 }
 
@@ -60,9 +60,15 @@ impl Producer for KafkaProducer {
     fn offer(&self, record: &[u8]) -> Result<Confirmation, NotTaken> {
         let (waiting, confirmation) = Confirmation::pair();
         let message = BaseRecord::<(), [u8], _>::with_opaque_to(&self.topic, Box::new(waiting));
+        let open = &self.client.client().context().metrics.open;
+        // Before it is sent: its delivery may be reported before this thread goes on.
+        open.inc();
         match self.client.send(message.payload(record)) {
             Ok(()) => Ok(confirmation),
-            Err((error, _)) => Err(not_taken(&error)),
+            Err((error, _)) => {
+                open.dec();
+                Err(not_taken(&error))
+            }
         }
     }
 }
