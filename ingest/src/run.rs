@@ -12,7 +12,6 @@ use postback_service::log;
 use postback_service::metrics::Metrics;
 use postback_service::probes::{Probe, Readiness};
 use postback_service::version::VERSION;
-use rdkafka::error::KafkaError;
 use tokio::net::TcpListener;
 use tracing::{info, warn};
 
@@ -33,9 +32,9 @@ pub enum StartError {
     Bind(#[from] BindError),
     /// librdkafka refuses an option.
     #[error(
-        "kafka.options: {0}\n    remedy: correct [kafka.options]; librdkafka's CONFIGURATION.md lists them"
+        "Kafka's client cannot be made: {0}\n    remedy: correct [kafka.options]; librdkafka's CONFIGURATION.md lists them"
     )]
-    Kafka(#[from] KafkaError),
+    Kafka(String),
     /// No randomness for ids.
     #[error(transparent)]
     Ids(#[from] IdSourceError),
@@ -93,8 +92,8 @@ async fn ingest(args: &Args, settings: Arc<Settings>) -> Result<(), StartError> 
     let mut metrics = Metrics::new();
     let readiness = Readiness::new();
     let counted = IngestMetrics::register(&mut metrics);
-    let producer = KafkaProducer::new(&settings, &KafkaMetrics::register(&mut metrics), &counted)?;
-    let producer = Arc::new(producer);
+    let producer = KafkaProducer::new(&settings, &KafkaMetrics::register(&mut metrics), &counted);
+    let producer = Arc::new(producer.map_err(StartError::Kafka)?);
     let missing = TopicMissing::default();
     let acceptor = Acceptor::new(
         Arc::clone(&producer) as Arc<dyn Producer>,

@@ -41,6 +41,12 @@ impl KafkaOption {
     pub fn expose(&self) -> &str {
         self.value.expose()
     }
+
+    /// True when the option's name says that its value is a secret.
+    #[must_use]
+    pub const fn is_secret(&self) -> bool {
+        self.hidden
+    }
 }
 
 impl Serialize for KafkaOption {

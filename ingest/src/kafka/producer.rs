@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use postback_common::config::Settings;
-use postback_service::kafka::{KafkaMetrics, client_config};
+use postback_service::kafka::{KafkaMetrics, client_config, explain};
 use postback_service::topic::record_bytes_max;
 use rdkafka::ClientConfig;
 use rdkafka::config::FromClientConfigAndContext as _;
@@ -26,22 +26,23 @@ impl KafkaProducer {
     /// Makes the client; connecting goes on in its background.
     ///
     /// # Errors
-    /// librdkafka's words, when it refuses an option.
+    /// librdkafka's words, without secrets, when it refuses an option.
     pub fn new(
         settings: &Settings,
         kafka: &KafkaMetrics,
         metrics: &IngestMetrics,
-    ) -> Result<Self, KafkaError> {
+    ) -> Result<Self, String> {
         let reports = Reports {
             events: kafka.client("ingest"),
             metrics: metrics.deliveries.clone(),
             late_after: settings.ingest.kafka_wait,
         };
         let config = producer_config(settings);
+        let client = ThreadedProducer::from_config_and_context(&config, reports);
         Ok(Self {
             topic: settings.kafka.topic.clone(),
             brokers: settings.kafka.brokers.join(","),
-            client: ThreadedProducer::from_config_and_context(&config, reports)?,
+            client: client.map_err(|error| explain(&settings.kafka, &error))?,
         })
     }
 

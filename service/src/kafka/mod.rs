@@ -1,10 +1,12 @@
 //! How every client reaches Kafka, and where librdkafka's own words and figures go.
 
 mod events;
+mod refusal;
 
 pub use events::{ClientEvents, KafkaMetrics};
 /// The client library, in the version that every service uses.
 pub use rdkafka;
+pub use refusal::explain;
 
 use postback_common::config::KafkaSettings;
 use rdkafka::ClientConfig;

@@ -16,7 +16,7 @@ use rdkafka::{ClientContext, message::DeliveryResult};
 use tracing::debug;
 
 use super::{Topic, TopicError, TopicState, WITHIN};
-use crate::kafka::client_config;
+use crate::kafka::{client_config, explain};
 
 pub(super) struct Cluster {
     pub(super) settings: KafkaSettings,
@@ -37,7 +37,7 @@ pub(super) struct Overview {
 impl Cluster {
     pub(super) fn connect(settings: &KafkaSettings) -> Result<Self, TopicError> {
         let config = client_config(settings, "postback-topic");
-        let wrong = |error: KafkaError| TopicError::Options(error.to_string());
+        let wrong = |error: KafkaError| TopicError::Options(explain(settings, &error));
         let client = BaseProducer::from_config_and_context(&config, LastError::default());
         Ok(Self {
             settings: settings.clone(),

@@ -6,7 +6,7 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TopicError {
     /// librdkafka refuses the configuration.
-    #[error("kafka.options: {0}")]
+    #[error("Kafka's client cannot be made: {0}")]
     Options(String),
     /// No broker answers.
     #[error("Kafka at {brokers} does not answer: {cause}")]
