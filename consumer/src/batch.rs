@@ -1,0 +1,232 @@
+//! What is loaded at once: the judged records of all our partitions, in the order read.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use postback_common::config::ConsumerSettings;
+
+use crate::judge::Judged;
+use crate::progress::{Epoch, Offset, Partition, Progress};
+
+/// Bounds of a batch.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Bounds {
+    rows: usize,
+    bytes: usize,
+    wait: Duration,
+}
+
+impl Bounds {
+    pub(crate) fn of(settings: &ConsumerSettings) -> Self {
+        Self {
+            rows: settings.batch_max_rows,
+            bytes: settings.batch_max_bytes,
+            wait: settings.batch_max_wait,
+        }
+    }
+}
+
+/// What came from one partition.
+#[derive(Debug)]
+pub(crate) struct Part {
+    pub(crate) partition: Partition,
+    pub(crate) epoch: Epoch,
+    pub(crate) records: Vec<Judged>,
+}
+
+impl Part {
+    /// Offset of the first record.
+    pub(crate) fn first(&self) -> Offset {
+        self.records.first().map_or(0, |record| record.offset)
+    }
+
+    /// The next offset behind the last record.
+    pub(crate) fn end(&self) -> Offset {
+        self.records.last().map_or(0, |record| record.offset + 1)
+    }
+}
+
+/// A batch being filled, then loaded.
+#[derive(Debug, Default)]
+pub(crate) struct Batch {
+    parts: BTreeMap<Partition, Part>,
+    rows: usize,
+    bytes: usize,
+    opened: Option<Instant>,
+}
+
+impl Batch {
+    /// Adds a record. Records of an older epoch of its partition are dropped: they will be read
+    /// again.
+    pub(crate) fn push(
+        &mut self,
+        partition: Partition,
+        epoch: Epoch,
+        record: Judged,
+        now: Instant,
+    ) {
+        self.opened.get_or_insert(now);
+        self.rows += 1;
+        self.bytes += record.raw_bytes();
+        let part = self.parts.entry(partition).or_insert_with(|| Part {
+            partition,
+            epoch,
+            records: Vec::new(),
+        });
+        if part.epoch != epoch {
+            let dropped = std::mem::take(&mut part.records);
+            part.epoch = epoch;
+            self.rows -= dropped.len();
+            self.bytes -= dropped.iter().map(Judged::raw_bytes).sum::<usize>();
+        }
+        part.records.push(record);
+    }
+
+    /// Drops the parts for which `keep` is false.
+    fn retain(&mut self, keep: impl Fn(&Part) -> bool) {
+        self.parts.retain(|_, part| keep(part));
+        self.rows = self.parts().map(|part| part.records.len()).sum();
+        self.bytes = self.records().map(|(_, record)| record.raw_bytes()).sum();
+        if self.parts.is_empty() {
+            self.opened = None;
+        }
+    }
+
+    /// Drops what is no longer ours to store, or will be read again.
+    pub(crate) fn retain_current(&mut self, progress: &Progress) {
+        let is_current = |part: &Part| progress.is_current(part.partition, part.epoch);
+        if !self.parts.values().all(is_current) {
+            self.retain(is_current);
+        }
+    }
+
+    pub(crate) fn parts(&self) -> impl Iterator<Item = &Part> {
+        self.parts.values()
+    }
+
+    /// All records with their partition.
+    pub(crate) fn records(&self) -> impl Iterator<Item = (Partition, &Judged)> {
+        self.parts()
+            .flat_map(|part| part.records.iter().map(|record| (part.partition, record)))
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.parts.is_empty()
+    }
+
+    pub(crate) fn rows(&self) -> usize {
+        self.rows
+    }
+
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// How long its first record has waited.
+    pub(crate) fn age(&self, now: Instant) -> Duration {
+        self.opened.map_or(Duration::ZERO, |opened| {
+            now.saturating_duration_since(opened)
+        })
+    }
+
+    /// No more rows or bytes fit.
+    pub(crate) fn is_full(&self, bounds: Bounds) -> bool {
+        self.rows >= bounds.rows || self.bytes >= bounds.bytes
+    }
+
+    /// When it must be loaded at the latest; `None` while it is empty.
+    pub(crate) fn due_at(&self, bounds: Bounds) -> Option<Instant> {
+        self.opened.map(|opened| opened + bounds.wait)
+    }
+
+    /// It is to be loaded now.
+    pub(crate) fn is_due(&self, bounds: Bounds, now: Instant) -> bool {
+        self.is_full(bounds) || self.due_at(bounds).is_some_and(|due| due <= now)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::judge::tests::judged;
+
+    const BOUNDS: Bounds = Bounds {
+        rows: 3,
+        bytes: 100,
+        wait: Duration::from_secs(1),
+    };
+
+    fn epochs() -> [Epoch; 2] {
+        let mut progress = Progress::default();
+        progress.assign([0, 1]);
+        [progress.take(0, 0).unwrap(), progress.take(1, 0).unwrap()]
+    }
+
+    #[test]
+    fn it_is_due_by_rows_bytes_or_age() {
+        let (now, [epoch, _]) = (Instant::now(), epochs());
+        let mut by_rows = Batch::default();
+        assert!(
+            !by_rows.is_due(BOUNDS, now + Duration::from_hours(1)),
+            "nothing to load"
+        );
+        for offset in 0..3 {
+            assert!(!by_rows.is_due(BOUNDS, now));
+            by_rows.push(0, epoch, judged(offset, 1), now);
+        }
+        assert!(by_rows.is_due(BOUNDS, now) && by_rows.is_full(BOUNDS));
+
+        let mut by_bytes = Batch::default();
+        by_bytes.push(0, epoch, judged(0, 99), now);
+        assert!(!by_bytes.is_due(BOUNDS, now));
+        by_bytes.push(0, epoch, judged(1, 1), now);
+        assert!(by_bytes.is_due(BOUNDS, now) && by_bytes.is_full(BOUNDS));
+
+        let mut by_age = Batch::default();
+        by_age.push(0, epoch, judged(0, 1), now);
+        by_age.push(0, epoch, judged(1, 1), now + Duration::from_millis(900));
+        assert!(!by_age.is_due(BOUNDS, now + Duration::from_millis(999)));
+        assert!(by_age.is_due(BOUNDS, now + Duration::from_secs(1)));
+        assert!(!by_age.is_full(BOUNDS));
+        assert_eq!(
+            by_age.age(now + Duration::from_secs(2)),
+            Duration::from_secs(2)
+        );
+    }
+
+    #[test]
+    fn a_part_knows_its_range_and_a_new_epoch_replaces_it() {
+        let (now, [old, new]) = (Instant::now(), epochs());
+        let mut batch = Batch::default();
+        batch.push(7, old, judged(10, 5), now);
+        batch.push(7, old, judged(12, 5), now);
+        let ranges: Vec<_> = batch
+            .parts()
+            .map(|part| (part.first(), part.end()))
+            .collect();
+        assert_eq!(ranges, [(10, 13)]);
+
+        batch.push(7, new, judged(10, 5), now);
+        assert_eq!((batch.rows(), batch.bytes()), (1, 5));
+        let ranges: Vec<_> = batch
+            .parts()
+            .map(|part| (part.first(), part.end()))
+            .collect();
+        assert_eq!(ranges, [(10, 11)]);
+    }
+
+    #[test]
+    fn dropped_parts_are_not_counted() {
+        let (now, [zero, one]) = (Instant::now(), epochs());
+        let mut batch = Batch::default();
+        batch.push(0, zero, judged(1, 10), now);
+        batch.push(1, one, judged(1, 20), now);
+        batch.retain(|part| part.partition == 1);
+        assert_eq!(
+            (batch.rows(), batch.bytes(), batch.is_empty()),
+            (1, 20, false)
+        );
+        batch.retain(|_| false);
+        assert!(batch.is_empty() && batch.due_at(BOUNDS).is_none());
+    }
+}

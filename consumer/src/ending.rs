@@ -1,0 +1,63 @@
+//! The end in order: what is being loaded is finished or dropped, what is stored is committed, the
+//! group is left. All of it is bounded; what does not make it is loaded again.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use postback_service::kafka::rdkafka::consumer::{CommitMode, Consumer as _};
+use tokio::time::timeout;
+use tracing::{info, warn};
+
+use crate::kafka::{Member, offsets};
+use crate::pipeline::{Pipeline, PipelineError, State};
+
+/// For the load in flight. It does not wait for ClickHouse to come back.
+const LOAD_WITHIN: Duration = Duration::from_secs(10);
+/// For the last commit.
+const COMMIT_WITHIN: Duration = Duration::from_secs(5);
+/// For leaving the group. A static member (`instance_id`) does not leave: its partitions wait for
+/// its return.
+const LEAVE_WITHIN: Duration = Duration::from_secs(5);
+
+impl Pipeline {
+    /// Ends. What was collected and not loaded is dropped.
+    pub(crate) async fn end(self, mut state: State) -> Result<(), PipelineError> {
+        self.probe.fail("the process is going down", "");
+        if let Some(load) = state.loading.as_mut() {
+            match timeout(LOAD_WITHIN, &mut load.task).await {
+                Ok(loaded) => self.finish(&mut state, loaded?),
+                Err(_) => warn!("the load in flight did not end in time; it is loaded again later"),
+            }
+        }
+        let stored = self.progress.lock().uncommitted();
+        let Pipeline { member, topic, .. } = self;
+        if !stored.is_empty() {
+            let member = Arc::clone(&member);
+            bounded(COMMIT_WITHIN, "the last commit", move || {
+                let sent = offsets(&topic, &stored)
+                    .and_then(|list| member.commit(&list, CommitMode::Sync));
+                if let Err(error) = sent {
+                    warn!(%error, "offsets were not committed; their records are loaded again later");
+                }
+            })
+            .await;
+        }
+        leave(member).await;
+        info!("ended");
+        Ok(())
+    }
+}
+
+/// Dropping the last handle leaves the group.
+async fn leave(member: Arc<Member>) {
+    bounded(LEAVE_WITHIN, "leaving the group", move || drop(member)).await;
+}
+
+/// librdkafka blocks; a broker that is away must not hold us up.
+async fn bounded(within: Duration, what: &str, act: impl FnOnce() + Send + 'static) {
+    match timeout(within, tokio::task::spawn_blocking(act)).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => warn!(%error, "{what} failed"),
+        Err(_) => warn!("{what} took too long and is given up"),
+    }
+}

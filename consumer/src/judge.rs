@@ -1,0 +1,281 @@
+//! From a message of the topic to what will stand about it in the tables.
+
+use std::sync::Arc;
+
+use base64::display::Base64Display;
+use base64::engine::general_purpose::STANDARD;
+use jiff::Timestamp;
+use jiff::civil::Date;
+use postback_common::reason::Rejection;
+use postback_common::record::{RawRecord, RecordError};
+use postback_normalise::{Configured, Conversion, Outcome, SourceRules, normalise};
+use uuid::Uuid;
+
+use crate::progress::{Offset, Partition};
+
+/// What stands before bytes that are not UTF-8 in the column `raw`. No JSON begins so.
+const BASE64: &str = "base64:";
+
+/// A message as it came from Kafka.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Message<'a> {
+    pub(crate) topic: &'a str,
+    pub(crate) partition: Partition,
+    pub(crate) offset: Offset,
+    /// When the broker took it, in milliseconds since 1970; -1 where it does not say.
+    pub(crate) broker_millis: i64,
+    pub(crate) bytes: &'a [u8],
+}
+
+/// A message, judged.
+#[derive(Debug, Clone)]
+pub(crate) struct Judged {
+    pub(crate) offset: Offset,
+    pub(crate) id: Uuid,
+    pub(crate) received_at: Timestamp,
+    pub(crate) origin: Origin,
+    pub(crate) via: &'static str,
+    pub(crate) remote: Box<str>,
+    /// The message as text: see [`as_text`].
+    pub(crate) raw: Box<str>,
+    pub(crate) verdict: Verdict,
+}
+
+impl Judged {
+    /// Bytes of the raw record, by which batches are bounded.
+    pub(crate) fn raw_bytes(&self) -> usize {
+        self.raw.len()
+    }
+}
+
+/// Where a message came from.
+#[derive(Debug, Clone)]
+pub(crate) enum Origin {
+    /// A source of the configuration.
+    Source(Arc<SourceRules>),
+    /// A record that names a source which the configuration does not have.
+    Unknown(Box<str>),
+    /// The bytes are no record.
+    Nowhere,
+}
+
+/// What becomes of a message.
+#[derive(Debug, Clone)]
+pub(crate) enum Verdict {
+    Accepted(Box<Conversion>),
+    Rejected {
+        reasons: Vec<Rejection>,
+        conversion_key: Option<Uuid>,
+        key_day: Option<Date>,
+    },
+}
+
+/// A record of a later version: this program must not guess what it means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct LaterVersion(pub(crate) u64);
+
+/// Judges a message by the rules of its source.
+pub(crate) fn judge(message: Message<'_>, rules: &Configured) -> Result<Judged, LaterVersion> {
+    let record = match RawRecord::decode(message.bytes) {
+        Ok(record) => record,
+        Err(RecordError::UnknownVersion(version)) => return Err(LaterVersion(version)),
+        Err(RecordError::NotARecord(_)) => return Ok(no_record(message)),
+    };
+    let (origin, verdict) = match rules.source(&record.source) {
+        Some(source) => (
+            Origin::Source(Arc::clone(source)),
+            verdict(normalise(&record, source)),
+        ),
+        None => (
+            Origin::Unknown((*record.source).into()),
+            rejected(Rejection::UnknownSource),
+        ),
+    };
+    Ok(Judged {
+        offset: message.offset,
+        id: record.id,
+        received_at: record.received_at,
+        origin,
+        via: record.via.as_str(),
+        remote: record.remote.as_deref().unwrap_or_default().into(),
+        raw: as_text(message.bytes),
+        verdict,
+    })
+}
+
+fn verdict(outcome: Outcome) -> Verdict {
+    match outcome {
+        Outcome::Accepted(conversion) => Verdict::Accepted(conversion),
+        Outcome::Rejected(rejected) => Verdict::Rejected {
+            reasons: rejected.reasons,
+            conversion_key: rejected.conversion_key,
+            key_day: rejected.key_day,
+        },
+    }
+}
+
+fn rejected(reason: Rejection) -> Verdict {
+    Verdict::Rejected {
+        reasons: vec![reason],
+        conversion_key: None,
+        key_day: None,
+    }
+}
+
+fn no_record(message: Message<'_>) -> Judged {
+    Judged {
+        offset: message.offset,
+        id: id_of_bytes(message),
+        received_at: Timestamp::from_millisecond(message.broker_millis).unwrap_or_default(),
+        origin: Origin::Nowhere,
+        via: "",
+        remote: "".into(),
+        raw: as_text(message.bytes),
+        verdict: rejected(Rejection::NotARecord),
+    }
+}
+
+/// An id for bytes that have none, the same whenever they are read: the leading 128 bits of BLAKE3
+/// over topic, partition, offset, the broker's time and the bytes, each behind its length as
+/// 8 bytes; all numbers little-endian.
+fn id_of_bytes(message: Message<'_>) -> Uuid {
+    let mut hasher = blake3::Hasher::new();
+    let mut push = |value: &[u8]| {
+        hasher.update(&(value.len() as u64).to_le_bytes());
+        hasher.update(value);
+    };
+    push(message.topic.as_bytes());
+    push(&message.partition.to_le_bytes());
+    push(&message.offset.to_le_bytes());
+    push(&message.broker_millis.to_le_bytes());
+    push(message.bytes);
+    let mut leading = [0; 16];
+    hasher.finalize_xof().fill(&mut leading);
+    Uuid::from_bytes(leading)
+}
+
+/// Records are JSON, and so stand in the table as they are. Other bytes do so where they are
+/// UTF-8, and as `base64:…` where they are not: nothing is lost, and the column stays text.
+fn as_text(bytes: &[u8]) -> Box<str> {
+    match str::from_utf8(bytes) {
+        Ok(text) => text.into(),
+        Err(_) => format!("{BASE64}{}", Base64Display::new(bytes, &STANDARD)).into(),
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use std::collections::BTreeMap;
+    use std::path::Path;
+
+    use postback_common::config;
+
+    use super::*;
+
+    pub(crate) const RECORD: &str = r#"{"v":1,"id":"01a05a43-fc00-7f54-8d8e-0023af5570ee","source":"rakuten-us","key":"k1","received_at":"2026-09-01T00:00:00.000001Z","method":"GET","query":{"utf8":"is_event=N&etransaction_id=0123456789abcdef0123456789abcdef&transaction_date=2026-08-31T10:00:00Z&sale_amount=-180&commissions=5.4&currency=USD&u1=click&cid=7"},"content_type":null,"body":null,"remote":"203.0.113.7","headers":{},"via":"http"}"#;
+
+    pub(crate) fn rules() -> Configured {
+        let text = "[kafka]\nbrokers = \"a:1\"\n[[source]]\nname = \"rakuten-us\"\nnetwork = \"rakuten\"\naccount = \"main\"\nenabled = false\n";
+        let settings = config::read(Path::new("t.toml"), text, []).unwrap();
+        Configured::new(&settings.sources, &BTreeMap::new()).unwrap()
+    }
+
+    pub(crate) fn message(bytes: &[u8]) -> Message<'_> {
+        Message {
+            topic: "postbacks.raw",
+            partition: 3,
+            offset: 42,
+            broker_millis: 1_788_220_800_123,
+            bytes,
+        }
+    }
+
+    /// A judged record of a given size.
+    pub(crate) fn judged(offset: Offset, bytes: usize) -> Judged {
+        let raw = vec![b'x'; bytes];
+        let mut judged = judge(message(&raw), &rules()).unwrap();
+        judged.offset = offset;
+        judged
+    }
+
+    #[test]
+    fn a_record_keeps_its_id_and_is_judged_by_its_source() {
+        let judged = judge(message(RECORD.as_bytes()), &rules()).unwrap();
+        assert_eq!(
+            judged.id.to_string(),
+            "01a05a43-fc00-7f54-8d8e-0023af5570ee"
+        );
+        assert_eq!(
+            judged.received_at.to_string(),
+            "2026-09-01T00:00:00.000001Z"
+        );
+        assert_eq!(
+            (judged.via, &*judged.remote, &*judged.raw),
+            ("http", "203.0.113.7", RECORD)
+        );
+        assert_eq!(judged.offset, 42);
+        let Verdict::Accepted(conversion) = judged.verdict else {
+            panic!("{judged:?}")
+        };
+        assert_eq!(conversion.account.as_str(), "main");
+        assert_eq!(conversion.sale_amount.unwrap().units(), -1_800_000);
+    }
+
+    #[test]
+    fn an_unknown_source_is_rejected_under_its_name() {
+        let bytes = RECORD.replace("rakuten-us", "long-gone");
+        let judged = judge(message(bytes.as_bytes()), &rules()).unwrap();
+        assert!(matches!(&judged.origin, Origin::Unknown(name) if &**name == "long-gone"));
+        assert_eq!(
+            judged.id.to_string(),
+            "01a05a43-fc00-7f54-8d8e-0023af5570ee"
+        );
+        let Verdict::Rejected { reasons, .. } = judged.verdict else {
+            panic!()
+        };
+        assert_eq!(reasons, [Rejection::UnknownSource]);
+    }
+
+    #[test]
+    fn a_later_version_is_not_guessed_at() {
+        let bytes = RECORD.replace("\"v\":1", "\"v\":2");
+        let later = judge(message(bytes.as_bytes()), &rules()).map(|judged| judged.id);
+        assert_eq!(later, Err(LaterVersion(2)));
+    }
+
+    #[test]
+    fn bytes_that_are_no_record_get_an_id_of_their_own_and_the_brokers_time() {
+        let judged = judge(message(b"\xffno record"), &rules()).unwrap();
+        assert_eq!(judged.received_at.to_string(), "2026-09-01T00:00:00.123Z");
+        assert_eq!(&*judged.raw, "base64:/25vIHJlY29yZA==");
+        assert!(matches!(judged.origin, Origin::Nowhere));
+        assert_eq!((judged.via, &*judged.remote), ("", ""));
+
+        // b3sum over the bytes written out by hand: each value behind its length.
+        let mut written = Vec::new();
+        written.extend_from_slice(b"\x0d\0\0\0\0\0\0\0postbacks.raw");
+        written.extend_from_slice(b"\x04\0\0\0\0\0\0\0\x03\0\0\0");
+        written.extend_from_slice(b"\x08\0\0\0\0\0\0\0\x2a\0\0\0\0\0\0\0");
+        written.extend_from_slice(b"\x08\0\0\0\0\0\0\0");
+        written.extend_from_slice(&1_788_220_800_123_i64.to_le_bytes());
+        written.extend_from_slice(b"\x0a\0\0\0\0\0\0\0\xffno record");
+        assert_eq!(
+            judged.id.as_bytes()[..],
+            blake3::hash(&written).as_bytes()[..16]
+        );
+
+        let plain = judge(message(b"no record"), &rules()).unwrap();
+        assert_eq!(&*plain.raw, "no record");
+        assert_ne!(plain.id, judged.id);
+    }
+
+    #[test]
+    fn an_empty_message_of_a_broker_without_a_clock_is_a_row_too() {
+        let empty = Message {
+            broker_millis: -1,
+            ..message(b"")
+        };
+        let judged = judge(empty, &rules()).unwrap();
+        assert_eq!((&*judged.raw, judged.received_at.as_second()), ("", 0));
+    }
+}

@@ -1,0 +1,278 @@
+//! Our membership in the consumer group, and what librdkafka tells us about it.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use postback_common::config::{ConsumerSettings, KafkaSettings};
+use postback_service::kafka::rdkafka::client::ClientContext;
+use postback_service::kafka::rdkafka::config::{ClientConfig, RDKafkaLogLevel};
+use postback_service::kafka::rdkafka::consumer::{
+    BaseConsumer, Consumer as _, ConsumerContext, Rebalance, StreamConsumer,
+};
+use postback_service::kafka::rdkafka::error::{KafkaError, KafkaResult};
+use postback_service::kafka::rdkafka::statistics::Statistics;
+use postback_service::kafka::rdkafka::topic_partition_list::{Offset, TopicPartitionList};
+use postback_service::kafka::{ClientEvents, client_config};
+use postback_service::probes::Probe;
+use tracing::{info, warn};
+
+use crate::metrics::ConsumerMetrics;
+use crate::progress::{Partition, Progress};
+
+/// The progress, as the group's callbacks, the pipeline and a load share it. Never locked across a
+/// wait.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct SharedProgress(Arc<Mutex<Progress>>);
+
+impl SharedProgress {
+    pub(crate) fn lock(&self) -> MutexGuard<'_, Progress> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A member of the group.
+pub(crate) type Member = StreamConsumer<GroupEvents>;
+
+/// librdkafka's callbacks. They run inside the pipeline's own polls, so nothing of ours runs
+/// between the moment when a partition goes away and the moment when [`Progress`] knows it.
+pub(crate) struct GroupEvents {
+    pub(crate) topic: String,
+    pub(crate) brokers: String,
+    pub(crate) events: ClientEvents,
+    pub(crate) progress: SharedProgress,
+    pub(crate) metrics: ConsumerMetrics,
+    pub(crate) probe: Probe,
+    /// A commit was sent and not answered yet.
+    pub(crate) is_committing: AtomicBool,
+    /// Kafka said that the topic does not exist.
+    pub(crate) is_topic_missing: AtomicBool,
+}
+
+/// What a member begins with. The operator's `kafka.options` win over what is merely a good value.
+pub(crate) fn member_config(
+    kafka: &KafkaSettings,
+    consumer: &ConsumerSettings,
+    group: &str,
+) -> ClientConfig {
+    let mut config = client_config(kafka, "postback-consumer");
+    for (option, value) in [
+        // A member that was killed keeps its partitions for so long; Kafka's 45 s would be a long
+        // silence. 6 s is the least that brokers allow by default.
+        ("session.timeout.ms", "8000"),
+        ("heartbeat.interval.ms", "2000"),
+        // The lag, once a second.
+        ("statistics.interval.ms", "1000"),
+        // Memory: what is fetched ahead stays below a batch.
+        ("queued.max.messages.kbytes", "32768"),
+        ("fetch.max.bytes", "16777216"),
+        // librdkafka's second would be a pause in every catching up.
+        ("fetch.queue.backoff.ms", "50"),
+    ] {
+        if config.get(option).is_none() {
+            config.set(option, value);
+        }
+    }
+    config
+        .set("group.id", group)
+        .set("auto.offset.reset", "earliest")
+        .set("enable.auto.commit", "false")
+        .set("enable.auto.offset.store", "false")
+        .set("partition.assignment.strategy", "cooperative-sticky");
+    if let Some(instance) = &consumer.instance_id {
+        config.set("group.instance.id", instance);
+    }
+    config
+}
+
+impl ClientContext for GroupEvents {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, text: &str) {
+        self.events.log(level, facility, text);
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        self.events.error(error, reason);
+    }
+
+    fn stats(&self, statistics: Statistics) {
+        self.watch_cluster(&statistics);
+        self.measure_lag(&statistics);
+        self.events.stats(statistics);
+    }
+}
+
+impl ConsumerContext for GroupEvents {
+    fn pre_rebalance(&self, _: &BaseConsumer<Self>, rebalance: &Rebalance<'_>) {
+        self.metrics.rebalances.inc();
+        match rebalance {
+            Rebalance::Assign(list) => self.assigned(&partitions(list)),
+            Rebalance::Revoke(list) => self.revoked(&partitions(list)),
+            Rebalance::Error(error) => {
+                warn!(%error, "rebalance failed: all partitions are given back");
+                let all: Vec<_> = self
+                    .progress
+                    .lock()
+                    .assignments()
+                    .map(|(p, ..)| p)
+                    .collect();
+                self.revoked(&all);
+            }
+        }
+        let ours = self.progress.lock().assignments().count();
+        self.metrics
+            .assigned
+            .set(i64::try_from(ours).unwrap_or(i64::MAX));
+    }
+
+    fn commit_callback(&self, result: KafkaResult<()>, offsets: &TopicPartitionList) {
+        self.is_committing.store(false, Ordering::Relaxed);
+        self.metrics.commit(result.is_ok());
+        if let Err(error) = result {
+            // Nothing is lost: the offsets are committed again, or their records loaded again.
+            warn!(%error, "offsets were not committed");
+            return;
+        }
+        let mut progress = self.progress.lock();
+        for element in offsets.elements() {
+            if let Offset::Offset(offset) = element.offset() {
+                progress.commit(element.partition(), offset);
+            }
+        }
+    }
+}
+
+impl GroupEvents {
+    fn assigned(&self, partitions: &[Partition]) {
+        self.progress.lock().assign(partitions.iter().copied());
+        if !partitions.is_empty() {
+            self.is_topic_missing.store(false, Ordering::Relaxed);
+            info!(topic = self.topic, ?partitions, "partitions assigned");
+        }
+    }
+
+    fn revoked(&self, partitions: &[Partition]) {
+        self.progress.lock().revoke(partitions.iter().copied());
+        for partition in partitions {
+            self.metrics.forget(*partition);
+        }
+        if !partitions.is_empty() {
+            info!(
+                topic = self.topic,
+                ?partitions,
+                "partitions revoked; what was not stored is dropped"
+            );
+        }
+    }
+
+    /// The probe `kafka`: brokers answer, and the group's coordinator among them.
+    fn watch_cluster(&self, statistics: &Statistics) {
+        let is_up =
+            (statistics.brokers.values()).any(|broker| broker.nodeid >= 0 && broker.state == "UP");
+        let is_coordinated = statistics
+            .cgrp
+            .as_ref()
+            .is_none_or(|group| group.state == "up");
+        if self.is_topic_missing.load(Ordering::Relaxed) {
+            let reason = format!("topic {} does not exist", self.topic);
+            self.probe.fail(reason, "make it with `postback migrate`");
+        } else if !is_up {
+            let reason = format!("Kafka at {} does not answer", self.brokers);
+            self.probe.fail(
+                reason,
+                "start Kafka, or correct kafka.brokers and kafka.options",
+            );
+        } else if is_coordinated {
+            self.probe.pass();
+        } else {
+            self.probe
+                .fail("the group's coordinator is not reached yet", "");
+        }
+    }
+
+    fn measure_lag(&self, statistics: &Statistics) {
+        let Some(topic) = statistics.topics.get(&self.topic) else {
+            return;
+        };
+        let progress = self.progress.lock();
+        for (partition, _, _) in progress.assignments() {
+            let Some(seen) = topic.partitions.get(&partition) else {
+                continue;
+            };
+            // Before the first record was read: what the group had committed, or the beginning.
+            let known = [seen.committed_offset, seen.lo_offset]
+                .into_iter()
+                .find(|offset| *offset >= 0);
+            if let Some(from) = progress.committed(partition).or(known)
+                && seen.hi_offset >= 0
+            {
+                let records = seen.hi_offset.saturating_sub(from);
+                self.metrics
+                    .lag(partition, u64::try_from(records).unwrap_or(0));
+            }
+        }
+    }
+}
+
+fn partitions(list: &TopicPartitionList) -> Vec<Partition> {
+    list.elements()
+        .iter()
+        .map(|element| element.partition())
+        .collect()
+}
+
+/// A list of partitions of one topic, for librdkafka.
+pub(crate) fn list(
+    topic: &str,
+    partitions: impl IntoIterator<Item = Partition>,
+) -> TopicPartitionList {
+    let mut list = TopicPartitionList::new();
+    for partition in partitions {
+        list.add_partition(topic, partition);
+    }
+    list
+}
+
+/// A list of next offsets.
+pub(crate) fn offsets(
+    topic: &str,
+    next: &[(Partition, crate::progress::Offset)],
+) -> KafkaResult<TopicPartitionList> {
+    let mut list = TopicPartitionList::new();
+    for (partition, offset) in next {
+        list.add_partition_offset(topic, *partition, Offset::Offset(*offset))?;
+    }
+    Ok(list)
+}
+
+/// Joins the group.
+pub(crate) fn join(config: &ClientConfig, events: GroupEvents) -> KafkaResult<Member> {
+    let topic = events.topic.clone();
+    let member: Member = config.create_with_context(events)?;
+    member.subscribe(&[&topic])?;
+    Ok(member)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    #[test]
+    fn what_a_promise_rests_on_holds_and_good_values_give_way() {
+        let text = "[kafka]\nbrokers = \"a:1\"\n[kafka.options]\n\"session.timeout.ms\" = 30000\n[consumer]\ninstance_id = \"one\"\n";
+        let settings = postback_common::config::read(Path::new("t.toml"), text, []).unwrap();
+        let config = member_config(&settings.kafka, &settings.consumer, "loader-g1");
+        for (option, value) in [
+            ("group.id", "loader-g1"),
+            ("group.instance.id", "one"),
+            ("auto.offset.reset", "earliest"),
+            ("enable.auto.commit", "false"),
+            ("enable.auto.offset.store", "false"),
+            ("partition.assignment.strategy", "cooperative-sticky"),
+            ("session.timeout.ms", "30000"),
+            ("heartbeat.interval.ms", "2000"),
+        ] {
+            assert_eq!(config.get(option), Some(value), "{option}");
+        }
+    }
+}

@@ -1,0 +1,28 @@
+//! Reads raw postbacks from Kafka, normalises them and loads ClickHouse.
+//!
+//! **Counts once, without a second store**: a batch goes into `conversions`, then into `postbacks`,
+//! then its offsets are committed. What a crash or a rebalance makes twice has the same key and
+//! version, and the views fold it.
+//!
+//! The path of a record: `pipeline` reads it, `judge` sends it through the normaliser, `batch`
+//! collects it, `load` stores it (its rows by `rows`), `progress` says what may be committed.
+//! `holds` keeps partitions that ClickHouse, or this version, cannot take. `start` comes before all
+//! that, `ending` after it.
+
+pub mod args;
+pub mod run;
+
+mod accounts;
+mod batch;
+mod ending;
+mod health;
+mod holds;
+mod judge;
+mod kafka;
+mod load;
+mod metrics;
+mod pipeline;
+mod progress;
+mod reload;
+mod rows;
+mod start;

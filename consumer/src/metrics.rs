@@ -1,0 +1,243 @@
+//! What the consumer counts: all metrics `postback_consumer_…`.
+
+use std::sync::atomic::AtomicU64;
+
+use postback_common::reason::Rejection;
+use postback_service::metrics::prometheus_client::metrics::counter::Counter;
+use postback_service::metrics::prometheus_client::metrics::family::Family;
+use postback_service::metrics::prometheus_client::metrics::gauge::Gauge;
+use postback_service::metrics::prometheus_client::metrics::histogram::Histogram;
+use postback_service::metrics::{Latency, Metrics};
+use postback_store::Kind;
+
+use crate::batch::Part;
+use crate::judge::Verdict;
+use crate::progress::Partition;
+
+/// One label. Values come from the configuration, an enum, or the topic's partitions.
+type Label = [(&'static str, String); 1];
+type Amount = Gauge<u64, AtomicU64>;
+
+/// Upper bounds in seconds: from a small batch on an idle server to the time-out of an insert.
+const SECONDS: [f64; 12] = [
+    0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0, 60.0, 240.0,
+];
+const ROWS: [f64; 8] = [1.0, 10.0, 100.0, 1e3, 5e3, 1e4, 5e4, 1e5];
+const BYTES: [f64; 8] = [1e3, 1e4, 1e5, 1e6, 5e6, 1e7, 5e7, 1e8];
+
+/// All handles. Cloning shares them.
+#[derive(Debug, Clone)]
+pub(crate) struct ConsumerMetrics {
+    postbacks: Family<Label, Counter>,
+    rejections: Family<Label, Counter>,
+    rows: Family<Label, Counter>,
+    lag: Family<Label, Amount>,
+    held: Family<Label, Gauge>,
+    waiting: Family<Label, Gauge>,
+    batch_rows: Histogram,
+    batch_bytes: Histogram,
+    /// How old the oldest record of a batch was when its load began.
+    pub(crate) batch_age: Latency,
+    /// How long a batch's load took, waiting included.
+    pub(crate) batch_seconds: Latency,
+    /// Partitions that are ours.
+    pub(crate) assigned: Gauge,
+    /// Assignments and revocations.
+    pub(crate) rebalances: Counter,
+    commits: Family<Label, Counter>,
+    reloads: Family<Label, Counter>,
+    /// Records of a source that the configuration does not have.
+    pub(crate) unknown_sources: Counter,
+}
+
+impl ConsumerMetrics {
+    /// Registers them. What can be known ahead begins at 0.
+    pub(crate) fn register(metrics: &mut Metrics) -> Self {
+        let all = Self {
+            postbacks: Family::default(),
+            rejections: Family::default(),
+            rows: Family::default(),
+            lag: Family::default(),
+            held: Family::default(),
+            waiting: Family::default(),
+            batch_rows: Histogram::new(ROWS),
+            batch_bytes: Histogram::new(BYTES),
+            batch_age: Latency::new(&SECONDS),
+            batch_seconds: Latency::new(&SECONDS),
+            assigned: Gauge::default(),
+            rebalances: Counter::default(),
+            commits: Family::default(),
+            reloads: Family::default(),
+            unknown_sources: Counter::default(),
+        };
+        all.begin_at_zero();
+        all.name_in(metrics);
+        all
+    }
+
+    fn begin_at_zero(&self) {
+        for outcome in ["accepted", "rejected"] {
+            drop(self.postbacks.get_or_create(&label("outcome", outcome)));
+        }
+        for reason in Rejection::ALL {
+            drop(
+                self.rejections
+                    .get_or_create(&label("reason", reason.as_str())),
+            );
+        }
+        for table in ["conversions", "postbacks"] {
+            drop(self.rows.get_or_create(&label("table", table)));
+        }
+        for result in ["done", "failed"] {
+            drop(self.commits.get_or_create(&label("result", result)));
+            drop(self.reloads.get_or_create(&label("result", result)));
+        }
+        self.wait_for(None);
+    }
+
+    fn name_in(&self, metrics: &mut Metrics) {
+        let part = metrics.part("consumer");
+        let help = "Postbacks loaded, by outcome: repetitions after a crash or rebalance included";
+        part.register("postbacks", help, self.postbacks.clone());
+        let help = "Reasons of rejected postbacks; one postback can have several";
+        part.register("rejections", help, self.rejections.clone());
+        part.register("rows", "Rows inserted, by table", self.rows.clone());
+        let help = "Records of a partition behind the committed offset";
+        part.register("lag_records", help, self.lag.clone());
+        let help = "1 while a partition of ours is held because of what it contains";
+        part.register("partition_held", help, self.held.clone());
+        let help = "1 while loading waits for ClickHouse, by the kind of trouble";
+        part.register("waiting", help, self.waiting.clone());
+        part.register(
+            "batch_rows",
+            "Postbacks in a batch",
+            self.batch_rows.clone(),
+        );
+        let help = "Bytes of raw records in a batch";
+        part.register("batch_bytes", help, self.batch_bytes.clone());
+        let help = "Age of a batch when its load began";
+        part.register("batch_age_seconds", help, self.batch_age.clone());
+        let help = "Time to load a batch, waiting included";
+        part.register("batch_load_seconds", help, self.batch_seconds.clone());
+        part.register(
+            "assigned_partitions",
+            "Partitions of this member",
+            self.assigned.clone(),
+        );
+        part.register(
+            "rebalances",
+            "Assignments and revocations",
+            self.rebalances.clone(),
+        );
+        part.register(
+            "commits",
+            "Commits of offsets, by result",
+            self.commits.clone(),
+        );
+        part.register(
+            "reloads",
+            "Reloads of the sources, by result",
+            self.reloads.clone(),
+        );
+        let help = "Records of a source that the configuration does not have";
+        part.register("unknown_source_records", help, self.unknown_sources.clone());
+    }
+
+    /// A batch is about to be loaded.
+    pub(crate) fn batch(&self, rows: usize, bytes: usize) {
+        self.batch_rows.observe(as_f64(rows));
+        self.batch_bytes.observe(as_f64(bytes));
+    }
+
+    /// Rows were inserted.
+    pub(crate) fn inserted(&self, table: &'static str, rows: usize) {
+        self.rows
+            .get_or_create(&label("table", table))
+            .inc_by(rows as u64);
+    }
+
+    /// Everything of a part is stored.
+    pub(crate) fn stored(&self, part: &Part) {
+        let mut accepted = 0;
+        for record in &part.records {
+            match &record.verdict {
+                Verdict::Accepted(_) => accepted += 1,
+                Verdict::Rejected { reasons, .. } => {
+                    for reason in reasons {
+                        self.rejections
+                            .get_or_create(&label("reason", reason.as_str()))
+                            .inc();
+                    }
+                }
+            }
+        }
+        let rejected = part.records.len() as u64 - accepted;
+        self.postbacks
+            .get_or_create(&label("outcome", "accepted"))
+            .inc_by(accepted);
+        self.postbacks
+            .get_or_create(&label("outcome", "rejected"))
+            .inc_by(rejected);
+    }
+
+    /// What loading waits for; `None`: nothing.
+    pub(crate) fn wait_for(&self, kind: Option<Kind>) {
+        for each in [Kind::Outage, Kind::Pressure, Kind::Setup] {
+            let gauge = self.waiting.get_or_create(&label("reason", each.as_str()));
+            gauge.set(i64::from(kind == Some(each)));
+        }
+    }
+
+    pub(crate) fn lag(&self, partition: Partition, records: u64) {
+        self.lag
+            .get_or_create(&of_partition(partition))
+            .set(records);
+    }
+
+    pub(crate) fn hold(&self, partition: Partition, is_held: bool) {
+        self.held
+            .get_or_create(&of_partition(partition))
+            .set(i64::from(is_held));
+    }
+
+    /// Somebody else measures this partition now.
+    pub(crate) fn forget(&self, partition: Partition) {
+        self.lag.remove(&of_partition(partition));
+        self.held.remove(&of_partition(partition));
+    }
+
+    pub(crate) fn commit(&self, is_done: bool) {
+        self.commits.get_or_create(&result(is_done)).inc();
+    }
+
+    pub(crate) fn reload(&self, is_done: bool) {
+        self.reloads.get_or_create(&result(is_done)).inc();
+    }
+}
+
+fn label(name: &'static str, value: &str) -> Label {
+    [(name, value.to_owned())]
+}
+
+fn of_partition(partition: Partition) -> Label {
+    label("partition", &partition.to_string())
+}
+
+fn result(is_done: bool) -> Label {
+    label("result", if is_done { "done" } else { "failed" })
+}
+
+/// For histograms only: exact up to 2^53.
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "a bucket does not need the last digit"
+)]
+fn as_f64(count: usize) -> f64 {
+    count as f64
+}
+
+/// Shared by the tests of other modules.
+#[cfg(test)]
+pub(crate) fn unregistered() -> ConsumerMetrics {
+    ConsumerMetrics::register(&mut Metrics::new())
+}

@@ -1,0 +1,359 @@
+//! How far each partition is: read, stored, committed.
+//!
+//! **An offset here is always the next one**: `next` is the next record to read, `stored` the next
+//! record to store, `committed` what the group would begin with. For a partition that is ours
+//! `committed ≤ stored ≤ next`.
+//!
+//! **An epoch is the right to finish a piece of work.** A partition gets a new one when it is
+//! assigned and when it is rewound; it has none while it is somebody else's. Rows carry the epoch
+//! under which they were read, and a piece of work whose epoch is gone is dropped: its partition
+//! belongs to somebody who reads the same records again, or will be read again by us.
+
+use std::collections::BTreeMap;
+
+/// Number of a partition.
+pub(crate) type Partition = i32;
+
+/// The next offset.
+pub(crate) type Offset = i64;
+
+/// The right to finish work on a partition. Never given twice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct Epoch(u64);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Position {
+    /// The epoch of its assignment, which outlives rewinding.
+    assignment: Epoch,
+    epoch: Epoch,
+    /// False: nothing of it is to be read now.
+    is_read: bool,
+    offsets: Option<Offsets>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Offsets {
+    next: Offset,
+    stored: Offset,
+    committed: Offset,
+}
+
+/// All partitions that are ours now.
+#[derive(Debug, Default)]
+pub(crate) struct Progress {
+    positions: BTreeMap<Partition, Position>,
+    epochs_given: u64,
+    is_joined: bool,
+}
+
+impl Progress {
+    /// Partitions are ours from now on.
+    pub(crate) fn assign(&mut self, partitions: impl IntoIterator<Item = Partition>) {
+        self.is_joined = true;
+        for partition in partitions {
+            let epoch = self.new_epoch();
+            let position = Position {
+                assignment: epoch,
+                epoch,
+                is_read: true,
+                offsets: None,
+            };
+            self.positions.insert(partition, position);
+        }
+    }
+
+    /// Partitions are no longer ours: revoked, or lost.
+    pub(crate) fn revoke(&mut self, partitions: impl IntoIterator<Item = Partition>) {
+        for partition in partitions {
+            self.positions.remove(&partition);
+        }
+    }
+
+    /// True once the group has given us an assignment, be it an empty one.
+    pub(crate) fn is_joined(&self) -> bool {
+        self.is_joined
+    }
+
+    /// All partitions that are ours, each with the epoch of its assignment and whether it is to be
+    /// read now.
+    pub(crate) fn assignments(&self) -> impl Iterator<Item = (Partition, Epoch, bool)> {
+        let all = self.positions.iter();
+        all.map(|(partition, position)| (*partition, position.assignment, position.is_read))
+    }
+
+    pub(crate) fn is_ours(&self, partition: Partition) -> bool {
+        self.positions.contains_key(&partition)
+    }
+
+    /// True while work of that epoch may be finished.
+    pub(crate) fn is_current(&self, partition: Partition, epoch: Epoch) -> bool {
+        self.positions
+            .get(&partition)
+            .is_some_and(|position| position.epoch == epoch)
+    }
+
+    /// A record was read. Returns the epoch to work under, or `None` where it is not for us to
+    /// work on: not ours, not to be read now, or read before.
+    pub(crate) fn take(&mut self, partition: Partition, offset: Offset) -> Option<Epoch> {
+        let position = self
+            .positions
+            .get_mut(&partition)
+            .filter(|position| position.is_read)?;
+        // The group begins where its committed offset points, or at the topic's beginning: what
+        // is before the first record read is not ours to store.
+        let offsets = position.offsets.get_or_insert(Offsets {
+            next: offset,
+            stored: offset,
+            committed: offset,
+        });
+        if offset < offsets.next {
+            return None;
+        }
+        offsets.next = offset + 1;
+        Some(position.epoch)
+    }
+
+    /// Everything before `end` is stored, as far as `epoch` is current. True if so.
+    pub(crate) fn store(&mut self, partition: Partition, epoch: Epoch, end: Offset) -> bool {
+        let position = self.positions.get_mut(&partition);
+        let Some(position) = position.filter(|position| position.epoch == epoch) else {
+            return false;
+        };
+        match &mut position.offsets {
+            Some(offsets) if (offsets.stored..=offsets.next).contains(&end) => {
+                offsets.stored = end;
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// Stops reading a partition, and goes back to what is not stored yet: work in flight loses
+    /// its epoch.
+    pub(crate) fn halt(&mut self, partition: Partition) {
+        let epoch = self.new_epoch();
+        if let Some(position) = self.positions.get_mut(&partition) {
+            position.epoch = epoch;
+            position.is_read = false;
+            if let Some(offsets) = &mut position.offsets {
+                offsets.next = offsets.stored;
+            }
+        }
+    }
+
+    /// Stops reading a partition in front of a record that was just taken; work on the records
+    /// before it may be finished.
+    pub(crate) fn stop(&mut self, partition: Partition, offset: Offset) {
+        if let Some(position) = self.positions.get_mut(&partition) {
+            position.is_read = false;
+            if let Some(offsets) = &mut position.offsets {
+                offsets.next = offset.clamp(offsets.stored, offsets.next);
+            }
+        }
+    }
+
+    /// Reads a partition again, from what is not stored yet. Returns where that is; `None` where
+    /// the partition is not ours.
+    pub(crate) fn go_on(&mut self, partition: Partition) -> Option<Offset> {
+        self.halt(partition);
+        let position = self.positions.get_mut(&partition)?;
+        position.is_read = true;
+        position.offsets.map(|offsets| offsets.next)
+    }
+
+    /// What is stored and not committed.
+    pub(crate) fn uncommitted(&self) -> Vec<(Partition, Offset)> {
+        let pending = |(partition, position): (&Partition, &Position)| {
+            let offsets = position.offsets?;
+            (offsets.stored > offsets.committed).then_some((*partition, offsets.stored))
+        };
+        self.positions.iter().filter_map(pending).collect()
+    }
+
+    /// The group took this offset.
+    pub(crate) fn commit(&mut self, partition: Partition, offset: Offset) {
+        if let Some(Position {
+            offsets: Some(offsets),
+            ..
+        }) = self.positions.get_mut(&partition)
+            && offset <= offsets.stored
+        {
+            offsets.committed = offsets.committed.max(offset);
+        }
+    }
+
+    /// The next record that is not stored; `None` before the first one was read.
+    pub(crate) fn stored(&self, partition: Partition) -> Option<Offset> {
+        self.positions
+            .get(&partition)?
+            .offsets
+            .map(|offsets| offsets.stored)
+    }
+
+    /// What the group would begin with; `None` before the first record was read.
+    pub(crate) fn committed(&self, partition: Partition) -> Option<Offset> {
+        self.positions
+            .get(&partition)?
+            .offsets
+            .map(|offsets| offsets.committed)
+    }
+
+    fn new_epoch(&mut self) -> Epoch {
+        self.epochs_given += 1;
+        Epoch(self.epochs_given)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn assigned(partitions: &[Partition]) -> Progress {
+        let mut progress = Progress::default();
+        progress.assign(partitions.iter().copied());
+        progress
+    }
+
+    fn read_now(progress: &Progress) -> Vec<Partition> {
+        let read = progress.assignments().filter(|(_, _, is_read)| *is_read);
+        read.map(|(partition, _, _)| partition).collect()
+    }
+
+    #[test]
+    fn what_is_stored_is_committed_and_only_once() {
+        let mut progress = assigned(&[0, 1]);
+        let epoch = progress.take(0, 100).unwrap();
+        assert_eq!(progress.take(0, 101), Some(epoch));
+        assert_eq!(progress.uncommitted(), [], "read is not stored");
+        assert!(progress.store(0, epoch, 102));
+        assert_eq!(progress.uncommitted(), [(0, 102)]);
+        progress.commit(0, 102);
+        assert_eq!(progress.uncommitted(), []);
+        assert_eq!(progress.stored(0), Some(102));
+        assert_eq!(progress.stored(1), None);
+    }
+
+    #[test]
+    fn work_for_a_partition_that_went_away_is_dropped_even_if_it_comes_back() {
+        let mut progress = assigned(&[3]);
+        let before = progress.take(3, 7).unwrap();
+        progress.revoke([3]);
+        assert!(!progress.is_current(3, before));
+        assert!(!progress.store(3, before, 8));
+        assert_eq!(progress.take(3, 8), None, "not ours");
+
+        progress.assign([3]);
+        assert!(
+            !progress.store(3, before, 8),
+            "somebody else may have gone further"
+        );
+        assert_eq!(progress.uncommitted(), []);
+        let after = progress.take(3, 500).unwrap();
+        assert_ne!(before, after);
+        assert!(progress.store(3, after, 501));
+        assert_eq!(progress.uncommitted(), [(3, 501)]);
+    }
+
+    #[test]
+    fn an_assignment_outlives_rewinding_and_no_more() {
+        let mut progress = assigned(&[0]);
+        let of = |progress: &Progress| progress.assignments().next().map(|(_, epoch, _)| epoch);
+        let first = of(&progress);
+        progress.halt(0);
+        progress.go_on(0);
+        assert_eq!(of(&progress), first);
+        progress.revoke([0]);
+        progress.assign([0]);
+        assert_ne!(of(&progress), first);
+    }
+
+    #[test]
+    fn an_answer_to_an_old_commit_does_not_touch_a_new_assignment() {
+        let mut progress = assigned(&[0]);
+        let epoch = progress.take(0, 10).unwrap();
+        progress.store(0, epoch, 11);
+        progress.revoke([0]);
+        progress.commit(0, 11);
+        progress.assign([0]);
+        progress.take(0, 5).unwrap();
+        progress.commit(0, 11);
+        let epoch = progress.take(0, 6).unwrap();
+        assert!(progress.store(0, epoch, 7));
+        assert_eq!(
+            progress.uncommitted(),
+            [(0, 7)],
+            "11 was never stored by this assignment"
+        );
+    }
+
+    #[test]
+    fn records_are_taken_once_and_gaps_are_normal() {
+        let mut progress = assigned(&[0]);
+        assert!(progress.take(0, 10).is_some());
+        assert!(progress.take(0, 10).is_none());
+        assert!(progress.take(0, 9).is_none());
+        assert!(
+            progress.take(0, 20).is_some(),
+            "offsets of a compacted log have gaps"
+        );
+    }
+
+    #[test]
+    fn a_halted_partition_goes_back_to_what_is_not_stored() {
+        let mut progress = assigned(&[0, 1]);
+        let epoch = progress.take(0, 10).unwrap();
+        progress.take(0, 11).unwrap();
+        assert!(progress.store(0, epoch, 11));
+        let later = progress.take(0, 12).unwrap();
+        progress.halt(0);
+        assert!(!progress.store(0, later, 13));
+        assert_eq!(progress.take(0, 13), None);
+        assert_eq!(read_now(&progress), [1]);
+        assert_eq!(
+            progress.uncommitted(),
+            [(0, 11)],
+            "what was stored stays stored"
+        );
+
+        assert_eq!(progress.go_on(0), Some(11));
+        assert_eq!(read_now(&progress), [0, 1]);
+        assert!(progress.take(0, 11).is_some());
+    }
+
+    #[test]
+    fn a_stopped_partition_finishes_what_it_read() {
+        let mut progress = assigned(&[0]);
+        let epoch = progress.take(0, 10).unwrap();
+        progress.take(0, 11).unwrap();
+        progress.stop(0, 11);
+        assert_eq!(progress.take(0, 12), None);
+        assert!(
+            !progress.store(0, epoch, 12),
+            "the record that stopped it is not stored"
+        );
+        assert!(progress.store(0, epoch, 11));
+        assert_eq!(progress.go_on(0), Some(11));
+
+        progress.take(0, 11).unwrap();
+        progress.stop(0, 11);
+        assert_eq!(progress.go_on(0), Some(11), "it stops in front of it again");
+    }
+
+    #[test]
+    fn nothing_beyond_what_was_read_can_be_stored() {
+        let mut progress = assigned(&[0]);
+        let epoch = progress.take(0, 10).unwrap();
+        assert!(!progress.store(0, epoch, 12));
+        assert!(!progress.store(0, epoch, 9));
+        assert_eq!(progress.uncommitted(), []);
+    }
+
+    #[test]
+    fn a_partition_that_was_never_read_goes_on_from_wherever_it_was() {
+        let mut progress = assigned(&[0]);
+        progress.halt(0);
+        assert_eq!(progress.go_on(0), None);
+        assert!(progress.take(0, 4).is_some());
+        assert_eq!(progress.go_on(9), None);
+    }
+}

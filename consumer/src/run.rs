@@ -1,0 +1,220 @@
+//! Puts the parts together, and takes them apart at the end.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use postback_common::config::Settings;
+use postback_normalise::Configured;
+use postback_service::admin::{self, Admin, BindError};
+use postback_service::kafka::KafkaMetrics;
+use postback_service::kafka::rdkafka::error::KafkaError;
+use postback_service::lifecycle::{ExitCode, Reloads, Shutdown, shutdown_on_signal};
+use postback_service::log;
+use postback_service::metrics::Metrics;
+use postback_service::probes::{Probe, Readiness};
+use postback_service::version::VERSION;
+use postback_store::{Generation, Kind, Role, StoreError};
+use tokio::sync::watch;
+use tracing::{info, warn};
+
+use crate::args::{Args, complain};
+use crate::batch::Bounds;
+use crate::health::ClickHouseHealth;
+use crate::kafka::{GroupEvents, SharedProgress, join, member_config};
+use crate::load::Loader;
+use crate::metrics::ConsumerMetrics;
+use crate::pipeline::{Pipeline, PipelineError};
+use crate::reload::Reloader;
+use crate::start::{PrepareError, prepare};
+
+/// Why the consumer ends before it is asked to.
+#[derive(Debug, thiserror::Error)]
+enum RunError {
+    #[error(transparent)]
+    Bind(#[from] BindError),
+    #[error(transparent)]
+    Prepare(#[from] PrepareError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(
+        "kafka.options: {0}\n    remedy: correct [kafka.options]; librdkafka's CONFIGURATION.md lists them"
+    )]
+    Options(#[from] KafkaError),
+    #[error(transparent)]
+    Pipeline(#[from] PipelineError),
+    #[error("the operating system refuses: {0}")]
+    System(#[from] io::Error),
+}
+
+impl RunError {
+    /// 2 where the configuration is wrong, 1 for everything else.
+    fn exit_code(&self) -> ExitCode {
+        match self {
+            Self::Options(_)
+            | Self::Prepare(PrepareError::Topic { .. } | PrepareError::Accounts(_)) => {
+                ExitCode::Usage
+            }
+            Self::Prepare(PrepareError::Store(error)) if error.kind == Kind::Contradiction => {
+                ExitCode::Usage
+            }
+            _ => ExitCode::Failed,
+        }
+    }
+}
+
+/// Runs until a signal; says to stderr why it could not.
+#[must_use]
+pub fn to_the_end(args: &Args, settings: Settings, rules: Configured) -> ExitCode {
+    if let Err(error) = log::init(args.log_format) {
+        complain(&error);
+        return ExitCode::Usage;
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build();
+    let ended = match runtime {
+        Ok(runtime) => {
+            let ended = runtime.block_on(consume(args, settings, rules));
+            // A broker that is away may still hold up what librdkafka does at its end.
+            runtime.shutdown_background();
+            ended
+        }
+        Err(error) => Err(error.into()),
+    };
+    match ended {
+        Ok(()) => ExitCode::Done,
+        Err(error) => {
+            complain(&error);
+            error.exit_code()
+        }
+    }
+}
+
+/// The three things that `/readyz` shows.
+struct Probes {
+    kafka: Probe,
+    clickhouse: Probe,
+    partitions: Probe,
+}
+
+async fn consume(args: &Args, settings: Settings, proposed: Configured) -> Result<(), RunError> {
+    let operators = admin::bind("consumer.admin_listen", settings.consumer.admin_listen).await?;
+    let shutdown = shutdown_on_signal()?;
+    let reloads = Reloads::listen()?;
+    let (mut metrics, readiness) = (Metrics::new(), Readiness::new());
+    let counted = ConsumerMetrics::register(&mut metrics);
+    let kafka_metrics = KafkaMetrics::register(&mut metrics);
+    let probes = Probes {
+        kafka: readiness.probe("kafka"),
+        clickhouse: readiness.probe("clickhouse"),
+        partitions: readiness.probe("partitions"),
+    };
+    let admin = Admin {
+        readiness,
+        metrics: Arc::new(metrics),
+    };
+    let admin_end = Shutdown::new();
+    tokio::spawn(admin::serve(operators, admin, admin_end.clone()));
+    info!(version = VERSION, admin = %settings.consumer.admin_listen, "starting");
+    if settings.sources.is_empty() {
+        warn!("no source is configured: every record is rejected as unknown_source");
+    }
+    let ended = load(
+        args,
+        settings,
+        proposed,
+        probes,
+        counted,
+        &kafka_metrics,
+        reloads,
+        shutdown,
+    )
+    .await;
+    admin_end.cancel();
+    ended
+}
+
+#[expect(
+    clippy::too_many_arguments,
+    reason = "each is made by the one caller and used once"
+)]
+async fn load(
+    args: &Args,
+    settings: Settings,
+    proposed: Configured,
+    probes: Probes,
+    metrics: ConsumerMetrics,
+    kafka_metrics: &KafkaMetrics,
+    reloads: Reloads,
+    shutdown: Shutdown,
+) -> Result<(), RunError> {
+    let Settings {
+        kafka,
+        clickhouse,
+        consumer,
+        ..
+    } = &settings;
+    let url = &clickhouse.url;
+    let health = ClickHouseHealth::new(probes.clickhouse, metrics.clone(), url);
+    let prepared = prepare(
+        &args.config,
+        &settings,
+        &proposed,
+        &probes.kafka,
+        &health,
+        &shutdown,
+    );
+    let Some(rules) = prepared.await? else {
+        return Ok(());
+    };
+    let (rules, rules_seen) = watch::channel(Arc::new(rules));
+    let asking = postback_store::client(clickhouse, Role::Query)?;
+    tokio::spawn(health.clone().watch(asking.clone(), shutdown.clone()));
+
+    let generation = Generation::FIRST;
+    let group = generation.consumer_group(&consumer.group);
+    let progress = SharedProgress::default();
+    let events = GroupEvents {
+        topic: kafka.topic.clone(),
+        brokers: kafka.brokers.join(","),
+        events: kafka_metrics.client("consumer"),
+        progress: progress.clone(),
+        metrics: metrics.clone(),
+        probe: probes.kafka,
+        is_committing: AtomicBool::new(false),
+        is_topic_missing: AtomicBool::new(false),
+    };
+    let member = Arc::new(join(&member_config(kafka, consumer, &group), events)?);
+    info!(group, topic = kafka.topic, %generation, "joining the group");
+    let loader = Loader {
+        client: postback_store::client(clickhouse, Role::Load)?,
+        generation,
+        topic: kafka.topic.clone(),
+        progress: progress.clone(),
+        health,
+        metrics: metrics.clone(),
+        shutdown: shutdown.clone(),
+    };
+    let pipeline = Pipeline {
+        member,
+        group,
+        topic: kafka.topic.clone(),
+        instance: consumer.instance_id.clone(),
+        bounds: Bounds::of(consumer),
+        progress,
+        loader: Arc::new(loader),
+        metrics: metrics.clone(),
+        probe: probes.partitions,
+        rules: rules_seen,
+    };
+    let reloader = Reloader {
+        file: args.config.clone(),
+        client: asking,
+        rules,
+        metrics,
+        running: settings,
+    };
+    tokio::spawn(reloader.listen(reloads, shutdown.clone()));
+    Ok(pipeline.run(shutdown).await?)
+}
