@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use postback_common::config::Settings;
 use postback_common::record::{IdSource, IdSourceError};
-use postback_service::admin::{self, Admin, BindError};
+use postback_service::admin::{self, Admin};
 use postback_service::kafka::KafkaMetrics;
 use postback_service::lifecycle::{ExitCode, Reloads, Shutdown, shutdown_on_signal};
+use postback_service::listen::{self, BindError};
 use postback_service::log;
 use postback_service::metrics::Metrics;
 use postback_service::probes::{Probe, Readiness};
@@ -84,8 +85,8 @@ pub fn to_the_end(args: &Args, settings: Settings) -> ExitCode {
 
 async fn ingest(args: &Args, settings: Arc<Settings>) -> Result<(), StartError> {
     // First of all: from here on senders queue up instead of being refused.
-    let networks = admin::bind("ingest.listen", settings.ingest.listen).await?;
-    let operators = admin::bind("ingest.admin_listen", settings.ingest.admin_listen).await?;
+    let networks = listen::bind("ingest.listen", settings.ingest.listen).await?;
+    let operators = listen::bind("ingest.admin_listen", settings.ingest.admin_listen).await?;
     let shutdown = shutdown_on_signal()?;
     let reloads = Reloads::listen()?;
 

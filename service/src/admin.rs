@@ -16,6 +16,7 @@ use tokio::sync::Semaphore;
 use tracing::{debug, warn};
 
 use crate::lifecycle::Shutdown;
+pub use crate::listen::{BindError, bind};
 use crate::metrics::{self, Metrics};
 use crate::probes::Readiness;
 
@@ -41,58 +42,6 @@ pub struct Admin {
     pub readiness: Readiness,
     /// Shown by `/metrics`.
     pub metrics: Arc<Metrics>,
-}
-
-/// Binds `address`; the error names it and says what to do.
-///
-/// # Errors
-/// [`BindError`], for this listener and any other.
-pub async fn bind(
-    setting: &'static str,
-    address: std::net::SocketAddr,
-) -> Result<TcpListener, BindError> {
-    TcpListener::bind(address)
-        .await
-        .map_err(|error| BindError::new(setting, address, error))
-}
-
-/// A listening address cannot be had.
-#[derive(Debug, thiserror::Error)]
-#[error(
-    "{setting} = \"{address}\": cannot listen there: {error}\n    remedy: {}",
-    remedy(error)
-)]
-pub struct BindError {
-    /// The setting that names the address.
-    pub setting: &'static str,
-    /// The address.
-    pub address: std::net::SocketAddr,
-    /// The operating system's words.
-    #[source]
-    pub error: io::Error,
-}
-
-impl BindError {
-    fn new(setting: &'static str, address: std::net::SocketAddr, error: io::Error) -> Self {
-        Self {
-            setting,
-            address,
-            error,
-        }
-    }
-}
-
-fn remedy(error: &io::Error) -> &'static str {
-    match error.kind() {
-        io::ErrorKind::AddrInUse => {
-            "end the program that listens there (`ss -ltnp` shows it), or give another port"
-        }
-        io::ErrorKind::AddrNotAvailable => "give an address of this machine, or 0.0.0.0 for all",
-        io::ErrorKind::PermissionDenied => {
-            "give a port from 1024 on, or allow this user lower ones"
-        }
-        _ => "give another address",
-    }
 }
 
 /// Serves until `shutdown`. Connections that are open then are dropped.
@@ -259,20 +208,5 @@ mod tests {
         shutdown.cancel();
         serving.await.unwrap();
         assert!(TcpStream::connect(address).await.is_err());
-    }
-
-    #[tokio::test]
-    async fn an_address_in_use_is_named_with_its_setting() {
-        let taken = bind("test", ([127, 0, 0, 1], 0).into()).await.unwrap();
-        let address = taken.local_addr().unwrap();
-        let error = bind("ingest.listen", address)
-            .await
-            .unwrap_err()
-            .to_string();
-        let named = error.starts_with(&format!("ingest.listen = \"{address}\": cannot listen"));
-        assert!(
-            named && error.contains("remedy: end the program"),
-            "{error}"
-        );
     }
 }

@@ -14,6 +14,7 @@
 pub mod admin;
 pub mod kafka;
 pub mod lifecycle;
+pub mod listen;
 pub mod log;
 pub mod metrics;
 pub mod probes;
