@@ -11,7 +11,7 @@ use crate::cmd;
 #[derive(Debug, Parser)]
 #[command(
     name = "postback",
-    version,
+    version = postback_service::version::VERSION,
     after_help = "Exit codes: 0 done, 1 failed, 2 usage or configuration, 3 ran and found something, 130 interrupted.",
     subcommand_required = true,
     arg_required_else_help = true,
@@ -72,8 +72,12 @@ pub(crate) enum Color {
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    Doctor(cmd::doctor::Doctor),
     Config(cmd::config::Config),
+    Migrate(cmd::migrate::Migrate),
     Source(cmd::source::Source),
+    Report(cmd::report::Report),
+    Trace(cmd::trace::Trace),
 }
 
 fn zone(name: &str) -> Result<TimeZone, String> {

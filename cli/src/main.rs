@@ -8,25 +8,27 @@ mod arguments;
 mod cmd;
 mod console;
 mod ending;
+mod lag;
 mod output;
 mod range;
+mod servers;
 
-use std::process::ExitCode;
 use std::time::Duration;
 
 use arguments::Arguments;
 use clap::Parser;
 use console::Console;
 use ending::{Ending, Failure};
+use postback_service::lifecycle::ExitCode;
 
 /// How long an interrupted command's helpers may take to let go of their connections.
 const LET_GO: Duration = Duration::from_millis(200);
 
-fn main() -> ExitCode {
+fn main() -> std::process::ExitCode {
     let arguments = Arguments::parse();
     let mut console = Console::new(&arguments.options);
     let ended = run(&arguments, &mut console);
-    ExitCode::from(exit_code(ended, &mut console))
+    exit_code(ended, &mut console).into()
 }
 
 fn run(arguments: &Arguments, console: &mut Console) -> Result<Ending, Failure> {
@@ -45,18 +47,18 @@ fn run(arguments: &Arguments, console: &mut Console) -> Result<Ending, Failure> 
     ended
 }
 
-fn exit_code(ended: Result<Ending, Failure>, console: &mut Console) -> u8 {
+fn exit_code(ended: Result<Ending, Failure>, console: &mut Console) -> ExitCode {
     let failure = match ended.and_then(|ending| console.finish().map(|()| ending)) {
-        Ok(Ending::Done) => return 0,
-        Ok(Ending::Found) => return 3,
+        Ok(Ending::Done) => return ExitCode::Done,
+        Ok(Ending::Found) => return ExitCode::Found,
         // `postback … | head` has read what it wanted.
-        Err(failure) if failure.is_closed_pipe() => return 0,
+        Err(failure) if failure.is_closed_pipe() => return ExitCode::Done,
         Err(failure) => failure,
     };
     console.failure(&failure);
     match failure {
-        Failure::Usage(_) | Failure::Config(_) | Failure::Refused => 2,
-        Failure::Failed(_) | Failure::Output(_) => 1,
-        Failure::Interrupted => 130,
+        Failure::Usage(_) | Failure::Config(_) | Failure::Refused => ExitCode::Usage,
+        Failure::Failed(_) | Failure::Output(_) => ExitCode::Failed,
+        Failure::Interrupted => ExitCode::Interrupted,
     }
 }

@@ -83,14 +83,6 @@ impl Mapping {
             .find(|(_, carrier)| &*carrier.parameter == parameter)
     }
 
-    /// Every parameter that the network fills: its name as sent, the network's own name for it, and
-    /// the column (`None`: kept in `extra`). In the template's or the profile's order.
-    pub fn parameters(&self) -> impl Iterator<Item = (&str, &str, Option<Field>)> {
-        self.carriers
-            .iter()
-            .map(|carrier| (&*carrier.parameter, &*carrier.network_name, carrier.column))
-    }
-
     /// True when the value of a parameter, named as sent, must not be shown.
     #[must_use]
     pub fn is_secret(&self, parameter: &str) -> bool {

@@ -4,7 +4,7 @@ use clap::{Args, Subcommand};
 use postback_common::config::{ConfigError, Fault};
 use serde_json::Value;
 
-use super::load;
+use super::{Loaded, load};
 use crate::arguments::{Form, Options};
 use crate::console::{Console, Tone};
 use crate::ending::{Ending, Failure};
@@ -49,7 +49,10 @@ fn check(options: &Options, console: &mut Console) -> Result<Ending, Failure> {
     ]);
     sheet.fact("file", file.as_str());
     match load(options, console) {
-        Ok(settings) => {
+        Ok(Loaded {
+            settings,
+            configured,
+        }) => {
             let sources = settings.sources.len();
             let plural = if sources == 1 { "" } else { "s" };
             sheet.fact("good", true);
@@ -60,6 +63,9 @@ fn check(options: &Options, console: &mut Console) -> Result<Ending, Failure> {
                 settings.clickhouse.database,
             )];
             sheet.write(options, console)?;
+            for (source, note) in configured.notes() {
+                console.warn(format_args!("source {source}: {note}"));
+            }
             Ok(Ending::Done)
         }
         Err(Failure::Config(ConfigError::Refused { faults, .. }))
@@ -86,7 +92,7 @@ fn row(fault: &Fault) -> Vec<Cell> {
 }
 
 fn show(options: &Options, console: &mut Console) -> Result<Ending, Failure> {
-    let settings = load(options, console)?;
+    let Loaded { settings, .. } = load(options, console)?;
     let effective = settings.to_toml().map_err(Failure::failed)?;
     if options.output == Form::Table {
         use std::io::Write as _;

@@ -1,9 +1,16 @@
 //! One file per command: its arguments, what it does, what it prints.
 
 pub(crate) mod config;
+pub(crate) mod doctor;
+pub(crate) mod migrate;
+pub(crate) mod report;
 pub(crate) mod source;
+pub(crate) mod trace;
 
-use postback_common::config::{self as settings, Settings};
+use std::collections::BTreeMap;
+
+use postback_common::config::{self as settings, ConfigError, Settings};
+use postback_normalise::Configured;
 
 use crate::arguments::{Arguments, Command, Options};
 use crate::console::Console;
@@ -13,14 +20,30 @@ use crate::ending::{Ending, Failure};
 pub(crate) async fn run(arguments: &Arguments, console: &mut Console) -> Result<Ending, Failure> {
     let options = &arguments.options;
     match &arguments.command {
+        Command::Doctor(doctor) => Box::pin(doctor.run(options, console)).await,
         Command::Config(config) => config.run(options, console),
+        Command::Migrate(migrate) => migrate.run(options, console).await,
         Command::Source(source) => source.run(options, console),
+        Command::Report(report) => report.run(options, console).await,
+        Command::Trace(trace) => trace.run(options, console).await,
     }
 }
 
-/// The checked settings of `--config`.
-fn load(options: &Options, console: &mut Console) -> Result<Settings, Failure> {
-    let settings = settings::load(&options.config)?;
-    console.detail(format_args!("configuration: {}", options.config.display()));
-    Ok(settings)
+/// A configuration in which everything was checked that can be checked without a server.
+struct Loaded {
+    settings: Settings,
+    configured: Configured,
+}
+
+/// Reads and checks `--config`.
+fn load(options: &Options, console: &mut Console) -> Result<Loaded, Failure> {
+    let file = &options.config;
+    let settings = settings::load(file)?;
+    let configured = Configured::new(&settings.sources, &BTreeMap::new());
+    let configured = configured.map_err(|faults| ConfigError::refused(file, faults))?;
+    console.detail(format_args!("configuration: {}", file.display()));
+    Ok(Loaded {
+        settings,
+        configured,
+    })
 }

@@ -18,6 +18,12 @@ use crate::arguments::{Form, Options};
 use crate::console::Console;
 use crate::ending::Failure;
 
+/// Senders choose some texts: a control character must not steer the terminal.
+pub(crate) fn printable(text: &str) -> String {
+    let shown = |c: char| if c.is_control() { '\u{fffd}' } else { c };
+    text.chars().map(shown).collect()
+}
+
 /// One column.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Column {

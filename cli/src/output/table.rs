@@ -4,14 +4,11 @@ use std::io::{self, Write};
 
 use comfy_table::{CellAlignment, ContentArrangement, LineStyle, Table, TableStyle};
 
-use super::{Cell, Column, Sheet};
+use super::{Column, Sheet, printable};
 
 /// A line under the heading and no other.
 const STYLE: TableStyle =
     TableStyle::new().header_separator(LineStyle::none().fill('─').junction('─'));
-
-/// The heading and the line under it.
-const HEADING_LINES: usize = 2;
 
 /// Writes rows, totals under a line, and notes. `dynamic` fits the table to the terminal; elsewhere
 /// it is as wide as it is.
@@ -46,7 +43,7 @@ fn lines(sheet: &Sheet, dynamic: bool) -> Vec<String> {
     );
     for row in sheet.rows.iter().chain(&sheet.totals) {
         let cells = sheet.columns.iter().zip(row);
-        table.add_row(cells.map(|(column, cell)| aligned(column, &printable(cell))));
+        table.add_row(cells.map(|(column, cell)| aligned(column, &printable(&cell.for_table()))));
     }
     let mut lines: Vec<String> = table
         .lines()
@@ -59,10 +56,12 @@ fn lines(sheet: &Sheet, dynamic: bool) -> Vec<String> {
 /// Totals stand under a line like the heading's. Not where rows were folded to fit a terminal: the
 /// place is not known there.
 fn underline_totals(lines: &mut Vec<String>, sheet: &Sheet) {
-    let above = HEADING_LINES + sheet.rows.len();
-    let unfolded = lines.len() == above + sheet.totals.len();
-    if let (false, true, Some(rule)) = (sheet.totals.is_empty(), unfolded, lines.get(1).cloned()) {
-        lines.insert(above, rule);
+    let Some(rule) = lines.iter().position(|line| line.starts_with('─')) else {
+        return;
+    };
+    let above = rule + 1 + sheet.rows.len();
+    if !sheet.totals.is_empty() && lines.len() == above + sheet.totals.len() {
+        lines.insert(above, lines[rule].clone());
     }
 }
 
@@ -73,11 +72,4 @@ fn aligned(column: &Column, text: &str) -> comfy_table::Cell {
         CellAlignment::Left
     };
     comfy_table::Cell::new(text).set_alignment(alignment)
-}
-
-/// Senders choose some texts: a control character must not steer the terminal.
-fn printable(cell: &Cell) -> String {
-    let text = cell.for_table();
-    let shown = |c: char| if c.is_control() { '\u{fffd}' } else { c };
-    text.chars().map(shown).collect()
 }

@@ -21,6 +21,8 @@ pub struct Completeness {
     pub rejected: u64,
 }
 
+const ATTEMPT: &str = "read how complete the tables are";
+
 #[derive(Row, Deserialize)]
 struct Loaded {
     rows: u64,
@@ -38,9 +40,6 @@ impl Reader {
         from: Timestamp,
         to: Timestamp,
     ) -> Result<Completeness, StoreError> {
-        let attempt = "read how complete the tables are";
-        let newest = "SELECT count() AS rows, max(received_at) AS newest FROM {postbacks}";
-        let loaded: Loaded = self.one(attempt, self.query(newest)).await?;
         let rejected = "SELECT count() FROM {postbacks} FINAL WHERE outcome = 'rejected' \
              AND received_at >= fromUnixTimestamp64Micro({from:Int64}) \
              AND received_at < fromUnixTimestamp64Micro({to:Int64})";
@@ -50,8 +49,18 @@ impl Reader {
             .param("to", to.as_microsecond());
         Ok(Completeness {
             generation: self.generation(),
-            loaded_through: (loaded.rows > 0).then_some(loaded.newest),
-            rejected: self.one(attempt, query).await?,
+            loaded_through: self.loaded_through().await?,
+            rejected: self.one(ATTEMPT, query).await?,
         })
+    }
+
+    /// When the newest loaded postback was received; `None` where nothing is loaded.
+    ///
+    /// # Errors
+    /// As the server answers.
+    pub async fn loaded_through(&self) -> Result<Option<Timestamp>, StoreError> {
+        let sql = "SELECT count() AS rows, max(received_at) AS newest FROM {postbacks}";
+        let loaded: Loaded = self.one(ATTEMPT, self.query(sql)).await?;
+        Ok((loaded.rows > 0).then_some(loaded.newest))
     }
 }

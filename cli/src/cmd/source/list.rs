@@ -1,6 +1,7 @@
 //! `postback source ls`
 
 use postback_common::config::SourceSettings;
+use postback_normalise::Configured;
 
 use crate::arguments::Options;
 use crate::cmd::load;
@@ -9,7 +10,7 @@ use crate::ending::{Ending, Failure};
 use crate::output::{Cell, Sheet, text};
 
 pub(super) fn run(options: &Options, console: &mut Console) -> Result<Ending, Failure> {
-    let settings = load(options, console)?;
+    let loaded = load(options, console)?;
     let mut sheet = Sheet::new(&[
         text("source", "Source"),
         text("network", "Network"),
@@ -19,7 +20,10 @@ pub(super) fn run(options: &Options, console: &mut Console) -> Result<Ending, Fa
         text("keys", "Keys"),
         text("template", "Template"),
     ]);
-    sheet.rows = settings.sources.iter().map(row).collect();
+    let sources = loaded.settings.sources.iter();
+    sheet.rows = sources
+        .map(|source| row(source, &loaded.configured))
+        .collect();
     if sheet.rows.is_empty() {
         sheet.notes.push(format!(
             "{} has no [[source]] yet: see postback.example.toml, and make a key with `postback source key new`",
@@ -30,15 +34,14 @@ pub(super) fn run(options: &Options, console: &mut Console) -> Result<Ending, Fa
     Ok(Ending::Done)
 }
 
-fn row(source: &SourceSettings) -> Vec<Cell> {
+fn row(source: &SourceSettings, configured: &Configured) -> Vec<Cell> {
+    let rules = configured.source(source.name.as_str());
     let keys = source.keys.iter().map(|key| key.name.to_string());
     vec![
         Cell::text(&source.name),
         Cell::text(&source.network),
         Cell::text(&source.account),
-        source
-            .identity
-            .map_or(Cell::Missing, |identity| Cell::text(&identity)),
+        rules.map_or(Cell::Missing, |rules| Cell::text(&rules.identity())),
         Cell::Flag(source.enabled),
         Cell::List(keys.collect()),
         Cell::Flag(source.template.is_some()),

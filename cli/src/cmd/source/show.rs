@@ -1,12 +1,158 @@
 //! `postback source show NAME`
 
-use crate::arguments::Options;
+use std::io::Write as _;
+
+use postback_common::config::SourceSettings;
+use postback_common::secret::HIDDEN;
+use postback_normalise::{Field, KeyDayRule, Profile, SourceRules, Template};
+use serde_json::json;
+
+use crate::arguments::{Form, Options};
 use crate::cmd::load;
-use crate::console::Console;
+use crate::console::{Console, Tone};
 use crate::ending::{Ending, Failure};
+use crate::output::{Cell, Sheet, text};
 
 pub(super) fn run(name: &str, options: &Options, console: &mut Console) -> Result<Ending, Failure> {
-    let settings = load(options, console)?;
-    let _source = super::find(name, &settings)?;
+    let loaded = load(options, console)?;
+    let source = super::find(name, &loaded.settings)?;
+    let Some(rules) = loaded.configured.source(source.name.as_str()) else {
+        return Err(super::unknown(name, &loaded.settings));
+    };
+    let template = template(source, rules.profile());
+    let url = url(source, loaded.settings.ingest.public_url.as_deref());
+    let mut sheet = mapping(rules, template.as_ref());
+    for (name, value) in facts(source, rules, &url) {
+        sheet.fact(name, value);
+    }
+    if options.output == Form::Table {
+        let out = console.out();
+        writeln!(out, "{}", Tone::Strong.paint(&source.name))?;
+        for (name, value) in facts(source, rules, &url) {
+            writeln!(out, "  {name:<10} {value}")?;
+        }
+        writeln!(out)?;
+    }
+    sheet.write(options, console)?;
+    for note in template.iter().flat_map(Template::notes) {
+        console.warn(note);
+    }
     Ok(Ending::Done)
+}
+
+/// As it was checked when the configuration was read.
+fn template(source: &SourceSettings, profile: &Profile) -> Option<Template> {
+    let query = source.template.as_ref()?.query()?;
+    Template::of_query(query, profile).ok()
+}
+
+/// With the key hidden: the configuration holds only its hash, or hides it.
+fn url(source: &SourceSettings, public_url: Option<&str>) -> String {
+    let host = public_url.unwrap_or("https://YOUR-HOST");
+    let query = source
+        .template
+        .as_ref()
+        .and_then(|template| template.query());
+    let query = query.map(|query| format!("?{query}"));
+    format!(
+        "{}/postback/{HIDDEN}{}",
+        host.trim_end_matches('/'),
+        query.unwrap_or_default()
+    )
+}
+
+fn facts(source: &SourceSettings, rules: &SourceRules, url: &str) -> Vec<(&'static str, String)> {
+    let keys: Vec<&str> = source.keys.iter().map(|key| key.name.as_str()).collect();
+    let key_day = match rules.key_day_rule() {
+        KeyDayRule::Date => {
+            let date = rules.profile().identity.immutable_date;
+            let date = date.map_or_else(String::new, |field| format!(" of {field}"));
+            format!("date: the UTC day{date}, which never changes")
+        }
+        KeyDayRule::Bucket => "bucket: one of 16, by the key's hash".to_owned(),
+    };
+    vec![
+        (
+            "network",
+            format!("{} ({})", source.network, rules.profile().title),
+        ),
+        ("account", source.account.to_string()),
+        (
+            "enabled",
+            if source.enabled {
+                "yes"
+            } else {
+                "no: ingest answers 404"
+            }
+            .to_owned(),
+        ),
+        ("keys", keys.join(", ")),
+        ("url", url.to_owned()),
+        (
+            "currency",
+            source
+                .currency
+                .clone()
+                .unwrap_or_else(|| "as sent".to_owned()),
+        ),
+        (
+            "time_zone",
+            source.time_zone.iana_name().unwrap_or("UTC").to_owned(),
+        ),
+        ("identity", rules.identity().to_string()),
+        ("key_day", key_day),
+    ]
+}
+
+/// One row for each parameter: what it carries.
+fn mapping(rules: &SourceRules, template: Option<&Template>) -> Sheet {
+    let mut sheet = Sheet::new(&[
+        text("parameter", "Parameter"),
+        text("carries", "Carries"),
+        text("field", "Field"),
+        text("value", "Value"),
+    ]);
+    let hidden = |name: &str| rules.mapping().is_secret(name);
+    for carrier in rules.mapping().carriers() {
+        let field = carrier.column.map_or("extra", |field| field.as_str());
+        let written = rules.profile().macro_style.write(&carrier.network_name);
+        let value = if hidden(&carrier.parameter) {
+            HIDDEN
+        } else {
+            ""
+        };
+        sheet.rows.push(vec![
+            Cell::text(&carrier.parameter),
+            Cell::Text(written),
+            Cell::text(field),
+            Cell::text(value),
+        ]);
+    }
+    for (parameter, value) in template.iter().flat_map(|template| template.statics()) {
+        sheet.rows.push(vec![
+            Cell::text(parameter),
+            Cell::text("static"),
+            Cell::text("extra"),
+            Cell::text(value),
+        ]);
+    }
+    let unmapped: Vec<&str> = (rules.profile().parameters.iter())
+        .filter_map(|known| known.column)
+        .filter(|column| !rules.mapping().carries(*column))
+        .map(Field::as_str)
+        .collect();
+    sheet.fact("template", template.is_some());
+    sheet.fact("not_carried", json!(unmapped));
+    if !unmapped.is_empty() {
+        sheet.notes.push(format!(
+            "Not carried, so empty in every conversion: {}",
+            unmapped.join(", ")
+        ));
+    }
+    if template.is_none() {
+        sheet
+            .notes
+            .push("No [[source.template]]: the network's own names hold.".to_owned());
+    }
+    sheet
 }

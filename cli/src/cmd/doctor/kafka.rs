@@ -1,0 +1,56 @@
+//! Kafka and its topic.
+
+use postback_common::config::Settings;
+use postback_service::topic::{self, Topic, TopicState};
+
+use super::check::Check;
+use crate::servers::Trouble;
+
+/// Whether Kafka answers, and its topic is as the promises need it.
+pub(super) async fn check(settings: &Settings) -> Vec<Check> {
+    let brokers = settings.kafka.brokers.join(", ");
+    match topic::inspect(&settings.kafka).await {
+        Err(error) => vec![Check::of_trouble("kafka", Trouble::of_kafka(&error))],
+        Ok(TopicState::Missing { brokers: count }) => {
+            let topic = &settings.kafka.topic;
+            vec![
+                answers(&brokers, count),
+                Check::broken(
+                    "topic",
+                    format!("there is no topic {topic}"),
+                    "run `postback migrate`",
+                ),
+            ]
+        }
+        Ok(TopicState::Present(topic)) => {
+            let mut checks = vec![answers(&brokers, topic.brokers)];
+            checks.extend(safe(&topic, settings));
+            checks
+        }
+    }
+}
+
+fn answers(brokers: &str, count: usize) -> Check {
+    let plural = if count == 1 { "" } else { "s" };
+    Check::well(
+        "kafka",
+        format!("answers at {brokers}, {count} broker{plural}"),
+    )
+}
+
+fn safe(topic: &Topic, settings: &Settings) -> Vec<Check> {
+    let findings = topic::findings(topic, settings);
+    if findings.is_empty() {
+        let Topic {
+            name,
+            partitions,
+            replication,
+            ..
+        } = topic;
+        let what =
+            format!("{name}: {partitions} partitions, replication {replication}, settings safe");
+        return vec![Check::well("topic", what)];
+    }
+    let check = |finding: topic::Finding| Check::doubtful("topic", finding.what, finding.remedy);
+    findings.into_iter().map(check).collect()
+}

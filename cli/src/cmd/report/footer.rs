@@ -1,0 +1,73 @@
+//! How every report ends: how complete it is.
+
+use jiff::tz::TimeZone;
+use postback_store::reports::completeness::Completeness;
+
+use crate::lag::GroupLag;
+use crate::output::Sheet;
+use crate::range::shown;
+
+/// The sentence under every report about money.
+pub(super) const PRELIMINARY: &str = "preliminary: networks settle by their own statements";
+
+/// What is loaded, and what waits.
+pub(super) struct Footer<'a> {
+    pub(super) complete: &'a Completeness,
+    /// Kafka's answer, or its words when it did not.
+    pub(super) lag: &'a Result<GroupLag, String>,
+    pub(super) zone: &'a TimeZone,
+}
+
+impl Footer<'_> {
+    /// Adds it as facts and as the last notes.
+    pub(super) fn add_to(&self, sheet: &mut Sheet) {
+        let generation = self.complete.generation;
+        let through = self.complete.loaded_through;
+        let through = through.map(|moment| shown(moment, self.zone));
+        sheet.fact("generation", generation.number());
+        sheet.fact("loaded_through", through.clone());
+        sheet.fact("rejected_postbacks", self.complete.rejected);
+        sheet.fact("waiting", self.lag.as_ref().ok().map(GroupLag::waiting));
+        sheet.fact("preliminary", PRELIMINARY);
+        if self.complete.rejected > 0 {
+            let many = plural(self.complete.rejected, "postback");
+            sheet.notes.push(format!(
+                "{many} received in this range became no conversion; `postback trace ID` says why"
+            ));
+        }
+        let loaded = match through {
+            Some(through) => format!("loaded through {through}"),
+            None => "nothing loaded yet".to_owned(),
+        };
+        let waiting = self.waiting();
+        sheet
+            .notes
+            .push(format!("{loaded}; {waiting}; generation {generation}"));
+        sheet.notes.push(PRELIMINARY.to_owned());
+    }
+
+    fn waiting(&self) -> String {
+        match self.lag {
+            Ok(lag) if lag.waiting() == 0 => "nothing waits in Kafka".to_owned(),
+            Ok(lag) => format!("{} in Kafka", wait(lag.waiting())),
+            Err(words) => format!("how many wait in Kafka is not known ({words})"),
+        }
+    }
+}
+
+fn wait(count: u64) -> String {
+    if count == 1 {
+        "1 postback waits".to_owned()
+    } else {
+        format!("{count} postbacks wait")
+    }
+}
+
+/// `1 postback`, `2 postbacks`.
+pub(super) fn plural(count: u64, what: &str) -> String {
+    if count == 1 {
+        format!("{count} {what}")
+    } else {
+        format!("{count} {what}s")
+    }
+}

@@ -1,0 +1,183 @@
+//! What belongs to a value, and its form for programs.
+
+use std::collections::BTreeSet;
+
+use postback_normalise::Configured;
+use postback_store::StoreError;
+use postback_store::reports::trace::{Conversion, Field, Postback};
+use postback_store::reports::{Money, Reader};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::record::Record;
+use crate::output::{Cell, Sheet, money, number, text};
+
+/// Everything that belongs to a value.
+pub(super) struct Found {
+    /// In the revision that counts.
+    pub(super) conversions: Vec<Conversion>,
+    /// All of theirs, in the order received; or the one rejected postback.
+    pub(super) postbacks: Vec<Postback>,
+    /// Other conversions of the same orders.
+    pub(super) same_orders: Vec<Conversion>,
+}
+
+impl Found {
+    pub(super) fn is_empty(&self) -> bool {
+        self.conversions.is_empty() && self.postbacks.is_empty()
+    }
+
+    /// The conversion that a postback became.
+    pub(super) fn conversion_of(&self, postback: &Postback) -> Option<&Conversion> {
+        let key = postback.conversion_key?;
+        self.conversions
+            .iter()
+            .find(|found| found.key() == (&*postback.account, key))
+    }
+
+    /// The postbacks of a conversion.
+    pub(super) fn postbacks_of(&self, conversion: &Conversion) -> Vec<&Postback> {
+        let key = conversion.key();
+        let is_its = |postback: &&Postback| {
+            postback
+                .conversion_key
+                .map(|found| (&*postback.account, found))
+                == Some(key)
+        };
+        self.postbacks.iter().filter(is_its).collect()
+    }
+}
+
+/// Looks for a postback of that id and for conversions with that value, and for all that belongs to
+/// them.
+pub(super) async fn search(
+    reader: &Reader,
+    id: Option<Uuid>,
+    fields: &[Field],
+    value: &str,
+) -> Result<Found, StoreError> {
+    let mut conversions = Vec::new();
+    let mut lone = None;
+    if let Some(id) = id
+        && let Some(postback) = reader.postback(id).await?
+    {
+        conversions.extend(reader.conversion_of(&postback).await?);
+        lone = Some(postback);
+    }
+    if !fields.is_empty() {
+        let found = reader.conversions_by(fields, value).await?;
+        let is_new =
+            |found: &Conversion| conversions.iter().all(|known| known.key() != found.key());
+        let new: Vec<_> = found.into_iter().filter(is_new).collect();
+        conversions.extend(new);
+    }
+    let mut postbacks = reader.postbacks_of(&conversions).await?;
+    // A rejected one; or one whose conversion is not loaded yet.
+    postbacks.extend(lone.filter(|lone| postbacks.iter().all(|known| known.id != lone.id)));
+    let same_orders = reader.same_orders(&conversions).await?;
+    let known: BTreeSet<_> = conversions.iter().map(Conversion::key).collect();
+    let same_orders = same_orders
+        .into_iter()
+        .filter(|found| !known.contains(&found.key()));
+    let same_orders = same_orders.collect();
+    Ok(Found {
+        conversions,
+        postbacks,
+        same_orders,
+    })
+}
+
+/// One row per postback, with the conversion that it became.
+pub(super) fn sheet(found: &Found, configured: &Configured) -> Sheet {
+    let mut sheet = Sheet::new(&[
+        text("postback_id", "Postback"),
+        text("received_at", "Received"),
+        text("source", "Source"),
+        text("key", "Key"),
+        text("method", "Method"),
+        text("via", "Via"),
+        text("remote", "Remote"),
+        text("kafka_topic", "Topic"),
+        number("kafka_partition", "Partition"),
+        number("kafka_offset", "Offset"),
+        text("outcome", "Outcome"),
+        text("reasons", "Reasons"),
+        text("counts", "Counts"),
+        text("query", "Query"),
+        text("conversion", "Conversion"),
+    ]);
+    sheet.rows = found
+        .postbacks
+        .iter()
+        .map(|postback| row(postback, found, configured))
+        .collect();
+    let others: Vec<Value> = found.same_orders.iter().map(as_json).collect();
+    sheet.fact("same_orders", others);
+    sheet
+}
+
+fn row(postback: &Postback, found: &Found, configured: &Configured) -> Vec<Cell> {
+    let record = Record::of(postback, configured);
+    let optional = |text: Option<String>| text.map_or(Cell::Missing, Cell::Text);
+    let conversion = found.conversion_of(postback);
+    vec![
+        Cell::text(&postback.id),
+        Cell::text(&postback.received_at),
+        Cell::text(&postback.source),
+        optional(record.key),
+        optional(record.method),
+        Cell::text(&postback.via),
+        Cell::text(&postback.remote),
+        Cell::text(&postback.kafka_topic),
+        Cell::Count(postback.kafka_partition.into()),
+        Cell::Count(postback.kafka_offset),
+        Cell::text(&postback.outcome),
+        Cell::List(postback.reasons.clone()),
+        Cell::Flag(conversion.is_some_and(|counts| counts.postback_id == postback.id)),
+        optional(record.query),
+        conversion.map_or(Cell::Missing, |conversion| {
+            Cell::Nested(as_json(conversion))
+        }),
+    ]
+}
+
+fn as_json(conversion: &Conversion) -> Value {
+    let amount = |amount: Option<Money>| amount.map(|amount| money(amount.0));
+    let time = |time: Option<jiff::Timestamp>| time.map(|time| time.to_string());
+    let Conversion { sub_ids, extra, .. } = conversion;
+    let sub_ids: serde_json::Map<_, _> = sub_ids
+        .iter()
+        .map(|(name, value)| (name.clone(), json!(value)))
+        .collect();
+    let extra: serde_json::Map<_, _> = extra
+        .iter()
+        .map(|(name, values)| (name.clone(), json!(values)))
+        .collect();
+    json!({
+        "account": conversion.account,
+        "conversion_key": conversion.conversion_key.to_string(),
+        "key_day": conversion.key_day.to_string(),
+        "postback_id": conversion.postback_id.to_string(),
+        "kind": conversion.kind,
+        "status": conversion.status,
+        "transaction_id": conversion.transaction_id,
+        "order_id": conversion.order_id,
+        "click_id": conversion.click_id,
+        "sub_ids": sub_ids,
+        "advertiser_id": conversion.advertiser_id,
+        "publisher_id": conversion.publisher_id,
+        "offer_id": conversion.offer_id,
+        "sku": conversion.sku,
+        "product_name": conversion.product_name,
+        "quantity": amount(conversion.quantity),
+        "sale_amount": amount(conversion.sale_amount),
+        "currency": conversion.currency,
+        "commission": amount(conversion.commission),
+        "commission_currency": conversion.commission_currency,
+        "occurred_at": time(conversion.occurred_at),
+        "processed_at": time(conversion.processed_at),
+        "received_at": conversion.received_at.to_string(),
+        "flags": conversion.flags,
+        "extra": extra,
+    })
+}

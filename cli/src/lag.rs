@@ -1,0 +1,138 @@
+//! How far a consumer group is behind the topic.
+
+use std::time::Duration;
+
+use postback_common::config::Settings;
+use postback_service::kafka::client_config;
+use postback_service::kafka::rdkafka::consumer::{BaseConsumer, Consumer as _};
+use postback_service::kafka::rdkafka::error::KafkaError;
+use postback_service::kafka::rdkafka::{Offset, TopicPartitionList};
+use postback_store::Generation;
+
+/// How long Kafka gets for each answer.
+const WITHIN: Duration = Duration::from_secs(3);
+
+/// A consumer group, as Kafka sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct GroupLag {
+    pub(crate) group: String,
+    /// Consumers that are members now.
+    pub(crate) members: usize,
+    /// By number.
+    pub(crate) partitions: Vec<PartitionLag>,
+}
+
+/// One partition of the topic.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct PartitionLag {
+    pub(crate) partition: i32,
+    /// The next record to be loaded; `None` where nothing was committed yet.
+    pub(crate) committed: Option<i64>,
+    /// The oldest record that Kafka still has.
+    pub(crate) low: i64,
+    /// Where the next record will stand.
+    pub(crate) high: i64,
+}
+
+impl PartitionLag {
+    /// Records that wait to be loaded.
+    pub(crate) fn waiting(&self) -> u64 {
+        let next = self.committed.unwrap_or(self.low).max(self.low);
+        u64::try_from(self.high - next).unwrap_or(0)
+    }
+
+    /// Records that Kafka gave up before they were loaded.
+    pub(crate) fn lost(&self) -> u64 {
+        let next = self.committed.unwrap_or(self.low);
+        u64::try_from(self.low - next).unwrap_or(0)
+    }
+}
+
+impl GroupLag {
+    /// Records that wait to be loaded.
+    pub(crate) fn waiting(&self) -> u64 {
+        self.partitions.iter().map(PartitionLag::waiting).sum()
+    }
+}
+
+/// Asks Kafka for the group that loads `generation`. Its words when it does not answer.
+pub(crate) async fn of_generation(
+    settings: &Settings,
+    generation: Generation,
+) -> Result<GroupLag, String> {
+    let settings = settings.clone();
+    let asked = tokio::task::spawn_blocking(move || {
+        let group = generation.consumer_group(&settings.consumer.group);
+        ask(&settings, group).map_err(|error| error.to_string())
+    });
+    let unanswered = |error: tokio::task::JoinError| error.to_string();
+    asked.await.map_err(unanswered).and_then(|answer| answer)
+}
+
+/// Joins nothing: it only reads, as an outsider.
+fn ask(settings: &Settings, group: String) -> Result<GroupLag, KafkaError> {
+    let topic = &settings.kafka.topic;
+    let consumer: BaseConsumer = client_config(&settings.kafka, "postback-cli")
+        .set("group.id", &group)
+        .create()?;
+    let metadata = consumer.fetch_metadata(Some(topic), WITHIN)?;
+    let mut wanted = TopicPartitionList::new();
+    for found in metadata
+        .topics()
+        .iter()
+        .filter(|found| found.name() == topic)
+    {
+        for partition in found.partitions() {
+            wanted.add_partition(topic, partition.id());
+        }
+    }
+    let groups = consumer.fetch_group_list(Some(&group), WITHIN)?;
+    let found = groups.groups().iter().find(|found| found.name() == group);
+    let members = found.map_or(0, |found| found.members().len());
+    let committed = consumer.committed_offsets(wanted, WITHIN)?;
+    let mut partitions = Vec::new();
+    for element in committed.elements() {
+        let (low, high) = consumer.fetch_watermarks(topic, element.partition(), WITHIN)?;
+        partitions.push(PartitionLag {
+            partition: element.partition(),
+            committed: match element.offset() {
+                Offset::Offset(offset) => Some(offset),
+                _ => None,
+            },
+            low,
+            high,
+        });
+    }
+    partitions.sort_by_key(|found| found.partition);
+    Ok(GroupLag {
+        group,
+        members,
+        partitions,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn partition(committed: Option<i64>, low: i64, high: i64) -> (u64, u64) {
+        let found = PartitionLag {
+            partition: 0,
+            committed,
+            low,
+            high,
+        };
+        (found.waiting(), found.lost())
+    }
+
+    #[test]
+    fn what_waits_begins_at_the_committed_offset_or_the_oldest_record() {
+        assert_eq!(partition(Some(7), 0, 10), (3, 0));
+        assert_eq!(partition(Some(10), 0, 10), (0, 0));
+        assert_eq!(partition(None, 4, 10), (6, 0));
+        // Retention passed the loader by: 3 records are gone.
+        assert_eq!(partition(Some(1), 4, 10), (6, 3));
+        // A topic that was made anew.
+        assert_eq!(partition(Some(100), 0, 10), (0, 0));
+    }
+}
