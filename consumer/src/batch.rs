@@ -110,10 +110,6 @@ impl Batch {
             .flat_map(|part| part.records.iter().map(|record| (part.partition, record)))
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
-        self.parts.is_empty()
-    }
-
     pub(crate) fn rows(&self) -> usize {
         self.rows
     }
@@ -222,11 +218,8 @@ mod tests {
         batch.push(0, zero, judged(1, 10), now);
         batch.push(1, one, judged(1, 20), now);
         batch.retain(|part| part.partition == 1);
-        assert_eq!(
-            (batch.rows(), batch.bytes(), batch.is_empty()),
-            (1, 20, false)
-        );
+        assert_eq!((batch.rows(), batch.bytes()), (1, 20));
         batch.retain(|_| false);
-        assert!(batch.is_empty() && batch.due_at(BOUNDS).is_none());
+        assert!(batch.rows() == 0 && batch.due_at(BOUNDS).is_none());
     }
 }

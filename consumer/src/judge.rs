@@ -46,6 +46,11 @@ impl Judged {
     pub(crate) fn raw_bytes(&self) -> usize {
         self.raw.len()
     }
+
+    /// It has a row of `conversions`.
+    pub(crate) fn is_accepted(&self) -> bool {
+        matches!(self.verdict, Verdict::Accepted(_))
+    }
 }
 
 /// Where a message came from.

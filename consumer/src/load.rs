@@ -16,7 +16,7 @@ use crate::health::ClickHouseHealth;
 use crate::kafka::SharedProgress;
 use crate::metrics::ConsumerMetrics;
 use crate::progress::{Epoch, Offset, Partition};
-use crate::rows;
+use crate::rows::{ConversionRows, PostbackRows, Records};
 
 /// First pause before an attempt is repeated; it doubles up to [`LONGEST_PAUSE`]. A batch's load
 /// must go on within 5 s of the server's return.
@@ -139,24 +139,18 @@ impl Loader {
 
     /// Conversions first: a postback that is seen to be accepted has its conversion.
     async fn insert(&self, parts: &[&Part]) -> Result<(), StoreError> {
-        let records = || {
-            parts
-                .iter()
-                .flat_map(|part| part.records.iter().map(|r| (part.partition, r)))
-        };
-        let conversions: Vec<_> = records()
-            .filter_map(|(_, record)| rows::conversion(record))
-            .collect();
-        let accepted = conversions.len();
+        let conversions = ConversionRows(Records::of(parts));
         insert::conversions(&self.client, self.generation, conversions).await?;
-        self.metrics.inserted(tables::CONVERSIONS, accepted);
+        let accepted = Records::of(parts).filter(|(_, record)| record.is_accepted());
+        self.metrics.inserted(tables::CONVERSIONS, accepted.count());
 
-        let postbacks: Vec<_> = records()
-            .map(|(partition, record)| rows::postback(&self.topic, partition, record))
-            .collect();
-        let received = postbacks.len();
+        let postbacks = PostbackRows {
+            topic: &self.topic,
+            records: Records::of(parts),
+        };
         insert::postbacks(&self.client, self.generation, postbacks).await?;
-        self.metrics.inserted(tables::POSTBACKS, received);
+        self.metrics
+            .inserted(tables::POSTBACKS, Records::of(parts).count());
         Ok(())
     }
 }

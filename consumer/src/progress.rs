@@ -183,7 +183,8 @@ impl Progress {
     }
 
     /// The next record that is not stored; `None` before the first one was read.
-    pub(crate) fn stored(&self, partition: Partition) -> Option<Offset> {
+    #[cfg(test)]
+    fn stored(&self, partition: Partition) -> Option<Offset> {
         self.positions
             .get(&partition)?
             .offsets

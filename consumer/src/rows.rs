@@ -3,15 +3,74 @@
 use postback_normalise::{Amount, Conversion, Currency};
 use postback_store::rows::{ConversionRow, Decimal4, Outcome, PostbackRow, postback_version};
 
+use crate::batch::Part;
 use crate::judge::{Judged, Origin, Verdict};
 use crate::progress::Partition;
 
+/// All records of some parts, in order. The iterators of this page are types of their own because
+/// a load is sent to another thread, for which the compiler wants closures to be more general than
+/// they can be written.
+#[derive(Debug, Clone)]
+pub(crate) struct Records<'a> {
+    parts: std::slice::Iter<'a, &'a Part>,
+    current: Option<(Partition, std::slice::Iter<'a, Judged>)>,
+}
+
+impl<'a> Records<'a> {
+    pub(crate) fn of(parts: &'a [&'a Part]) -> Self {
+        Self {
+            parts: parts.iter(),
+            current: None,
+        }
+    }
+}
+
+impl<'a> Iterator for Records<'a> {
+    type Item = (Partition, &'a Judged);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            if let Some((partition, records)) = &mut self.current
+                && let Some(record) = records.next()
+            {
+                return Some((*partition, record));
+            }
+            let part = self.parts.next()?;
+            self.current = Some((part.partition, part.records.iter()));
+        }
+    }
+}
+
+/// Rows of `conversions`, made one by one.
+#[derive(Debug)]
+pub(crate) struct ConversionRows<'a>(pub(crate) Records<'a>);
+
+impl<'a> Iterator for ConversionRows<'a> {
+    type Item = ConversionRow<'a>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.0.find_map(|(_, record)| conversion(record))
+    }
+}
+
+/// Rows of `postbacks`, made one by one.
+#[derive(Debug)]
+pub(crate) struct PostbackRows<'a> {
+    pub(crate) topic: &'a str,
+    pub(crate) records: Records<'a>,
+}
+
+impl<'a> Iterator for PostbackRows<'a> {
+    type Item = PostbackRow<'a>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let (partition, record) = self.records.next()?;
+        Some(postback(self.topic, partition, record))
+    }
+}
+
 /// The row of `postbacks`: every record has one.
-pub(crate) fn postback<'a>(
-    topic: &'a str,
-    partition: Partition,
-    record: &'a Judged,
-) -> PostbackRow<'a> {
+fn postback<'a>(topic: &'a str, partition: Partition, record: &'a Judged) -> PostbackRow<'a> {
     // Kafka numbers both from 0.
     let kafka_partition = partition.unsigned_abs();
     let kafka_offset = record.offset.unsigned_abs();
@@ -63,7 +122,7 @@ pub(crate) fn postback<'a>(
 }
 
 /// The row of `conversions`: only an accepted record has one.
-pub(crate) fn conversion(record: &Judged) -> Option<ConversionRow<'_>> {
+fn conversion(record: &Judged) -> Option<ConversionRow<'_>> {
     match &record.verdict {
         Verdict::Accepted(conversion) => Some(row(conversion)),
         Verdict::Rejected { .. } => None,
@@ -201,6 +260,37 @@ mod tests {
             ("rakuten-us", "main", None)
         );
         assert!(row.conversion_key.is_some(), "its key can be read");
+    }
+
+    #[test]
+    fn rows_come_in_the_order_of_parts_and_records() {
+        let mut progress = crate::progress::Progress::default();
+        progress.assign([0, 4, 9]);
+        let mut part = |partition, records: &[(i64, &str)]| Part {
+            partition,
+            epoch: progress.take(partition, 0).unwrap(),
+            records: (records.iter())
+                .map(|(offset, bytes)| crate::judge::Judged {
+                    offset: *offset,
+                    ..judge(message(bytes.as_bytes()), &rules()).unwrap()
+                })
+                .collect(),
+        };
+        let parts = [
+            part(0, &[(5, "x"), (6, RECORD)]),
+            part(4, &[]),
+            part(9, &[(1, RECORD)]),
+        ];
+        let parts: Vec<&Part> = parts.iter().collect();
+        let postbacks = PostbackRows {
+            topic: "t",
+            records: Records::of(&parts),
+        };
+        let places: Vec<_> = postbacks
+            .map(|row| (row.kafka_partition, row.kafka_offset))
+            .collect();
+        assert_eq!(places, [(0, 5), (0, 6), (9, 1)]);
+        assert_eq!(ConversionRows(Records::of(&parts)).count(), 2);
     }
 
     #[test]
