@@ -1,16 +1,19 @@
 //! How far a consumer group is behind the topic.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use postback_common::config::Settings;
 use postback_service::kafka::client_config;
 use postback_service::kafka::rdkafka::consumer::{BaseConsumer, Consumer as _};
-use postback_service::kafka::rdkafka::error::KafkaError;
+use postback_service::kafka::rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use postback_service::kafka::rdkafka::{Offset, TopicPartitionList};
 use postback_store::Generation;
 
 /// How long Kafka gets for each answer.
 const WITHIN: Duration = Duration::from_secs(3);
+
+/// Pause before a broker that has yet to find itself is asked again.
+const PAUSE: Duration = Duration::from_millis(100);
 
 /// A consumer group, as Kafka sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,17 +66,45 @@ pub(crate) async fn of_generation(
     let settings = settings.clone();
     let asked = tokio::task::spawn_blocking(move || {
         let group = generation.consumer_group(&settings.consumer.group);
-        ask(&settings, group).map_err(|error| error.to_string())
+        ask_patiently(&settings, &group)
     });
     let unanswered = |error: tokio::task::JoinError| error.to_string();
     asked.await.map_err(unanswered).and_then(|answer| answer)
 }
 
+/// The first question about any group makes a new cluster create its topic of offsets.
+fn ask_patiently(settings: &Settings, group: &str) -> Result<GroupLag, String> {
+    let begun = Instant::now();
+    loop {
+        match ask(settings, group) {
+            Err(error) if finds_itself(&error) && begun.elapsed() < WITHIN => {
+                std::thread::sleep(PAUSE);
+            }
+            Ok(lag) if lag.partitions.is_empty() => {
+                let topic = &settings.kafka.topic;
+                return Err(format!("there is no topic {topic}: run `postback migrate`"));
+            }
+            answer => return answer.map_err(|error| error.to_string()),
+        }
+    }
+}
+
+fn finds_itself(error: &KafkaError) -> bool {
+    matches!(
+        error.rdkafka_error_code(),
+        Some(
+            RDKafkaErrorCode::NotCoordinator
+                | RDKafkaErrorCode::CoordinatorNotAvailable
+                | RDKafkaErrorCode::CoordinatorLoadInProgress
+        )
+    )
+}
+
 /// Joins nothing: it only reads, as an outsider.
-fn ask(settings: &Settings, group: String) -> Result<GroupLag, KafkaError> {
+fn ask(settings: &Settings, group: &str) -> Result<GroupLag, KafkaError> {
     let topic = &settings.kafka.topic;
     let consumer: BaseConsumer = client_config(&settings.kafka, "postback-cli")
-        .set("group.id", &group)
+        .set("group.id", group)
         .create()?;
     let metadata = consumer.fetch_metadata(Some(topic), WITHIN)?;
     let mut wanted = TopicPartitionList::new();
@@ -86,7 +117,7 @@ fn ask(settings: &Settings, group: String) -> Result<GroupLag, KafkaError> {
             wanted.add_partition(topic, partition.id());
         }
     }
-    let groups = consumer.fetch_group_list(Some(&group), WITHIN)?;
+    let groups = consumer.fetch_group_list(Some(group), WITHIN)?;
     let found = groups.groups().iter().find(|found| found.name() == group);
     let members = found.map_or(0, |found| found.members().len());
     let committed = consumer.committed_offsets(wanted, WITHIN)?;
@@ -105,7 +136,7 @@ fn ask(settings: &Settings, group: String) -> Result<GroupLag, KafkaError> {
     }
     partitions.sort_by_key(|found| found.partition);
     Ok(GroupLag {
-        group,
+        group: group.to_owned(),
         members,
         partitions,
     })

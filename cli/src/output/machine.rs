@@ -2,7 +2,8 @@
 
 use std::io::{self, Write};
 
-use serde_json::{Map, Value};
+use serde::ser::{Serialize, SerializeMap as _, Serializer};
+use serde_json::Value;
 
 use super::{Cell, Column, Sheet};
 
@@ -12,7 +13,7 @@ pub(super) fn json(sheet: &Sheet, out: &mut impl Write) -> io::Result<()> {
     write!(out, "\"rows\":[")?;
     for (index, row) in sheet.rows.iter().enumerate() {
         let comma = if index == 0 { "" } else { "," };
-        write!(out, "{comma}\n{}", object(&sheet.columns, row))?;
+        write!(out, "{comma}\n{}", Object(&sheet.columns, row).to_json()?)?;
     }
     writeln!(out, "\n]}}")
 }
@@ -20,7 +21,7 @@ pub(super) fn json(sheet: &Sheet, out: &mut impl Write) -> io::Result<()> {
 /// One object a line.
 pub(super) fn json_lines(sheet: &Sheet, out: &mut impl Write) -> io::Result<()> {
     for row in &sheet.rows {
-        writeln!(out, "{}", object(&sheet.columns, row))?;
+        writeln!(out, "{}", Object(&sheet.columns, row).to_json()?)?;
     }
     Ok(())
 }
@@ -49,12 +50,23 @@ fn io_error(error: csv::Error) -> io::Error {
     }
 }
 
-fn object(columns: &[Column], row: &[Cell]) -> Value {
-    let fields = columns
-        .iter()
-        .zip(row)
-        .map(|(column, cell)| (column.name.to_owned(), cell.for_json()));
-    Value::Object(fields.collect::<Map<_, _>>())
+/// A row with the names of its columns, in their order.
+struct Object<'a>(&'a [Column], &'a [Cell]);
+
+impl Object<'_> {
+    fn to_json(&self) -> io::Result<String> {
+        serde_json::to_string(self).map_err(io::Error::other)
+    }
+}
+
+impl Serialize for Object<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut object = serializer.serialize_map(Some(self.0.len()))?;
+        for (column, cell) in self.0.iter().zip(self.1) {
+            object.serialize_entry(column.name, &cell.for_json())?;
+        }
+        object.end()
+    }
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use postback_common::config::Settings;
 use postback_normalise::Configured;
 use postback_store::check::{Findings, TESTED_VERSION};
-use postback_store::{Role, StoreError, client, identities};
+use postback_store::{Kind, Role, StoreError, client, identities};
 
 use super::check::Check;
 use crate::cmd::{Loaded, migrate};
@@ -71,13 +71,19 @@ fn tables(settings: &Settings, findings: &Findings) -> Vec<Check> {
     checks
 }
 
+/// What cannot be told because ClickHouse does not answer, which has a check of its own.
+pub(super) fn unknown(name: &'static str, error: &StoreError, settings: &Settings) -> Check {
+    if error.kind == Kind::Outage {
+        let what = "not known while ClickHouse does not answer";
+        return Check::broken(name, what, "see the check of clickhouse");
+    }
+    Check::of_trouble(name, Trouble::of_clickhouse(error, &settings.clickhouse))
+}
+
 /// Whether what is recorded of the accounts agrees with the configuration.
 pub(super) async fn identities(loaded: &Loaded) -> Vec<Check> {
     let settings = &loaded.settings.clickhouse;
-    let trouble = |error: StoreError| {
-        let trouble = Trouble::of_clickhouse(&error, settings);
-        vec![Check::of_trouble("identities", trouble)]
-    };
+    let trouble = |error: StoreError| vec![unknown("identities", &error, &loaded.settings)];
     let client = match client(settings, Role::Query) {
         Ok(client) => client,
         Err(error) => return trouble(error),

@@ -6,8 +6,8 @@ use postback_common::config::Settings;
 use postback_store::reports::Reader;
 
 use super::check::Check;
+use super::clickhouse;
 use crate::lag::{self, GroupLag, PartitionLag};
-use crate::servers::Trouble;
 
 /// Beyond the longest wait of a batch: reading, inserting and committing one.
 const ONE_BATCH: Duration = Duration::from_secs(5);
@@ -20,11 +20,7 @@ const PAUSE: Duration = Duration::from_millis(500);
 pub(super) async fn check(settings: &Settings) -> Vec<Check> {
     let reader = match Reader::of_active(&settings.clickhouse).await {
         Ok(reader) => reader,
-        Err(error) => {
-            let trouble = Trouble::of_clickhouse(&error, &settings.clickhouse);
-            let what = format!("which consumer group loads is not known: {}", error.message);
-            return vec![Check::broken("loading", what, trouble.remedy)];
-        }
+        Err(error) => return vec![clickhouse::unknown("loading", &error, settings)],
     };
     let ask = || lag::of_generation(settings, reader.generation());
     let first = match ask().await {

@@ -1,17 +1,17 @@
 //! `postback source show NAME`
 
+mod mapping;
+
 use std::io::Write as _;
 
 use postback_common::config::SourceSettings;
 use postback_common::secret::HIDDEN;
-use postback_normalise::{Field, KeyDayRule, Profile, SourceRules, Template};
-use serde_json::json;
+use postback_normalise::{KeyDayRule, Profile, SourceRules, Template};
 
 use crate::arguments::{Form, Options};
 use crate::cmd::load;
 use crate::console::{Console, Tone};
 use crate::ending::{Ending, Failure};
-use crate::output::{Cell, Sheet, text};
 
 pub(super) fn run(name: &str, options: &Options, console: &mut Console) -> Result<Ending, Failure> {
     let loaded = load(options, console)?;
@@ -21,7 +21,7 @@ pub(super) fn run(name: &str, options: &Options, console: &mut Console) -> Resul
     };
     let template = template(source, rules.profile());
     let url = url(source, loaded.settings.ingest.public_url.as_deref());
-    let mut sheet = mapping(rules, template.as_ref());
+    let mut sheet = mapping::sheet(rules, template.as_ref());
     for (name, value) in facts(source, rules, &url) {
         sheet.fact(name, value);
     }
@@ -102,57 +102,4 @@ fn facts(source: &SourceSettings, rules: &SourceRules, url: &str) -> Vec<(&'stat
         ("identity", rules.identity().to_string()),
         ("key_day", key_day),
     ]
-}
-
-/// One row for each parameter: what it carries.
-fn mapping(rules: &SourceRules, template: Option<&Template>) -> Sheet {
-    let mut sheet = Sheet::new(&[
-        text("parameter", "Parameter"),
-        text("carries", "Carries"),
-        text("field", "Field"),
-        text("value", "Value"),
-    ]);
-    let hidden = |name: &str| rules.mapping().is_secret(name);
-    for carrier in rules.mapping().carriers() {
-        let field = carrier.column.map_or("extra", |field| field.as_str());
-        let written = rules.profile().macro_style.write(&carrier.network_name);
-        let value = if hidden(&carrier.parameter) {
-            HIDDEN
-        } else {
-            ""
-        };
-        sheet.rows.push(vec![
-            Cell::text(&carrier.parameter),
-            Cell::Text(written),
-            Cell::text(field),
-            Cell::text(value),
-        ]);
-    }
-    for (parameter, value) in template.iter().flat_map(|template| template.statics()) {
-        sheet.rows.push(vec![
-            Cell::text(parameter),
-            Cell::text("static"),
-            Cell::text("extra"),
-            Cell::text(value),
-        ]);
-    }
-    let unmapped: Vec<&str> = (rules.profile().parameters.iter())
-        .filter_map(|known| known.column)
-        .filter(|column| !rules.mapping().carries(*column))
-        .map(Field::as_str)
-        .collect();
-    sheet.fact("template", template.is_some());
-    sheet.fact("not_carried", json!(unmapped));
-    if !unmapped.is_empty() {
-        sheet.notes.push(format!(
-            "Not carried, so empty in every conversion: {}",
-            unmapped.join(", ")
-        ));
-    }
-    if template.is_none() {
-        sheet
-            .notes
-            .push("No [[source.template]]: the network's own names hold.".to_owned());
-    }
-    sheet
 }

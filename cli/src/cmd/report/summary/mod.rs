@@ -1,20 +1,20 @@
 //! `postback report summary`
 
+mod notes;
+mod sheet;
+
 use clap::{Args, ValueEnum};
 use jiff::Zoned;
 use postback_store::reports::Reader;
-use postback_store::reports::summary::{
-    DateBy, Dimension, Figures, Filter, Summary as Found, SummaryQuery,
-};
+use postback_store::reports::summary::{DateBy, Dimension, Filter, SummaryQuery};
 use serde_json::{Map, Value, json};
 
-use super::footer::{Footer, plural};
+use super::footer::Footer;
 use crate::arguments::Options;
 use crate::cmd::{load, source};
 use crate::console::Console;
 use crate::ending::{Ending, Failure};
 use crate::lag;
-use crate::output::{Cell, Column, Sheet, number, text};
 use crate::range::{Range, RangeOptions, shown};
 use crate::servers::Trouble;
 
@@ -115,14 +115,14 @@ impl Summary {
             lag::of_generation(&loaded.settings, reader.generation()),
         );
         let found = found.map_err(trouble)?;
-        let mut sheet = sheet(&found, asked.by);
+        let mut sheet = sheet::of(&found, asked.by);
         for (name, value) in self.facts(&asked, options) {
             sheet.fact(name, value);
         }
         if found.rows.is_empty() {
-            sheet.notes.extend(nothing(&asked, options));
+            sheet.notes.extend(notes::nothing(&asked));
         }
-        sheet.notes.extend(outside(&found, asked.date_by));
+        sheet.notes.extend(notes::outside(&found, asked.date_by));
         let footer = Footer {
             complete: &complete,
             lag: &lag,
@@ -169,117 +169,4 @@ impl Summary {
             ("only", only.into()),
         ]
     }
-}
-
-/// The columns that name a row.
-const fn names(by: Dimension) -> &'static [Column] {
-    match by {
-        Dimension::Day => const { &[text("day", "Day")] },
-        Dimension::Source => const { &[text("source", "Source")] },
-        Dimension::Advertiser => {
-            const { &[text("network", "Network"), text("advertiser", "Advertiser")] }
-        }
-        Dimension::Currency => &[],
-    }
-}
-
-const FIGURES: &[Column] = &[
-    text("currency", "Currency"),
-    number("orders", "Orders"),
-    number("transactions", "Trans-\nactions"),
-    number("reversals", "Re-\nversals"),
-    number("gross_sales", "Sales\ngross"),
-    number("reversed_sales", "Sales\nreversed"),
-    number("net_sales", "Sales\nnet"),
-    number("gross_commission", "Commission\ngross"),
-    number("reversed_commission", "Commission\nreversed"),
-    number("net_commission", "Commission\nnet"),
-    number("signals", "Signals"),
-    number("unattributed_percent", "Unattri-\nbuted %"),
-];
-
-fn sheet(found: &Found, by: Dimension) -> Sheet {
-    let columns = [names(by), FIGURES].concat();
-    let mut sheet = Sheet::new(&columns);
-    let named = |figures: &Figures| figures.dimension.iter().map(Cell::text).collect();
-    sheet.rows = found
-        .rows
-        .iter()
-        .map(|row| cells(named(row), row))
-        .collect();
-    if by != Dimension::Currency {
-        let empty = vec![Cell::Missing; names(by).len() - 1];
-        let total = [vec![Cell::text("total")], empty].concat();
-        let totals = found.totals.iter();
-        sheet.totals = totals.map(|row| cells(total.clone(), row)).collect();
-    }
-    let total = |row: &Figures| {
-        let cells = cells(Vec::new(), row);
-        let named = FIGURES.iter().zip(&cells);
-        named
-            .map(|(column, cell)| (column.name.to_owned(), cell.for_json()))
-            .collect::<Map<_, _>>()
-    };
-    sheet.fact("totals", found.totals.iter().map(total).collect::<Vec<_>>());
-    sheet.fact("unknown_kind", found.unknown);
-    sheet.fact("rejected_by_network", found.rejected);
-    sheet.fact("undated", found.undated);
-    sheet
-}
-
-fn cells(mut names: Vec<Cell>, row: &Figures) -> Vec<Cell> {
-    names.extend([
-        Cell::text(&row.currency),
-        Cell::Count(row.orders),
-        Cell::Count(row.transactions),
-        Cell::Count(row.reversals),
-        Cell::Money(row.gross_sales.0),
-        Cell::Money(row.reversed_sales.0),
-        Cell::Money(row.net_sales().0),
-        Cell::Money(row.gross_commission.0),
-        Cell::Money(row.reversed_commission.0),
-        Cell::Money(row.net_commission().0),
-        Cell::Count(row.signals),
-        row.unattributed_percent()
-            .map_or(Cell::Missing, Cell::Percent),
-    ]);
-    names
-}
-
-/// What to look at where there is nothing to see.
-fn nothing(asked: &SummaryQuery, options: &Options) -> Vec<String> {
-    let zone = &options.time_zone;
-    let (from, to) = (shown(asked.from, zone), shown(asked.to, zone));
-    let filtered = if asked.only == Filter::default() {
-        ""
-    } else {
-        " under these filters"
-    };
-    vec![
-        format!("No conversion was {} from {from} until {to}{filtered}.", asked.date_by.as_str()),
-        "Check the range (--from, --to, --date-by), then `postback doctor`: do postbacks arrive, and are they loaded?".to_owned(),
-    ]
-}
-
-/// What is in none of the figures, and why.
-fn outside(found: &Found, date: DateBy) -> Vec<String> {
-    let date = date.as_str();
-    let all = [
-        (
-            found.unknown,
-            "whose parameter for signals is missing or unreadable: summed nowhere".to_owned(),
-        ),
-        (
-            found.rejected,
-            "rejected by the network: summed nowhere".to_owned(),
-        ),
-        (
-            found.undated,
-            format!("without the date it was {date}: outside of every range"),
-        ),
-    ];
-    let present = all.into_iter().filter(|(count, _)| *count > 0);
-    present
-        .map(|(count, why)| format!("{} {why}", plural(count, "conversion")))
-        .collect()
 }

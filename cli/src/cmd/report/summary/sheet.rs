@@ -1,0 +1,82 @@
+//! The figures as a sheet.
+
+use postback_store::reports::summary::{Dimension, Figures, Summary};
+use serde_json::Map;
+
+use crate::output::{Cell, Column, Sheet, number, text};
+
+/// The columns that name a row.
+const fn names(by: Dimension) -> &'static [Column] {
+    match by {
+        Dimension::Day => const { &[text("day", "Day")] },
+        Dimension::Source => const { &[text("source", "Source")] },
+        Dimension::Advertiser => {
+            const { &[text("network", "Network"), text("advertiser", "Advertiser")] }
+        }
+        Dimension::Currency => &[],
+    }
+}
+
+const FIGURES: &[Column] = &[
+    text("currency", "Currency"),
+    number("orders", "Orders"),
+    number("transactions", "Trans-\nactions"),
+    number("reversals", "Re-\nversals"),
+    number("gross_sales", "Sales\ngross"),
+    number("reversed_sales", "Sales\nreversed"),
+    number("net_sales", "Sales\nnet"),
+    number("gross_commission", "Commission\ngross"),
+    number("reversed_commission", "Commission\nreversed"),
+    number("net_commission", "Commission\nnet"),
+    number("signals", "Signals"),
+    number("unattributed_percent", "Unattri-\nbuted %"),
+];
+
+/// One row for each of the report's, one total for each currency.
+pub(super) fn of(found: &Summary, by: Dimension) -> Sheet {
+    let columns = [names(by), FIGURES].concat();
+    let mut sheet = Sheet::new(&columns);
+    let named = |figures: &Figures| figures.dimension.iter().map(Cell::text).collect();
+    sheet.rows = found
+        .rows
+        .iter()
+        .map(|row| cells(named(row), row))
+        .collect();
+    if by != Dimension::Currency {
+        let empty = vec![Cell::Missing; names(by).len() - 1];
+        let total = [vec![Cell::text("total")], empty].concat();
+        let totals = found.totals.iter();
+        sheet.totals = totals.map(|row| cells(total.clone(), row)).collect();
+    }
+    let total = |row: &Figures| {
+        let cells = cells(Vec::new(), row);
+        let named = FIGURES.iter().zip(&cells);
+        named
+            .map(|(column, cell)| (column.name.to_owned(), cell.for_json()))
+            .collect::<Map<_, _>>()
+    };
+    sheet.fact("totals", found.totals.iter().map(total).collect::<Vec<_>>());
+    sheet.fact("unknown_kind", found.unknown);
+    sheet.fact("rejected_by_network", found.rejected);
+    sheet.fact("undated", found.undated);
+    sheet
+}
+
+fn cells(mut names: Vec<Cell>, row: &Figures) -> Vec<Cell> {
+    names.extend([
+        Cell::text(&row.currency),
+        Cell::Count(row.orders),
+        Cell::Count(row.transactions),
+        Cell::Count(row.reversals),
+        Cell::Money(row.gross_sales.0),
+        Cell::Money(row.reversed_sales.0),
+        Cell::Money(row.net_sales().0),
+        Cell::Money(row.gross_commission.0),
+        Cell::Money(row.reversed_commission.0),
+        Cell::Money(row.net_commission().0),
+        Cell::Count(row.signals),
+        row.unattributed_percent()
+            .map_or(Cell::Missing, Cell::Percent),
+    ]);
+    names
+}

@@ -1,0 +1,74 @@
+//! What each parameter of a source's URL means.
+
+use postback_common::secret::HIDDEN;
+use postback_normalise::{Field, SourceRules, Template};
+use serde_json::json;
+
+use crate::output::{Cell, Sheet, text};
+
+/// One row for each parameter, then what is not carried.
+pub(super) fn sheet(rules: &SourceRules, template: Option<&Template>) -> Sheet {
+    let mut sheet = Sheet::new(&[
+        text("parameter", "Parameter"),
+        text("kind", "Kind"),
+        text("carries", "Carries"),
+        text("field", "Field"),
+        text("value", "Value"),
+    ]);
+    sheet.rows = carried(rules);
+    let statics = template.iter().flat_map(|template| template.statics());
+    sheet.rows.extend(statics.map(|(parameter, value)| {
+        let value = Cell::text(value);
+        row(parameter, "static", Cell::Missing, "extra", value)
+    }));
+    let parameters = rules.profile().parameters.iter();
+    let missing: Vec<&str> = parameters
+        .filter_map(|known| known.column)
+        .filter(|column| !rules.mapping().carries(*column))
+        .map(Field::as_str)
+        .collect();
+    sheet.fact("template", template.is_some());
+    sheet.fact("not_carried", json!(missing));
+    if !missing.is_empty() {
+        let missing = missing.join(", ");
+        let note = format!("Not carried, so empty in every conversion: {missing}");
+        sheet.notes.push(note);
+    }
+    if template.is_none() {
+        let note = "No [[source.template]]: the network's own names hold.";
+        sheet.notes.push(note.to_owned());
+    }
+    sheet
+}
+
+/// `field`: fills a column; `kept`: known, and kept in `extra`; `unknown`: kept there, too.
+fn carried(rules: &SourceRules) -> Vec<Vec<Cell>> {
+    let profile = rules.profile();
+    let carriers = rules.mapping().carriers().iter();
+    let rows = carriers.map(|carrier| {
+        let kind = match (carrier.column, profile.parameter(&carrier.network_name)) {
+            (Some(_), _) => "field",
+            (None, Some(_)) => "kept",
+            (None, None) => "unknown",
+        };
+        let field = carrier.column.map_or("extra", Field::as_str);
+        let carries = Cell::Text(profile.macro_style.write(&carrier.network_name));
+        let value = if rules.mapping().is_secret(&carrier.parameter) {
+            Cell::text(HIDDEN)
+        } else {
+            Cell::Missing
+        };
+        row(&carrier.parameter, kind, carries, field, value)
+    });
+    rows.collect()
+}
+
+fn row(parameter: &str, kind: &str, carries: Cell, field: &str, value: Cell) -> Vec<Cell> {
+    vec![
+        Cell::text(parameter),
+        Cell::text(kind),
+        carries,
+        Cell::text(field),
+        value,
+    ]
+}

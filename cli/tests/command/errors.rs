@@ -1,0 +1,81 @@
+use std::io::Read as _;
+use std::process::Stdio;
+
+use crate::run::{AWAY, Place};
+
+#[test]
+fn a_bad_configuration_is_refused_with_everything_that_is_wrong() {
+    let bad = AWAY
+        .replace("public_url", "publik_url")
+        .replace("is_event=<is_event>&", "");
+    let place = Place::with(&bad);
+    let no_template = Place::with(&AWAY.replace("is_event=<is_event>&", ""));
+    let broken = Place::with("[kafka\nbrokers = \"CANARY\"\n");
+    let text = [
+        place.run(&["config", "check"]),
+        place.run(&["config", "check", "-o", "json"]),
+        place.run(&["doctor"]),
+        no_template.run(&["config", "check"]),
+        broken.run(&["config", "check"]),
+        broken.run(&["-c", "nowhere.toml", "config", "show"]),
+    ];
+    insta::assert_snapshot!(text.join("\n"));
+}
+
+#[test]
+fn bad_values_are_named_with_what_is_accepted() {
+    let place = Place::with(AWAY);
+    let tries: [&[&str]; 6] = [
+        &["report", "summary", "--from", "yesterdy"],
+        &["report", "summary", "--to", "2026-02-30"],
+        &[
+            "report",
+            "summary",
+            "--from",
+            "2026-09-02",
+            "--to",
+            "2026-09-01",
+        ],
+        &["report", "summary", "--source", "rakuten-uk"],
+        &["source", "show", "amazon"],
+        &["trace", "M1917799796", "--as", "id"],
+    ];
+    let text: Vec<String> = tries.iter().map(|arguments| place.run(arguments)).collect();
+    insta::assert_snapshot!(text.join("\n"));
+}
+
+#[test]
+fn servers_that_are_away_are_named_with_address_and_remedy() {
+    let place = Place::with(AWAY);
+    let text = [
+        place.run(&["report", "summary"]),
+        place.run(&["trace", "M1917799796"]),
+        place.run(&["migrate"]),
+        place.run(&["doctor"]),
+    ];
+    insta::assert_snapshot!(text.join("\n"));
+}
+
+#[test]
+fn a_closed_pipe_ends_quietly() {
+    let place = Place::with(AWAY);
+    let mut command = place.command(&["config", "show"]);
+    let mut child = command
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // Closed before a byte is read: whatever is written meets a closed pipe.
+    drop(child.stdout.take());
+    let mut words = String::new();
+    child
+        .stderr
+        .take()
+        .unwrap()
+        .read_to_string(&mut words)
+        .unwrap();
+    assert_eq!(
+        (child.wait().unwrap().code(), words.as_str()),
+        (Some(0), "")
+    );
+}

@@ -1,0 +1,48 @@
+use crate::run::{AWAY, Place};
+
+#[test]
+fn every_page_of_help() {
+    let place = Place::with(AWAY);
+    let pages: [&[&str]; 12] = [
+        &["--help"],
+        &["doctor", "--help"],
+        &["config", "--help"],
+        &["config", "check", "--help"],
+        &["config", "show", "--help"],
+        &["migrate", "--help"],
+        &["source", "--help"],
+        &["source", "show", "--help"],
+        &["source", "key", "new", "--help"],
+        &["report", "--help"],
+        &["report", "summary", "--help"],
+        &["trace", "--help"],
+    ];
+    let text: Vec<String> = pages.iter().map(|page| place.run(page)).collect();
+    insta::assert_snapshot!(text.join("\n"));
+}
+
+#[test]
+fn what_is_misspelt_is_suggested() {
+    let place = Place::with(AWAY);
+    let tries: [&[&str]; 7] = [
+        &[],
+        &["doctr"],
+        &["report", "sumary"],
+        &["report", "summary", "--form", "7d"],
+        &["report", "summary", "--by", "days"],
+        &["-o", "xml", "doctor"],
+        &["--time-zone", "Berlin", "doctor"],
+    ];
+    let text: Vec<String> = tries.iter().map(|page| place.run(page)).collect();
+    insta::assert_snapshot!(text.join("\n"));
+}
+
+#[test]
+fn the_version_names_the_release() {
+    let shown = Place::with(AWAY).run(&["--version"]);
+    assert!(
+        shown.contains(concat!("\npostback ", env!("CARGO_PKG_VERSION"), " (")),
+        "{shown}"
+    );
+    assert!(shown.ends_with("--- exit 0\n"), "{shown}");
+}

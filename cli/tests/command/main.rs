@@ -1,0 +1,12 @@
+//! The command as a person meets it: what it prints, and its exit codes.
+//!
+//! `help` and `errors` need no server. `reports` needs ClickHouse, by `POSTBACK__CLICKHOUSE__URL`,
+//! `…__USER` and `…__PASSWORD`; `cargo xtask stack up` prints them.
+
+#![expect(clippy::unwrap_used, reason = "a test's helpers are tests too")]
+
+mod errors;
+mod help;
+mod reports;
+mod run;
+mod sources;

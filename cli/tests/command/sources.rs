@@ -1,0 +1,64 @@
+use serde_json::Value;
+use sha2::{Digest as _, Sha256};
+
+use crate::run::{AWAY, Place};
+
+#[test]
+fn sources_and_settings_are_shown_without_secrets() {
+    let place = Place::with(AWAY).set("POSTBACK__CLICKHOUSE__PASSWORD", "CANARY");
+    let text = [
+        place.run(&["config", "check"]),
+        place.run(&["config", "show"]),
+        place.run(&["config", "show", "-o", "csv"]),
+        place.run(&["source", "ls"]),
+        place.run(&["source", "ls", "-o", "json"]),
+        place.run(&["source", "show", "rakuten-us"]),
+        place.run(&["source", "show", "rakuten-us", "-o", "jsonl", "-q"]),
+    ];
+    insta::assert_snapshot!(text.join("\n"));
+}
+
+fn new_key(place: &Place, arguments: &[&str]) -> Value {
+    let all = [&["source", "key", "new", "-o", "json"], arguments].concat();
+    let output = place.command(&all).output().unwrap();
+    assert_eq!(output.status.code(), Some(0));
+    let whole: Value = serde_json::from_slice(&output.stdout).unwrap();
+    whole["rows"][0].clone()
+}
+
+#[test]
+fn a_new_key_is_random_and_goes_with_its_hash() {
+    let place = Place::with(AWAY);
+    let (one, two) = (new_key(&place, &["--name", "k2"]), new_key(&place, &[]));
+    let key = one["key"].as_str().unwrap();
+    assert_ne!(key, two["key"].as_str().unwrap());
+    // 256 bits in base64 without padding.
+    assert_eq!(key.len(), 43);
+    assert!(
+        key.bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_'),
+        "{key}"
+    );
+    let hash: String = Sha256::digest(key)
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    assert_eq!(one["sha256"], hash);
+    assert_eq!(one["url"], format!("https://pb.example.com/postback/{key}"));
+    let block = format!("[[source.key]]\nname = \"k2\"\nsha256 = \"{hash}\"\n");
+    assert_eq!(one["toml"], block);
+    assert_eq!(two["name"], "k1");
+}
+
+#[test]
+fn a_key_can_be_made_before_there_is_a_configuration() {
+    let place = Place::with("[kafka]\n");
+    assert_eq!(new_key(&place, &[])["url"], Value::Null);
+    let shown = place.run(&["source", "key", "new"]);
+    assert!(shown.contains("https://YOUR-HOST/postback/"), "{shown}");
+    let shown = place.run(&["source", "key", "new", "--name", "K 2"]);
+    assert!(
+        shown.contains("'K 2'") && shown.ends_with("--- exit 2\n"),
+        "{shown}"
+    );
+}
