@@ -2,13 +2,12 @@
 //! group is left. All of it is bounded; what does not make it is loaded again.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use postback_service::kafka::rdkafka::consumer::{CommitMode, Consumer as _};
 use tokio::time::timeout;
 use tracing::{info, warn};
 
-use crate::kafka::{Member, offsets};
+use crate::kafka::Member;
 use crate::pipeline::{Pipeline, PipelineError, State};
 
 /// For the load in flight. It does not wait for ClickHouse to come back.
@@ -29,22 +28,31 @@ impl Pipeline {
                 Err(_) => warn!("the load in flight did not end in time; it is loaded again later"),
             }
         }
-        let stored = self.progress.lock().uncommitted();
-        let Pipeline { member, topic, .. } = self;
-        if !stored.is_empty() {
-            let member = Arc::clone(&member);
-            bounded(COMMIT_WITHIN, "the last commit", move || {
-                let sent = offsets(&topic, &stored)
-                    .and_then(|list| member.commit(&list, CommitMode::Sync));
-                if let Err(error) = sent {
-                    warn!(%error, "offsets were not committed; their records are loaded again later");
-                }
-            })
-            .await;
-        }
-        leave(member).await;
+        self.commit_the_rest(&mut state).await;
+        leave(self.member).await;
         info!("ended");
         Ok(())
+    }
+
+    /// What a commit in flight leaves over is committed by another one.
+    async fn commit_the_rest(&self, state: &mut State) {
+        let committing = async {
+            loop {
+                if let Some(task) = state.committing.as_mut() {
+                    match task.await {
+                        Ok(result) => self.committed(state, result),
+                        Err(error) => return warn!(%error, "the last commit failed"),
+                    }
+                }
+                self.commit(state, Instant::now());
+                if state.committing.is_none() {
+                    return;
+                }
+            }
+        };
+        if timeout(COMMIT_WITHIN, committing).await.is_err() {
+            warn!("the last commit was not answered; its records are loaded again later");
+        }
     }
 }
 

@@ -11,7 +11,9 @@ use postback_service::kafka::rdkafka::consumer::{
 };
 use postback_service::kafka::rdkafka::error::{KafkaError, KafkaResult};
 use postback_service::kafka::rdkafka::statistics::Statistics;
-use postback_service::kafka::rdkafka::topic_partition_list::{Offset, TopicPartitionList};
+use postback_service::kafka::rdkafka::topic_partition_list::{
+    Offset, TopicPartitionList, TopicPartitionListElem,
+};
 use postback_service::kafka::{ClientEvents, client_config};
 use postback_service::probes::Probe;
 use tracing::{info, warn};
@@ -42,8 +44,6 @@ pub(crate) struct GroupEvents {
     pub(crate) progress: SharedProgress,
     pub(crate) metrics: ConsumerMetrics,
     pub(crate) probe: Probe,
-    /// A commit was sent and not answered yet.
-    pub(crate) is_committing: AtomicBool,
     /// Kafka said that the topic does not exist.
     pub(crate) is_topic_missing: AtomicBool,
 }
@@ -122,22 +122,6 @@ impl ConsumerContext for GroupEvents {
             .assigned
             .set(i64::try_from(ours).unwrap_or(i64::MAX));
     }
-
-    fn commit_callback(&self, result: KafkaResult<()>, offsets: &TopicPartitionList) {
-        self.is_committing.store(false, Ordering::Relaxed);
-        self.metrics.commit(result.is_ok());
-        if let Err(error) = result {
-            // Nothing is lost: the offsets are committed again, or their records loaded again.
-            warn!(%error, "offsets were not committed");
-            return;
-        }
-        let mut progress = self.progress.lock();
-        for element in offsets.elements() {
-            if let Offset::Offset(offset) = element.offset() {
-                progress.commit(element.partition(), offset);
-            }
-        }
-    }
 }
 
 impl GroupEvents {
@@ -215,7 +199,7 @@ impl GroupEvents {
 fn partitions(list: &TopicPartitionList) -> Vec<Partition> {
     list.elements()
         .iter()
-        .map(|element| element.partition())
+        .map(TopicPartitionListElem::partition)
         .collect()
 }
 

@@ -235,9 +235,3 @@ fn result(is_done: bool) -> Label {
 fn as_f64(count: usize) -> f64 {
     count as f64
 }
-
-/// Shared by the tests of other modules.
-#[cfg(test)]
-pub(crate) fn unregistered() -> ConsumerMetrics {
-    ConsumerMetrics::register(&mut Metrics::new())
-}

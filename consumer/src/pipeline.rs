@@ -32,8 +32,8 @@ use crate::progress::{Epoch, Partition};
 
 /// How often held partitions and failed commits are looked at.
 const TICK: Duration = Duration::from_secs(1);
-/// Pause between two commits of the same offsets: the first one may still be answered.
-const COMMIT_AGAIN_AFTER: Duration = Duration::from_secs(10);
+/// Pause after a commit that failed.
+const COMMIT_AGAIN_AFTER: Duration = Duration::from_secs(1);
 /// Records taken from librdkafka before anything else gets its turn.
 const RECORDS_AT_ONCE: usize = 512;
 /// A seek is answered by librdkafka itself, not by a broker.
@@ -57,9 +57,9 @@ pub(crate) enum PipelineError {
     Kafka(KafkaError),
     /// A bug.
     #[error(
-        "the load ended in a panic: {0}\n    remedy: see the log; start the consumer again, nothing is lost"
+        "a task ended in a panic: {0}\n    remedy: see the log; start the consumer again, nothing is lost"
     )]
-    Load(#[from] JoinError),
+    Task(#[from] JoinError),
 }
 
 /// What the pipeline is made of.
@@ -85,9 +85,13 @@ pub(crate) struct State {
     holds: Holds,
     /// What we paused, with the assignment under which: a new one is not paused.
     paused: BTreeSet<(Partition, Epoch)>,
-    committed_at: Option<Instant>,
+    pub(crate) committing: Option<JoinHandle<Result<Committed, KafkaError>>>,
+    commit_from: Option<Instant>,
     warned_sources: BTreeSet<Box<str>>,
 }
+
+/// Next offsets that the group has.
+pub(crate) type Committed = Vec<(Partition, crate::progress::Offset)>;
 
 /// The batch that is being loaded.
 pub(crate) struct Load {
@@ -110,6 +114,7 @@ impl Pipeline {
                 biased;
                 () = shutdown.cancelled() => break,
                 loaded = finished(&mut state.loading) => self.finish(&mut state, loaded?),
+                result = answered(&mut state.committing) => self.committed(&mut state, result?),
                 _ = tick.tick() => self.tick(&mut state),
                 () = sleep_until(due) => {}
                 message = messages.next() => {
@@ -334,25 +339,43 @@ impl Pipeline {
     }
 
     /// Commits what is stored of the partitions that are ours now, one commit at a time.
-    fn commit(&self, state: &mut State, now: Instant) {
-        let context = self.member.context();
-        let is_waiting = context.is_committing.load(Ordering::Relaxed);
-        let is_recent = state
-            .committed_at
-            .is_some_and(|at| now - at < COMMIT_AGAIN_AFTER);
-        if is_waiting && is_recent {
+    ///
+    /// librdkafka waits for the broker in a thread of its own: of commits that it does not wait
+    /// for, rdkafka 0.39 never tells the result (librdkafka 2.12 tells it only where a callback is
+    /// set, and rdkafka asks for an event). Should a partition go away meanwhile, its commit is
+    /// refused, or names records that are stored: nothing is lost either way.
+    pub(crate) fn commit(&self, state: &mut State, now: Instant) {
+        let is_too_soon = state.commit_from.is_some_and(|from| now < from);
+        if state.committing.is_some() || is_too_soon {
             return;
         }
         let stored = self.progress.lock().uncommitted();
         if stored.is_empty() {
             return;
         }
-        let sent = offsets(&self.topic, &stored)
-            .and_then(|list| self.member.commit(&list, CommitMode::Async));
-        context.is_committing.store(true, Ordering::Relaxed);
-        state.committed_at = Some(now);
-        if let Err(error) = sent {
-            warn!(%error, "offsets cannot be committed now");
+        let (member, topic) = (Arc::clone(&self.member), self.topic.clone());
+        state.committing = Some(tokio::task::spawn_blocking(move || {
+            let list = offsets(&topic, &stored)?;
+            member.commit(&list, CommitMode::Sync)?;
+            Ok(stored)
+        }));
+    }
+
+    pub(crate) fn committed(&self, state: &mut State, result: Result<Committed, KafkaError>) {
+        state.committing = None;
+        self.metrics.commit(result.is_ok());
+        match result {
+            Ok(offsets) => {
+                let mut progress = self.progress.lock();
+                for (partition, offset) in offsets {
+                    progress.commit(partition, offset);
+                }
+            }
+            Err(error) => {
+                // Nothing is lost: they are committed again, or their records loaded again.
+                warn!(%error, "offsets were not committed");
+                state.commit_from = Some(Instant::now() + COMMIT_AGAIN_AFTER);
+            }
         }
     }
 
@@ -407,6 +430,15 @@ impl State {
 async fn finished(loading: &mut Option<Load>) -> Result<Vec<Loaded>, JoinError> {
     match loading {
         Some(load) => (&mut load.task).await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn answered(
+    committing: &mut Option<JoinHandle<Result<Committed, KafkaError>>>,
+) -> Result<Result<Committed, KafkaError>, JoinError> {
+    match committing {
+        Some(task) => task.await,
         None => std::future::pending().await,
     }
 }

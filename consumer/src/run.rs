@@ -182,7 +182,6 @@ async fn load(
         progress: progress.clone(),
         metrics: metrics.clone(),
         probe: probes.kafka,
-        is_committing: AtomicBool::new(false),
         is_topic_missing: AtomicBool::new(false),
     };
     let member = Arc::new(join(&member_config(kafka, consumer, &group), events)?);
