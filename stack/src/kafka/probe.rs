@@ -1,8 +1,10 @@
-//! Whether a broker serves: a Metadata request, answered by the right cluster.
+//! Whether a broker serves: it knows itself as a member of the right cluster, and gives ids to
+//! idempotent producers.
 //!
-//! An open port is not enough: the broker opens it before it has joined its own cluster. The
-//! request and its answer are written out by hand, because a Kafka client would need OpenSSL and a
-//! C++ compiler before it could install them.
+//! An open port is not enough: the broker opens it before it has joined its own cluster, and the
+//! first producer of a new cluster would wait for half a second or more. The requests and their
+//! answers are written out by hand, because a Kafka client would need OpenSSL and a C++ compiler
+//! before it could install them.
 
 use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
@@ -11,9 +13,8 @@ use std::time::Duration;
 /// How long one try may take.
 const LIMIT: Duration = Duration::from_secs(2);
 
-/// A Metadata request, version 2, for no topic at all: length, API key 3, version 2, correlation
-/// id 1, client id "probe", an empty list of topics.
-const REQUEST: [u8; 23] = [
+/// A Metadata request, version 2, for no topic at all.
+const METADATA: [u8; 23] = [
     0, 0, 0, 19, // length of the rest
     0, 3, // Metadata
     0, 2, // version
@@ -22,14 +23,25 @@ const REQUEST: [u8; 23] = [
     0, 0, 0, 0, // no topics
 ];
 
+/// An InitProducerId request, version 0, without a transaction.
+const PRODUCER_ID: [u8; 25] = [
+    0, 0, 0, 21, // length of the rest
+    0, 22, // InitProducerId
+    0, 0, // version
+    0, 0, 0, 2, // correlation id
+    0, 5, b'p', b'r', b'o', b'b', b'e', // client id
+    0xff, 0xff, // no transactional id
+    0, 0, 0, 0, // no transaction, so no time limit of one
+];
+
 /// More than this is no answer to that request.
 const LONGEST_ANSWER: usize = 64 * 1024;
 
 /// # Errors
 /// Says why the broker on this port does not serve, or that it belongs to another cluster.
 pub(super) fn check(port: u16, cluster_id: &str) -> Result<(), String> {
-    let answer = exchange(port).map_err(|error| format!("no answer on port {port}: {error}"))?;
-    let (brokers, found) = parse(&answer).ok_or("an answer that is not Kafka's")?;
+    let answer = exchange(port, &METADATA)?;
+    let (brokers, found) = members(&answer).ok_or("an answer that is not Kafka's")?;
     if found != cluster_id {
         return Err(format!(
             "another Kafka answers on port {port}: cluster {found}"
@@ -38,15 +50,25 @@ pub(super) fn check(port: u16, cluster_id: &str) -> Result<(), String> {
     if brokers == 0 {
         return Err("the broker has not joined its cluster yet".to_owned());
     }
-    Ok(())
+    match producer_id_error(&exchange(port, &PRODUCER_ID)?) {
+        Some(0) => Ok(()),
+        Some(code) => Err(format!(
+            "the broker has no producer ids yet: error code {code}"
+        )),
+        None => Err("an answer that is not Kafka's".to_owned()),
+    }
 }
 
-fn exchange(port: u16) -> std::io::Result<Vec<u8>> {
+fn exchange(port: u16, request: &[u8]) -> Result<Vec<u8>, String> {
+    send(port, request).map_err(|error| format!("no answer on port {port}: {error}"))
+}
+
+fn send(port: u16, request: &[u8]) -> std::io::Result<Vec<u8>> {
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
     let mut stream = TcpStream::connect_timeout(&address, LIMIT)?;
     stream.set_read_timeout(Some(LIMIT))?;
     stream.set_write_timeout(Some(LIMIT))?;
-    stream.write_all(&REQUEST)?;
+    stream.write_all(request)?;
     let mut length = [0; 4];
     stream.read_exact(&mut length)?;
     let length = usize::try_from(u32::from_be_bytes(length)).unwrap_or(usize::MAX);
@@ -60,7 +82,7 @@ fn exchange(port: u16) -> std::io::Result<Vec<u8>> {
 
 /// The number of live brokers and the cluster id of a Metadata answer, version 2: correlation id;
 /// brokers, each node id, host, port, rack; cluster id; …
-fn parse(answer: &[u8]) -> Option<(u32, String)> {
+fn members(answer: &[u8]) -> Option<(u32, String)> {
     let mut rest = answer;
     take(&mut rest, 4)?;
     let brokers = u32::from_be_bytes(take(&mut rest, 4)?.try_into().ok()?);
@@ -71,6 +93,11 @@ fn parse(answer: &[u8]) -> Option<(u32, String)> {
         text(&mut rest)?;
     }
     Some((brokers, text(&mut rest)?))
+}
+
+/// The error code of an InitProducerId answer, version 0: correlation id, throttle time, code, …
+fn producer_id_error(answer: &[u8]) -> Option<i16> {
+    Some(i16::from_be_bytes(answer.get(8..10)?.try_into().ok()?))
 }
 
 /// A text with its length in front; -1 stands for none.
@@ -91,8 +118,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_request_counts_its_own_length() {
-        assert_eq!(usize::from(REQUEST[3]), REQUEST.len() - 4);
+    fn the_requests_count_their_own_length() {
+        for request in [&METADATA[..], &PRODUCER_ID[..]] {
+            assert_eq!(usize::from(request[3]), request.len() - 4);
+        }
     }
 
     #[test]
@@ -101,8 +130,8 @@ mod tests {
             0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 1, 0, 1, b'h', 0, 0, 0x23, 0x84,
         ];
         answer.extend([0xff, 0xff, 0, 2, b'i', b'd', 0, 0, 0, 1]);
-        assert_eq!(parse(&answer), Some((1, "id".to_owned())));
-        assert_eq!(parse(&answer[..answer.len() - 6]), None);
+        assert_eq!(members(&answer), Some((1, "id".to_owned())));
+        assert_eq!(members(&answer[..answer.len() - 6]), None);
     }
 
     #[test]

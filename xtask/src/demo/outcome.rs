@@ -47,8 +47,8 @@ pub(super) fn wait_until_loaded(
 }
 
 /// Prints what was sent, answered, loaded and rejected, and compares the tables with the ledger.
-/// Returns the differences.
-pub(super) fn print(ledger: &Ledger, site: &Site) -> anyhow::Result<Vec<String>> {
+/// Returns whether they are equal.
+pub(super) fn print(ledger: &Ledger, site: &Site) -> anyhow::Result<bool> {
     let counts = ledger.counts();
     let accepted = count(
         site,
@@ -88,11 +88,12 @@ pub(super) fn print(ledger: &Ledger, site: &Site) -> anyhow::Result<Vec<String>>
             "All of this, and the sums of each currency, is what the sender's own ledger says."
         );
     } else {
-        println!(
-            "THIS IS NOT WHAT THE SENDER'S OWN LEDGER SAYS; the differences stand at the end."
-        );
+        println!("THIS IS NOT WHAT THE SENDER'S OWN LEDGER SAYS:");
     }
-    Ok(faults.0)
+    for fault in &faults.0 {
+        println!("  {fault}");
+    }
+    Ok(faults.0.is_empty())
 }
 
 fn line(what: &str, number: u64) {
