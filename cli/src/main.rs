@@ -39,8 +39,10 @@ fn run(arguments: &Arguments, console: &mut Console) -> Result<Ending, Failure> 
         .map_err(Failure::failed)?;
     let ended = runtime.block_on(async {
         tokio::select! {
-            ended = cmd::run(arguments, console) => ended,
+            // In this order: from its first step on, a command can be interrupted.
+            biased;
             _ = tokio::signal::ctrl_c() => Err(Failure::Interrupted),
+            ended = cmd::run(arguments, console) => ended,
         }
     });
     runtime.shutdown_timeout(LET_GO);

@@ -5,7 +5,7 @@
 
 use clap::Args;
 use jiff::civil::{Date, DateTime};
-use jiff::tz::TimeZone;
+use jiff::tz::{Offset, TimeZone};
 use jiff::{Span, Timestamp, Zoned};
 
 use crate::ending::Failure;
@@ -69,13 +69,22 @@ fn unreadable(option: &str, text: &str) -> Failure {
 
 /// A moment to the second in a zone, with its offset.
 pub(crate) fn shown(moment: Timestamp, zone: &TimeZone) -> String {
+    with_offset(moment, zone, "%Y-%m-%dT%H:%M:%S")
+}
+
+/// The same to the microsecond.
+pub(crate) fn shown_exactly(moment: Timestamp, zone: &TimeZone) -> String {
+    with_offset(moment, zone, "%Y-%m-%dT%H:%M:%S%.6f")
+}
+
+fn with_offset(moment: Timestamp, zone: &TimeZone, form: &str) -> String {
     let zoned = moment.to_zoned(zone.clone());
-    let suffix = if zoned.offset() == jiff::tz::Offset::UTC {
+    let offset = if zoned.offset() == Offset::UTC {
         "Z".to_owned()
     } else {
         zoned.strftime("%:z").to_string()
     };
-    format!("{}{suffix}", zoned.strftime("%Y-%m-%dT%H:%M:%S"))
+    format!("{}{offset}", zoned.strftime(form))
 }
 
 fn when(text: &str, now: &Zoned) -> Option<Timestamp> {

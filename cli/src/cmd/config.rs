@@ -8,7 +8,7 @@ use super::{Loaded, load};
 use crate::arguments::{Form, Options};
 use crate::console::{Console, Tone};
 use crate::ending::{Ending, Failure};
-use crate::output::{Cell, Sheet, text};
+use crate::output::{Cell, Sheet, plural, text};
 
 /// Check the configuration, or show what is in force
 #[derive(Debug, Args)]
@@ -54,10 +54,10 @@ fn check(options: &Options, console: &mut Console) -> Result<Ending, Failure> {
             configured,
         }) => {
             let sources = settings.sources.len();
-            let plural = if sources == 1 { "" } else { "s" };
+            let sources = plural(sources, "source");
             sheet.fact("good", true);
             sheet.notes = vec![format!(
-                "{} {file} is good: {sources} source{plural}, topic {}, database {}",
+                "{} {file} is good: {sources}, topic {}, database {}",
                 Tone::Good.paint("✓"),
                 settings.kafka.topic,
                 settings.clickhouse.database,

@@ -14,7 +14,7 @@ use super::{Loaded, load};
 use crate::arguments::Options;
 use crate::console::Console;
 use crate::ending::{Ending, Failure};
-use crate::output::{Cell, Sheet, text};
+use crate::output::{Cell, Sheet, plural, text};
 use crate::servers::Trouble;
 
 /// Make the topic in Kafka and the tables in ClickHouse where they are missing
@@ -63,11 +63,8 @@ async fn kafka(
     console.detail(format_args!("Kafka: {}", settings.kafka.brokers.join(", ")));
     let ensured = topic::ensure(settings).await;
     if ensured.map_err(|error| Trouble::of_kafka(&error))? == Ensured::Created {
-        let partitions = settings.kafka.partitions;
-        let done = format!(
-            "made topic {} with {partitions} partitions",
-            settings.kafka.topic
-        );
+        let partitions = plural(settings.kafka.partitions, "partition");
+        let done = format!("made topic {} with {partitions}", settings.kafka.topic);
         sheet.rows.push(vec![Cell::text("kafka"), Cell::Text(done)]);
     }
     let state = topic::inspect(&settings.kafka).await;

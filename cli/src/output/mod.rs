@@ -18,6 +18,15 @@ use crate::arguments::{Form, Options};
 use crate::console::Console;
 use crate::ending::Failure;
 
+/// `1 postback`, `2 postbacks`.
+pub(crate) fn plural(count: impl TryInto<u64>, what: &str) -> String {
+    // Counts of more than 64 bits do not occur.
+    match count.try_into().unwrap_or(u64::MAX) {
+        1 => format!("1 {what}"),
+        count => format!("{count} {what}s"),
+    }
+}
+
 /// Senders choose some texts: a control character must not steer the terminal.
 pub(crate) fn printable(text: &str) -> String {
     let shown = |c: char| if c.is_control() { '\u{fffd}' } else { c };

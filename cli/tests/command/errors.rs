@@ -1,5 +1,8 @@
 use std::io::Read as _;
+use std::net::TcpListener;
 use std::process::Stdio;
+
+use rustix::process::{Pid, Signal, kill_process};
 
 use crate::run::{AWAY, Place};
 
@@ -78,4 +81,29 @@ fn a_closed_pipe_ends_quietly() {
         (child.wait().unwrap().code(), words.as_str()),
         (Some(0), "")
     );
+}
+
+#[test]
+fn ctrl_c_ends_with_130() {
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", silent.local_addr().unwrap());
+    let place = Place::with(AWAY).set("POSTBACK__CLICKHOUSE__URL", &url);
+    let mut command = place.command(&["report", "summary"]);
+    let mut child = command
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // It asks, and is never answered.
+    let _asked = silent.accept().unwrap();
+    kill_process(Pid::from_child(&child), Signal::INT).unwrap();
+    let code = child.wait().unwrap().code();
+    let mut words = String::new();
+    child
+        .stderr
+        .take()
+        .unwrap()
+        .read_to_string(&mut words)
+        .unwrap();
+    assert_eq!((code, words.as_str()), (Some(130), ""));
 }

@@ -58,7 +58,7 @@ impl Installed {
         };
         let first = this.shown(&["migrate"]);
         assert!(
-            first.contains("made topic TEST with 1 partitions"),
+            first.contains("made topic TEST with 1 partition"),
             "{first}"
         );
         assert!(first.contains("made generation 1"), "{first}");
@@ -268,6 +268,7 @@ async fn a_trace_hop_by_hop() {
         installed.shown(&["trace", "01a05a43-fc00-7f54-8d8e-0023af557007"]),
         installed.shown(&["trace", "E1", "--as", "click"]),
         installed.shown(&["trace", "nobody", "-o", "json"]),
+        installed.shown(&["trace", "nobody", "-o", "csv"]),
     ];
     insta::assert_snapshot!(text.join("\n"));
     installed.remove().await;

@@ -4,6 +4,7 @@ use postback_common::config::Settings;
 use postback_service::topic::{self, Topic, TopicState};
 
 use super::check::Check;
+use crate::output::plural;
 use crate::servers::Trouble;
 
 /// Whether Kafka answers, and its topic is as the promises need it.
@@ -31,11 +32,8 @@ pub(super) async fn check(settings: &Settings) -> Vec<Check> {
 }
 
 fn answers(brokers: &str, count: usize) -> Check {
-    let plural = if count == 1 { "" } else { "s" };
-    Check::well(
-        "kafka",
-        format!("answers at {brokers}, {count} broker{plural}"),
-    )
+    let count = plural(count, "broker");
+    Check::well("kafka", format!("answers at {brokers}, {count}"))
 }
 
 fn safe(topic: &Topic, settings: &Settings) -> Vec<Check> {
@@ -47,8 +45,8 @@ fn safe(topic: &Topic, settings: &Settings) -> Vec<Check> {
             replication,
             ..
         } = topic;
-        let what =
-            format!("{name}: {partitions} partitions, replication {replication}, settings safe");
+        let partitions = plural(*partitions, "partition");
+        let what = format!("{name}: {partitions}, replication {replication}, settings safe");
         return vec![Check::well("topic", what)];
     }
     let check = |finding: topic::Finding| Check::doubtful("topic", finding.what, finding.remedy);

@@ -8,6 +8,7 @@ use postback_store::reports::Reader;
 use super::check::Check;
 use super::clickhouse;
 use crate::lag::{self, GroupLag, PartitionLag};
+use crate::output::plural;
 
 /// Beyond the longest wait of a batch: reading, inserting and committing one.
 const ONE_BATCH: Duration = Duration::from_secs(5);
@@ -73,8 +74,8 @@ fn judge(first: &GroupLag, last: &GroupLag, longest: Duration) -> Vec<Check> {
         let what = format!("nothing was loaded for {} s; {waiting}", longest.as_secs());
         Check::broken("loading", what, "see the check of consumer, and its log")
     } else {
-        let plural = if last.members == 1 { "" } else { "s" };
-        let what = format!("group {group}, {} member{plural}; {waiting}", last.members);
+        let members = plural(last.members, "member");
+        let what = format!("group {group}, {members}; {waiting}");
         Check::well("loading", what)
     });
     let lost: u64 = last.partitions.iter().map(PartitionLag::lost).sum();

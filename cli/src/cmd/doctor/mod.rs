@@ -14,7 +14,7 @@ use super::load;
 use crate::arguments::{Form, Options};
 use crate::console::{Console, Tone};
 use crate::ending::{Ending, Failure};
-use crate::output::{Cell, Sheet, text};
+use crate::output::{Cell, Sheet, plural, text};
 use check::{Check, State, within};
 
 /// Check everything: configuration, Kafka, ClickHouse, loading, ingest, consumer
@@ -41,8 +41,8 @@ impl Doctor {
             within("consumer", services::consumer(settings)),
         );
         let sources = settings.sources.len();
-        let plural = if sources == 1 { "" } else { "s" };
-        let configuration = format!("{}: {sources} source{plural}", options.config.display());
+        let sources = plural(sources, "source");
+        let configuration = format!("{}: {sources}", options.config.display());
         let mut checks = vec![Check::well("configuration", configuration)];
         for (source, note) in loaded.configured.notes() {
             let remedy = "correct the template here and at the network";

@@ -4,7 +4,7 @@ use jiff::tz::TimeZone;
 use postback_store::reports::completeness::Completeness;
 
 use crate::lag::GroupLag;
-use crate::output::Sheet;
+use crate::output::{Sheet, plural};
 use crate::range::shown;
 
 /// The sentence under every report about money.
@@ -60,14 +60,5 @@ fn wait(count: u64) -> String {
         "1 postback waits".to_owned()
     } else {
         format!("{count} postbacks wait")
-    }
-}
-
-/// `1 postback`, `2 postbacks`.
-pub(super) fn plural(count: u64, what: &str) -> String {
-    if count == 1 {
-        format!("{count} {what}")
-    } else {
-        format!("{count} {what}s")
     }
 }

@@ -13,7 +13,7 @@ use super::found::Found;
 use super::record::Record;
 use crate::console::Tone;
 use crate::output::{money, printable};
-use crate::range::shown;
+use crate::range::{shown, shown_exactly};
 
 /// Writes conversions with their postbacks, then rejected postbacks.
 pub(super) fn write(
@@ -126,7 +126,7 @@ fn write_postback(
 ) -> io::Result<()> {
     let record = Record::of(postback, configured);
     let received = [
-        exact(postback.received_at, zone),
+        shown_exactly(postback.received_at, zone),
         some("by", record.method.as_deref()),
         some("source", Some(&postback.source)),
         some("key", record.key.as_deref()),
@@ -182,7 +182,7 @@ fn counts(postback: &Postback, conversion: &Conversion) -> String {
     }
 }
 
-/// Other lines, signals and reversals of the order.
+/// Lines, signals and reversals of the order that are not shown in full.
 fn write_same_order(
     conversion: &Conversion,
     found: &Found,
@@ -196,9 +196,10 @@ fn write_same_order(
             of.order_id.clone(),
         )
     };
-    let all = found.same_orders.iter().chain(&found.conversions);
-    let others: Vec<&Conversion> = all
-        .filter(|other| other.key() != conversion.key() && order(other) == order(conversion))
+    let others: Vec<&Conversion> = found
+        .same_orders
+        .iter()
+        .filter(|other| order(other) == order(conversion))
         .collect();
     if conversion.order_id.is_empty() || others.is_empty() {
         return Ok(());
@@ -250,14 +251,6 @@ fn amount(amount: Option<Money>, currency: &str) -> String {
 
 fn time(moment: Option<Timestamp>, zone: &TimeZone) -> String {
     moment.map_or_else(|| "missing".to_owned(), |moment| shown(moment, zone))
-}
-
-/// To the microsecond.
-fn exact(moment: Timestamp, zone: &TimeZone) -> String {
-    moment
-        .to_zoned(zone.clone())
-        .strftime("%Y-%m-%dT%H:%M:%S%.6f%:z")
-        .to_string()
 }
 
 fn explained<'a>(tag: &str, mut known: impl Iterator<Item = (&'a str, &'a str)>) -> String {

@@ -2,6 +2,7 @@
 
 mod found;
 mod hops;
+mod nothing;
 mod record;
 
 use clap::{Args, ValueEnum};
@@ -9,13 +10,10 @@ use postback_store::reports::Reader;
 use postback_store::reports::trace::{Field, MOST_CONVERSIONS};
 use uuid::Uuid;
 
-use super::{Loaded, load};
+use super::load;
 use crate::arguments::{Form, Options};
 use crate::console::Console;
 use crate::ending::{Ending, Failure};
-use crate::lag::{self, GroupLag};
-use crate::output::Sheet;
-use crate::range::shown;
 use crate::servers::Trouble;
 
 /// Follow a postback from the network to the row that counts
@@ -57,12 +55,15 @@ impl Trace {
         let reader = Reader::of_active(clickhouse).await.map_err(trouble)?;
         let found = found::search(&reader, id, self.fields(), &self.value);
         let found = found.await.map_err(trouble)?;
-        if found.is_empty() {
-            return self.nothing(id, &reader, &loaded, options, console).await;
-        }
         let mut sheet = found::sheet(&found, &loaded.configured);
         sheet.fact("value", self.value.as_str());
         sheet.fact("generation", reader.generation().number());
+        if found.is_empty() {
+            let looked = self.looked_in(id);
+            nothing::explain(&mut sheet, &looked, &reader, &loaded, options).await?;
+            sheet.write(options, console)?;
+            return Ok(Ending::Found);
+        }
         if options.output == Form::Table {
             hops::write(
                 &found,
@@ -93,6 +94,17 @@ impl Trace {
         }
     }
 
+    /// The columns that were asked.
+    fn looked_in(&self, id: Option<Uuid>) -> Vec<&'static str> {
+        let mut looked: Vec<_> = id.map(|_| "postbacks.id").into_iter().collect();
+        looked.extend(self.fields().iter().map(|field| match field {
+            Field::Order => "conversions.order_id",
+            Field::Click => "conversions.click_id",
+            Field::Transaction => "conversions.transaction_id",
+        }));
+        looked
+    }
+
     fn fields(&self) -> &'static [Field] {
         match self.kind {
             None => &Field::ALL,
@@ -101,72 +113,5 @@ impl Trace {
             Some(Kind::Click) => &[Field::Click],
             Some(Kind::Transaction) => &[Field::Transaction],
         }
-    }
-
-    /// Says where it looked, and where the postback may be instead.
-    async fn nothing(
-        &self,
-        id: Option<Uuid>,
-        reader: &Reader,
-        loaded: &Loaded,
-        options: &Options,
-        console: &mut Console,
-    ) -> Result<Ending, Failure> {
-        let mut looked: Vec<&str> = id.map(|_| "postbacks.id").into_iter().collect();
-        looked.extend(self.fields().iter().map(|field| match field {
-            Field::Order => "conversions.order_id",
-            Field::Click => "conversions.click_id",
-            Field::Transaction => "conversions.transaction_id",
-        }));
-        let lag = lag::of_generation(&loaded.settings, reader.generation()).await;
-        let loaded_through = loaded_through(reader, loaded, options).await?;
-        let mut sheet = Sheet::default();
-        sheet.fact("value", self.value.as_str());
-        sheet.fact("generation", reader.generation().number());
-        sheet.fact("looked_in", looked.as_slice());
-        sheet.fact("loaded_through", loaded_through.clone());
-        sheet.fact("waiting", lag.as_ref().ok().map(GroupLag::waiting));
-        sheet.notes = vec![
-            format!(
-                "Nothing has {:?}. Looked in {}, generation {}.",
-                self.value,
-                looked.join(", "),
-                reader.generation()
-            ),
-            match loaded_through {
-                Some(moment) => format!("Loaded through {moment}. {}", waiting(&lag)),
-                None => format!("Nothing is loaded yet. {}", waiting(&lag)),
-            },
-            "A rejected postback has no conversion: it is found by its own id alone.".to_owned(),
-        ];
-        sheet.write(options, console)?;
-        if options.output == Form::Json {
-            for note in &sheet.notes {
-                console.note(note);
-            }
-        }
-        Ok(Ending::Found)
-    }
-}
-
-async fn loaded_through(
-    reader: &Reader,
-    loaded: &Loaded,
-    options: &Options,
-) -> Result<Option<String>, Failure> {
-    let trouble = |error| Trouble::of_clickhouse(&error, &loaded.settings.clickhouse);
-    let newest = reader.loaded_through().await.map_err(trouble)?;
-    Ok(newest.map(|moment| shown(moment, &options.time_zone)))
-}
-
-/// What is in Kafka and not loaded yet cannot be looked into here.
-fn waiting(lag: &Result<GroupLag, String>) -> String {
-    match lag {
-        Ok(lag) if lag.waiting() == 0 => "Nothing waits in Kafka.".to_owned(),
-        Ok(lag) => format!(
-            "{} more wait in Kafka and cannot be searched until they are loaded: try again, or see `postback doctor`.",
-            lag.waiting()
-        ),
-        Err(words) => format!("Whether more wait in Kafka is not known: {words}."),
     }
 }

@@ -28,7 +28,8 @@ use crate::servers::Trouble;
     reversals     negative amounts, and sales revised to reversed\n\
     gross, reversed, net   amounts that are not negative; what took them back; their sum\n\
     signals       early notices that pay nothing; in no other figure\n\
-    unattributed  share of the transactions without a click id")]
+    unattributed  share of the transactions without a click id\n\n\
+    Money is exact: two to four decimals, each currency in rows of its own.")]
 pub(super) struct Summary {
     /// One row for each of these, and each currency
     #[arg(long, value_enum, value_name = "WHAT", default_value = "day")]

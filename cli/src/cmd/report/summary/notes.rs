@@ -2,7 +2,7 @@
 
 use postback_store::reports::summary::{DateBy, Filter, Summary, SummaryQuery};
 
-use crate::cmd::report::footer::plural;
+use crate::output::plural;
 use crate::range::shown;
 
 /// What to look at where there is nothing to see.
