@@ -16,7 +16,8 @@ SELECT
     toUInt8(grouping(dimension)) AS is_total,
     {dimension} AS dimension,
     part.1 AS money_currency,
-    uniqExactIf((account, advertiser_id, order_id), is_transaction AND has_sale AND order_id != '') AS orders,
+    -- 128 bits of hash, as uniqExact itself keeps of a tuple, at two thirds of the cost.
+    uniqExactIf(reinterpretAsUInt128(sipHash128(account, advertiser_id, order_id)), is_transaction AND has_sale AND order_id != '') AS orders,
     countIf(is_transaction AND has_sale) AS transactions,
     countIf(is_reversal AND has_sale) AS reversals,
     sumIf(sale, is_countable AND has_sale AND sale >= 0) AS gross_sales,
