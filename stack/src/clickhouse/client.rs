@@ -10,6 +10,12 @@ use crate::StackError;
 /// How long an answer may take.
 const LIMIT: Duration = Duration::from_secs(60);
 
+/// The largest answer that is taken, 1 GiB.
+const ANSWER_BYTES_MAX: u64 = 1 << 30;
+
+/// The longest statement that the server is asked to read, 100 MB: lists of ids are long.
+const STATEMENT_BYTES_MAX: &str = "100000000";
+
 /// A password that does not print itself.
 #[derive(Clone)]
 pub struct Password(String);
@@ -98,6 +104,7 @@ impl ClickHouseClient {
             // Without it a query that fails after its first rows breaks the connection instead of
             // saying why.
             .query("wait_end_of_query", "1")
+            .query("max_query_size", STATEMENT_BYTES_MAX)
             .query("database", self.database.as_deref().unwrap_or("default"))
             .header("X-ClickHouse-User", &self.user)
             .header("X-ClickHouse-Key", self.password.reveal())
@@ -106,6 +113,8 @@ impl ClickHouseClient {
         let status = response.status();
         let text = response
             .body_mut()
+            .with_config()
+            .limit(ANSWER_BYTES_MAX)
             .read_to_string()
             .map_err(|error| error.to_string())?;
         if status == 200 {

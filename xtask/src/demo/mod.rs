@@ -1,10 +1,12 @@
 //! `cargo xtask demo`: the whole way of a postback, on real servers, with a network that knows what
 //! it sent.
 
+mod expected;
 mod hints;
 mod outcome;
 mod pipeline;
 mod site;
+mod tables;
 
 use std::process::ExitCode;
 use std::time::Instant;
@@ -22,7 +24,7 @@ use pipeline::Pipeline;
 use site::Site;
 
 /// Connections of the network. More would not be faster: they share the machine with everything.
-const CONNECTIONS: usize = 64;
+const CONNECTIONS: usize = 16;
 
 /// How many postbacks are between two lines of progress.
 const PROGRESS: u64 = 5_000;
