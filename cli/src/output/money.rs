@@ -7,15 +7,27 @@ const ONE: u128 = 10_000;
 /// separators of thousands. Two for every currency, also where a coin has none (JPY) or three (KWD):
 /// a report's columns stay comparable, and nothing is rounded.
 pub(crate) fn money(units: i128) -> String {
+    money_to(units, decimals(units))
+}
+
+/// The same with that many decimals: no fewer than [`decimals`], or it would not be exact.
+pub(super) fn money_to(units: i128, decimals: usize) -> String {
     let sign = if units < 0 { "-" } else { "" };
     let (whole, places) = (units.unsigned_abs() / ONE, units.unsigned_abs() % ONE);
-    let mut text = format!("{sign}{whole}.{places:04}");
-    for _ in 0..2 {
-        if text.ends_with('0') {
-            text.pop();
-        }
+    let places = format!("{places:04}");
+    let kept = places.get(..decimals).unwrap_or(&places);
+    format!("{sign}{whole}.{kept}")
+}
+
+/// Decimals that an exact amount needs: 2, 3 or 4.
+pub(super) const fn decimals(units: i128) -> usize {
+    if units % 100 == 0 {
+        2
+    } else if units % 10 == 0 {
+        3
+    } else {
+        4
     }
-    text
 }
 
 #[cfg(test)]

@@ -2,13 +2,23 @@
 
 use std::io::{self, Write};
 
-use comfy_table::{CellAlignment, ContentArrangement, LineStyle, Table, TableStyle};
+use comfy_table::{
+    CellAlignment, ColumnConstraint, ContentArrangement, LineStyle, Table, TableStyle,
+};
 
-use super::{Column, Sheet, printable};
+use super::money::{decimals, money_to};
+use super::{Cell, Column, Sheet, printable};
 
 /// A line under the heading and no other.
 const STYLE: TableStyle =
     TableStyle::new().header_separator(LineStyle::none().fill('─').junction('─'));
+
+/// A narrow terminal folds columns of longer texts than this, and no others: a figure or a date in
+/// two halves is read wrongly.
+const UNFOLDED: u16 = 40;
+
+/// Spaces left and right of a cell.
+const PADDING: (u16, u16) = (0, 2);
 
 /// Writes rows, totals under a line, and notes. `dynamic` fits the table to the terminal; elsewhere
 /// it is as wide as it is.
@@ -41,9 +51,20 @@ fn lines(sheet: &Sheet, dynamic: bool) -> Vec<String> {
             .iter()
             .map(|column| aligned(column, column.heading)),
     );
+    let decimals = decimals_by_column(sheet);
     for row in sheet.rows.iter().chain(&sheet.totals) {
-        let cells = sheet.columns.iter().zip(row);
-        table.add_row(cells.map(|(column, cell)| aligned(column, &printable(&cell.for_table()))));
+        let cells = sheet.columns.iter().zip(row).zip(&decimals);
+        table.add_row(cells.map(|((column, cell), decimals)| match cell {
+            Cell::Money(units) => aligned(column, &money_to(*units, *decimals)),
+            cell => aligned(column, &printable(&cell.for_table())),
+        }));
+    }
+    let widths = table.column_max_content_widths();
+    for (column, width) in table.column_iter_mut().zip(widths) {
+        column.set_padding(PADDING);
+        if width <= UNFOLDED {
+            column.set_constraint(ColumnConstraint::ContentWidth);
+        }
     }
     let mut lines: Vec<String> = table
         .lines()
@@ -63,6 +84,21 @@ fn underline_totals(lines: &mut Vec<String>, sheet: &Sheet) {
     if !sheet.totals.is_empty() && lines.len() == above + sheet.totals.len() {
         lines.insert(above, lines[rule].clone());
     }
+}
+
+/// Under each other, amounts have their decimal points in one line.
+fn decimals_by_column(sheet: &Sheet) -> Vec<usize> {
+    let needed = |cell: &Cell| match cell {
+        Cell::Money(units) => decimals(*units),
+        _ => 0,
+    };
+    let mut most = vec![0; sheet.columns.len()];
+    for row in sheet.rows.iter().chain(&sheet.totals) {
+        for (most, cell) in most.iter_mut().zip(row) {
+            *most = needed(cell).max(*most);
+        }
+    }
+    most
 }
 
 fn aligned(column: &Column, text: &str) -> comfy_table::Cell {

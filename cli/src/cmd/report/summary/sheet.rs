@@ -25,9 +25,9 @@ const FIGURES: &[Column] = &[
     number("gross_sales", "Sales\ngross"),
     number("reversed_sales", "Sales\nreversed"),
     number("net_sales", "Sales\nnet"),
-    number("gross_commission", "Commission\ngross"),
-    number("reversed_commission", "Commission\nreversed"),
-    number("net_commission", "Commission\nnet"),
+    number("gross_commission", "Comm.\ngross"),
+    number("reversed_commission", "Comm.\nreversed"),
+    number("net_commission", "Comm.\nnet"),
     number("signals", "Signals"),
     number("unattributed_percent", "Unattri-\nbuted %"),
 ];
