@@ -128,7 +128,12 @@ fn odd_but_whole_requests_are_kept_as_they_came() {
         (&"accepted".into(), &"accepted".into())
     );
     assert_eq!(of(2)["outcome"], "rejected");
-    assert_eq!(of(2)["reasons"][0], "no_parameters");
+    assert!(
+        of(2)["reasons"]
+            .as_array()
+            .unwrap()
+            .contains(&"no_parameters".into())
+    );
     let conversion = pipeline
         .database
         .rows("SELECT click_id, sku, flags FROM {db}.conversions");

@@ -66,6 +66,7 @@ fn cases() -> [(usize, &'static str, Value); 5] {
                 "account": "both", "kind": "signal", "sku": "A-1", "quantity": "2", "commission": "0",
                 "occurred_at": "2026-03-15 01:30:00.000000", "key_day": "2026-03-15",
                 "flags": ["assumed_currency", "missing_click_id", "no_identity", "unreplaced_macro", "zero_amount"],
+                "extra": {"unique_id": ["<u1>"]},
             })),
         ),
         (

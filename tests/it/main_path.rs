@@ -172,7 +172,7 @@ fn reports_equal_the_ledger(running: &Running, ledger: &Ledger) {
 struct Row {
     counts: [u64; 4],
     money: [Amount; 6],
-    unattributed_percent: String,
+    unattributed: Percent,
 }
 
 impl Row {
@@ -187,7 +187,7 @@ impl Row {
                 sums.reversed_commission,
                 sums.net_commission(),
             ],
-            unattributed_percent: percent(sums.without_click, sums.transactions),
+            unattributed: Percent::of(sums.without_click, sums.transactions),
         }
     }
 
@@ -213,21 +213,29 @@ impl Row {
                 "net_commission",
             ]
             .map(money),
-            unattributed_percent: row["unattributed_percent"]
-                .as_str()
-                .unwrap_or_default()
-                .to_owned(),
+            unattributed: Percent(row["unattributed_percent"].as_f64()),
         }
     }
 }
 
-/// Two decimals, rounded half up; empty where there is nothing to divide.
-fn percent(part: u64, whole: u64) -> String {
-    if whole == 0 {
-        return String::new();
+/// A share of a hundred, shown with two decimals; none where there is nothing to divide.
+#[derive(Debug)]
+struct Percent(Option<f64>);
+
+impl Percent {
+    fn of(part: u64, whole: u64) -> Self {
+        let exact = |count: u64| f64::from(u32::try_from(count).unwrap());
+        Self((whole > 0).then(|| 100.0 * exact(part) / exact(whole)))
     }
-    let hundredths = (part * 10_000 + whole / 2) / whole;
-    format!("{}.{:02}", hundredths / 100, hundredths % 100)
+}
+
+impl PartialEq for Percent {
+    fn eq(&self, other: &Self) -> bool {
+        match (self.0, other.0) {
+            (Some(one), Some(other)) => (one - other).abs() < 0.005_001,
+            (one, other) => one.is_none() && other.is_none(),
+        }
+    }
 }
 
 fn keyed<K: Ord>(

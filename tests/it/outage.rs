@@ -100,6 +100,7 @@ fn a_frozen_kafka_gets_an_honest_answer_in_time() {
     let directory = tempfile::tempdir().unwrap();
     let (kafka, servers) = own_kafka(directory.path());
     let running = Setup::on("kafka_frozen", servers)
+        .answering_in_time()
         .source("rakuten-us", COMPLETE)
         .start();
     let pipeline = &running.pipeline;

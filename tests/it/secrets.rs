@@ -13,8 +13,10 @@ fn marked_secrets_are_found_nowhere() {
     let ours = &running.pipeline;
     let path = ours.sources[0].path();
     let wrong = secret::fresh();
+    let whole =
+        "etransaction_id=0123456789abcdef0123456789abcdef&is_event=N&transaction_date=2026-03-14";
     for bytes in [
-        request("GET", format!("{path}?u1=a").as_bytes(), "", b""),
+        request("GET", format!("{path}?{whole}").as_bytes(), "", b""),
         request(
             "GET",
             format!("{path}?{}", "x".repeat(20_000)).as_bytes(),
