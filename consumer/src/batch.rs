@@ -155,7 +155,10 @@ mod tests {
     fn epochs() -> [Epoch; 2] {
         let mut progress = Progress::default();
         progress.assign([0, 1]);
-        [progress.take(0, 0).unwrap(), progress.take(1, 0).unwrap()]
+        [
+            progress.take(0, 0).unwrap().epoch,
+            progress.take(1, 0).unwrap().epoch,
+        ]
     }
 
     #[test]

@@ -48,6 +48,8 @@ pub(crate) struct ConsumerMetrics {
     reloads: Family<Label, Counter>,
     /// Records of a source that the configuration does not have.
     pub(crate) unknown_sources: Counter,
+    /// Offsets that Kafka passed over.
+    pub(crate) skipped_offsets: Counter,
 }
 
 impl ConsumerMetrics {
@@ -69,6 +71,7 @@ impl ConsumerMetrics {
             commits: Family::default(),
             reloads: Family::default(),
             unknown_sources: Counter::default(),
+            skipped_offsets: Counter::default(),
         };
         all.begin_at_zero();
         all.name_in(metrics);
@@ -141,6 +144,9 @@ impl ConsumerMetrics {
         );
         let help = "Records of a source that the configuration does not have";
         part.register("unknown_source_records", help, self.unknown_sources.clone());
+        let help =
+            "Offsets without a record between two records read; none in a topic made by migrate";
+        part.register("skipped_offsets", help, self.skipped_offsets.clone());
     }
 
     /// A batch is about to be loaded.

@@ -28,7 +28,7 @@ use crate::judge::{LaterVersion, Message, Origin, judge};
 use crate::kafka::{Member, SharedProgress, list, offsets};
 use crate::load::{Fate, Loaded, Loader};
 use crate::metrics::ConsumerMetrics;
-use crate::progress::{Epoch, Partition};
+use crate::progress::{Epoch, Partition, Taken};
 
 /// How often held partitions and failed commits are looked at.
 const TICK: Duration = Duration::from_secs(1);
@@ -117,22 +117,15 @@ impl Pipeline {
                 result = answered(&mut state.committing) => self.committed(&mut state, result?),
                 _ = tick.tick() => self.tick(&mut state),
                 () = sleep_until(due) => {}
-                message = messages.next() => {
-                    let mut next = message;
-                    for _ in 0..RECORDS_AT_ONCE {
-                        match next {
-                            Some(Ok(message)) => self.take(&mut state, &message),
-                            Some(Err(error)) => self.complain(error)?,
-                            None => break,
+                Some(first) = messages.next() => {
+                    let next = || messages.next().now_or_never().flatten();
+                    act_on_all(first, next, RECORDS_AT_ONCE, |message| {
+                        match message {
+                            Ok(message) => self.take(&mut state, &message),
+                            Err(error) => self.complain(error)?,
                         }
-                        if state.collecting.is_full(self.bounds) {
-                            break;
-                        }
-                        match messages.next().now_or_never() {
-                            Some(message) => next = message,
-                            None => break,
-                        }
-                    }
+                        Ok::<_, PipelineError>(!state.collecting.is_full(self.bounds))
+                    })?;
                 }
             }
         }
@@ -169,9 +162,16 @@ impl Pipeline {
     /// A message is worked on if its partition is ours and to be read.
     fn take(&self, state: &mut State, message: &BorrowedMessage<'_>) {
         let (partition, offset) = (message.partition(), message.offset());
-        let Some(epoch) = self.progress.lock().take(partition, offset) else {
+        let Some(Taken { epoch, skipped }) = self.progress.lock().take(partition, offset) else {
             return;
         };
+        if skipped > 0 {
+            self.metrics.skipped_offsets.inc_by(skipped);
+            warn!(
+                partition,
+                offset, skipped, "Kafka has no records at the offsets before this one"
+            );
+        }
         let message = Message {
             topic: message.topic(),
             partition,
@@ -427,6 +427,28 @@ impl State {
     }
 }
 
+/// Acts on `first` and on what else is ready, at most `at_most` altogether, until `act` wants no
+/// more. Whatever was taken from `next` is acted on: what is taken and dropped would be lost.
+fn act_on_all<T, E>(
+    first: T,
+    mut next: impl FnMut() -> Option<T>,
+    at_most: usize,
+    mut act: impl FnMut(T) -> Result<bool, E>,
+) -> Result<(), E> {
+    let mut item = Some(first);
+    let mut acted = 0;
+    while let Some(taken) = item {
+        acted += 1;
+        let wants_more = act(taken)?;
+        item = if wants_more && acted < at_most {
+            next()
+        } else {
+            None
+        };
+    }
+    Ok(())
+}
+
 async fn finished(loading: &mut Option<Load>) -> Result<Vec<Loaded>, JoinError> {
     match loading {
         Some(load) => (&mut load.task).await,
@@ -447,5 +469,45 @@ async fn sleep_until(due: Option<Instant>) {
     match due {
         Some(due) => tokio::time::sleep_until(due.into()).await,
         None => std::future::pending().await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whatever_is_taken_from_the_stream_is_acted_on() {
+        for (at_most, full_after, expected) in
+            [(4, 100, 4), (100, 3, 3), (100, 100, 10), (1, 100, 1)]
+        {
+            let mut stream = 1..10;
+            let mut acted = Vec::new();
+            let done = act_on_all(
+                0,
+                || stream.next(),
+                at_most,
+                |item| {
+                    acted.push(item);
+                    Ok::<_, ()>(acted.len() < full_after)
+                },
+            );
+            assert_eq!(done, Ok(()));
+            assert_eq!(acted.len(), expected);
+            let rest: Vec<i32> = acted.into_iter().chain(stream).collect();
+            assert_eq!(rest, (0..10).collect::<Vec<_>>(), "nothing is missing");
+        }
+    }
+
+    #[test]
+    fn the_first_error_ends_it() {
+        let mut stream = 1..10;
+        let done = act_on_all(
+            0,
+            || stream.next(),
+            100,
+            |item| if item < 2 { Ok(true) } else { Err(item) },
+        );
+        assert_eq!((done, stream.next()), (Err(2), Some(3)));
     }
 }

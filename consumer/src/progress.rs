@@ -21,6 +21,16 @@ pub(crate) type Offset = i64;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Epoch(u64);
 
+/// A record to work on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Taken {
+    /// To work under.
+    pub(crate) epoch: Epoch,
+    /// Offsets between the record read before and this one. A topic that is neither compacted nor
+    /// written in transactions, such as ours, has none.
+    pub(crate) skipped: u64,
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Position {
     /// The epoch of its assignment, which outlives rewinding.
@@ -92,9 +102,9 @@ impl Progress {
             .is_some_and(|position| position.epoch == epoch)
     }
 
-    /// A record was read. Returns the epoch to work under, or `None` where it is not for us to
-    /// work on: not ours, not to be read now, or read before.
-    pub(crate) fn take(&mut self, partition: Partition, offset: Offset) -> Option<Epoch> {
+    /// A record was read. `None` where it is not for us to work on: not ours, not to be read now,
+    /// or read before.
+    pub(crate) fn take(&mut self, partition: Partition, offset: Offset) -> Option<Taken> {
         let position = self
             .positions
             .get_mut(&partition)
@@ -109,8 +119,12 @@ impl Progress {
         if offset < offsets.next {
             return None;
         }
+        let skipped = offset.abs_diff(offsets.next);
         offsets.next = offset + 1;
-        Some(position.epoch)
+        Some(Taken {
+            epoch: position.epoch,
+            skipped,
+        })
     }
 
     /// Everything before `end` is stored, as far as `epoch` is current. True if so.
@@ -223,8 +237,8 @@ mod tests {
     #[test]
     fn what_is_stored_is_committed_and_only_once() {
         let mut progress = assigned(&[0, 1]);
-        let epoch = progress.take(0, 100).unwrap();
-        assert_eq!(progress.take(0, 101), Some(epoch));
+        let epoch = progress.take(0, 100).unwrap().epoch;
+        assert_eq!(progress.take(0, 101), Some(Taken { epoch, skipped: 0 }));
         assert_eq!(progress.uncommitted(), [], "read is not stored");
         assert!(progress.store(0, epoch, 102));
         assert_eq!(progress.uncommitted(), [(0, 102)]);
@@ -237,7 +251,7 @@ mod tests {
     #[test]
     fn work_for_a_partition_that_went_away_is_dropped_even_if_it_comes_back() {
         let mut progress = assigned(&[3]);
-        let before = progress.take(3, 7).unwrap();
+        let before = progress.take(3, 7).unwrap().epoch;
         progress.revoke([3]);
         assert!(!progress.is_current(3, before));
         assert!(!progress.store(3, before, 8));
@@ -249,7 +263,7 @@ mod tests {
             "somebody else may have gone further"
         );
         assert_eq!(progress.uncommitted(), []);
-        let after = progress.take(3, 500).unwrap();
+        let after = progress.take(3, 500).unwrap().epoch;
         assert_ne!(before, after);
         assert!(progress.store(3, after, 501));
         assert_eq!(progress.uncommitted(), [(3, 501)]);
@@ -271,14 +285,14 @@ mod tests {
     #[test]
     fn an_answer_to_an_old_commit_does_not_touch_a_new_assignment() {
         let mut progress = assigned(&[0]);
-        let epoch = progress.take(0, 10).unwrap();
+        let epoch = progress.take(0, 10).unwrap().epoch;
         progress.store(0, epoch, 11);
         progress.revoke([0]);
         progress.commit(0, 11);
         progress.assign([0]);
-        progress.take(0, 5).unwrap();
+        progress.take(0, 5).unwrap().epoch;
         progress.commit(0, 11);
-        let epoch = progress.take(0, 6).unwrap();
+        let epoch = progress.take(0, 6).unwrap().epoch;
         assert!(progress.store(0, epoch, 7));
         assert_eq!(
             progress.uncommitted(),
@@ -293,19 +307,20 @@ mod tests {
         assert!(progress.take(0, 10).is_some());
         assert!(progress.take(0, 10).is_none());
         assert!(progress.take(0, 9).is_none());
-        assert!(
-            progress.take(0, 20).is_some(),
-            "offsets of a compacted log have gaps"
+        assert_eq!(
+            progress.take(0, 20).map(|taken| taken.skipped),
+            Some(9),
+            "a compacted log has gaps"
         );
     }
 
     #[test]
     fn a_halted_partition_goes_back_to_what_is_not_stored() {
         let mut progress = assigned(&[0, 1]);
-        let epoch = progress.take(0, 10).unwrap();
-        progress.take(0, 11).unwrap();
+        let epoch = progress.take(0, 10).unwrap().epoch;
+        progress.take(0, 11).unwrap().epoch;
         assert!(progress.store(0, epoch, 11));
-        let later = progress.take(0, 12).unwrap();
+        let later = progress.take(0, 12).unwrap().epoch;
         progress.halt(0);
         assert!(!progress.store(0, later, 13));
         assert_eq!(progress.take(0, 13), None);
@@ -324,8 +339,8 @@ mod tests {
     #[test]
     fn a_stopped_partition_finishes_what_it_read() {
         let mut progress = assigned(&[0]);
-        let epoch = progress.take(0, 10).unwrap();
-        progress.take(0, 11).unwrap();
+        let epoch = progress.take(0, 10).unwrap().epoch;
+        progress.take(0, 11).unwrap().epoch;
         progress.stop(0, 11);
         assert_eq!(progress.take(0, 12), None);
         assert!(
@@ -335,7 +350,7 @@ mod tests {
         assert!(progress.store(0, epoch, 11));
         assert_eq!(progress.go_on(0), Some(11));
 
-        progress.take(0, 11).unwrap();
+        progress.take(0, 11).unwrap().epoch;
         progress.stop(0, 11);
         assert_eq!(progress.go_on(0), Some(11), "it stops in front of it again");
     }
@@ -343,7 +358,7 @@ mod tests {
     #[test]
     fn nothing_beyond_what_was_read_can_be_stored() {
         let mut progress = assigned(&[0]);
-        let epoch = progress.take(0, 10).unwrap();
+        let epoch = progress.take(0, 10).unwrap().epoch;
         assert!(!progress.store(0, epoch, 12));
         assert!(!progress.store(0, epoch, 9));
         assert_eq!(progress.uncommitted(), []);

@@ -268,7 +268,7 @@ mod tests {
         progress.assign([0, 4, 9]);
         let mut part = |partition, records: &[(i64, &str)]| Part {
             partition,
-            epoch: progress.take(partition, 0).unwrap(),
+            epoch: progress.take(partition, 0).unwrap().epoch,
             records: (records.iter())
                 .map(|(offset, bytes)| crate::judge::Judged {
                     offset: *offset,
