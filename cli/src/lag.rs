@@ -84,8 +84,22 @@ fn ask_patiently(settings: &Settings, group: &str) -> Result<GroupLag, String> {
                 let topic = &settings.kafka.topic;
                 return Err(format!("there is no topic {topic}: run `postback migrate`"));
             }
-            answer => return answer.map_err(|error| error.to_string()),
+            answer => return answer.map_err(|error| words(&error, settings)),
         }
+    }
+}
+
+fn words(error: &KafkaError, settings: &Settings) -> String {
+    match error.rdkafka_error_code() {
+        Some(
+            RDKafkaErrorCode::BrokerTransportFailure
+            | RDKafkaErrorCode::AllBrokersDown
+            | RDKafkaErrorCode::OperationTimedOut,
+        ) => format!(
+            "Kafka at {} does not answer",
+            settings.kafka.brokers.join(", ")
+        ),
+        _ => error.to_string(),
     }
 }
 

@@ -70,6 +70,10 @@ impl Installed {
 
     /// What the command prints, with what differs between runs replaced.
     fn shown(&self, arguments: &[&str]) -> String {
+        self.shown_with(&[], arguments)
+    }
+
+    fn shown_with(&self, more: &[(&str, &str)], arguments: &[&str]) -> String {
         let Settings {
             kafka, clickhouse, ..
         } = &self.settings;
@@ -79,7 +83,7 @@ impl Installed {
             password,
             ..
         } = clickhouse;
-        let shown = self.place.run(arguments);
+        let shown = self.place.run_with(more, arguments);
         assert!(
             !shown.contains(password.as_ref().map_or("", Secret::expose)),
             "{shown}"
@@ -246,6 +250,18 @@ async fn the_summary_in_every_form() {
             "--time-zone",
             "Europe/Berlin",
         ])),
+        installed.shown_with(
+            &[("POSTBACK__KAFKA__BROKERS", "127.0.0.1:1")],
+            &summary(&["-o", "jsonl"]),
+        ),
+        installed.shown_with(
+            &[("POSTBACK__CLICKHOUSE__DATABASE", "nowhere")],
+            &summary(&[]),
+        ),
+        installed.shown_with(
+            &[("POSTBACK__CLICKHOUSE__PASSWORD", "CANARY")],
+            &summary(&[]),
+        ),
     ];
     insta::assert_snapshot!(text.join("\n"));
     installed.remove().await;

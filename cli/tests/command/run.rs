@@ -65,7 +65,13 @@ impl Place {
 
     /// Everything that it printed, and its exit code.
     pub(crate) fn run(&self, arguments: &[&str]) -> String {
-        let output = self.command(arguments).output().unwrap();
+        self.run_with(&[], arguments)
+    }
+
+    /// The same with more environment.
+    pub(crate) fn run_with(&self, more: &[(&str, &str)], arguments: &[&str]) -> String {
+        let mut command = self.command(arguments);
+        let output = command.envs(more.iter().copied()).output().unwrap();
         let out = String::from_utf8(output.stdout).unwrap();
         let err = String::from_utf8(output.stderr).unwrap();
         let shown = format!(

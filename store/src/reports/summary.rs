@@ -77,7 +77,7 @@ impl Dimension {
         }
     }
 
-    /// An array of texts, which [`Row::dimension`] is.
+    /// An array of texts, which [`Figures::dimension`] is.
     fn expression(self, date: DateBy) -> String {
         match self {
             Self::Day => format!(

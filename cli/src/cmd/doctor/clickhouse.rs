@@ -71,13 +71,17 @@ fn tables(settings: &Settings, findings: &Findings) -> Vec<Check> {
     checks
 }
 
-/// What cannot be told because ClickHouse does not answer, which has a check of its own.
+/// What cannot be told because ClickHouse or its tables, which have checks of their own, are not as
+/// they must be.
 pub(super) fn unknown(name: &'static str, error: &StoreError, settings: &Settings) -> Check {
-    if error.kind == Kind::Outage {
-        let what = "not known while ClickHouse does not answer";
-        return Check::broken(name, what, "see the check of clickhouse");
+    let remedy = "see the checks of clickhouse and tables";
+    match error.kind {
+        Kind::Outage => Check::broken(name, "not known while ClickHouse does not answer", remedy),
+        Kind::Setup => Check::broken(name, "not known while the tables cannot be read", remedy),
+        Kind::Pressure | Kind::Data | Kind::Contradiction => {
+            Check::of_trouble(name, Trouble::of_clickhouse(error, &settings.clickhouse))
+        }
     }
-    Check::of_trouble(name, Trouble::of_clickhouse(error, &settings.clickhouse))
 }
 
 /// Whether what is recorded of the accounts agrees with the configuration.

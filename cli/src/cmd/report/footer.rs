@@ -32,7 +32,9 @@ impl Footer<'_> {
         if self.complete.rejected > 0 {
             let many = plural(self.complete.rejected, "postback");
             sheet.notes.push(format!(
-                "{many} received in this range became no conversion; `postback trace ID` says why"
+                "{many} received in this range became no conversion: list them with \
+                 SELECT id, reasons FROM postbacks WHERE outcome = 'rejected', \
+                 see why with `postback trace ID`"
             ));
         }
         let loaded = match through {
