@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use postback_common::config::{ConsumerSettings, KafkaSettings};
 use postback_service::kafka::rdkafka::client::ClientContext;
@@ -31,6 +32,9 @@ impl SharedProgress {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+/// For one question about where a partition ends.
+const LOOK_WITHIN: Duration = Duration::from_secs(2);
 
 /// A member of the group.
 pub(crate) type Member = StreamConsumer<GroupEvents>;
@@ -176,23 +180,36 @@ impl GroupEvents {
         let Some(topic) = statistics.topics.get(&self.topic) else {
             return;
         };
-        let progress = self.progress.lock();
-        for (partition, _, _) in progress.assignments() {
+        let mut progress = self.progress.lock();
+        let ours: Vec<_> = progress
+            .assignments()
+            .map(|(partition, ..)| partition)
+            .collect();
+        for partition in ours {
             let Some(seen) = topic.partitions.get(&partition) else {
                 continue;
             };
-            // Before the first record was read: what the group had committed, or the beginning.
+            progress.see_end(partition, seen.hi_offset);
             let known = [seen.committed_offset, seen.lo_offset]
                 .into_iter()
                 .find(|offset| *offset >= 0);
-            if let Some(from) = progress.committed(partition).or(known)
-                && seen.hi_offset >= 0
-            {
-                let records = seen.hi_offset.saturating_sub(from);
-                self.metrics
-                    .lag(partition, u64::try_from(records).unwrap_or(0));
+            if let Some(records) = progress.lag(partition, known) {
+                self.metrics.lag(partition, records);
             }
         }
+    }
+}
+
+/// Asks the brokers where paused partitions end: librdkafka learns it from what it fetches, and of
+/// these it fetches nothing. Blocks.
+pub(crate) fn look_at_ends(member: &Member, partitions: &[Partition]) {
+    let context = member.context();
+    for partition in partitions {
+        // The next look comes soon; one broker that is away must not delay it.
+        let Ok((_, end)) = member.fetch_watermarks(&context.topic, *partition, LOOK_WITHIN) else {
+            return;
+        };
+        context.progress.lock().see_end(*partition, end);
     }
 }
 

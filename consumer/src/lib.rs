@@ -7,14 +7,13 @@
 //! The path of a record: `pipeline` reads it, `judge` sends it through the normaliser, `batch`
 //! collects it, `load` stores it (its rows by `rows`), `progress` says what may be committed.
 //! `holds` keeps partitions that ClickHouse, or this version, cannot take. `start` comes before all
-//! that, `ending` after it.
+//! that, `pipeline::ending` after it.
 
 pub mod args;
 pub mod run;
 
 mod accounts;
 mod batch;
-mod ending;
 mod health;
 mod holds;
 mod judge;

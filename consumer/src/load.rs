@@ -104,6 +104,7 @@ impl Loader {
     /// Tries until it is stored or refused, as long as some of it is ours.
     async fn store(&self, parts: &[&Part]) -> Fate {
         let mut pause = FIRST_PAUSE;
+        let mut stage = Stage::Conversions;
         loop {
             let ours: Vec<&Part> = parts
                 .iter()
@@ -113,7 +114,7 @@ impl Loader {
             if ours.is_empty() || self.shutdown.is_cancelled() {
                 return Fate::Dropped;
             }
-            let error = match self.insert(&ours).await {
+            let error = match self.insert(&ours, &mut stage).await {
                 Ok(()) => {
                     self.health.works();
                     return Fate::Stored;
@@ -137,13 +138,17 @@ impl Loader {
         }
     }
 
-    /// Conversions first: a postback that is seen to be accepted has its conversion.
-    async fn insert(&self, parts: &[&Part]) -> Result<(), StoreError> {
-        let conversions = ConversionRows(Records::of(parts));
-        insert::conversions(&self.client, self.generation, conversions).await?;
-        let accepted = Records::of(parts).filter(|(_, record)| record.is_accepted());
-        self.metrics.inserted(tables::CONVERSIONS, accepted.count());
-
+    /// Conversions first: a postback that is seen to be accepted has its conversion. An attempt
+    /// that is repeated goes on where the last one failed, lest it adds parts to a server that has
+    /// too many.
+    async fn insert(&self, parts: &[&Part], stage: &mut Stage) -> Result<(), StoreError> {
+        if *stage == Stage::Conversions {
+            let conversions = ConversionRows(Records::of(parts));
+            insert::conversions(&self.client, self.generation, conversions).await?;
+            let accepted = Records::of(parts).filter(|(_, record)| record.is_accepted());
+            self.metrics.inserted(tables::CONVERSIONS, accepted.count());
+            *stage = Stage::Postbacks;
+        }
         let postbacks = PostbackRows {
             topic: &self.topic,
             records: Records::of(parts),
@@ -153,6 +158,14 @@ impl Loader {
             .inserted(tables::POSTBACKS, Records::of(parts).count());
         Ok(())
     }
+}
+
+/// What is to be inserted next. Parts only ever drop out of an attempt, so conversions that were
+/// stored once are stored for all that follow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    Conversions,
+    Postbacks,
 }
 
 fn loaded(part: &Part, fate: Fate) -> Loaded {

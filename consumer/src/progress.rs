@@ -39,6 +39,8 @@ struct Position {
     /// False: nothing of it is to be read now.
     is_read: bool,
     offsets: Option<Offsets>,
+    /// The next offset that the topic will give, as far as we were told.
+    end: Offset,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,6 +69,7 @@ impl Progress {
                 epoch,
                 is_read: true,
                 offsets: None,
+                end: 0,
             };
             self.positions.insert(partition, position);
         }
@@ -205,12 +208,20 @@ impl Progress {
             .map(|offsets| offsets.stored)
     }
 
-    /// What the group would begin with; `None` before the first record was read.
-    pub(crate) fn committed(&self, partition: Partition) -> Option<Offset> {
-        self.positions
-            .get(&partition)?
-            .offsets
-            .map(|offsets| offsets.committed)
+    /// The topic's partition ends here, or further on.
+    pub(crate) fn see_end(&mut self, partition: Partition, end: Offset) {
+        if let Some(position) = self.positions.get_mut(&partition) {
+            position.end = position.end.max(end);
+        }
+    }
+
+    /// Records behind what is committed. Before the first record was read `from` stands for it:
+    /// what the group had committed, or the topic's beginning.
+    pub(crate) fn lag(&self, partition: Partition, from: Option<Offset>) -> Option<u64> {
+        let position = self.positions.get(&partition)?;
+        let committed = position.offsets.map(|offsets| offsets.committed);
+        let records = position.end.saturating_sub(committed.or(from)?);
+        Some(u64::try_from(records).unwrap_or(0))
     }
 
     fn new_epoch(&mut self) -> Epoch {
@@ -353,6 +364,27 @@ mod tests {
         progress.take(0, 11).unwrap().epoch;
         progress.stop(0, 11);
         assert_eq!(progress.go_on(0), Some(11), "it stops in front of it again");
+    }
+
+    #[test]
+    fn the_lag_is_what_is_not_committed_and_old_news_do_not_shrink_it() {
+        let mut progress = assigned(&[0]);
+        progress.see_end(0, 110);
+        assert_eq!(progress.lag(0, None), None);
+        assert_eq!(progress.lag(0, Some(90)), Some(20));
+        let epoch = progress.take(0, 100).unwrap().epoch;
+        assert_eq!(
+            progress.lag(0, Some(90)),
+            Some(10),
+            "what comes first is where we begin"
+        );
+        progress.store(0, epoch, 101);
+        assert_eq!(progress.lag(0, None), Some(10));
+        progress.commit(0, 101);
+        assert_eq!(progress.lag(0, None), Some(9));
+        progress.see_end(0, 105);
+        assert_eq!(progress.lag(0, None), Some(9));
+        assert_eq!(progress.lag(1, Some(0)), None, "not ours");
     }
 
     #[test]

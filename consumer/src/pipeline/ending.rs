@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 use tokio::time::timeout;
 use tracing::{info, warn};
 
+use super::{Pipeline, PipelineError, State};
 use crate::kafka::Member;
-use crate::pipeline::{Pipeline, PipelineError, State};
 
 /// For the load in flight. It does not wait for ClickHouse to come back.
 const LOAD_WITHIN: Duration = Duration::from_secs(10);
@@ -20,7 +20,7 @@ const LEAVE_WITHIN: Duration = Duration::from_secs(5);
 
 impl Pipeline {
     /// Ends. What was collected and not loaded is dropped.
-    pub(crate) async fn end(self, mut state: State) -> Result<(), PipelineError> {
+    pub(super) async fn end(self, mut state: State) -> Result<(), PipelineError> {
         self.probe.fail("the process is going down", "");
         if let Some(load) = state.loading.as_mut() {
             match timeout(LOAD_WITHIN, &mut load.task).await {
@@ -29,6 +29,10 @@ impl Pipeline {
             }
         }
         self.commit_the_rest(&mut state).await;
+        if let Some(measuring) = state.measuring.take() {
+            // It holds the member, too; what it found no longer matters.
+            drop(timeout(LEAVE_WITHIN, measuring).await);
+        }
         leave(self.member).await;
         info!("ended");
         Ok(())

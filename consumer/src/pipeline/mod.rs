@@ -1,0 +1,282 @@
+//! Read, judge, collect, load, commit.
+//!
+//! One batch is collected while another is loaded. When both are full the partitions are paused;
+//! polling goes on, so that the group keeps us. Everything here runs in one task, rebalances
+//! included: between two steps of it the progress does not change under us.
+
+mod commit;
+mod drain;
+mod ending;
+mod loaded;
+mod pausing;
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use futures_util::{FutureExt as _, StreamExt as _};
+use postback_normalise::Configured;
+use postback_service::kafka::rdkafka::consumer::Consumer as _;
+use postback_service::kafka::rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use postback_service::kafka::rdkafka::message::{BorrowedMessage, Message as _};
+use postback_service::lifecycle::Shutdown;
+use postback_service::probes::Probe;
+use tokio::sync::watch;
+use tokio::task::{JoinError, JoinHandle};
+use tokio::time::MissedTickBehavior;
+use tracing::warn;
+
+use commit::{Committing, answered};
+use drain::act_on_all;
+use loaded::finished;
+
+use crate::batch::{Batch, Bounds};
+use crate::holds::{Cause, Holds};
+use crate::judge::{LaterVersion, Message, Origin, judge};
+use crate::kafka::{Member, SharedProgress};
+use crate::load::{Loaded, Loader};
+use crate::metrics::ConsumerMetrics;
+use crate::progress::{Epoch, Partition, Taken};
+
+/// How often held partitions, failed commits and paused partitions are looked at.
+const TICK: Duration = Duration::from_secs(1);
+/// Records taken from librdkafka before anything else gets its turn.
+const RECORDS_AT_ONCE: usize = 512;
+/// A seek is answered by librdkafka itself, not by a broker.
+const SEEK_WITHIN: Duration = Duration::from_secs(1);
+/// Names of unknown sources that are warned of, each once.
+const MAX_WARNED_SOURCES: usize = 100;
+
+/// Why loading ended before its time.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum PipelineError {
+    /// Another process has our `consumer.instance_id`.
+    #[error(
+        "another process joined group {group} with consumer.instance_id = \"{instance}\"\n    \
+         remedy: give every member an instance_id of its own, or end the other process"
+    )]
+    Fenced { group: String, instance: String },
+    /// librdkafka cannot go on.
+    #[error(
+        "Kafka's client gave up: {0}\n    remedy: see the log; start the consumer again, nothing is lost"
+    )]
+    Kafka(KafkaError),
+    /// A bug.
+    #[error(
+        "a task ended in a panic: {0}\n    remedy: see the log; start the consumer again, nothing is lost"
+    )]
+    Task(#[from] JoinError),
+}
+
+/// What the pipeline is made of.
+pub(crate) struct Pipeline {
+    pub(crate) member: Arc<Member>,
+    pub(crate) group: String,
+    pub(crate) topic: String,
+    pub(crate) instance: Option<String>,
+    pub(crate) bounds: Bounds,
+    pub(crate) progress: SharedProgress,
+    pub(crate) loader: Arc<Loader>,
+    pub(crate) metrics: ConsumerMetrics,
+    /// Fails while a partition is held, and before the group gave us an assignment.
+    pub(crate) probe: Probe,
+    pub(crate) rules: watch::Receiver<Arc<Configured>>,
+}
+
+/// What changes while it runs.
+#[derive(Default)]
+struct State {
+    collecting: Batch,
+    loading: Option<Load>,
+    holds: Holds,
+    /// What we paused, with the assignment under which: a new one is not paused.
+    paused: BTreeSet<(Partition, Epoch)>,
+    committing: Option<Committing>,
+    commit_from: Option<Instant>,
+    measuring: Option<JoinHandle<()>>,
+    warned_sources: BTreeSet<Box<str>>,
+}
+
+/// The batch that is being loaded.
+struct Load {
+    task: JoinHandle<Vec<Loaded>>,
+    began: Instant,
+}
+
+impl Pipeline {
+    /// Runs until shutdown, then ends in order.
+    pub(crate) async fn run(mut self, shutdown: Shutdown) -> Result<(), PipelineError> {
+        let member = Arc::clone(&self.member);
+        let mut messages = member.stream();
+        let mut state = State::default();
+        let mut tick = tokio::time::interval(TICK);
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            self.settle(&mut state);
+            let due = state.wait_until(self.bounds);
+            tokio::select! {
+                biased;
+                () = shutdown.cancelled() => break,
+                loaded = finished(&mut state.loading) => self.finish(&mut state, loaded?),
+                result = answered(&mut state.committing) => self.committed(&mut state, result?),
+                _ = tick.tick() => self.tick(&mut state),
+                () = sleep_until(due) => {}
+                Some(first) = messages.next() => {
+                    let next = || messages.next().now_or_never().flatten();
+                    act_on_all(first, next, RECORDS_AT_ONCE, |message| {
+                        match message {
+                            Ok(message) => self.take(&mut state, &message),
+                            Err(error) => self.complain(error)?,
+                        }
+                        Ok::<_, PipelineError>(!state.collecting.is_full(self.bounds))
+                    })?;
+                }
+            }
+        }
+        drop(messages);
+        // The last handle leaves the group, and that one belongs to the end.
+        drop(member);
+        self.end(state).await
+    }
+
+    /// Brings everything in line with what was just learned.
+    fn settle(&mut self, state: &mut State) {
+        let now = Instant::now();
+        {
+            let progress = self.progress.lock();
+            state.collecting.retain_current(&progress);
+            state.holds.retain(|partition| progress.is_ours(partition));
+        }
+        if state.loading.is_none() && state.collecting.is_due(self.bounds, now) {
+            self.begin(state, now);
+        }
+        self.pause_and_resume(state);
+        self.commit(state, now);
+        self.show(state);
+    }
+
+    fn begin(&self, state: &mut State, now: Instant) {
+        let batch = std::mem::take(&mut state.collecting);
+        self.metrics.batch(batch.rows(), batch.bytes());
+        self.metrics.batch_age.observe(batch.age(now));
+        let task = tokio::spawn(Arc::clone(&self.loader).load(batch));
+        state.loading = Some(Load { task, began: now });
+    }
+
+    /// A message is worked on if its partition is ours and to be read.
+    fn take(&self, state: &mut State, message: &BorrowedMessage<'_>) {
+        let (partition, offset) = (message.partition(), message.offset());
+        let Some(Taken { epoch, skipped }) = self.progress.lock().take(partition, offset) else {
+            return;
+        };
+        if skipped > 0 {
+            self.metrics.skipped_offsets.inc_by(skipped);
+            warn!(
+                partition,
+                offset, skipped, "Kafka has no records at the offsets before this one"
+            );
+        }
+        let message = Message {
+            topic: message.topic(),
+            partition,
+            offset,
+            broker_millis: message.timestamp().to_millis().unwrap_or(-1),
+            bytes: message.payload().unwrap_or_default(),
+        };
+        let judged = judge(message, &self.rules.borrow());
+        match judged {
+            Ok(record) => {
+                if let Origin::Unknown(source) = &record.origin {
+                    self.warn_of_source(&mut state.warned_sources, source);
+                }
+                state
+                    .collecting
+                    .push(partition, epoch, record, Instant::now());
+            }
+            Err(LaterVersion(version)) => {
+                self.progress.lock().stop(partition, offset);
+                let cause = Cause {
+                    first: offset,
+                    end: offset + 1,
+                    problem: format!(
+                        "a raw record of version {version}, which this program does not read"
+                    ),
+                    remedy: "upgrade postback-consumer; nothing is skipped".to_owned(),
+                };
+                self.hold(state, partition, cause);
+            }
+        }
+    }
+
+    fn warn_of_source(&self, warned: &mut BTreeSet<Box<str>>, source: &str) {
+        self.metrics.unknown_sources.inc();
+        if warned.len() < MAX_WARNED_SOURCES && warned.insert(source.into()) {
+            warn!(
+                source,
+                "records of a source that the configuration does not have are rejected; \
+                 add it under this name, then a replay accepts them"
+            );
+        }
+    }
+
+    /// What is looked at now and then.
+    fn tick(&self, state: &mut State) {
+        self.try_held(state);
+        self.measure_paused(state);
+    }
+
+    fn show(&self, state: &State) {
+        if !state.holds.is_empty() {
+            self.probe
+                .fail(state.holds.to_string(), state.holds.remedy());
+        } else if self.progress.lock().is_joined() {
+            self.probe.pass();
+        } else {
+            self.probe.fail(format!("joining group {}", self.group), "");
+        }
+    }
+
+    fn complain(&self, error: KafkaError) -> Result<(), PipelineError> {
+        let code = error.rdkafka_error_code();
+        if code == Some(RDKafkaErrorCode::FencedInstanceId) {
+            let instance = self.instance.clone().unwrap_or_default();
+            return Err(PipelineError::Fenced {
+                group: self.group.clone(),
+                instance,
+            });
+        }
+        if matches!(error, KafkaError::MessageConsumptionFatal(_)) {
+            return Err(PipelineError::Kafka(error));
+        }
+        if matches!(
+            code,
+            Some(RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::UnknownTopic)
+        ) {
+            self.member
+                .context()
+                .is_topic_missing
+                .store(true, Ordering::Relaxed);
+        }
+        // librdkafka tries again by itself; the probe and its own log say what is wrong.
+        tracing::debug!(%error, "Kafka");
+        Ok(())
+    }
+}
+
+impl State {
+    /// When the batch must be looked at again for its age.
+    fn wait_until(&self, bounds: Bounds) -> Option<Instant> {
+        match self.loading {
+            Some(_) => None,
+            None => self.collecting.due_at(bounds),
+        }
+    }
+}
+
+async fn sleep_until(due: Option<Instant>) {
+    match due {
+        Some(due) => tokio::time::sleep_until(due.into()).await,
+        None => std::future::pending().await,
+    }
+}
