@@ -1,8 +1,8 @@
-//! Whether a broker serves: it knows itself as a member of the right cluster, and gives ids to
-//! idempotent producers.
+//! Whether a broker serves: it knows itself as a member of the right cluster, gives ids to
+//! idempotent producers, and has a coordinator for consumer groups.
 //!
 //! An open port is not enough: the broker opens it before it has joined its own cluster, and the
-//! first producer of a new cluster would wait for half a second or more. The requests and their
+//! first producer and the first group of a new cluster would wait for seconds. The requests and their
 //! answers are written out by hand, because a Kafka client would need OpenSSL and a C++ compiler
 //! before it could install them.
 
@@ -34,6 +34,16 @@ const PRODUCER_ID: [u8; 25] = [
     0, 0, 0, 0, // no transaction, so no time limit of one
 ];
 
+/// A FindCoordinator request, version 0, for a group that nobody joins.
+const COORDINATOR: [u8; 28] = [
+    0, 0, 0, 24, // length of the rest
+    0, 10, // FindCoordinator
+    0, 0, // version
+    0, 0, 0, 3, // correlation id
+    0, 5, b'p', b'r', b'o', b'b', b'e', // client id
+    0, 7, b'n', b'o', b'-', b'o', b'n', b'e', b's', // group
+];
+
 /// More than this is no answer to that request.
 const LONGEST_ANSWER: usize = 64 * 1024;
 
@@ -50,11 +60,23 @@ pub(super) fn check(port: u16, cluster_id: &str) -> Result<(), String> {
     if brokers == 0 {
         return Err("the broker has not joined its cluster yet".to_owned());
     }
-    match producer_id_error(&exchange(port, &PRODUCER_ID)?) {
+    let producer = exchange(port, &PRODUCER_ID)?;
+    // Correlation id and throttle time stand before the code.
+    expect_success("producer ids", &producer, 8)?;
+    let coordinator = exchange(port, &COORDINATOR)?;
+    // The correlation id stands before the code.
+    expect_success("coordinator for groups", &coordinator, 4)
+}
+
+/// # Errors
+/// Says what the broker does not have yet, by the error code at this place of an answer.
+fn expect_success(what: &str, answer: &[u8], place: usize) -> Result<(), String> {
+    let code = answer
+        .get(place..place + 2)
+        .and_then(|code| code.try_into().ok());
+    match code.map(i16::from_be_bytes) {
         Some(0) => Ok(()),
-        Some(code) => Err(format!(
-            "the broker has no producer ids yet: error code {code}"
-        )),
+        Some(code) => Err(format!("the broker has no {what} yet: error code {code}")),
         None => Err("an answer that is not Kafka's".to_owned()),
     }
 }
@@ -95,11 +117,6 @@ fn members(answer: &[u8]) -> Option<(u32, String)> {
     Some((brokers, text(&mut rest)?))
 }
 
-/// The error code of an InitProducerId answer, version 0: correlation id, throttle time, code, …
-fn producer_id_error(answer: &[u8]) -> Option<i16> {
-    Some(i16::from_be_bytes(answer.get(8..10)?.try_into().ok()?))
-}
-
 /// A text with its length in front; -1 stands for none.
 fn text(rest: &mut &[u8]) -> Option<String> {
     let length = i16::from_be_bytes(take(rest, 2)?.try_into().ok()?);
@@ -119,7 +136,7 @@ mod tests {
 
     #[test]
     fn the_requests_count_their_own_length() {
-        for request in [&METADATA[..], &PRODUCER_ID[..]] {
+        for request in [&METADATA[..], &PRODUCER_ID[..], &COORDINATOR[..]] {
             assert_eq!(usize::from(request[3]), request.len() - 4);
         }
     }
@@ -132,6 +149,18 @@ mod tests {
         answer.extend([0xff, 0xff, 0, 2, b'i', b'd', 0, 0, 0, 1]);
         assert_eq!(members(&answer), Some((1, "id".to_owned())));
         assert_eq!(members(&answer[..answer.len() - 6]), None);
+    }
+
+    #[test]
+    fn an_error_code_is_named() {
+        let answer = [0, 0, 0, 3, 0, 15, 0, 0];
+        let error = expect_success("coordinator for groups", &answer, 4).unwrap_err();
+        assert_eq!(
+            error,
+            "the broker has no coordinator for groups yet: error code 15"
+        );
+        expect_success("coordinator for groups", &[0; 8], 4).unwrap();
+        expect_success("coordinator for groups", &[0; 5], 4).unwrap_err();
     }
 
     #[test]
