@@ -21,9 +21,14 @@ pub(super) fn find() -> Option<PathBuf> {
         .find(|java| major(java).is_some_and(|major| major >= OLDEST))
 }
 
-fn major(java: &Path) -> Option<u32> {
+/// Everything that a Java says about its version.
+pub(super) fn version(java: &Path) -> Option<String> {
     let output = Command::new(java).arg("-version").output().ok()?;
-    major_of(&String::from_utf8_lossy(&output.stderr))
+    Some(String::from_utf8_lossy(&output.stderr).into_owned())
+}
+
+fn major(java: &Path) -> Option<u32> {
+    major_of(&version(java)?)
 }
 
 /// Reads the first quoted version, as in `openjdk version "17.0.15" 2025-04-15`.

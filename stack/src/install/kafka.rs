@@ -2,12 +2,15 @@
 
 use std::path::{Path, PathBuf};
 
-use super::Cache;
 use super::step::Steps;
+use super::{Cache, Installation, java};
 use crate::{Launch, StackError, hash};
 
 /// What is fetched, with every version.
 const POM: &str = include_str!("../../kafka/pom.xml");
+
+/// The file that holds what Java knows about Kafka's classes.
+const ARCHIVE: &str = "kafka.jsa";
 
 /// Whether it is in the cache.
 pub(super) fn is_installed(cache: &Cache) -> bool {
@@ -22,6 +25,23 @@ pub(super) fn install(cache: &Cache, steps: &Steps<'_>) -> Result<PathBuf, Stack
 /// The name changes with anything in the pom: another pom is another installation.
 fn name() -> String {
     format!("kafka-{}", &hash::sha256(POM)[..16])
+}
+
+/// The archive of Kafka's classes for this Java; made by running a broker once if it is not there.
+pub(super) fn classes(
+    installation: &Installation,
+    cache: &Cache,
+    steps: &Steps<'_>,
+) -> Result<PathBuf, StackError> {
+    let java = java::version(&installation.java).unwrap_or_default();
+    let name = format!("{}-classes-{}", name(), &hash::sha256(&java)[..16]);
+    let directory = cache.part(&name, |directory| {
+        (steps.report)("Starting Kafka once, so that it starts quicker from now on");
+        let (data, archive) = (directory.join("kafka"), directory.join(ARCHIVE));
+        crate::kafka::record_classes(installation, &data, &archive, steps.cancellation)?;
+        std::fs::remove_dir_all(&data).map_err(StackError::io("remove", &data))
+    })?;
+    Ok(directory.join(ARCHIVE))
 }
 
 fn fetch(directory: &Path, cache: &Cache, steps: &Steps<'_>) -> Result<(), StackError> {

@@ -34,6 +34,8 @@ pub struct Installation {
     pub java: PathBuf,
     /// The directory that holds Kafka's jars.
     pub kafka_libraries: PathBuf,
+    /// What Java knows about Kafka's classes already, for a quicker start.
+    pub kafka_classes: Option<PathBuf>,
     /// ClickHouse as a shared library.
     pub clickhouse_library: PathBuf,
 }
@@ -61,11 +63,14 @@ pub fn install(
     let mut missing = debian::missing_for_servers(&cache);
     missing.extend(debian::missing(needs));
     debian::install(&missing, &cache, &steps)?;
-    Ok(Installation {
+    let mut installation = Installation {
         java: java::find().ok_or_else(debian::no_java)?,
         kafka_libraries: kafka::install(&cache, &steps)?,
+        kafka_classes: None,
         clickhouse_library: clickhouse::install(&cache, &steps)?,
-    })
+    };
+    installation.kafka_classes = Some(kafka::classes(&installation, &cache, &steps)?);
+    Ok(installation)
 }
 
 /// Installs what `needs` says and is missing, but not the servers.

@@ -25,6 +25,8 @@ pub struct KafkaOptions {
     pub heap_mib: u32,
     /// More lines for `server.properties`: names and values, which win over our own.
     pub settings: Vec<(String, String)>,
+    /// More arguments for the broker's Java.
+    java_arguments: Vec<String>,
 }
 
 impl KafkaOptions {
@@ -36,6 +38,7 @@ impl KafkaOptions {
             port: None,
             heap_mib: 512,
             settings: Vec::new(),
+            java_arguments: Vec::new(),
         }
     }
 }
@@ -187,6 +190,7 @@ fn launch(
     };
     let log = log(directory);
     let process = java(installation, options)
+        .args(&options.java_arguments)
         .args(["kafka.Kafka", config::PROPERTIES])
         .log(&log)
         .spawn()?;
@@ -223,9 +227,28 @@ fn format(
     Ok(cluster_id)
 }
 
+/// Runs a broker once and keeps what its Java had to find out about Kafka's classes: with it the
+/// next ones start in half the time.
+pub(crate) fn record_classes(
+    installation: &Installation,
+    directory: &Path,
+    archive: &Path,
+    cancellation: &Cancellation,
+) -> Result<(), StackError> {
+    let mut options = KafkaOptions::new(directory);
+    let archive = archive.display();
+    options.java_arguments = vec![format!("-XX:ArchiveClassesAtExit={archive}")];
+    // Java writes the file when it ends in order.
+    KafkaServer::start(installation, options, cancellation)?.stop();
+    Ok(())
+}
+
 /// Java with Kafka's jars, in the broker's directory: all paths in its settings are relative to it.
 fn java(installation: &Installation, options: &KafkaOptions) -> Launch {
     let jars = installation.kafka_libraries.join("*");
+    // Java passes over an archive that does not fit it.
+    let classes = installation.kafka_classes.as_ref();
+    let classes = classes.map(|archive| format!("-XX:SharedArchiveFile={}", archive.display()));
     Launch::new(&installation.java)
         .args([format!("-Xmx{}m", options.heap_mib)])
         // Kafka's helper threads of a small machine; a shorter start matters more than pauses.
@@ -234,6 +257,7 @@ fn java(installation: &Installation, options: &KafkaOptions) -> Launch {
             "-XX:TieredStopAtLevel=1",
             "-Xshare:auto",
         ])
+        .args(classes)
         .args([format!("-Dlog4j2.configurationFile={}", config::LOGGING)])
         .args(["-cp".as_ref(), jars.as_os_str()])
         .current_dir(&options.data_dir)

@@ -24,7 +24,7 @@ use pipeline::Pipeline;
 use site::Site;
 
 /// Connections of the network. More would not be faster: they share the machine with everything.
-const CONNECTIONS: usize = 16;
+const CONNECTIONS: usize = 32;
 
 /// How many postbacks are between two lines of progress.
 const PROGRESS: u64 = 5_000;
