@@ -147,7 +147,10 @@ fn kafka_keeps_its_topics_when_killed_and_makes_none_by_accident() {
         (kafka.brokers(), kafka.cluster_id()),
         (brokers, cluster.as_str())
     );
-    assert_eq!(kafka_topics(&kafka, &["--list"]).trim(), "kept");
+    assert_eq!(
+        kafka_topics(&kafka, &["--list", "--exclude-internal"]).trim(),
+        "kept"
+    );
     kafka.stop();
     assert!(!kafka.process().is_running());
 }
