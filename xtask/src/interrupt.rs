@@ -1,10 +1,16 @@
 //! Ctrl-C and SIGTERM: the first one ends every wait, so that what was started is stopped and
-//! removed in order; the second one ends this process at once (its children die with it).
+//! removed in order; another one later ends this process at once (its children die with it).
+
+use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use postback_stack::Cancellation;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
+
+/// What comes so soon after the first signal is the same wish: `timeout`, for one, sends its signal
+/// to the process and then to its group.
+const SAME_WISH: Duration = Duration::from_secs(1);
 
 /// Listens from now on; the first signal sets what this returns.
 pub(crate) fn listen() -> anyhow::Result<Cancellation> {
