@@ -21,11 +21,12 @@ pub(crate) fn listen() -> anyhow::Result<Cancellation> {
     std::thread::Builder::new()
         .name("signals".to_owned())
         .spawn(move || {
+            let mut first: Option<Instant> = None;
             for _ in signals.forever() {
-                if heard.is_cancelled() {
+                heard.cancel();
+                if first.get_or_insert_with(Instant::now).elapsed() > SAME_WISH {
                     std::process::exit(i32::from(crate::INTERRUPTED));
                 }
-                heard.cancel();
             }
         })?;
     Ok(cancellation)

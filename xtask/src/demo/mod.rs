@@ -198,6 +198,7 @@ fn send(scenario: &Scenario, site: &Site, cancellation: &Cancellation) -> anyhow
         "Sending {} requests over {CONNECTIONS} connections",
         deliveries.len()
     ));
+    let interrupted = cancellation.clone();
     let sender = Sender::new(site.ingest_address(), CONNECTIONS);
     // On a thread of its own, so that an interruption need not wait for it: it ends with us.
     let (done, ledger) = std::sync::mpsc::channel();
@@ -205,7 +206,8 @@ fn send(scenario: &Scenario, site: &Site, cancellation: &Cancellation) -> anyhow
         .name("network".to_owned())
         .spawn(move || {
             let sent = sender.send_blocking(deliveries, |progress| {
-                if progress.sent % PROGRESS == 0 || progress.sent == progress.planned {
+                let due = progress.sent % PROGRESS == 0 || progress.sent == progress.planned;
+                if due && !interrupted.is_cancelled() {
                     let (sent, planned) = (progress.sent, progress.planned);
                     report::step(&format!(
                         "  {sent} of {planned} sent, {} acknowledged",
