@@ -2,6 +2,7 @@
 
 mod compose;
 mod deny;
+mod dependencies;
 mod imports;
 mod paths;
 mod text;
@@ -39,12 +40,13 @@ type Outcome = anyhow::Result<Option<String>>;
 type Check = fn(&Context<'_>) -> Outcome;
 
 /// The checks in their order: quick ones first.
-const CHECKS: [(&str, Check); 10] = [
+const CHECKS: [(&str, Check); 11] = [
     ("format", format),
     ("rust version", versions::check),
     ("text of the files", text::check),
     ("paths named in the docs", paths::check),
     ("directions of imports", imports::check),
+    ("dependencies are justified", dependencies::check),
     ("docker-compose.yml", compose::check),
     ("licences, bans, sources", deny::check),
     ("advisories", deny::check_advisories),
