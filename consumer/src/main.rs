@@ -3,17 +3,17 @@
 use std::process::ExitCode;
 
 use clap::Parser as _;
-use postback_consumer::args::Args;
+use postback_consumer::args::{self, Args};
 use postback_consumer::run;
 
 fn main() -> ExitCode {
-    let args = Args::parse();
-    let (settings, rules) = match args.load() {
+    let options = Args::parse().options;
+    let (settings, rules) = match options.load(args::load) {
         Ok(loaded) => loaded,
         Err(code) => return code.into(),
     };
-    if args.check_config {
-        return args.print(&settings).into();
+    if options.check_config {
+        return options.print(&settings).into();
     }
-    run::to_the_end(&args, settings, rules).into()
+    run::to_the_end(&options, settings, rules).into()
 }

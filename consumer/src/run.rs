@@ -7,10 +7,10 @@ use std::sync::atomic::AtomicBool;
 use postback_common::config::Settings;
 use postback_normalise::Configured;
 use postback_service::admin::{self, Admin, BindError};
+use postback_service::command_line::Options;
 use postback_service::kafka::KafkaMetrics;
 use postback_service::kafka::rdkafka::error::KafkaError;
 use postback_service::lifecycle::{ExitCode, Reloads, Shutdown, shutdown_on_signal};
-use postback_service::log;
 use postback_service::metrics::Metrics;
 use postback_service::probes::{Probe, Readiness};
 use postback_service::version::VERSION;
@@ -18,7 +18,6 @@ use postback_store::{Generation, Kind, Role, StoreError};
 use tokio::sync::watch;
 use tracing::{info, warn};
 
-use crate::args::{Args, complain};
 use crate::batch::Bounds;
 use crate::health::ClickHouseHealth;
 use crate::kafka::{GroupEvents, SharedProgress, join, member_config};
@@ -65,30 +64,8 @@ impl RunError {
 
 /// Runs until a signal; says to stderr why it could not.
 #[must_use]
-pub fn to_the_end(args: &Args, settings: Settings, rules: Configured) -> ExitCode {
-    if let Err(error) = log::init(args.log_format) {
-        complain(&error);
-        return ExitCode::Usage;
-    }
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build();
-    let ended = match runtime {
-        Ok(runtime) => {
-            let ended = runtime.block_on(consume(args, settings, rules));
-            // A broker that is away may still hold up what librdkafka does at its end.
-            runtime.shutdown_background();
-            ended
-        }
-        Err(error) => Err(error.into()),
-    };
-    match ended {
-        Ok(()) => ExitCode::Done,
-        Err(error) => {
-            complain(&error);
-            error.exit_code()
-        }
-    }
+pub fn to_the_end(options: &Options, settings: Settings, rules: Configured) -> ExitCode {
+    options.run(consume(options, settings, rules), RunError::exit_code)
 }
 
 /// The three things that `/readyz` shows.
@@ -98,7 +75,11 @@ struct Probes {
     partitions: Probe,
 }
 
-async fn consume(args: &Args, settings: Settings, proposed: Configured) -> Result<(), RunError> {
+async fn consume(
+    options: &Options,
+    settings: Settings,
+    proposed: Configured,
+) -> Result<(), RunError> {
     let operators = admin::bind("consumer.admin_listen", settings.consumer.admin_listen).await?;
     let shutdown = shutdown_on_signal()?;
     let reloads = Reloads::listen()?;
@@ -121,7 +102,7 @@ async fn consume(args: &Args, settings: Settings, proposed: Configured) -> Resul
         warn!("no source is configured: every record is rejected as unknown_source");
     }
     let ended = load(
-        args,
+        options,
         settings,
         proposed,
         probes,
@@ -140,7 +121,7 @@ async fn consume(args: &Args, settings: Settings, proposed: Configured) -> Resul
     reason = "each is made by the one caller and used once"
 )]
 async fn load(
-    args: &Args,
+    options: &Options,
     settings: Settings,
     proposed: Configured,
     probes: Probes,
@@ -158,7 +139,7 @@ async fn load(
     let url = &clickhouse.url;
     let health = ClickHouseHealth::new(probes.clickhouse, metrics.clone(), url);
     let prepared = prepare(
-        &args.config,
+        &options.config,
         &settings,
         &proposed,
         &probes.kafka,
@@ -208,7 +189,7 @@ async fn load(
         rules: rules_seen,
     };
     let reloader = Reloader {
-        file: args.config.clone(),
+        file: options.config.clone(),
         client: asking,
         rules,
         metrics,

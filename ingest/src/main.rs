@@ -3,17 +3,18 @@
 use std::process::ExitCode;
 
 use clap::Parser as _;
+use postback_common::config;
 use postback_ingest::args::Args;
 use postback_ingest::run;
 
 fn main() -> ExitCode {
-    let args = Args::parse();
-    let settings = match args.load() {
+    let options = Args::parse().options;
+    let settings = match options.load(config::load) {
         Ok(settings) => settings,
         Err(code) => return code.into(),
     };
-    if args.check_config {
-        return args.print(&settings).into();
+    if options.check_config {
+        return options.print(&settings).into();
     }
-    run::to_the_end(&args, settings).into()
+    run::to_the_end(&options, settings).into()
 }

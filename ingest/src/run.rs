@@ -6,10 +6,10 @@ use std::sync::Arc;
 use postback_common::config::Settings;
 use postback_common::record::{IdSource, IdSourceError};
 use postback_service::admin::{self, Admin};
+use postback_service::command_line::Options;
 use postback_service::kafka::KafkaMetrics;
 use postback_service::lifecycle::{ExitCode, Reloads, Shutdown, shutdown_on_signal};
 use postback_service::listen::{self, BindError};
-use postback_service::log;
 use postback_service::metrics::Metrics;
 use postback_service::probes::{Probe, Readiness};
 use postback_service::version::VERSION;
@@ -17,7 +17,6 @@ use tokio::net::TcpListener;
 use tracing::{info, warn};
 
 use crate::accept::Acceptor;
-use crate::args::{Args, complain};
 use crate::kafka::{KafkaProducer, Producer};
 use crate::limits::Limits;
 use crate::metrics::IngestMetrics;
@@ -57,33 +56,11 @@ impl StartError {
 
 /// Runs until a signal; says to stderr why it could not.
 #[must_use]
-pub fn to_the_end(args: &Args, settings: Settings) -> ExitCode {
-    if let Err(error) = log::init(args.log_format) {
-        complain(&error);
-        return ExitCode::Usage;
-    }
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build();
-    let ended = match runtime {
-        Ok(runtime) => {
-            let ended = runtime.block_on(ingest(args, Arc::new(settings)));
-            // A look at the topic may still block; nothing waits for it any more.
-            runtime.shutdown_background();
-            ended
-        }
-        Err(error) => Err(error.into()),
-    };
-    match ended {
-        Ok(()) => ExitCode::Done,
-        Err(error) => {
-            complain(&error);
-            error.exit_code()
-        }
-    }
+pub fn to_the_end(options: &Options, settings: Settings) -> ExitCode {
+    options.run(ingest(options, Arc::new(settings)), StartError::exit_code)
 }
 
-async fn ingest(args: &Args, settings: Arc<Settings>) -> Result<(), StartError> {
+async fn ingest(options: &Options, settings: Arc<Settings>) -> Result<(), StartError> {
     // First of all: from here on senders queue up instead of being refused.
     let networks = listen::bind("ingest.listen", settings.ingest.listen).await?;
     let operators = listen::bind("ingest.admin_listen", settings.ingest.admin_listen).await?;
@@ -124,7 +101,7 @@ async fn ingest(args: &Args, settings: Arc<Settings>) -> Result<(), StartError> 
     ));
     tokio::spawn(reload::listen(
         reloads,
-        args.config.clone(),
+        options.config.clone(),
         Arc::clone(&settings),
         Arc::clone(&server),
         shutdown.clone(),

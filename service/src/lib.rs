@@ -4,7 +4,7 @@
 //! Knows the configuration and the raw record's size (`postback-common`), no table and no network.
 //! A service puts it together in this order:
 //!
-//! 1. [`log::init`], then the configuration;
+//! 1. [`command_line::Options`]: the configuration, the log, the runtime;
 //! 2. [`lifecycle::shutdown_on_signal`], inside the runtime;
 //! 3. [`metrics::Metrics`] and [`probes::Readiness`], given to every part;
 //! 4. [`admin::serve`] beside the service's own work, stopped last.
@@ -12,6 +12,7 @@
 #![warn(missing_docs)]
 
 pub mod admin;
+pub mod command_line;
 pub mod kafka;
 pub mod lifecycle;
 pub mod listen;
