@@ -6,7 +6,8 @@ use serde::{Serialize, Serializer};
 
 use super::Ordered;
 use super::fault::{Fault, FaultCode};
-use super::section::{Section, read_secret};
+use super::secret::read_secret;
+use super::section::Section;
 use crate::secret::{HIDDEN, Secret};
 
 /// How to reach Kafka, and how the topic of raw postbacks is made.

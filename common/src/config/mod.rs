@@ -15,7 +15,9 @@ mod environment;
 mod fault;
 mod ingest;
 mod kafka;
+mod secret;
 mod section;
+mod source;
 mod sources;
 
 use std::collections::BTreeMap;
@@ -29,7 +31,7 @@ pub use consumer::ConsumerSettings;
 pub use fault::{ConfigError, Fault, FaultCode};
 pub use ingest::IngestSettings;
 pub use kafka::{KafkaOption, KafkaSettings};
-pub use sources::{Identity, Reply, SourceKey, SourceSettings, TemplateUrl};
+pub use source::{Identity, Reply, SourceKey, SourceSettings, TemplateUrl};
 
 use environment::Environment;
 use section::Section;

@@ -2,20 +2,18 @@
 
 use std::fmt;
 use std::ops::RangeInclusive;
-use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use toml::{Table, Value};
 
 use super::environment::Environment;
 use super::fault::{Fault, FaultCode};
-use crate::secret::Secret;
 
 /// A value and where it came from.
-struct Found {
+pub(super) struct Found {
     /// Key with section, or the name of the environment variable.
-    key: String,
-    value: Value,
+    pub(super) key: String,
+    pub(super) value: Value,
 }
 
 /// One table. Each getter takes its key out; dropping the section reports the keys left over.
@@ -80,7 +78,7 @@ impl<'a> Section<'a> {
         self.faults
     }
 
-    fn find(&mut self, key: &'static str) -> Option<Found> {
+    pub(super) fn find(&mut self, key: &'static str) -> Option<Found> {
         self.asked.push(key);
         let in_file = self.table.remove(key);
         let overridden = self
@@ -243,40 +241,6 @@ impl<'a> Section<'a> {
         texts
     }
 
-    /// A secret from `key`, or from the file that `file_key` names.
-    pub(super) fn secret(&mut self, key: &'static str, file_key: &'static str) -> Option<Secret> {
-        let inline = self.find(key);
-        let file = self.find(file_key);
-        let (inline, file) = match (inline, file) {
-            (Some(inline), Some(file)) => {
-                let problem = format!("{} is given as well", inline.key);
-                self.refuse(Fault::new(
-                    FaultCode::Contradiction,
-                    &file.key,
-                    problem,
-                    "give one of the two",
-                ));
-                return None;
-            }
-            either => either,
-        };
-        if let Some(found) = inline {
-            return match found.value {
-                Value::String(text) => Some(Secret::new(text)),
-                _ => {
-                    self.refuse(wrong_type(&found.key, "a text", "put it in quotes"));
-                    None
-                }
-            };
-        }
-        let Found { key, value } = file?;
-        let Value::String(path) = value else {
-            self.refuse(wrong_type(&key, "a path", "put it in quotes"));
-            return None;
-        };
-        read_secret(&PathBuf::from(path), &key, self.faults)
-    }
-
     /// A whole sub-table of texts, such as `[kafka.options]`, with its environment variables:
     /// (how messages call it, key, value).
     pub(super) fn texts(&mut self, key: &'static str) -> Vec<(String, String, String)> {
@@ -392,27 +356,11 @@ pub(super) fn tables(value: Value) -> Option<Vec<Table>> {
     }
 }
 
-fn wrong_type(key: &str, wanted: &str, remedy: &str) -> Fault {
+pub(super) fn wrong_type(key: &str, wanted: &str, remedy: &str) -> Fault {
     Fault::new(
         FaultCode::WrongType,
         key,
         format!("must be {wanted}"),
         remedy,
     )
-}
-
-/// Reads a secret's file. The line ending that editors add, Windows' included, is no part of it.
-pub(super) fn read_secret(path: &Path, key: &str, faults: &mut Vec<Fault>) -> Option<Secret> {
-    match std::fs::read_to_string(path) {
-        Ok(text) => {
-            let text = text.strip_suffix('\n').unwrap_or(&text);
-            Some(Secret::new(text.strip_suffix('\r').unwrap_or(text)))
-        }
-        Err(error) => {
-            let remedy = "make the file readable for the user that this program runs as";
-            let fault = Fault::new(FaultCode::UnreadableFile, key, error.to_string(), remedy);
-            faults.push(fault.with_value(format_args!("{:?}", path.display().to_string())));
-            None
-        }
-    }
 }

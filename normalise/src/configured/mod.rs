@@ -1,6 +1,8 @@
 //! The rules of every configured source, checked against each other and against what was fixed
 //! when an account was first loaded.
 
+mod faults;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -12,8 +14,11 @@ use crate::currency::Currency;
 use crate::identity::{self, Identity, KeyDayRule};
 use crate::mapping::Mapping;
 use crate::profile::{self, Profile};
-use crate::rules::{RulesError, SourceDescription, SourceRules};
+use crate::rules::{SourceDescription, SourceRules};
 use crate::template::{Template, TemplateNote};
+use faults::{
+    key, query, recorded_otherwise, two_identities, two_networks, unknown_network, unserved,
+};
 
 /// What is fixed for an account for good: under another identity or day its conversions would
 /// count twice.
@@ -232,20 +237,6 @@ fn currency(settings: &SourceSettings) -> Option<Result<Currency, Fault>> {
     }))
 }
 
-fn unknown_network(settings: &SourceSettings) -> Fault {
-    let known: Vec<&str> = profile::all()
-        .iter()
-        .map(|profile| profile.network.as_str())
-        .collect();
-    Fault::new(
-        FaultCode::BadValue,
-        &key(settings, "network"),
-        "no profile of this network is built in",
-        format!("use one of: {}", known.join(", ")),
-    )
-    .with_value(format_args!("\"{}\"", settings.network))
-}
-
 /// What holds for each account; sources of one account must agree.
 fn accounts(
     sources: &[Parsed<'_>],
@@ -300,211 +291,5 @@ fn accounts(
     accounts
 }
 
-fn two_networks(source: &SourceSettings, first: &SourceSettings) -> Fault {
-    let problem = format!(
-        "source {} of the same account is one of network {}: their ids could be the same and mean different sales",
-        first.name, first.network
-    );
-    let remedy = "give each network an account of its own";
-    Fault::new(
-        FaultCode::Contradiction,
-        &key(source, "account"),
-        problem,
-        remedy,
-    )
-    .with_value(format_args!("\"{}\"", source.account))
-}
-
-fn two_identities(
-    source: &SourceSettings,
-    identity: Identity,
-    demanded: Identity,
-    by: &SourceSettings,
-) -> Fault {
-    let problem = format!("source {} of the same account says \"{demanded}\"", by.name);
-    let remedy = "give all sources of an account the same identity";
-    Fault::new(
-        FaultCode::Contradiction,
-        &key(source, "identity"),
-        problem,
-        remedy,
-    )
-    .with_value(format_args!("\"{identity}\""))
-}
-
-fn recorded_otherwise(source: &SourceSettings, identity: Identity, recorded: Identity) -> Fault {
-    let problem = format!(
-        "conversions of account {} are known by \"{recorded}\" since it was first loaded; under another identity they would count twice",
-        source.account
-    );
-    let remedy = format!(
-        "write \"{recorded}\" for every source of the account, or give the source an account of its own"
-    );
-    Fault::new(
-        FaultCode::Contradiction,
-        &key(source, "identity"),
-        problem,
-        remedy,
-    )
-    .with_value(format_args!("\"{identity}\""))
-}
-
-fn unserved(source: &SourceSettings, error: &RulesError) -> Fault {
-    let text = error.to_string();
-    let (problem, remedy) = text
-        .split_once("; ")
-        .unwrap_or((&text, "change the template"));
-    Fault::new(
-        FaultCode::Contradiction,
-        &key(source, "template.url"),
-        problem,
-        remedy,
-    )
-}
-
-fn key(source: &SourceSettings, key: &str) -> String {
-    format!("source[{}].{key}", source.name)
-}
-
-fn query(source: &SourceSettings) -> Option<&str> {
-    source.template.as_ref()?.query()
-}
-
 #[cfg(test)]
-mod tests {
-    use std::path::Path;
-
-    use super::*;
-
-    const HASH: &str = "2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae";
-
-    fn sources(tables: &[&str]) -> Vec<SourceSettings> {
-        let tables = tables.iter().enumerate().map(|(index, table)| {
-            let hash = format!("{index}{}", &HASH[1..]);
-            format!(
-                "[[source]]\nnetwork = \"rakuten\"\n{table}\n[[source.key]]\nsha256 = \"{hash}\"\n"
-            )
-        });
-        let text = format!(
-            "[kafka]\nbrokers = [\"a:1\"]\n{}",
-            tables.collect::<String>()
-        );
-        postback_common::config::read(Path::new("t.toml"), &text, [])
-            .unwrap()
-            .sources
-    }
-
-    fn template(query: &str) -> String {
-        format!(
-            "template = [{{ url = \"https://x/postback/canary?is_event=<is_event>&{query}\" }}]"
-        )
-    }
-
-    fn main_account(query: &str, more: &str) -> String {
-        format!(
-            "name = \"s{}\"\naccount = \"main\"\n{more}\n{}",
-            query.len(),
-            template(query)
-        )
-    }
-
-    fn build(tables: &[&str], fixed: &BTreeMap<AccountName, Fixed>) -> Result<Configured, String> {
-        Configured::new(&sources(tables), fixed)
-            .map_err(|faults| faults.iter().map(|fault| format!("{fault}\n")).collect())
-    }
-
-    fn fixed(identity: Identity, key_day: KeyDayRule) -> BTreeMap<AccountName, Fixed> {
-        BTreeMap::from([(
-            AccountName::new("main").unwrap(),
-            Fixed { identity, key_day },
-        )])
-    }
-
-    #[test]
-    fn the_first_source_of_an_account_decides_for_all() {
-        let first = main_account("o=<order_id>", "");
-        let second = main_account("etransaction_id=<etransaction_id>&order=<order_id>", "");
-        let configured = build(&[&first, &second], &BTreeMap::new()).unwrap();
-        let [account] = configured.accounts() else {
-            panic!("one account")
-        };
-        assert_eq!(account.fixed.identity, Identity::Order);
-        assert_eq!(account.fixed.key_day, KeyDayRule::Bucket);
-        assert_eq!(account.configured, None);
-        for source in &configured.recorded {
-            assert_eq!(source.identity, Identity::Order);
-        }
-        assert!(configured.source("nobody").is_none());
-    }
-
-    #[test]
-    fn what_is_recorded_beats_what_the_template_could_serve() {
-        let better = main_account("t=<etransaction_id>&o=<order_id>&d=<transaction_date>", "");
-        let recorded = fixed(Identity::Order, KeyDayRule::Bucket);
-        let configured = build(&[&better], &recorded).unwrap();
-        assert_eq!(
-            configured.accounts()[0].fixed,
-            recorded.values().next().copied().unwrap()
-        );
-    }
-
-    #[test]
-    fn a_template_that_cannot_serve_its_account_is_refused_with_the_remedy() {
-        let weaker = main_account("o=<order_id>", "");
-        let recorded = fixed(Identity::TransactionId, KeyDayRule::Date);
-        let error = build(&[&weaker], &recorded).unwrap_err();
-        assert!(error.contains("source[s12].template.url"), "{error}");
-        assert!(
-            error.contains("needs etransaction_id=<etransaction_id>")
-                && error.contains("remedy: add it to the template"),
-            "{error}"
-        );
-        assert!(!error.contains("canary"), "{error}");
-    }
-
-    #[test]
-    fn contradictions_are_refused() {
-        let order = main_account("o=<order_id>", "identity = \"order\"");
-        let none = main_account("order=<order_id>", "identity = \"none\"");
-        let error = build(&[&order, &none], &BTreeMap::new()).unwrap_err();
-        assert!(
-            error.contains(
-                "source[s16].identity = \"none\": source s12 of the same account says \"order\""
-            ),
-            "{error}"
-        );
-
-        let recorded = fixed(Identity::None, KeyDayRule::Bucket);
-        let error = build(&[&order], &recorded).unwrap_err();
-        assert!(
-            error.contains("source[s12].identity = \"order\""),
-            "{error}"
-        );
-        assert!(error.contains("remedy: write \"none\""), "{error}");
-    }
-
-    #[test]
-    fn every_fault_of_every_source_is_found_at_once() {
-        let unknown =
-            "name = \"a\"\ncurrency = \"ZZZ\"\ntemplate = [{ url = \"https://x/canary\" }]";
-        let faults = Configured::new(
-            &sources(&[unknown, "name = \"b\"\ncurrency = \"QQQ\""]),
-            &BTreeMap::new(),
-        );
-        let faults = faults.unwrap_err();
-        let keys: Vec<&str> = faults.iter().map(|fault| &*fault.key).collect();
-        assert_eq!(
-            keys,
-            [
-                "source[a].template.url",
-                "source[a].currency",
-                "source[b].currency"
-            ]
-        );
-        assert!(
-            faults
-                .iter()
-                .all(|fault| !fault.to_string().contains("canary"))
-        );
-    }
-}
+mod tests;

@@ -1,0 +1,161 @@
+//! A source, checked.
+
+use std::fmt;
+
+use jiff::tz::TimeZone;
+use serde::{Serialize, Serializer};
+
+use crate::name::{AccountName, KeyName, NetworkName, SourceName};
+use crate::secret::{HIDDEN, Secret};
+use crate::url_key::KeyHash;
+
+/// One `[[source]]`.
+#[derive(Debug, Clone, Serialize)]
+pub struct SourceSettings {
+    /// Unique. Required.
+    pub name: SourceName,
+    /// The network whose profile reads its postbacks. Required.
+    pub network: NetworkName,
+    /// Whose conversions these are. Default: the source's name.
+    pub account: AccountName,
+    /// ISO 4217 code taken where a postback has none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub currency: Option<String>,
+    /// IANA time zone of dates without an offset. Default `UTC`.
+    #[serde(serialize_with = "zone_name")]
+    pub time_zone: TimeZone,
+    /// False: ingest answers 404; what is in Kafka is still loaded. Default true.
+    pub enabled: bool,
+    /// What makes a conversion of this account the same one. Default: the best that the template
+    /// can serve.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub identity: Option<Identity>,
+    /// The answer to an accepted postback. Default 200 `OK`.
+    pub reply: Reply,
+    /// `[[source.key]]`: at least one unless disabled.
+    #[serde(rename = "key")]
+    pub keys: Vec<SourceKey>,
+    /// `[[source.template]]`: the URL as registered with the network. Without one, the network's
+    /// own parameter names hold.
+    #[serde(rename = "template", serialize_with = "as_template_tables")]
+    pub template: Option<TemplateUrl>,
+}
+
+/// What makes two postbacks of an account one conversion.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Identity {
+    /// The network's transaction id.
+    TransactionId,
+    /// A hash over order id, advertiser, SKU, dates and amounts.
+    Order,
+    /// Nothing: each postback is a conversion of its own.
+    None,
+}
+
+impl Identity {
+    /// From best to weakest.
+    pub const ALL: [Self; 3] = [Self::TransactionId, Self::Order, Self::None];
+
+    /// As it stands in the configuration and in tables.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::TransactionId => "transaction_id",
+            Self::Order => "order",
+            Self::None => "none",
+        }
+    }
+
+    /// The recipe of that name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL
+            .into_iter()
+            .find(|identity| identity.as_str() == name)
+    }
+}
+
+impl fmt::Display for Identity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// The answer to an accepted postback.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Reply {
+    /// 200 to 299: networks count everything else as a failure.
+    pub status: u16,
+    /// Text of the answer.
+    pub body: String,
+    /// Its `content-type`.
+    pub content_type: String,
+}
+
+impl Default for Reply {
+    fn default() -> Self {
+        Self {
+            status: 200,
+            body: "OK".to_owned(),
+            content_type: "text/plain; charset=utf-8".to_owned(),
+        }
+    }
+}
+
+/// One key of a source's URL, by its hash.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct SourceKey {
+    /// How people, metrics and records call it. Default `k1`, `k2`, … by position.
+    pub name: KeyName,
+    /// SHA-256 of the key.
+    pub sha256: KeyHash,
+}
+
+/// A URL as registered with a network. Its path holds the URL key, so it prints only its query.
+#[derive(Clone, PartialEq, Eq)]
+pub struct TemplateUrl(Secret);
+
+impl TemplateUrl {
+    /// Wraps a URL.
+    #[must_use]
+    pub fn new(url: &str) -> Self {
+        Self(Secret::new(url))
+    }
+
+    /// What stands behind the first `?`; `None` without one. The query holds no secret.
+    #[must_use]
+    pub fn query(&self) -> Option<&str> {
+        self.0.expose().split_once('?').map(|(_, query)| query)
+    }
+}
+
+impl fmt::Display for TemplateUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{HIDDEN}?{}", self.query().unwrap_or_default())
+    }
+}
+
+impl fmt::Debug for TemplateUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+fn zone_name<S: Serializer>(zone: &TimeZone, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(zone.iana_name().unwrap_or("UTC"))
+}
+
+/// As the file has it: a list of tables with the URL's query, the path hidden.
+fn as_template_tables<S: Serializer>(
+    template: &Option<TemplateUrl>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    #[derive(Serialize)]
+    struct Shown {
+        url: String,
+    }
+    serializer.collect_seq(template.iter().map(|template| Shown {
+        url: template.to_string(),
+    }))
+}

@@ -1,0 +1,95 @@
+//! What can be wrong with the sources, in words.
+
+use postback_common::config::{Fault, FaultCode, SourceSettings};
+
+use crate::identity::Identity;
+use crate::profile;
+use crate::rules::RulesError;
+
+pub(super) fn unknown_network(settings: &SourceSettings) -> Fault {
+    let known: Vec<&str> = profile::all()
+        .iter()
+        .map(|profile| profile.network.as_str())
+        .collect();
+    Fault::new(
+        FaultCode::BadValue,
+        &key(settings, "network"),
+        "no profile of this network is built in",
+        format!("use one of: {}", known.join(", ")),
+    )
+    .with_value(format_args!("\"{}\"", settings.network))
+}
+
+pub(super) fn two_networks(source: &SourceSettings, first: &SourceSettings) -> Fault {
+    let problem = format!(
+        "source {} of the same account is one of network {}: their ids could be the same and mean different sales",
+        first.name, first.network
+    );
+    let remedy = "give each network an account of its own";
+    Fault::new(
+        FaultCode::Contradiction,
+        &key(source, "account"),
+        problem,
+        remedy,
+    )
+    .with_value(format_args!("\"{}\"", source.account))
+}
+
+pub(super) fn two_identities(
+    source: &SourceSettings,
+    identity: Identity,
+    demanded: Identity,
+    by: &SourceSettings,
+) -> Fault {
+    let problem = format!("source {} of the same account says \"{demanded}\"", by.name);
+    let remedy = "give all sources of an account the same identity";
+    Fault::new(
+        FaultCode::Contradiction,
+        &key(source, "identity"),
+        problem,
+        remedy,
+    )
+    .with_value(format_args!("\"{identity}\""))
+}
+
+pub(super) fn recorded_otherwise(
+    source: &SourceSettings,
+    identity: Identity,
+    recorded: Identity,
+) -> Fault {
+    let problem = format!(
+        "conversions of account {} are known by \"{recorded}\" since it was first loaded; under another identity they would count twice",
+        source.account
+    );
+    let remedy = format!(
+        "write \"{recorded}\" for every source of the account, or give the source an account of its own"
+    );
+    Fault::new(
+        FaultCode::Contradiction,
+        &key(source, "identity"),
+        problem,
+        remedy,
+    )
+    .with_value(format_args!("\"{identity}\""))
+}
+
+pub(super) fn unserved(source: &SourceSettings, error: &RulesError) -> Fault {
+    let text = error.to_string();
+    let (problem, remedy) = text
+        .split_once("; ")
+        .unwrap_or((&text, "change the template"));
+    Fault::new(
+        FaultCode::Contradiction,
+        &key(source, "template.url"),
+        problem,
+        remedy,
+    )
+}
+
+pub(super) fn key(source: &SourceSettings, key: &str) -> String {
+    format!("source[{}].{key}", source.name)
+}
+
+pub(super) fn query(source: &SourceSettings) -> Option<&str> {
+    source.template.as_ref()?.query()
+}
