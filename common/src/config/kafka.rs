@@ -76,6 +76,7 @@ const OURS: &[&str] = &[
     "group.instance.id",
     "message.timeout.ms",
     "partition.assignment.strategy",
+    "statistics.interval.ms",
 ];
 
 impl KafkaSettings {

@@ -1,5 +1,6 @@
 //! From handing a record over to hearing what became of it.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use postback_service::kafka::ClientEvents;
@@ -71,6 +72,8 @@ pub(super) struct Reports {
     pub(super) metrics: DeliveryMetrics,
     /// A confirmation that takes longer is late.
     pub(super) late_after: Duration,
+    /// Kafka has given the producer its id; before that librdkafka sends nothing.
+    pub(super) has_producer_id: AtomicBool,
 }
 
 impl ClientContext for Reports {
@@ -83,6 +86,9 @@ impl ClientContext for Reports {
     }
 
     fn stats(&self, statistics: Statistics) {
+        let state = statistics.eos.as_ref().map(|eos| &*eos.idemp_state);
+        self.has_producer_id
+            .store(state == Some("Assigned"), Ordering::Relaxed);
         self.events.stats(statistics);
     }
 }

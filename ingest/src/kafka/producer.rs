@@ -1,5 +1,6 @@
 //! librdkafka's producer.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use postback_common::config::Settings;
@@ -36,6 +37,7 @@ impl KafkaProducer {
             events: kafka.client("ingest"),
             metrics: metrics.deliveries.clone(),
             late_after: settings.ingest.kafka_wait,
+            has_producer_id: AtomicBool::new(false),
         };
         let config = producer_config(settings);
         let client = ThreadedProducer::from_config_and_context(&config, reports);
@@ -107,7 +109,13 @@ impl TopicSight for KafkaProducer {
             .iter()
             .find(|topic| topic.name() == self.topic);
         match topic.map(|topic| topic.error().map(RDKafkaErrorCode::from)) {
-            Some(None) => Sight::Present,
+            Some(None) if client.context().has_producer_id.load(Ordering::Relaxed) => {
+                Sight::Present
+            }
+            Some(None) => Sight::NoAnswer(format!(
+                "Kafka at {} has not given the producer its id yet",
+                self.brokers
+            )),
             None
             | Some(Some(
                 RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::UnknownTopic,
@@ -138,7 +146,7 @@ pub fn producer_config(settings: &Settings) -> ClientConfig {
         // 0 and 1 make the broker thread spin when five requests are in flight.
         ("linger.ms", "2"),
         ("compression.type", "lz4"),
-        ("statistics.interval.ms", "5000"),
+        ("statistics.interval.ms", "1000"),
     ];
     let largest = record_bytes_max(&settings.ingest).to_string();
     let largest = [("message.max.bytes", largest.as_str())];

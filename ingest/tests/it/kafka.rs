@@ -1,7 +1,7 @@
 //! librdkafka's producer against the broker that librdkafka brings along for tests.
 
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use postback_common::config::{self, Settings};
 use postback_ingest::kafka::{KafkaProducer, NotTaken, Producer as _, producer_config};
@@ -97,7 +97,11 @@ fn the_topic_is_seen_missed_and_seen_again() {
     let (producer, _metrics) = producer(&settings);
     assert_eq!(producer.look(LIMIT), Sight::Missing);
     cluster.create_topic("postbacks.raw", 4, 1).unwrap();
-    assert_eq!(producer.look(LIMIT), Sight::Present);
+    // The producer's id comes in its own time, and is told once a second.
+    let until = Instant::now() + LIMIT;
+    while producer.look(LIMIT) != Sight::Present {
+        assert!(Instant::now() < until, "{:?}", producer.look(LIMIT));
+    }
     let (lonely, _metrics) = self::producer(&configured("127.0.0.1:1", "", ""));
     let Sight::NoAnswer(why) = lonely.look(Duration::from_millis(50)) else {
         panic!("nobody listens there")
