@@ -10,9 +10,12 @@
 mod answers;
 mod connections;
 mod kafka;
+mod pieces;
 mod promise;
 mod records;
 mod reload;
 mod secrecy;
 mod support;
+mod target;
+mod target_stream;
 mod topic;

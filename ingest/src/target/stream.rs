@@ -1,0 +1,169 @@
+//! The stream that hyper reads instead of the socket.
+
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use super::framing::{Framer, Then};
+use super::handover::{Handover, Seen};
+use super::held::Held;
+use super::{Original, ROOM};
+
+/// What hyper gets instead of the rest of a head whose target is too long.
+const LAST_HEAD: &[u8] = b"/ HTTP/1.1\r\nConnection: close\r\n\r\n";
+
+/// Reads `S` as far as hyper may, and hides targets that hyper would cut or refuse. Writing goes
+/// through unchanged. See the [module](super). No `Debug`: it holds URL keys.
+pub struct TargetStream<S> {
+    io: S,
+    framer: Framer,
+    held: Held,
+    /// The target of the head under way, if hyper does not see it.
+    hidden: Option<Original>,
+    handover: Handover,
+    longest_target: usize,
+}
+
+impl<S> TargetStream<S> {
+    /// Around a connection whose longest query is `query_bytes`. The service has to claim each
+    /// request's target from `handover`.
+    #[must_use]
+    pub fn new(io: S, query_bytes: usize, handover: Handover) -> Self {
+        let longest_target = query_bytes + ROOM;
+        Self {
+            io,
+            framer: Framer::new(longest_target),
+            held: Held::default(),
+            hidden: None,
+            handover,
+            longest_target,
+        }
+    }
+
+    /// Whether it ended before the connection did, which may still have bytes to read.
+    #[must_use]
+    pub fn is_stopped(&self) -> bool {
+        self.framer.is_stopped()
+    }
+
+    /// The connection.
+    #[must_use]
+    pub fn into_inner(self) -> S {
+        self.io
+    }
+
+    /// Does what is due behind the bytes that passed; what follows them is held by now.
+    fn follow(&mut self, then: Then) {
+        match then {
+            Then::GoOn | Then::Wait => {}
+            Then::Hide(length) => {
+                self.hide(length, false);
+                self.held.replace(length, b'/');
+            }
+            Then::Overlong => {
+                self.hide(self.longest_target, true);
+                self.held.reset(LAST_HEAD);
+            }
+            Then::Head => {
+                let hidden = self.hidden.take();
+                let seen = hidden.map_or(Seen::AsItCame, Seen::StandIn);
+                self.handover.publish(seen);
+            }
+        }
+    }
+
+    fn hide(&mut self, length: usize, cut: bool) {
+        let bytes = self.held.bytes();
+        let bytes = bytes.get(..length).unwrap_or(bytes).into();
+        self.hidden = Some(Original { bytes, cut });
+    }
+
+    /// Passes on what it may of the bytes that are held, and returns how many.
+    fn pass_held(&mut self, buf: &mut ReadBuf<'_>) -> (usize, Then) {
+        let (count, then) = self.framer.advance(self.held.bytes(), buf.remaining());
+        buf.put_slice(&self.held.bytes()[..count]);
+        self.held.remove(count);
+        self.follow(then);
+        (count, then)
+    }
+
+    /// Passes on what it may of the bytes that `buf` has got behind its first `from`, and holds the
+    /// rest.
+    fn pass_fresh(&mut self, buf: &mut ReadBuf<'_>, from: usize) {
+        let fresh = &buf.filled()[from..];
+        if !self.held.is_empty() {
+            self.held.push(fresh);
+            buf.set_filled(from);
+            return;
+        }
+        let (count, then) = self.framer.advance(fresh, fresh.len());
+        if count < fresh.len() {
+            self.held.push(&fresh[count..]);
+            buf.set_filled(from + count);
+        }
+        self.follow(then);
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for TargetStream<S> {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        if this.framer.awaits_framing() {
+            this.framer.read_on(this.handover.body());
+        }
+        let from = buf.filled().len();
+        while buf.filled().len() == from && !this.framer.is_stopped() && buf.remaining() > 0 {
+            if !this.held.is_empty() {
+                let (count, then) = this.pass_held(buf);
+                if count > 0 || then != Then::Wait {
+                    continue;
+                }
+            }
+            ready!(Pin::new(&mut this.io).poll_read(cx, buf))?;
+            if buf.filled().len() > from {
+                this.pass_fresh(buf, from);
+            } else if this.held.is_empty() {
+                break;
+            } else {
+                this.framer.cut_short();
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for TargetStream<S> {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.get_mut().io).poll_write(cx, bytes)
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.get_mut().io).poll_write_vectored(cx, bytes)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.io.is_write_vectored()
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().io).poll_flush(cx)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().io).poll_shutdown(cx)
+    }
+}
