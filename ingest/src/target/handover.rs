@@ -1,5 +1,7 @@
 //! What the stream and the service tell each other about the request that passes between them.
 
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use hyper::Uri;
@@ -10,15 +12,25 @@ use super::{Original, Target};
 /// Connects a connection's [`TargetStream`](super::TargetStream) with its service.
 ///
 /// hyper drives both from one task and reads one request at a time, so that there is never more than
-/// one head to hand over, and the lock is never waited for.
+/// one head to hand over, and never two who act at once: plain loads and stores will do, and the lock
+/// is never waited for.
 #[derive(Clone, Default)]
-pub struct Handover(Arc<Mutex<Exchange>>);
+pub struct Handover(Arc<Exchange>);
 
 #[derive(Default)]
 struct Exchange {
-    head: Option<Seen>,
-    body: Option<Framing>,
+    /// A head has passed and is not claimed.
+    head: AtomicBool,
+    /// Its body, when it is claimed: its length, or one of the values below.
+    body: AtomicU64,
+    /// Whether `original` has its target; it is locked only then.
+    hidden: AtomicBool,
+    original: Mutex<Option<Original>>,
 }
+
+/// Values of `body` that are no length; hyper refuses lengths from [`CHUNKED`] on.
+const UNCLAIMED: u64 = u64::MAX;
+const CHUNKED: u64 = u64::MAX - 1;
 
 /// What hyper has seen of a request's target.
 pub enum Seen {
@@ -45,28 +57,43 @@ impl Handover {
     /// refused.
     #[must_use]
     pub fn claim(&self, body: &impl Body) -> Option<Seen> {
-        let mut exchange = self.lock();
-        let head = exchange.head.take()?;
+        let exchange = &*self.0;
+        if !exchange.head.load(Relaxed) {
+            return None;
+        }
+        exchange.head.store(false, Relaxed);
         let length = body.size_hint().exact();
-        exchange.body = Some(length.map_or(Framing::Chunked, Framing::Length));
-        Some(head)
+        exchange.body.store(length.unwrap_or(CHUNKED), Relaxed);
+        if !exchange.hidden.load(Relaxed) {
+            return Some(Seen::AsItCame);
+        }
+        self.original().take().map(Seen::StandIn)
     }
 
-    /// A whole head passes.
-    pub(super) fn publish(&self, head: Seen) {
-        let mut exchange = self.lock();
-        exchange.body = None;
-        exchange.head = Some(head);
+    /// A whole head passes; `hidden` is its target if hyper has not seen it.
+    pub(super) fn publish(&self, hidden: Option<Original>) {
+        let exchange = &*self.0;
+        exchange.body.store(UNCLAIMED, Relaxed);
+        exchange.head.store(true, Relaxed);
+        exchange.hidden.store(hidden.is_some(), Relaxed);
+        if hidden.is_some() {
+            *self.original() = hidden;
+        }
     }
 
     /// The body of the head that was published; `None` if it was not claimed.
     pub(super) fn body(&self) -> Option<Framing> {
-        self.lock().body.take()
+        match self.0.body.load(Relaxed) {
+            UNCLAIMED => None,
+            CHUNKED => Some(Framing::Chunked),
+            length => Some(Framing::Length(length)),
+        }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Exchange> {
+    fn original(&self) -> MutexGuard<'_, Option<Original>> {
+        let original = self.0.original.lock();
         // It holds no half-made state: every change is one assignment.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        original.unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -7,7 +7,7 @@ use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::framing::{Framer, Then};
-use super::handover::{Handover, Seen};
+use super::handover::Handover;
 use super::held::Held;
 use super::{Original, ROOM};
 
@@ -66,11 +66,7 @@ impl<S> TargetStream<S> {
                 self.hide(self.longest_target, true);
                 self.held.reset(LAST_HEAD);
             }
-            Then::Head => {
-                let hidden = self.hidden.take();
-                let seen = hidden.map_or(Seen::AsItCame, Seen::StandIn);
-                self.handover.publish(seen);
-            }
+            Then::Head => self.handover.publish(self.hidden.take()),
         }
     }
 

@@ -207,7 +207,7 @@ fn any_target_in_any_packets_is_kept_or_refused_by_its_path() {
         .build()
         .unwrap();
     let ingest = runtime.block_on(Ingest::start(Kafka::Confirms));
-    let byte = any::<u8>().prop_filter("a line is one line", |b| !b"\r\n".contains(b));
+    let byte = any::<u8>().prop_map(|b| if b"\r\n".contains(&b) { b' ' } else { b });
     let text = vec(
         prop_oneof![byte, prop::sample::select(b"?#< %/".to_vec())],
         0..40,

@@ -278,7 +278,9 @@ fn a_service_that_does_not_claim_gets_no_second_request() {
         async { Ok::<_, Infallible>(Response::new(Empty::<Bytes>::new())) }
     });
     let runtime = tokio::runtime::Builder::new_current_thread().build();
-    let serving = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
+    let mut builder = http1::Builder::new();
+    let builder = builder.half_close(true);
+    let serving = builder.serve_connection(TokioIo::new(stream), service);
     runtime.unwrap().block_on(serving).unwrap();
     assert_eq!(calls.take(), 1);
 }
@@ -286,10 +288,7 @@ fn a_service_that_does_not_claim_gets_no_second_request() {
 /// A request whose bytes are known, and what a service should get of it.
 fn request() -> impl Strategy<Value = (Vec<u8>, Got)> {
     let method = prop::sample::select(vec!["GET", "POST", "put"]);
-    let query = vec(
-        any::<u8>().prop_filter("a line is one line", |b| !b"\r\n".contains(b)),
-        0..60,
-    );
+    let query = vec(any::<u8>().prop_map(of_one_line), 0..60);
     let clean = "[a-z0-9=&%?/+]{0,40}".prop_map(String::into_bytes);
     let query = prop_oneof![query, clean];
     let eol = prop::sample::select(vec!["\r\n", "\n"]);
@@ -316,6 +315,10 @@ fn request() -> impl Strategy<Value = (Vec<u8>, Got)> {
             (bytes, got(method, b"/p", &query, &body))
         },
     )
+}
+
+fn of_one_line(byte: u8) -> u8 {
+    if b"\r\n".contains(&byte) { b' ' } else { byte }
 }
 
 /// Bits of HTTP, whole requests among them, in no order.
@@ -363,6 +366,15 @@ fn soup() -> impl Strategy<Value = Vec<u8>> {
     vec(bit, 1..14).prop_map(|bits| bits.concat().into_bytes())
 }
 
+/// Where hyper sees a host in a target, or `*`, it sees no path, and we see nothing else.
+fn comparable(got: &[Got]) -> Vec<Got> {
+    let mut got = got.to_vec();
+    for got in got.iter_mut().filter(|got| !got.path.starts_with(b"/")) {
+        got.path.clear();
+    }
+    got
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(1_000))]
 
@@ -386,10 +398,7 @@ proptest! {
         prop_assert_eq!(through.unclaimed, 0);
         let same = alone.got.len();
         prop_assert!(through.got.len() >= same, "{:?} {:?}", through, alone);
-        let connects = |got: &&Got| got.method != "CONNECT";
-        let ours: Vec<_> = through.got[..same].iter().filter(connects).collect();
-        let hypers: Vec<_> = alone.got.iter().filter(connects).collect();
-        prop_assert_eq!(ours, hypers);
+        prop_assert_eq!(comparable(&through.got[..same]), comparable(&alone.got));
         prop_assert!(through.got.len() == same || through.hidden[same]);
     }
 }
