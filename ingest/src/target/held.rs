@@ -18,6 +18,12 @@ impl Held {
         self.bytes().is_empty()
     }
 
+    /// The memory that it takes.
+    #[cfg(test)]
+    pub(super) fn capacity(&self) -> usize {
+        self.bytes.capacity()
+    }
+
     pub(super) fn push(&mut self, bytes: &[u8]) {
         self.bytes.drain(..self.gone);
         self.gone = 0;

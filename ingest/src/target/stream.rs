@@ -163,3 +163,66 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for TargetStream<S> {
         Pin::new(&mut self.get_mut().io).poll_shutdown(cx)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::task::Waker;
+
+    use super::super::line::VERSION_BYTES;
+    use super::*;
+
+    const QUERY_BYTES: usize = 1_000;
+    /// What one read brings.
+    const READ: usize = 512;
+
+    /// Reads all that comes of `bytes` and says how many came, and the most that was held.
+    fn read(bytes: &[u8], stop: impl Fn(&TargetStream<&[u8]>) -> bool) -> (Vec<u8>, usize) {
+        let mut stream = TargetStream::new(bytes, QUERY_BYTES, Handover::default());
+        let mut cx = Context::from_waker(Waker::noop());
+        let (mut came, mut most) = (Vec::new(), 0);
+        loop {
+            let mut buf = [0; READ];
+            let mut buf = ReadBuf::new(&mut buf);
+            let polled = Pin::new(&mut stream).poll_read(&mut cx, &mut buf);
+            assert!(matches!(polled, Poll::Ready(Ok(()))));
+            most = most.max(stream.held.capacity());
+            came.extend_from_slice(buf.filled());
+            if buf.filled().is_empty() || stop(&stream) {
+                return (came, most);
+            }
+        }
+    }
+
+    #[test]
+    fn a_clean_head_is_neither_held_nor_copied() {
+        let head = b"GET /postback/k?a=b HTTP/1.1\r\nHost: x\r\n\r\n";
+        let (came, most) = read(head, |stream| stream.framer.awaits_framing());
+        assert_eq!(came, head);
+        assert_eq!(most, 0);
+    }
+
+    #[test]
+    fn no_more_is_held_than_the_longest_target_and_one_read() {
+        for text in ["x", "<", "a ", "\r"] {
+            let bytes = format!("GET /{}", text.repeat(1_000_000));
+            let (came, most) = read(bytes.as_bytes(), |_| false);
+            assert!(came.len() < 100, "hyper gets an end instead");
+            // A vector may have twice the room that it needs.
+            let bound = 2 * (QUERY_BYTES + ROOM + VERSION_BYTES + READ);
+            assert!(most <= bound, "{most} bytes are held");
+        }
+    }
+
+    #[test]
+    fn what_was_held_is_given_free_when_it_is_passed_on() {
+        let bytes = format!("GET /{} HTTP/1.1\r\n\r\n", "< ".repeat(1_000));
+        let mut stream = TargetStream::new(bytes.as_bytes(), QUERY_BYTES, Handover::default());
+        let mut cx = Context::from_waker(Waker::noop());
+        while !stream.framer.awaits_framing() {
+            let mut buf = [0; READ];
+            let polled = Pin::new(&mut stream).poll_read(&mut cx, &mut ReadBuf::new(&mut buf));
+            assert!(matches!(polled, Poll::Ready(Ok(()))));
+        }
+        assert_eq!(stream.held.capacity(), 0);
+    }
+}

@@ -9,6 +9,7 @@
 
 mod answers;
 mod connections;
+mod hyper_run;
 mod kafka;
 mod pieces;
 mod promise;
