@@ -70,7 +70,7 @@ where
         server.metrics().unread(refusal);
     }
     let unread = refusal.is_some_and(|refusal| refusal != Refusal::HeadIncomplete);
-    if unread || stream.is_stopped() {
+    if unread || stream.ends_early() {
         linger(stream.into_inner()).await;
     }
 }

@@ -69,6 +69,11 @@ impl Framer {
         matches!(self.phase, Phase::Stopped)
     }
 
+    /// No request behind the one under way is read, whatever comes.
+    pub(super) const fn is_at_its_last(&self) -> bool {
+        self.last || self.is_stopped()
+    }
+
     /// A head has passed, and hyper must have said what body it announces before it reads on.
     pub(super) const fn awaits_framing(&self) -> bool {
         matches!(self.phase, Phase::Head)
@@ -206,6 +211,19 @@ impl Line {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn nothing_passes_behind_a_target_that_is_too_long() {
+        let mut framer = Framer::new(10);
+        let bytes = b"GET /0123456789012345678901234567890 HTTP/1.1\r\n\r\n";
+        assert!(framer.advance(bytes, bytes.len()) == (4, Then::Overlong));
+        assert!(framer.is_at_its_last());
+        let head = b"/ HTTP/1.1\r\n\r\n";
+        assert!(framer.advance(head, head.len()) == (head.len(), Then::Head));
+        framer.read_on(Some(Framing::Length(0)));
+        assert!(framer.is_stopped());
+        assert!(framer.advance(bytes, bytes.len()) == (0, Then::GoOn));
+    }
 
     #[test]
     fn a_head_ends_at_the_first_blank_line_in_pieces_of_any_size() {

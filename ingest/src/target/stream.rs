@@ -42,10 +42,10 @@ impl<S> TargetStream<S> {
         }
     }
 
-    /// Whether it ended before the connection did, which may still have bytes to read.
+    /// Whether it ends before the connection does, which may still have bytes to read.
     #[must_use]
-    pub fn is_stopped(&self) -> bool {
-        self.framer.is_stopped()
+    pub fn ends_early(&self) -> bool {
+        self.framer.is_at_its_last()
     }
 
     /// The connection.

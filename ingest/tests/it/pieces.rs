@@ -11,7 +11,8 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 /// Gives each piece to a read of its own, with a pause before it, and then the end. What is written
 /// is kept.
 pub(crate) struct Pieces {
-    pieces: VecDeque<Vec<u8>>,
+    /// What is not read yet.
+    pub(crate) left: Arc<Mutex<VecDeque<Vec<u8>>>>,
     paused: bool,
     pub(crate) written: Arc<Mutex<Vec<u8>>>,
 }
@@ -30,7 +31,7 @@ impl Pieces {
             rest = behind;
         }
         Self {
-            pieces,
+            left: Arc::new(Mutex::new(pieces)),
             paused: false,
             written: Arc::default(),
         }
@@ -53,11 +54,12 @@ impl AsyncRead for Pieces {
             cx.waker().wake_by_ref();
             return Poll::Pending;
         }
-        if let Some(mut piece) = self.pieces.pop_front() {
+        let mut left = self.left.lock().unwrap();
+        if let Some(mut piece) = left.pop_front() {
             let behind = piece.split_off(piece.len().min(buf.remaining()));
             buf.put_slice(&piece);
             if !behind.is_empty() {
-                self.pieces.push_front(behind);
+                left.push_front(behind);
             }
         }
         Poll::Ready(Ok(()))
