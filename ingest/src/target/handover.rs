@@ -107,3 +107,32 @@ impl Seen {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use http_body_util::Full;
+
+    use super::*;
+
+    fn original(bytes: &[u8]) -> Option<Original> {
+        let bytes = bytes.into();
+        Some(Original { bytes, cut: false })
+    }
+
+    #[test]
+    fn a_head_is_claimed_once_and_its_body_known_from_then_on() {
+        let handover = Handover::default();
+        let body = Full::new(&b"abc"[..]);
+        assert!(handover.claim(&body).is_none(), "nothing has passed");
+        for hidden in [None, original(b"/#"), None] {
+            let is_hidden = hidden.is_some();
+            handover.publish(hidden);
+            assert!(handover.body().is_none(), "it is not claimed");
+            let seen = handover.claim(&body);
+            assert_eq!(matches!(seen, Some(Seen::StandIn(_))), is_hidden);
+            assert_eq!(matches!(seen, Some(Seen::AsItCame)), !is_hidden);
+            assert!(matches!(handover.body(), Some(Framing::Length(3))));
+            assert!(handover.claim(&body).is_none(), "it is claimed");
+        }
+    }
+}
