@@ -114,18 +114,14 @@ mod tests {
 
     use super::*;
 
-    fn original(bytes: &[u8]) -> Option<Original> {
-        let bytes = bytes.into();
-        Some(Original { bytes, cut: false })
-    }
-
     #[test]
     fn a_head_is_claimed_once_and_its_body_known_from_then_on() {
         let handover = Handover::default();
         let body = Full::new(&b"abc"[..]);
         assert!(handover.claim(&body).is_none(), "nothing has passed");
-        for hidden in [None, original(b"/#"), None] {
-            let is_hidden = hidden.is_some();
+        for is_hidden in [false, true, false] {
+            let bytes = b"/#".as_slice().into();
+            let hidden = is_hidden.then_some(Original { bytes, cut: false });
             handover.publish(hidden);
             assert!(handover.body().is_none(), "it is not claimed");
             let seen = handover.claim(&body);
