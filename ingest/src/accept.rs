@@ -14,7 +14,6 @@ use tokio::time::{Instant, timeout_at};
 use tracing::debug;
 use uuid::Uuid;
 
-use crate::gate;
 use crate::kafka::{Confirmation, Producer};
 use crate::sources::UrlKey;
 use crate::topic_watch::TopicMissing;
@@ -39,8 +38,10 @@ pub struct Acceptor {
 pub struct Postback<'a> {
     /// By which key it came.
     pub key: &'a UrlKey,
-    /// The head of its request.
+    /// The head of its request; hyper may have seen another target.
     pub head: &'a Parts,
+    /// What stands behind the first `?` of its target, as it came.
+    pub query: &'a [u8],
     /// Its body; empty without one.
     pub body: &'a Bytes,
     /// The sender's address without port.
@@ -108,6 +109,7 @@ impl Acceptor {
         let Postback {
             key,
             head,
+            query,
             body,
             remote,
         } = *postback;
@@ -119,7 +121,7 @@ impl Acceptor {
             key: Some(key.name.as_str().into()),
             received_at: whole_micros(now),
             method: head.method.as_str().into(),
-            query: Payload::of(gate::query(&head.uri).as_bytes()),
+            query: Payload::of(query),
             content_type: content_type.map(text),
             body: bodied.then(|| Payload::of(body)),
             remote: Some(remote.into()),

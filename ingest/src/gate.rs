@@ -2,14 +2,15 @@
 
 use std::sync::Arc;
 
-use hyper::{Method, Uri};
+use hyper::Method;
 use postback_common::reason::Refusal;
 use postback_common::url_key::KeyHash;
 
 use crate::sources::{Sources, UrlKey};
+use crate::target::Target;
 
 /// What stands before the key in the path.
-const PREFIX: &str = "/postback/";
+const PREFIX: &[u8] = b"/postback/";
 
 /// What the gate says about the head of a request.
 #[derive(Debug)]
@@ -28,12 +29,12 @@ pub enum Verdict {
 pub fn judge(
     sources: &Sources,
     method: &Method,
-    target: &Uri,
+    target: &Target<'_>,
     announced_body: Option<u64>,
     limits: &Sizes,
 ) -> Verdict {
-    let key = target.path().strip_prefix(PREFIX);
-    let key = key.and_then(|key| sources.get(&KeyHash::of_bytes(key.as_bytes())));
+    let key = target.path.strip_prefix(PREFIX);
+    let key = key.and_then(|key| sources.get(&KeyHash::of_bytes(key)));
     let Some(key) = key.cloned() else {
         return Verdict::Refused(Refusal::NotFound, None);
     };
@@ -43,7 +44,7 @@ pub fn judge(
     if method != Method::GET && method != Method::POST {
         return Verdict::Refused(Refusal::WrongMethod, Some(key));
     }
-    if query(target).len() > limits.query_bytes {
+    if target.cut || target.query.len() > limits.query_bytes {
         return Verdict::Refused(Refusal::QueryTooLarge, Some(key));
     }
     let body_bytes = u64::try_from(limits.body_bytes).unwrap_or(u64::MAX);
@@ -60,10 +61,4 @@ pub struct Sizes {
     pub query_bytes: usize,
     /// `ingest.max_body_bytes`
     pub body_bytes: usize,
-}
-
-/// Everything behind the first `?`, undecoded; empty without one.
-#[must_use]
-pub fn query(target: &Uri) -> &str {
-    target.query().unwrap_or_default()
 }

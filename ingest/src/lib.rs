@@ -5,7 +5,8 @@
 //!
 //! The way of a request, one step a file:
 //!
-//! 1. [`listener`] accepts connections within bounds and ends them at shutdown;
+//! 1. [`listener`] accepts connections within bounds and ends them at shutdown; hyper reads them
+//!    through [`target`], which keeps request targets as they came;
 //! 2. [`gate`] finds the URL key among the [`sources`] and judges method and query;
 //! 3. [`body`] reads the body within its limit and time;
 //! 4. [`accept`] wraps the bytes in a raw record and waits for [`kafka`]'s confirmation until the
@@ -30,4 +31,5 @@ pub mod reload;
 pub mod run;
 pub mod server;
 pub mod sources;
+pub mod target;
 pub mod topic_watch;

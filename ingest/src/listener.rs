@@ -1,6 +1,6 @@
 //! The networks' side: connections, their bounds, and their end.
 
-mod connection;
+pub mod connection;
 
 use std::io;
 use std::net::SocketAddr;
@@ -11,7 +11,7 @@ use postback_service::lifecycle::Shutdown;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{sleep, timeout};
-use tracing::warn;
+use tracing::{debug, warn};
 
 use crate::server::Server;
 
@@ -31,9 +31,12 @@ pub async fn serve(listener: TcpListener, server: Arc<Server>, shutdown: Shutdow
         };
         match accepted {
             Ok((stream, peer, permit)) => {
+                if let Err(error) = stream.set_nodelay(true) {
+                    debug!(%error, "TCP_NODELAY");
+                }
                 let (server, shutdown) = (Arc::clone(&server), shutdown.clone());
                 tokio::spawn(async move {
-                    connection::answer(stream, peer, server, shutdown).await;
+                    connection::answer(stream, peer.ip(), server, shutdown).await;
                     drop(permit);
                 });
             }

@@ -19,6 +19,7 @@ use crate::gate::{self, Sizes, Verdict};
 use crate::limits::Limits;
 use crate::metrics::IngestMetrics;
 use crate::sources::{Sources, UrlKey};
+use crate::target::Seen;
 
 /// Everything that a request needs; shared by all connections.
 pub struct Server {
@@ -77,10 +78,11 @@ impl Server {
         &self.metrics
     }
 
-    /// Answers one request of the sender at `remote`, an address without port.
+    /// Answers one request of the sender at `remote`, an address without port. `seen` says whether
+    /// the request shows its target.
     ///
     /// Runs in a span of its own, which carries the names of source and key, never the key.
-    pub async fn answer(&self, request: Request<Incoming>, remote: &str) -> Answer {
+    pub async fn answer(&self, request: Request<Incoming>, seen: Seen, remote: &str) -> Answer {
         let span = debug_span!(
             "request",
             id = Empty,
@@ -90,7 +92,7 @@ impl Server {
         );
         let mut under_way = UnderWay::begin(&self.metrics);
         let answer = self
-            .decide(request, remote, &mut under_way)
+            .decide(request, &seen, remote, &mut under_way)
             .instrument(span.clone())
             .await;
         span.record("status", answer.status().as_u16());
@@ -102,13 +104,15 @@ impl Server {
     async fn decide(
         &self,
         request: Request<Incoming>,
+        seen: &Seen,
         remote: &str,
         under_way: &mut UnderWay<'_>,
     ) -> Answer {
         let (head, incoming) = request.into_parts();
+        let target = seen.target(&head.uri);
         let announced = incoming.size_hint().exact();
         let sources = self.sources.load();
-        let verdict = gate::judge(&sources, &head.method, &head.uri, announced, &self.sizes);
+        let verdict = gate::judge(&sources, &head.method, &target, announced, &self.sizes);
         drop(sources);
         let key = match verdict {
             Verdict::Postback(key) => key,
@@ -135,6 +139,7 @@ impl Server {
         let postback = Postback {
             key: &key,
             head: &head,
+            query: target.query,
             body: &body,
             remote,
         };

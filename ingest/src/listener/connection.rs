@@ -1,50 +1,56 @@
 //! One connection.
 
 use std::convert::Infallible;
-use std::net::SocketAddr;
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use hyper::header::{CONNECTION, HeaderValue};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use postback_common::reason::Refusal;
 use postback_service::lifecycle::Shutdown;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::time::timeout;
 use tracing::debug;
 
+use crate::answer::{self, Answer};
 use crate::metrics::IngestMetrics;
 use crate::server::Server;
+use crate::target::{Handover, TargetStream};
 
 /// Room for headers and the request line around the longest query. hyper answers 431 beyond it.
 const HEAD_BYTES: usize = 64 * 1024;
 
-/// After hyper refused a head, what still comes is read for so long, up to so many bytes: closing
-/// with unread bytes would reset the connection, and the sender might never see the refusal.
+/// After a head was refused that was not read whole, what still comes is read for so long, up to so
+/// many bytes: closing with unread bytes would reset the connection, and the sender might never see
+/// the refusal.
 const LINGER: Duration = Duration::from_secs(1);
 const LINGER_BYTES: usize = 1024 * 1024;
 
-/// Answers the requests of one connection until it ends, or until `shutdown` and the answer to the
-/// request under way.
-pub(super) async fn answer(
-    stream: TcpStream,
-    peer: SocketAddr,
-    server: Arc<Server>,
-    shutdown: Shutdown,
-) {
+/// Answers the requests of one connection of the sender at `peer` until it ends, or until `shutdown`
+/// and the answer to the request under way.
+pub async fn answer<S>(stream: S, peer: IpAddr, server: Arc<Server>, shutdown: Shutdown)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send,
+{
     let _open = Open::count(server.metrics());
-    if let Err(error) = stream.set_nodelay(true) {
-        debug!(%error, "TCP_NODELAY");
-    }
-    let remote: Arc<str> = peer.ip().to_canonical().to_string().into();
+    let remote: Arc<str> = peer.to_canonical().to_string().into();
+    let handover = Handover::default();
+    let stream = TargetStream::new(stream, server.sizes().query_bytes, handover.clone());
     let service = service_fn(|request| {
+        // Claimed before hyper reads on, not when the future is polled.
+        let seen = handover.claim(request.body());
         let (server, remote) = (Arc::clone(&server), Arc::clone(&remote));
-        async move { Ok::<_, Infallible>(server.answer(request, &remote).await) }
+        async move {
+            let Some(seen) = seen else {
+                return Ok::<_, Infallible>(disagreed(&server));
+            };
+            Ok(server.answer(request, seen, &remote).await)
+        }
     });
-    // What takes the bytes before hyper judges them goes around `stream`, here.
     let mut connection = builder(&server).serve_connection(TokioIo::new(stream), service);
     let mut running = Pin::new(&mut connection);
     let ended = tokio::select! {
@@ -54,15 +60,28 @@ pub(super) async fn answer(
             running.await
         }
     };
-    let Err(error) = ended else { return };
     let parts = connection.into_parts();
-    if let Some(refusal) = refusal(&error, !parts.read_buf.is_empty()) {
+    let stream = parts.io.into_inner();
+    let refusal = ended
+        .err()
+        .and_then(|error| refusal(&error, !parts.read_buf.is_empty()));
+    if let Some(refusal) = refusal {
         debug!(reason = refusal.as_str(), "refused before it was a request");
         server.metrics().unread(refusal);
-        if refusal != Refusal::HeadIncomplete {
-            linger(parts.io.into_inner()).await;
-        }
     }
+    let unread = refusal.is_some_and(|refusal| refusal != Refusal::HeadIncomplete);
+    if unread || stream.ends_early() {
+        linger(stream.into_inner()).await;
+    }
+}
+
+/// hyper made a request of bytes in which we saw none: nothing on this connection can be trusted.
+fn disagreed(server: &Server) -> Answer {
+    server.metrics().unread(Refusal::Unparsable);
+    let mut answer = answer::refused(Refusal::Unparsable);
+    let headers = answer.headers_mut();
+    headers.insert(CONNECTION, HeaderValue::from_static("close"));
+    answer
 }
 
 fn builder(server: &Server) -> http1::Builder {
@@ -91,7 +110,7 @@ fn refusal(error: &hyper::Error, some_came: bool) -> Option<Refusal> {
     }
 }
 
-async fn linger(mut stream: TcpStream) {
+async fn linger(mut stream: impl AsyncRead + AsyncWrite + Unpin) {
     let reading = async {
         stream.shutdown().await?;
         let mut left = LINGER_BYTES;

@@ -9,10 +9,14 @@
 
 mod answers;
 mod connections;
+mod hyper_run;
 mod kafka;
+mod pieces;
 mod promise;
 mod records;
 mod reload;
 mod secrecy;
 mod support;
+mod target;
+mod target_stream;
 mod topic;

@@ -50,6 +50,11 @@ async fn the_key_is_in_no_log_record_metric_or_answer() {
         for request in [
             get(&format!("{PATH}?u1=a")),
             get(&near),
+            get(&format!("{PATH}?u1=<u1> #")),
+            get(&format!("{PATH}#?u1=a")),
+            get(&format!("{PATH}?{}", "<".repeat(100_000))),
+            format!("GET {PATH}?\r HTTP/1.1\r\n\r\n"),
+            format!("GET {PATH}?< HTTP/9.9\r\n\r\n"),
             request("HEAD", PATH, "", ""),
             request("PUT", PATH, "", ""),
             get(&format!("{PATH}?{}", "q".repeat(20_000))),

@@ -52,6 +52,13 @@ impl FakeProducer {
         let parse = |record: &Vec<u8>| serde_json::from_slice(record).unwrap();
         records.iter().map(parse).collect()
     }
+
+    /// The records since the last call.
+    pub(crate) fn take(&self) -> Vec<Value> {
+        let records = self.records();
+        self.records.lock().unwrap().clear();
+        records
+    }
 }
 
 impl Producer for FakeProducer {

@@ -1,0 +1,228 @@
+//! The stream that hyper reads instead of the socket.
+
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use super::framing::{Framer, Then};
+use super::handover::Handover;
+use super::held::Held;
+use super::{Original, ROOM};
+
+/// What hyper gets instead of the rest of a head whose target is too long.
+const LAST_HEAD: &[u8] = b"/ HTTP/1.1\r\nConnection: close\r\n\r\n";
+
+/// Reads `S` as far as hyper may, and hides targets that hyper would cut or refuse. Writing goes
+/// through unchanged. See the [module](super). No `Debug`: it holds URL keys.
+pub struct TargetStream<S> {
+    io: S,
+    framer: Framer,
+    held: Held,
+    /// The target of the head under way, if hyper does not see it.
+    hidden: Option<Original>,
+    handover: Handover,
+    longest_target: usize,
+}
+
+impl<S> TargetStream<S> {
+    /// Around a connection whose longest query is `query_bytes`. The service has to claim each
+    /// request's target from `handover`.
+    #[must_use]
+    pub fn new(io: S, query_bytes: usize, handover: Handover) -> Self {
+        let longest_target = query_bytes + ROOM;
+        Self {
+            io,
+            framer: Framer::new(longest_target),
+            held: Held::default(),
+            hidden: None,
+            handover,
+            longest_target,
+        }
+    }
+
+    /// Whether it ends before the connection does, which may still have bytes to read.
+    #[must_use]
+    pub fn ends_early(&self) -> bool {
+        self.framer.is_at_its_last()
+    }
+
+    /// The connection.
+    #[must_use]
+    pub fn into_inner(self) -> S {
+        self.io
+    }
+
+    /// Does what is due behind the bytes that passed; what follows them is held by now.
+    fn follow(&mut self, then: Then) {
+        match then {
+            Then::GoOn | Then::Wait => {}
+            Then::Hide(length) => {
+                self.hide(length, false);
+                self.held.replace(length, b'/');
+            }
+            Then::Overlong => {
+                self.hide(self.longest_target, true);
+                self.held.reset(LAST_HEAD);
+            }
+            Then::Head => self.handover.publish(self.hidden.take()),
+        }
+    }
+
+    fn hide(&mut self, length: usize, cut: bool) {
+        let bytes = self.held.bytes();
+        let bytes = bytes.get(..length).unwrap_or(bytes).into();
+        self.hidden = Some(Original { bytes, cut });
+    }
+
+    /// Passes on what it may of the bytes that are held, and returns how many.
+    fn pass_held(&mut self, buf: &mut ReadBuf<'_>) -> (usize, Then) {
+        let (count, then) = self.framer.advance(self.held.bytes(), buf.remaining());
+        buf.put_slice(&self.held.bytes()[..count]);
+        self.held.remove(count);
+        self.follow(then);
+        (count, then)
+    }
+
+    /// Passes on what it may of the bytes that `buf` has got behind its first `from`, and holds the
+    /// rest.
+    fn pass_fresh(&mut self, buf: &mut ReadBuf<'_>, from: usize) {
+        let fresh = &buf.filled()[from..];
+        if !self.held.is_empty() {
+            self.held.push(fresh);
+            buf.set_filled(from);
+            return;
+        }
+        let (count, then) = self.framer.advance(fresh, fresh.len());
+        if count < fresh.len() {
+            self.held.push(&fresh[count..]);
+            buf.set_filled(from + count);
+        }
+        self.follow(then);
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for TargetStream<S> {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        if this.framer.awaits_framing() {
+            this.framer.read_on(this.handover.body());
+        }
+        let from = buf.filled().len();
+        while buf.filled().len() == from && !this.framer.is_stopped() && buf.remaining() > 0 {
+            if !this.held.is_empty() {
+                let (count, then) = this.pass_held(buf);
+                if count > 0 || then != Then::Wait {
+                    continue;
+                }
+            }
+            ready!(Pin::new(&mut this.io).poll_read(cx, buf))?;
+            if buf.filled().len() > from {
+                this.pass_fresh(buf, from);
+            } else if this.held.is_empty() {
+                break;
+            } else {
+                this.framer.cut_short();
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for TargetStream<S> {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.get_mut().io).poll_write(cx, bytes)
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.get_mut().io).poll_write_vectored(cx, bytes)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.io.is_write_vectored()
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().io).poll_flush(cx)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().io).poll_shutdown(cx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::task::Waker;
+
+    use super::super::line::VERSION_BYTES;
+    use super::*;
+
+    const QUERY_BYTES: usize = 1_000;
+    /// What one read brings.
+    const READ: usize = 512;
+
+    /// Reads all that comes of `bytes` and says how many came, and the most that was held.
+    fn read(bytes: &[u8], stop: impl Fn(&TargetStream<&[u8]>) -> bool) -> (Vec<u8>, usize) {
+        let mut stream = TargetStream::new(bytes, QUERY_BYTES, Handover::default());
+        let mut cx = Context::from_waker(Waker::noop());
+        let (mut came, mut most) = (Vec::new(), 0);
+        loop {
+            let mut buf = [0; READ];
+            let mut buf = ReadBuf::new(&mut buf);
+            let polled = Pin::new(&mut stream).poll_read(&mut cx, &mut buf);
+            assert!(matches!(polled, Poll::Ready(Ok(()))));
+            most = most.max(stream.held.capacity());
+            came.extend_from_slice(buf.filled());
+            if buf.filled().is_empty() || stop(&stream) {
+                return (came, most);
+            }
+        }
+    }
+
+    #[test]
+    fn a_clean_head_is_neither_held_nor_copied() {
+        let head = b"GET /postback/k?a=b HTTP/1.1\r\nHost: x\r\n\r\n";
+        let (came, most) = read(head, |stream| stream.framer.awaits_framing());
+        assert_eq!(came, head);
+        assert_eq!(most, 0);
+    }
+
+    #[test]
+    fn no_more_is_held_than_the_longest_target_and_one_read() {
+        for text in ["x", "<", "a ", "\r"] {
+            let bytes = format!("GET /{}", text.repeat(1_000_000));
+            let (came, most) = read(bytes.as_bytes(), |_| false);
+            assert!(came.len() < 100, "hyper gets an end instead");
+            // A vector may have twice the room that it needs.
+            let bound = 2 * (QUERY_BYTES + ROOM + VERSION_BYTES + READ);
+            assert!(most <= bound, "{most} bytes are held");
+        }
+    }
+
+    #[test]
+    fn what_was_held_is_given_free_when_it_is_passed_on() {
+        let bytes = format!("GET /{} HTTP/1.1\r\n\r\n", "< ".repeat(1_000));
+        let mut stream = TargetStream::new(bytes.as_bytes(), QUERY_BYTES, Handover::default());
+        let mut cx = Context::from_waker(Waker::noop());
+        while !stream.framer.awaits_framing() {
+            let mut buf = [0; READ];
+            let polled = Pin::new(&mut stream).poll_read(&mut cx, &mut ReadBuf::new(&mut buf));
+            assert!(matches!(polled, Poll::Ready(Ok(()))));
+        }
+        assert_eq!(stream.held.capacity(), 0);
+    }
+}
