@@ -3,10 +3,10 @@
 use std::time::{Duration, Instant};
 
 use postback_common::config::Settings;
-use postback_service::kafka::client_config;
 use postback_service::kafka::rdkafka::consumer::{BaseConsumer, Consumer as _};
 use postback_service::kafka::rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use postback_service::kafka::rdkafka::{Offset, TopicPartitionList};
+use postback_service::kafka::{client_config, explain};
 use postback_store::Generation;
 
 /// How long Kafka gets for each answer.
@@ -99,7 +99,7 @@ fn words(error: &KafkaError, settings: &Settings) -> String {
             "Kafka at {} does not answer",
             settings.kafka.brokers.join(", ")
         ),
-        _ => error.to_string(),
+        _ => explain(&settings.kafka, error),
     }
 }
 

@@ -82,6 +82,14 @@ impl Batch {
         part.records.push(record);
     }
 
+    /// Collects a partition under another epoch from now on, and keeps what is collected of it: its
+    /// log began anew, and what was read of the old one can be read nowhere else.
+    pub(crate) fn carry_over(&mut self, partition: Partition, epoch: Epoch) {
+        if let Some(part) = self.parts.get_mut(&partition) {
+            part.epoch = epoch;
+        }
+    }
+
     /// Drops the parts for which `keep` is false.
     fn retain(&mut self, keep: impl Fn(&Part) -> bool) {
         self.parts.retain(|_, part| keep(part));

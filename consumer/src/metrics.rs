@@ -50,6 +50,7 @@ pub(crate) struct ConsumerMetrics {
     pub(crate) unknown_sources: Counter,
     /// Offsets that Kafka passed over.
     pub(crate) skipped_offsets: Counter,
+    pub(crate) log_restarts: Counter,
 }
 
 impl ConsumerMetrics {
@@ -72,6 +73,7 @@ impl ConsumerMetrics {
             reloads: Family::default(),
             unknown_sources: Counter::default(),
             skipped_offsets: Counter::default(),
+            log_restarts: Counter::default(),
         };
         all.begin_at_zero();
         all.name_in(metrics);
@@ -147,6 +149,8 @@ impl ConsumerMetrics {
         let help =
             "Offsets without a record between two records read; none in a topic made by migrate";
         part.register("skipped_offsets", help, self.skipped_offsets.clone());
+        let help = "Partitions whose log began anew below what was read: the topic was deleted and made again, or cut short";
+        part.register("log_restarts", help, self.log_restarts.clone());
     }
 
     /// A batch is about to be loaded.

@@ -29,6 +29,9 @@ pub(crate) struct Taken {
     /// Offsets between the record read before and this one. A topic that is neither compacted nor
     /// written in transactions, such as ours, has none.
     pub(crate) skipped: u64,
+    /// The offset that would have been next, where the log begins anew below it: the topic was
+    /// deleted and made again, or cut short. Work on what was read before belongs to the old log.
+    pub(crate) restarted_at: Option<Offset>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -105,28 +108,36 @@ impl Progress {
             .is_some_and(|position| position.epoch == epoch)
     }
 
-    /// A record was read. `None` where it is not for us to work on: not ours, not to be read now,
-    /// or read before.
+    /// A record was read. `None` where it is not for us to work on: not ours, or not to be read now.
+    ///
+    /// A record below the next one is no repetition, for librdkafka delivers none: the log has begun
+    /// anew, and with it everything that is known of the partition, under a new epoch.
     pub(crate) fn take(&mut self, partition: Partition, offset: Offset) -> Option<Taken> {
+        let fresh = self.new_epoch();
         let position = self
             .positions
             .get_mut(&partition)
             .filter(|position| position.is_read)?;
         // The group begins where its committed offset points, or at the topic's beginning: what
         // is before the first record read is not ours to store.
-        let offsets = position.offsets.get_or_insert(Offsets {
+        let from_here = Offsets {
             next: offset,
             stored: offset,
             committed: offset,
-        });
-        if offset < offsets.next {
-            return None;
+        };
+        let offsets = position.offsets.get_or_insert(from_here);
+        let restarted_at = (offset < offsets.next).then_some(offsets.next);
+        if restarted_at.is_some() {
+            *offsets = from_here;
+            position.epoch = fresh;
+            position.end = offset;
         }
         let skipped = offset.abs_diff(offsets.next);
         offsets.next = offset + 1;
         Some(Taken {
             epoch: position.epoch,
             skipped,
+            restarted_at,
         })
     }
 
@@ -249,7 +260,14 @@ mod tests {
     fn what_is_stored_is_committed_and_only_once() {
         let mut progress = assigned(&[0, 1]);
         let epoch = progress.take(0, 100).unwrap().epoch;
-        assert_eq!(progress.take(0, 101), Some(Taken { epoch, skipped: 0 }));
+        assert_eq!(
+            progress.take(0, 101),
+            Some(Taken {
+                epoch,
+                skipped: 0,
+                restarted_at: None
+            })
+        );
         assert_eq!(progress.uncommitted(), [], "read is not stored");
         assert!(progress.store(0, epoch, 102));
         assert_eq!(progress.uncommitted(), [(0, 102)]);
@@ -257,6 +275,33 @@ mod tests {
         assert_eq!(progress.uncommitted(), []);
         assert_eq!(progress.stored(0), Some(102));
         assert_eq!(progress.stored(1), None);
+    }
+
+    #[test]
+    fn a_log_that_begins_anew_is_followed_from_its_beginning() {
+        let mut progress = assigned(&[0]);
+        let old = progress.take(0, 3000).unwrap().epoch;
+        assert!(progress.store(0, old, 3001));
+        progress.commit(0, 3001);
+        progress.take(0, 3001).unwrap();
+
+        let taken = progress.take(0, 0).unwrap();
+        assert_eq!((taken.restarted_at, taken.skipped), (Some(3002), 0));
+        assert_ne!(taken.epoch, old);
+        for offset in 1..40 {
+            assert_eq!(progress.take(0, offset).unwrap().restarted_at, None);
+        }
+        assert!(
+            !progress.store(0, old, 30),
+            "the old log's offsets mean nothing here"
+        );
+        assert_eq!(progress.uncommitted(), []);
+        assert!(progress.store(0, taken.epoch, 40));
+        assert_eq!(
+            progress.uncommitted(),
+            [(0, 40)],
+            "a lower offset than before"
+        );
     }
 
     #[test]
@@ -313,11 +358,9 @@ mod tests {
     }
 
     #[test]
-    fn records_are_taken_once_and_gaps_are_normal() {
+    fn gaps_are_normal() {
         let mut progress = assigned(&[0]);
         assert!(progress.take(0, 10).is_some());
-        assert!(progress.take(0, 10).is_none());
-        assert!(progress.take(0, 9).is_none());
         assert_eq!(
             progress.take(0, 20).map(|taken| taken.skipped),
             Some(9),

@@ -135,7 +135,7 @@ impl Server {
             Ok(body) => body,
             Err(refusal) => return self.refuse(refusal, Some(&key)),
         };
-        let deadline = under_way.whole() + self.answer_within;
+        let deadline = under_way.whole() + self.wait_within();
         let postback = Postback {
             key: &key,
             head: &head,
@@ -151,6 +151,12 @@ impl Server {
             }
             Err(refusal) => self.refuse(refusal, Some(&key)),
         }
+    }
+
+    /// How long Kafka is waited for: a little less than the answer may take, for the timer has whole
+    /// milliseconds and the answer has to be written.
+    fn wait_within(&self) -> std::time::Duration {
+        self.answer_within - self.answer_within / 25
     }
 
     fn refuse(&self, refusal: Refusal, key: Option<&UrlKey>) -> Answer {

@@ -1,8 +1,10 @@
 //! Without its topic ingest stays up, is not ready, says `postback migrate`, and recovers.
 
+use postback_simulator::plan;
 use postback_tests::raw::{exchange, request};
 use postback_tests::{Setup, wait};
 
+use crate::main_path::scenario;
 use crate::templates::COMPLETE;
 
 #[test]
@@ -69,4 +71,30 @@ fn migrate_says_what_is_not_safe_about_a_topic_that_somebody_else_made() {
         "a second time changes nothing: {}",
         again.shown()
     );
+}
+
+#[test]
+fn a_topic_that_is_deleted_and_made_again_is_loaded_from_its_beginning() {
+    let running = Setup::new("topic_again")
+        .source("rakuten-us", COMPLETE)
+        .start();
+    let pipeline = &running.pipeline;
+    let before = pipeline.send(plan(&scenario(51, 600).events, &pipeline.registration(0)));
+    pipeline.wait_until_loaded(before.counts().acknowledged);
+
+    pipeline.topic.remove();
+    wait::until_true("ingest misses the topic", || {
+        pipeline
+            .readiness(pipeline.ingest_admin)
+            .is_some_and(|(status, text)| status == 503 && text.contains("postback migrate"))
+    });
+    wait::until_true("the topic is made again", || {
+        pipeline.postback(&["migrate"]).code == 0
+    });
+    pipeline.wait_until_ready(pipeline.ingest_admin, &running.ingest);
+    // More than before, so that the new log outgrows the offsets of the old one.
+    let after = pipeline.send(plan(&scenario(52, 1_500).events, &pipeline.registration(0)));
+    assert_eq!(after.counts().acknowledged, 1_500, "{:?}", after.counts());
+    pipeline.wait_until_loaded_at_least(&after);
+    pipeline.wait_until_ready(pipeline.consumer_admin, &running.consumer);
 }

@@ -68,6 +68,7 @@ const OURS: &[&str] = &[
     "auto.offset.reset",
     "bootstrap.servers",
     "metadata.broker.list",
+    "delivery.report.only.error",
     "delivery.timeout.ms",
     "enable.auto.commit",
     "enable.auto.offset.store",

@@ -1,14 +1,30 @@
 //! Secrets that the file holds, or that stand in files of their own.
 
+use std::fmt;
 use std::path::Path;
 
 use toml::Value;
 
 use super::fault::{Fault, FaultCode};
 use super::section::{Found, Section, wrong_type};
-use crate::secret::Secret;
+use crate::secret::{HIDDEN, Secret};
 
 impl Section<'_> {
+    /// A text that is no secret, but stands where people paste one: refused without its value.
+    pub(super) fn checked_unseen<T, E: fmt::Display>(
+        &mut self,
+        key: &'static str,
+        remedy: &str,
+        check: impl FnOnce(&str) -> Result<T, E>,
+    ) -> Option<T> {
+        let before = self.faults().len();
+        let checked = self.checked(key, remedy, check);
+        for fault in self.faults().iter_mut().skip(before) {
+            fault.value = None;
+        }
+        checked
+    }
+
     /// A secret from `key`, or from the file that `file_key` names.
     pub(super) fn secret(&mut self, key: &'static str, file_key: &'static str) -> Option<Secret> {
         let inline = self.find(key);
@@ -28,6 +44,13 @@ impl Section<'_> {
         };
         if let Some(found) = inline {
             return match found.value {
+                Value::String(text) if text == HIDDEN => {
+                    let problem = format!("{HIDDEN} is what is printed in place of a secret");
+                    let fault =
+                        Fault::new(FaultCode::BadValue, &found.key, problem, "give the secret");
+                    self.refuse(fault);
+                    None
+                }
                 Value::String(text) => Some(Secret::new(text)),
                 _ => {
                     self.refuse(wrong_type(&found.key, "a text", "put it in quotes"));

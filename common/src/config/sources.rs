@@ -9,7 +9,7 @@ use super::fault::{Fault, FaultCode};
 use super::section::{self, Section};
 use super::source::{Identity, Reply, SourceKey, SourceSettings, TemplateUrl};
 use crate::name::{AccountName, KeyName, NetworkName, SourceName};
-use crate::url_key::KeyHash;
+use crate::url_key::{KeyError, KeyHash};
 
 /// Reads all sources and what must hold between them.
 pub(super) fn read_all(value: Option<Value>, faults: &mut Vec<Fault>) -> Vec<SourceSettings> {
@@ -88,6 +88,16 @@ fn read(section: &mut Section<'_>) -> Option<SourceSettings> {
 fn reply(section: &mut Section<'_>) -> Reply {
     let default = Reply::default();
     let mut tables = section.tables("reply");
+    if tables.len() > 1 {
+        let key = section.key("reply");
+        let problem = "there is one answer only";
+        section.refuse(Fault::new(
+            FaultCode::Contradiction,
+            &key,
+            problem,
+            "keep one of them",
+        ));
+    }
     let Some(table) = tables.pop() else {
         return default;
     };
@@ -116,11 +126,12 @@ fn keys(section: &mut Section<'_>) -> Vec<SourceKey> {
             table
                 .get("name")
                 .and_then(Value::as_str)
+                .filter(|name| KeyName::new(name).is_ok())
                 .unwrap_or(&position)
         ));
         let mut key = Section::nested(name, table, section.faults());
         let name = key
-            .checked("name", "use a-z, 0-9, - and _", KeyName::new)
+            .checked_unseen("name", "use a-z, 0-9, - and _", KeyName::new)
             .or(KeyName::new(&position).ok());
         keys.extend(
             name.zip(key_hash(&mut key))
@@ -145,7 +156,10 @@ fn keys(section: &mut Section<'_>) -> Vec<SourceKey> {
 
 fn key_hash(key: &mut Section<'_>) -> Option<KeyHash> {
     let remedy = "make one with `postback source key new`";
-    let hash = key.checked("sha256", remedy, KeyHash::from_hex);
+    let hash = key.checked_unseen("sha256", remedy, |text| match KeyHash::from_hex(text) {
+        Ok(hash) if hash == KeyHash::of_bytes(b"") => Err(KeyError::Unfit),
+        hash => hash,
+    });
     let plain = key.secret("key", "key_file");
     match (hash, plain) {
         (Some(_), Some(_)) => {

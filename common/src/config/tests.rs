@@ -183,6 +183,14 @@ fn no_refusal_prints_what_may_be_a_secret() {
             "key = \"0123456789abcdefghijklmnop\"",
             &format!("sha265 = \"{CANARY}\""),
         ),
+        LEAST.replace(
+            "key = \"0123456789abcdefghijklmnop\"",
+            &format!("sha256 = \"{CANARY}\""),
+        ),
+        LEAST.replace(
+            "key = \"0123456789abcdefghijklmnop\"",
+            &format!("name = \"{CANARY} X\"\nsha256 = \"12\""),
+        ),
         with(&format!("{CANARY} = 1")).replace(
             &format!("{CANARY} = 1"),
             &format!("password = \"{CANARY}\""),
@@ -272,4 +280,22 @@ fn what_is_printed_can_be_read_again_but_for_the_secrets() {
         read_with(&printed, &[]).unwrap().to_toml().unwrap(),
         printed
     );
+}
+
+#[test]
+fn the_hash_of_nothing_and_the_mark_of_a_hidden_secret_are_refused() {
+    // SHA-256 of the empty text (FIPS 180-2): it would let everybody in who leaves the key out.
+    let nothing = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+    let key = "key = \"0123456789abcdefghijklmnop\"";
+    let open_to_all = LEAST.replace(key, &format!("sha256 = \"{nothing}\""));
+    assert!(refusal(&open_to_all, &[]).contains("sha256: a URL key has 22 to 256"));
+    let printed_back = with("[clickhouse]\npassword = \"[hidden]\"");
+    assert!(
+        refusal(&printed_back, &[]).contains("clickhouse.password: [hidden] is what is printed")
+    );
+    let twice = LEAST.replace(
+        "[[source.key]]",
+        "[[source.reply]]\n[[source.reply]]\n[[source.key]]",
+    );
+    assert!(refusal(&twice, &[]).contains("reply: there is one answer only"));
 }

@@ -25,7 +25,7 @@ use postback_service::probes::Probe;
 use tokio::sync::watch;
 use tokio::task::{JoinError, JoinHandle};
 use tokio::time::MissedTickBehavior;
-use tracing::warn;
+use tracing::{error, warn};
 
 use commit::{Committing, answered};
 use drain::act_on_all;
@@ -167,9 +167,24 @@ impl Pipeline {
     /// A message is worked on if its partition is ours and to be read.
     fn take(&self, state: &mut State, message: &BorrowedMessage<'_>) {
         let (partition, offset) = (message.partition(), message.offset());
-        let Some(Taken { epoch, skipped }) = self.progress.lock().take(partition, offset) else {
+        let Some(taken) = self.progress.lock().take(partition, offset) else {
             return;
         };
+        let Taken { epoch, skipped, .. } = taken;
+        let events = self.member.context();
+        events.is_topic_missing.store(false, Ordering::Relaxed);
+        if let Some(expected) = taken.restarted_at {
+            state.collecting.carry_over(partition, epoch);
+            self.metrics.log_restarts.inc();
+            error!(
+                topic = self.topic,
+                partition,
+                offset,
+                expected,
+                "the partition's log began anew (topic deleted and made again, or cut short): \
+                 loading goes on from here; what the old log had and was not loaded is gone"
+            );
+        }
         if skipped > 0 {
             self.metrics.skipped_offsets.inc_by(skipped);
             warn!(

@@ -17,7 +17,8 @@ async fn what_kafka_does_not_confirm_gets_503_at_the_deadline() {
     let ingest = Ingest::with(Kafka::Silent, &due, Limits::default()).await;
     let begun = Instant::now();
     assert_eq!(ingest.exchange(get(PATH)).await, TRY_AGAIN);
-    assert!(begun.elapsed() >= Duration::from_millis(80));
+    // Kafka is waited for 24/25 of the time; the rest is for the timer and for writing.
+    assert!(begun.elapsed() >= Duration::from_millis(76));
     assert_eq!(ingest.refusals("not_confirmed"), 1.0);
     assert_eq!(
         ingest.kafka.records().len(),
@@ -65,7 +66,7 @@ async fn the_deadline_counts_from_the_last_byte() {
     sender.send("67890").await;
     assert_eq!(sender.rest().await, TRY_AGAIN);
     assert!(
-        begun.elapsed() >= Duration::from_millis(500),
+        begun.elapsed() >= Duration::from_millis(480),
         "{:?}",
         begun.elapsed()
     );

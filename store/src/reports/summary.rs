@@ -223,6 +223,8 @@ pub struct Summary {
     pub unknown: u64,
     /// Conversions in the range that the network rejected: in no figure.
     pub rejected: u64,
+    /// Transactions and reversals in the range whose currency is unknown: their money is in no sum.
+    pub without_currency: u64,
     /// Conversions without the chosen date, whenever they came: outside of every range.
     pub undated: u64,
 }
@@ -240,6 +242,9 @@ impl Reader {
         Ok(Summary {
             unknown: totals.iter().map(|total| total.unknown).sum(),
             rejected: totals.iter().map(|total| total.rejected).sum(),
+            without_currency: (totals.iter().filter(|total| total.currency.is_empty()))
+                .map(|total| total.transactions + total.reversals)
+                .sum(),
             undated: self.undated(asked).await?,
             rows: rows.into_iter().filter(Figures::has_figures).collect(),
             totals: totals.into_iter().filter(Figures::has_figures).collect(),

@@ -11,7 +11,9 @@ WITH
         [(toString(currency), true, true)],
         [(toString(currency), true, false), (toString(commission_currency), false, true)])) AS part,
     part.2 AS has_sale,
-    part.3 AS has_commission
+    part.3 AS has_commission,
+    -- Amounts of unknown currencies cannot be added to each other.
+    part.1 != '' AS is_addable
 SELECT
     toUInt8(grouping(dimension)) AS is_total,
     {dimension} AS dimension,
@@ -20,10 +22,10 @@ SELECT
     uniqExactIf(reinterpretAsUInt128(sipHash128(account, advertiser_id, order_id)), is_transaction AND has_sale AND order_id != '') AS orders,
     countIf(is_transaction AND has_sale) AS transactions,
     countIf(is_reversal AND has_sale) AS reversals,
-    sumIf(sale, is_countable AND has_sale AND sale >= 0) AS gross_sales,
-    sumIf(if(sale < 0, sale, -sale), is_countable AND has_sale AND (sale < 0 OR status = 'reversed')) AS reversed_sales,
-    sumIf(earned, is_countable AND has_commission AND earned >= 0) AS gross_commission,
-    sumIf(if(earned < 0, earned, -earned), is_countable AND has_commission AND (earned < 0 OR status = 'reversed')) AS reversed_commission,
+    sumIf(sale, is_countable AND has_sale AND is_addable AND sale >= 0) AS gross_sales,
+    sumIf(if(sale < 0, sale, -sale), is_countable AND has_sale AND is_addable AND (sale < 0 OR status = 'reversed')) AS reversed_sales,
+    sumIf(earned, is_countable AND has_commission AND is_addable AND earned >= 0) AS gross_commission,
+    sumIf(if(earned < 0, earned, -earned), is_countable AND has_commission AND is_addable AND (earned < 0 OR status = 'reversed')) AS reversed_commission,
     countIf(kind = 'signal' AND has_sale) AS signals,
     countIf(is_transaction AND has_sale AND click_id = '') AS unattributed,
     countIf(kind = 'unknown' AND has_sale) AS unknown,

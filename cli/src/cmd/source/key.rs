@@ -90,7 +90,7 @@ impl New {
         writeln!(out, "{}  {}", Tone::Strong.paint("sha256"), new.hash)?;
         writeln!(
             out,
-            "\nUnder its [[source]] in the configuration, then let ingest read it (SIGHUP, or a restart):\n\n{block}"
+            "\nUnder its [[source]] in the configuration. Let every consumer read it first, then ingest (SIGHUP, or a restart):\n\n{block}"
         )?;
         writeln!(
             out,

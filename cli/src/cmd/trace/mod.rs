@@ -24,6 +24,7 @@ use crate::servers::Trouble;
     Exit code 3 when nothing is found.")]
 pub(crate) struct Trace {
     /// A postback's id (the x-postback-id of its answer), an order, click or transaction id
+    #[arg(value_parser = clap::builder::NonEmptyStringValueParser::new())]
     value: String,
     /// What the value is [default: whatever it is found as]
     #[arg(long = "as", value_enum, value_name = "WHAT")]

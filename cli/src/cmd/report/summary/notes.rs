@@ -36,6 +36,10 @@ pub(super) fn outside(found: &Summary, date: DateBy) -> Vec<String> {
     let unknown = "whose parameter for signals is missing or unreadable: summed nowhere";
     let all = [
         (found.unknown, unknown),
+        (
+            found.without_currency,
+            "whose currency is missing or unknown: counted, but their money is in no sum",
+        ),
         (found.rejected, "rejected by the network: summed nowhere"),
         (found.undated, undated),
     ];

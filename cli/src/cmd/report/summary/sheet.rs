@@ -57,6 +57,7 @@ pub(super) fn of(found: &Summary, by: Dimension) -> Sheet {
     };
     sheet.fact("totals", found.totals.iter().map(total).collect::<Vec<_>>());
     sheet.fact("unknown_kind", found.unknown);
+    sheet.fact("unknown_currency", found.without_currency);
     sheet.fact("rejected_by_network", found.rejected);
     sheet.fact("undated", found.undated);
     sheet
