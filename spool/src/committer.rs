@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use crate::directory::{self, Directory, SEGMENT};
 use crate::disk::{AppendFile, ReadFile};
-use crate::error::{Fault, OpenError, Operation, SubmitError};
+use crate::error::{Fault, Operation, SubmitError};
 use crate::format::{self, HEADER_BYTES, Kind, SegmentName};
 use crate::ledger::Ledger;
 use crate::queue::{Batch, Queue, Waiting};
@@ -44,7 +44,7 @@ pub struct Committer {
 }
 
 impl Committer {
-    pub(crate) fn open(ledger: Arc<Ledger>, queue: Arc<Queue>) -> Result<Self, OpenError> {
+    pub(crate) fn open(ledger: Arc<Ledger>, queue: Arc<Queue>) -> Result<Self, Fault> {
         directory::make_root(&*ledger.disk, &ledger.root)?;
         let mut committer = Self {
             ledger,
@@ -93,6 +93,7 @@ impl Committer {
 
     fn work(&mut self, batch: &mut Batch, closing: bool) -> Step {
         self.leave_out_unwanted(batch);
+        self.refuse_what_does_not_fit(batch);
         let idle = batch.waiting.is_empty();
         if idle && closing {
             self.finish();
@@ -126,7 +127,7 @@ impl Committer {
     fn ready(&mut self) -> Result<(), Fault> {
         if !self.ledger.state().has_active() {
             self.file = None;
-            self.make_segment().map_err(as_fault(&self.ledger.root))?;
+            self.make_segment()?;
         }
         let refused = self.queue.state().refusal.take();
         if refused.is_some() {
@@ -145,7 +146,7 @@ impl Committer {
             let Some(length) = self.ledger.state().begin_write() else {
                 // Retired by the drain a moment ago.
                 self.file = None;
-                self.make_segment().map_err(as_fault(&self.ledger.root))?;
+                self.make_segment()?;
                 continue;
             };
             let room = self.ledger.options.segment_max_bytes.saturating_sub(length);
@@ -157,7 +158,7 @@ impl Committer {
             if fitting == 0 {
                 self.ledger.state().close_active();
                 self.file = None;
-                self.make_segment().map_err(as_fault(&self.ledger.root))?;
+                self.make_segment()?;
                 continue;
             }
             self.write_group(batch, fitting, length)?;
@@ -256,12 +257,34 @@ impl Committer {
         self.ledger.state().counts.unwanted_records += unwanted as u64;
     }
 
+    /// Others may have filled the spool since these records were taken in.
+    fn refuse_what_does_not_fit(&mut self, batch: &mut Batch) {
+        let (used, limit) = (self.ledger.used(), self.ledger.options.max_bytes);
+        let room = limit.saturating_sub(used);
+        let fitting = batch
+            .waiting
+            .iter()
+            .take_while(|waiting| waiting.end as u64 <= room)
+            .count();
+        if fitting == batch.waiting.len() {
+            return;
+        }
+        let refused: Vec<Waiting> = batch.waiting.drain(fitting..).collect();
+        let end = batch.waiting.last().map_or(0, |last| last.end);
+        batch.bytes.truncate(end);
+        self.ledger.state().counts.failed_records += refused.len() as u64;
+        self.queue.state().recount = true;
+        for waiting in refused {
+            complete(waiting, Err(SubmitError::Full { used, limit }));
+        }
+    }
+
     /// A new segment: created, header synced, directory synced, read back.
-    fn make_segment(&mut self) -> Result<(), OpenError> {
+    fn make_segment(&mut self) -> Result<(), Fault> {
         let home = self.home()?;
         let name = SegmentName {
             number: self.number + 1,
-            id: directory::random()?,
+            id: directory::random(&*self.ledger.disk, &home.1)?,
         };
         self.number += 1;
         let path = home.1.join(format!("{name}{SEGMENT}"));
@@ -273,18 +296,15 @@ impl Committer {
                 Ok(())
             }
             Err(fault) => {
-                // Best effort: without records, what is left of it is removed by whoever adopts
-                // the directory.
-                let removed = directory::gone(self.ledger.disk.unlink(&path));
-                if let Err(error) = removed {
-                    let fault = Fault::new(Operation::Remove, &path, &error);
-                    self.ledger.report(Report::TidyFailed(fault));
+                if fault.operation != Operation::Create {
+                    // Best effort: whoever adopts the directory removes what is left.
+                    self.discard(&path);
                 }
                 if fault.kind == ErrorKind::NotFound {
                     // The process directory is gone: the next attempt makes another.
                     self.ledger.state().home = None;
                 }
-                Err(fault.into())
+                Err(fault)
             }
         }
     }
@@ -316,7 +336,7 @@ impl Committer {
     }
 
     /// Our process directory, made if there is none (any more).
-    fn home(&mut self) -> Result<(u64, PathBuf), OpenError> {
+    fn home(&mut self) -> Result<(u64, PathBuf), Fault> {
         {
             let state = self.ledger.state();
             let home = state
@@ -363,14 +383,18 @@ impl Committer {
             (paths, last.and_then(|key| state.directories.remove(&key)))
         };
         for path in empty {
-            if let Err(error) = directory::gone(disk.unlink(&path)) {
-                let fault = Fault::new(Operation::Remove, &path, &error);
-                self.ledger.report(Report::TidyFailed(fault));
-            }
+            self.discard(&path);
         }
         if let Some(home) = home
             && let Err(fault) = home.remove_if_empty(disk)
         {
+            self.ledger.report(Report::TidyFailed(fault));
+        }
+    }
+
+    fn discard(&self, path: &Path) {
+        let removed = directory::gone(self.ledger.disk.unlink(path));
+        if let Err(fault) = removed.map_err(Fault::of(Operation::Remove, path)) {
             self.ledger.report(Report::TidyFailed(fault));
         }
     }
@@ -405,17 +429,6 @@ impl Committer {
         if let Ok(bytes) = usage::count(&*self.ledger.disk, &self.ledger.root) {
             self.ledger.set_used(bytes);
         }
-    }
-}
-
-fn as_fault(root: &Path) -> impl FnOnce(OpenError) -> Fault {
-    move |error| match error {
-        OpenError::Disk(fault) => fault,
-        other => Fault::new(
-            Operation::Create,
-            root,
-            &io::Error::other(other.to_string()),
-        ),
     }
 }
 

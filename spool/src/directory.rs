@@ -4,7 +4,7 @@ use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
 use crate::disk::{Disk, LockGuard};
-use crate::error::{Fault, OpenError, Operation};
+use crate::error::{Fault, Operation};
 
 /// Where a process directory's lock is.
 pub(crate) const LOCK: &str = "lock";
@@ -28,18 +28,17 @@ pub(crate) struct Directory {
 impl Directory {
     /// Makes a directory under a temporary name, locks it, gives it its name, syncs the parent:
     /// whoever sees the name sees it locked.
-    pub(crate) fn make(disk: &dyn Disk, root: &Path) -> Result<Self, OpenError> {
-        let mut last = None;
-        for _ in 0..ATTEMPTS {
-            let hex = format!("{:016x}", random()?);
+    pub(crate) fn make(disk: &dyn Disk, root: &Path) -> Result<Self, Fault> {
+        let mut attempt = 1;
+        loop {
+            let hex = format!("{:016x}", random(disk, root)?);
             match make_named(disk, root, &hex) {
                 Ok(made) => return Ok(made),
                 // A finder took the unfinished directory for one of a dead process.
-                Err(fault) if is_race(fault.kind) => last = Some(fault),
-                Err(fault) => return Err(fault.into()),
+                Err(fault) if is_race(fault.kind) && attempt < ATTEMPTS => attempt += 1,
+                Err(fault) => return Err(fault),
             }
         }
-        Err(last.map_or(OpenError::NoRandomness, OpenError::Disk))
     }
 
     /// Takes over a directory whose process is dead. `None`: it lives, or the directory is gone.
@@ -102,9 +101,9 @@ pub(crate) fn make_root(disk: &dyn Disk, root: &Path) -> Result<(), Fault> {
     }
 }
 
-/// 64 bits from the operating system.
-pub(crate) fn random() -> Result<u64, OpenError> {
-    getrandom::u64().map_err(|_| OpenError::NoRandomness)
+/// 64 random bits, to name something in `place`.
+pub(crate) fn random(disk: &dyn Disk, place: &Path) -> Result<u64, Fault> {
+    disk.random().map_err(Fault::of(Operation::Random, place))
 }
 
 /// Success, also when the thing was gone already.

@@ -1,6 +1,6 @@
 //! Reads what is in the spool, and lets go of what is safe elsewhere.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use crate::directory::{self, Directory, LOCK, SEGMENT};
 use crate::disk::{DirEntry, Disk, ReadFile};
-use crate::error::{DrainError, Fault, OpenError, Operation};
+use crate::error::{Fault, OpenError, Operation, SetAsideError};
 use crate::format::{self, FRAME_BYTES, HEADER_BYTES, Kind, SegmentName};
 use crate::ledger::{Ledger, LedgerState, Segment};
 use crate::options::Options;
@@ -22,7 +22,19 @@ use crate::usage;
 
 /// Where a record was read: what [`Drain::release`] takes. Positions grow in the order of reading.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Position(u64);
+pub struct Position {
+    sequence: u64,
+    segment: u64,
+}
+
+impl Position {
+    /// Tells the segments of one [`Drain`] apart. Records of one segment come in the order of
+    /// writing.
+    #[must_use]
+    pub fn segment(self) -> u64 {
+        self.segment
+    }
+}
 
 /// A record from the spool.
 #[derive(Clone, PartialEq, Eq)]
@@ -75,7 +87,6 @@ pub struct Drain {
 #[derive(Debug)]
 struct Unreleased {
     position: Position,
-    segment: u64,
     at_micros: u64,
 }
 
@@ -178,8 +189,9 @@ impl Drain {
     /// can be read.
     #[allow(clippy::should_implement_trait, reason = "None is not the end")]
     pub fn next(&mut self) -> Option<Entry> {
+        let mut failed = BTreeSet::new();
         loop {
-            let Some(key) = self.current.or_else(|| self.choose()) else {
+            let Some(key) = self.current.or_else(|| self.choose(&failed)) else {
                 self.tidy();
                 return None;
             };
@@ -187,7 +199,10 @@ impl Drain {
             match self.read(key) {
                 Ok(Some(entry)) => return Some(entry),
                 Ok(None) => {}
-                Err(fault) => self.park(key, Report::ReadFailed(fault)),
+                Err(fault) => {
+                    failed.insert(key);
+                    self.park(key, Report::ReadFailed(fault));
+                }
             }
         }
     }
@@ -199,13 +214,13 @@ impl Drain {
         let mut state = ledger.state();
         while let Some(first) = self.window.pop_front_if(|first| first.position <= up_to) {
             state.counts.released_records += 1;
-            if let Some(segment) = state.segments.get_mut(&first.segment) {
+            if let Some(segment) = state.segments.get_mut(&first.position.segment) {
                 segment.released += 1;
                 segment.oldest_at = Some(first.at_micros);
             }
         }
         if let Some(next) = self.window.front()
-            && let Some(segment) = state.segments.get_mut(&next.segment)
+            && let Some(segment) = state.segments.get_mut(&next.position.segment)
         {
             segment.oldest_at = Some(next.at_micros);
         }
@@ -217,8 +232,8 @@ impl Drain {
     /// with the reason. The record still has to be released.
     ///
     /// # Errors
-    /// [`DrainError::SetAside`] when the disk does not take it; it stays in the spool.
-    pub fn set_aside(&mut self, entry: &Entry, reason: &str) -> Result<PathBuf, DrainError> {
+    /// [`SetAsideError`] when the disk does not take it; it stays in the spool.
+    pub fn set_aside(&mut self, entry: &Entry, reason: &str) -> Result<PathBuf, SetAsideError> {
         let path = self.set_aside.reject(&self.ledger, entry, reason)?;
         self.ledger.report(Report::SetAside {
             path: path.clone(),
@@ -246,7 +261,7 @@ impl Drain {
     }
 
     /// The segment to read next: the one with the oldest record that has something to read.
-    fn choose(&self) -> Option<u64> {
+    fn choose(&self, failed: &BTreeSet<u64>) -> Option<u64> {
         let state = self.ledger.state();
         let readable = |segment: &Segment| {
             let more = segment.read_bytes < segment.limit || segment.closed;
@@ -255,7 +270,7 @@ impl Drain {
         state
             .segments
             .iter()
-            .filter(|(_, segment)| readable(segment))
+            .filter(|(key, segment)| readable(segment) && !failed.contains(key))
             // What has no readable first record may be the oldest.
             .min_by_key(|(key, segment)| (segment.oldest_at, **key))
             .map(|(key, _)| *key)
@@ -294,10 +309,12 @@ impl Drain {
                 segment.read_bytes = end;
                 state.counts.read_records += 1;
                 self.sequence += 1;
-                let position = Position(self.sequence);
+                let position = Position {
+                    sequence: self.sequence,
+                    segment: key,
+                };
                 self.window.push_back(Unreleased {
                     position,
-                    segment: key,
                     at_micros,
                 });
                 return Ok(Some(Entry {
@@ -398,6 +415,7 @@ impl Drain {
                 if at_end && segment.tail == Tail::Synced && !segment.read_whole {
                     segment.read_whole = true;
                     self.scanners.remove(key);
+                    self.current = self.current.filter(|current| current != key);
                 }
             }
             let segments = state.segments.iter();

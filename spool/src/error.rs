@@ -27,6 +27,8 @@ pub enum Operation {
     Remove,
     /// Taking a lock.
     Lock,
+    /// Getting random bits from the operating system.
+    Random,
 }
 
 impl Operation {
@@ -43,6 +45,7 @@ impl Operation {
             Self::Rename => "rename",
             Self::Remove => "remove",
             Self::Lock => "lock",
+            Self::Random => "random",
         }
     }
 }
@@ -146,7 +149,7 @@ impl SubmitError {
     pub(crate) fn is_like(&self, other: &Fault) -> bool {
         match self {
             Self::DiskFull(fault) | Self::NotReady(fault) | Self::Failed(fault) => {
-                (fault.operation, fault.kind) == (other.operation, other.kind)
+                fault.kind == other.kind
             }
             Self::TooLarge { .. } | Self::Full { .. } | Self::Busy { .. } | Self::Closed => false,
         }
@@ -201,9 +204,6 @@ pub enum OpenError {
     /// The disk did not do what was needed.
     #[error(transparent)]
     Disk(#[from] Fault),
-    /// The operating system gave no random bytes.
-    #[error("no random bytes from the operating system")]
-    NoRandomness,
     /// The file is no segment: its name, or its header.
     #[error("{} is no segment of a spool", path.display())]
     NoSegment {
@@ -227,7 +227,6 @@ impl OpenError {
         match self {
             Self::Option { .. } => "spool_option",
             Self::Disk(_) => "spool_disk",
-            Self::NoRandomness => "spool_no_randomness",
             Self::NoSegment { .. } => "spool_no_segment",
             Self::UnknownVersion { .. } => "spool_unknown_version",
         }
@@ -239,7 +238,6 @@ impl OpenError {
         match self {
             Self::Option { .. } => "change the setting",
             Self::Disk(_) => "check that the spool directory exists and belongs to this user",
-            Self::NoRandomness => "the system is too young or too confined; start later",
             Self::NoSegment { .. } => "name a .segment or .rejected file as the spool wrote it",
             Self::UnknownVersion { .. } => "read it with the version of the program that wrote it",
         }
@@ -249,23 +247,14 @@ impl OpenError {
 /// Why a record could not be set aside. It stays in the spool, and is read again by the next
 /// process at the latest.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-pub enum DrainError {
-    /// The disk did not take it.
-    #[error("the record could not be set aside: {0}")]
-    SetAside(#[from] Fault),
-    /// The operating system gave no random bytes.
-    #[error("no random bytes from the operating system")]
-    NoRandomness,
-}
+#[error("the record could not be set aside: {0}")]
+pub struct SetAsideError(#[from] pub Fault);
 
-impl DrainError {
+impl SetAsideError {
     /// The machine-readable tag.
     #[must_use]
     pub const fn reason(&self) -> &'static str {
-        match self {
-            Self::SetAside(_) => "spool_set_aside",
-            Self::NoRandomness => "spool_no_randomness",
-        }
+        "spool_set_aside"
     }
 
     /// What a person can do.

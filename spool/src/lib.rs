@@ -141,7 +141,7 @@ mod usage;
 
 pub use committer::{Committer, Step};
 pub use drain::{Adopted, Drain, Entry, Position};
-pub use error::{DrainError, Fault, OpenError, Operation, SubmitError};
+pub use error::{Fault, OpenError, Operation, SetAsideError, SubmitError};
 pub use options::Options;
 pub use report::Report;
 pub use set_aside::Rejected;

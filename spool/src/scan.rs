@@ -90,8 +90,14 @@ impl Scanner {
         &self.buffer[self.record.clone()]
     }
 
-    /// The next thing before `limit`, which must not shrink between calls.
+    /// The next thing before `limit`, which must not shrink between calls. After an error, the
+    /// next call tries the same again.
     pub(crate) fn next(&mut self, limit: u64, tail: Tail) -> io::Result<Next> {
+        let before = self.at;
+        self.find(limit, tail).inspect_err(|_| self.at = before)
+    }
+
+    fn find(&mut self, limit: u64, tail: Tail) -> io::Result<Next> {
         if self.at >= limit {
             return Ok(Next::End);
         }
@@ -179,8 +185,9 @@ impl Scanner {
     }
 
     fn buffer_at(&self) -> &[u8] {
-        let from = usize::try_from(self.at - self.start).unwrap_or(usize::MAX);
-        self.buffer.get(from..).unwrap_or(&[])
+        let from = self.at.checked_sub(self.start);
+        let from = from.and_then(|from| usize::try_from(from).ok());
+        from.and_then(|from| self.buffer.get(from..)).unwrap_or(&[])
     }
 
     /// Sees to it that `wanted` bytes from `self.at` are in the buffer, or all up to `limit`; says

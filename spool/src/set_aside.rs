@@ -9,7 +9,7 @@ use std::sync::Arc;
 use crate::directory::{self, SEGMENT, SET_ASIDE};
 use crate::disk::{AppendFile, ReadFile};
 use crate::drain::Entry;
-use crate::error::{DrainError, Fault, Operation};
+use crate::error::{Fault, Operation, SetAsideError};
 use crate::format::{self, FRAME_BYTES, HEADER_BYTES, Kind, SegmentName};
 use crate::ledger::Ledger;
 
@@ -83,7 +83,7 @@ impl SetAside {
         ledger: &Ledger,
         entry: &Entry,
         reason: &str,
-    ) -> Result<PathBuf, DrainError> {
+    ) -> Result<PathBuf, SetAsideError> {
         let payload = Rejected::encode(reason, &entry.record);
         let mut frame = vec![0; FRAME_BYTES];
         frame.extend_from_slice(&payload);
@@ -152,9 +152,9 @@ impl SetAside {
     }
 }
 
-fn make(ledger: &Ledger) -> Result<Open, DrainError> {
+fn make(ledger: &Ledger) -> Result<Open, SetAsideError> {
     let place = place(ledger)?;
-    let id = directory::random().map_err(|_| DrainError::NoRandomness)?;
+    let id = directory::random(&*ledger.disk, &place)?;
     let name = SegmentName { number: 1, id };
     let path = place.join(format!("{name}{REJECTED}"));
     let mut file = ledger

@@ -47,7 +47,7 @@ pub struct Counts {
     pub commits: u64,
     /// Records that nobody wanted any more when their turn came.
     pub unwanted_records: u64,
-    /// Records of groups that failed.
+    /// Records that were taken in and then failed: with their group, or for lack of room.
     pub failed_records: u64,
     /// Records that were read for draining.
     pub read_records: u64,

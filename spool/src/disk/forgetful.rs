@@ -663,6 +663,10 @@ impl Disk for ForgetfulDisk {
         Ok(Box::new(Held { disk, id, boot }))
     }
 
+    fn random(&self) -> io::Result<u64> {
+        Ok(self.world().dice.bits())
+    }
+
     fn free_bytes(&self, _path: &Path) -> io::Result<u64> {
         let world = self.world();
         world.alive()?;

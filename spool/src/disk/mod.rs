@@ -76,6 +76,12 @@ pub trait Disk: Send + Sync + fmt::Debug {
     /// without `make`; `AlreadyExists` with it; whatever the device reports.
     fn lock(&self, path: &Path, make: bool) -> io::Result<Box<dyn LockGuard>>;
 
+    /// 64 random bits, for names and ids that no other process has.
+    ///
+    /// # Errors
+    /// Whatever the operating system reports.
+    fn random(&self) -> io::Result<u64>;
+
     /// Bytes that an unprivileged process may still write on the file system of `path`.
     ///
     /// # Errors

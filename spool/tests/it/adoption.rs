@@ -25,7 +25,10 @@ fn a_living_process_keeps_its_directory() {
     let read = read_all(&mut second.drain);
     assert_eq!(records(&read), ["one"]);
     second.drain.release(read[0].position);
-    assert_eq!(second.drain.adopt().unwrap(), postback_spool::Adopted::default());
+    assert_eq!(
+        second.drain.adopt().unwrap(),
+        postback_spool::Adopted::default()
+    );
 }
 
 #[test]
@@ -79,7 +82,9 @@ fn several_finders_share_the_orphans_without_overlap() {
             Spool::with_committer(Arc::new(RealDisk), &root, options.clone()).unwrap();
         let outcome = Outcome::default();
         let record = format!("{n}");
-        spool.submit(record.as_bytes(), n, outcome.listener()).unwrap();
+        spool
+            .submit(record.as_bytes(), n, outcome.listener())
+            .unwrap();
         committer.step();
         assert_eq!(outcome.get(), Some(Ok(())));
     }

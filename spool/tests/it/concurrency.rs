@@ -86,7 +86,11 @@ fn deleting_the_real_directory_is_noticed() {
     let root = place.path().join("spool");
     let (spool, mut committer) =
         Spool::with_committer(Arc::new(RealDisk), &root, options()).unwrap();
-    spool.submit(b"one", 1, |outcome| outcome.unwrap()).unwrap();
+    spool
+        .submit(b"one", 1, |outcome: Result<(), SubmitError>| {
+            outcome.unwrap()
+        })
+        .unwrap();
     committer.step();
     std::fs::remove_dir_all(&root).unwrap();
     let (told, hear) = mpsc::channel();

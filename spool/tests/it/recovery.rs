@@ -48,13 +48,14 @@ fn set_aside(bench: &Bench) -> Vec<Vec<u8>> {
 #[test]
 fn synced_records_survive_a_crash_and_a_kill() {
     let mut bench = three().crash();
-    assert_eq!(
-        records(&read_all(&mut bench.drain)),
-        ["one", "two", "tre"]
-    );
+    assert_eq!(records(&read_all(&mut bench.drain)), ["one", "two", "tre"]);
     let mut bench = bench.kill();
     let read = read_all(&mut bench.drain);
-    assert_eq!(records(&read), ["one", "two", "tre"], "nothing was released");
+    assert_eq!(
+        records(&read),
+        ["one", "two", "tre"],
+        "nothing was released"
+    );
     bench.drain.release(read[2].position);
     assert_eq!(segments(&bench.disk).len(), 1, "the new process's own");
     assert_eq!(reasons(&bench.drain), [] as [&str; 0]);
@@ -130,7 +131,10 @@ fn empty_and_cut_headers_are_no_obstacle() {
 fn garbage_alone_is_set_aside_whole() {
     let (bench, read, reasons) = after(|bytes| *bytes = vec![0xF5; 5_000]);
     assert_eq!((read.len(), reasons), (0, vec!["spool_damage"]));
-    assert_eq!(set_aside(&bench)[0].len(), "# bytes 0..5000\n".len() + 5_001);
+    assert_eq!(
+        set_aside(&bench)[0].len(),
+        "# bytes 0..5000\n".len() + 5_001
+    );
 }
 
 #[test]
@@ -143,10 +147,7 @@ fn bytes_that_a_sender_chose_never_pass_as_a_record() {
     bench.disk.flip_bit(&path, END * 8).unwrap();
     let mut bench = bench.kill();
     // Its own frames lie at other offsets now.
-    assert_eq!(
-        records(&read_all(&mut bench.drain)),
-        ["one", "two", "tre"]
-    );
+    assert_eq!(records(&read_all(&mut bench.drain)), ["one", "two", "tre"]);
 }
 
 #[test]
@@ -214,10 +215,7 @@ fn a_foreign_file_is_reported_and_keeps_its_directory() {
 #[test]
 fn what_cannot_be_set_aside_stays_until_it_can() {
     let bench = three();
-    bench
-        .disk
-        .flip_bit(&bench.segment(), FIRST * 8)
-        .unwrap();
+    bench.disk.flip_bit(&bench.segment(), FIRST * 8).unwrap();
     let mut bench = bench.kill();
     let read = read_all(&mut bench.drain);
     bench.disk.set_capacity(Some(bench.disk.used()));
@@ -234,7 +232,10 @@ fn what_cannot_be_set_aside_stays_until_it_can() {
 fn a_survey_sees_everything_and_changes_nothing() {
     let mut bench = three();
     let read = read_all(&mut bench.drain);
-    bench.drain.set_aside(&read[1], "MessageSizeTooLarge").unwrap();
+    bench
+        .drain
+        .set_aside(&read[1], "MessageSizeTooLarge")
+        .unwrap();
     let path = bench.segment();
     bench.disk.flip_bit(&path, SECOND * 8).unwrap();
     let (files, steps) = (bench.disk.files(), bench.disk.steps());

@@ -7,14 +7,14 @@ use std::time::Duration;
 use postback_spool::disk::ForgetfulDisk;
 use postback_spool::{Committer, Drain, Entry, Options, Spool, Step, SubmitError};
 
-pub const ROOT: &str = "/spool";
+pub(crate) const ROOT: &str = "/spool";
 
-pub fn root() -> &'static Path {
+pub(crate) fn root() -> &'static Path {
     Path::new(ROOT)
 }
 
 /// Small bounds, no waiting.
-pub fn options() -> Options {
+pub(crate) fn options() -> Options {
     Options {
         max_bytes: 1024 * 1024,
         segment_max_bytes: 4_096,
@@ -30,32 +30,32 @@ pub fn options() -> Options {
 
 /// What became of a submission.
 #[derive(Debug, Clone, Default)]
-pub struct Outcome(Arc<Mutex<Option<Result<(), SubmitError>>>>);
+pub(crate) struct Outcome(Arc<Mutex<Option<Result<(), SubmitError>>>>);
 
 impl Outcome {
-    pub fn get(&self) -> Option<Result<(), SubmitError>> {
+    pub(crate) fn get(&self) -> Option<Result<(), SubmitError>> {
         self.0.lock().unwrap().clone()
     }
 
-    pub fn listener(&self) -> impl FnOnce(Result<(), SubmitError>) + Send + use<> {
+    pub(crate) fn listener(&self) -> impl FnOnce(Result<(), SubmitError>) + Send + use<> {
         let outcome = self.clone();
         move |result| *outcome.0.lock().unwrap() = Some(result)
     }
 }
 
-pub struct Bench {
-    pub disk: ForgetfulDisk,
-    pub spool: Spool,
-    pub committer: Committer,
-    pub drain: Drain,
+pub(crate) struct Bench {
+    pub(crate) disk: ForgetfulDisk,
+    pub(crate) spool: Spool,
+    pub(crate) committer: Committer,
+    pub(crate) drain: Drain,
 }
 
 impl Bench {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::on(ForgetfulDisk::new(1), options())
     }
 
-    pub fn on(disk: ForgetfulDisk, options: Options) -> Self {
+    pub(crate) fn on(disk: ForgetfulDisk, options: Options) -> Self {
         let shared = Arc::new(disk.clone());
         let (spool, committer) = Spool::with_committer(shared, root(), options).unwrap();
         let drain = spool.drain();
@@ -68,14 +68,14 @@ impl Bench {
     }
 
     /// Submits without a step of the committer.
-    pub fn offer(&self, record: &[u8], at: u64) -> Outcome {
+    pub(crate) fn offer(&self, record: &[u8], at: u64) -> Outcome {
         let outcome = Outcome::default();
         self.spool.submit(record, at, outcome.listener()).unwrap();
         outcome
     }
 
     /// Submits each record in a group of its own, and expects success.
-    pub fn put(&mut self, records: &[&[u8]]) {
+    pub(crate) fn put(&mut self, records: &[&[u8]]) {
         for (at, record) in records.iter().enumerate() {
             let outcome = self.offer(record, at as u64 + 1);
             assert_eq!(self.committer.step(), Step::Committed);
@@ -84,20 +84,20 @@ impl Bench {
     }
 
     /// The only segment.
-    pub fn segment(&self) -> PathBuf {
+    pub(crate) fn segment(&self) -> PathBuf {
         let segments = segments(&self.disk);
         assert_eq!(segments.len(), 1, "{segments:?}");
         segments.into_iter().next().unwrap()
     }
 
     /// The machine loses power; a new process opens the spool and adopts.
-    pub fn crash(self) -> Self {
+    pub(crate) fn crash(self) -> Self {
         self.disk.crash();
         self.reopen()
     }
 
     /// The process is killed; a new one opens the spool and adopts.
-    pub fn kill(self) -> Self {
+    pub(crate) fn kill(self) -> Self {
         self.disk.kill();
         self.reopen()
     }
@@ -111,24 +111,24 @@ impl Bench {
 }
 
 /// Paths of all segments.
-pub fn segments(disk: &ForgetfulDisk) -> Vec<PathBuf> {
+pub(crate) fn segments(disk: &ForgetfulDisk) -> Vec<PathBuf> {
     let mut files = disk.files();
     files.retain(|path| path.extension().is_some_and(|e| e == "segment"));
     files
 }
 
 /// Everything that can be read now.
-pub fn read_all(drain: &mut Drain) -> Vec<Entry> {
+pub(crate) fn read_all(drain: &mut Drain) -> Vec<Entry> {
     std::iter::from_fn(|| drain.next()).collect()
 }
 
-pub fn records(entries: &[Entry]) -> Vec<String> {
+pub(crate) fn records(entries: &[Entry]) -> Vec<String> {
     let text = |entry: &Entry| String::from_utf8(entry.record.clone()).unwrap();
     entries.iter().map(text).collect()
 }
 
 /// Machine-readable reasons of all reports so far.
-pub fn reasons(drain: &Drain) -> Vec<&'static str> {
+pub(crate) fn reasons(drain: &Drain) -> Vec<&'static str> {
     let reports = drain.take_reports();
     reports.iter().map(postback_spool::Report::reason).collect()
 }
