@@ -59,7 +59,7 @@ fn a_released_segment_is_unlinked_and_a_closed_spool_leaves_nothing() {
     bench.drain.release(read[0].position);
     assert_eq!(bench.spool.status().records, 1);
     assert_eq!(bench.spool.status().oldest_at_micros, Some(2));
-    assert_eq!(segments(&bench.disk), [old.clone()]);
+    assert_eq!(segments(&bench.disk), [old.as_path()]);
     bench.drain.release(read[1].position);
     assert_eq!(segments(&bench.disk), [] as [std::path::PathBuf; 0]);
     assert_eq!(bench.spool.status().oldest_at_micros, None);

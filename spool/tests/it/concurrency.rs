@@ -88,7 +88,7 @@ fn deleting_the_real_directory_is_noticed() {
         Spool::with_committer(Arc::new(RealDisk), &root, options()).unwrap();
     spool
         .submit(b"one", 1, |outcome: Result<(), SubmitError>| {
-            outcome.unwrap()
+            outcome.unwrap();
         })
         .unwrap();
     committer.step();
