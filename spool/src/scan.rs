@@ -212,3 +212,89 @@ impl Scanner {
         Ok(self.buffer.len())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+
+    /// A file whose `fails`th read (from 0) fails, once.
+    #[derive(Debug)]
+    struct Flaky {
+        bytes: Vec<u8>,
+        reads: AtomicUsize,
+        fails: usize,
+    }
+
+    impl ReadFile for Flaky {
+        fn length(&self) -> io::Result<u64> {
+            Ok(self.bytes.len() as u64)
+        }
+
+        fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
+            if self.reads.fetch_add(1, Ordering::Relaxed) == self.fails {
+                return Err(io::ErrorKind::Other.into());
+            }
+            let from = usize::try_from(offset).unwrap();
+            let rest = &self.bytes[from.min(self.bytes.len())..];
+            let read = rest.len().min(buffer.len());
+            buffer[..read].copy_from_slice(&rest[..read]);
+            Ok(read)
+        }
+    }
+
+    const NAME: SegmentName = SegmentName { number: 1, id: 9 };
+
+    fn frame(bytes: &mut Vec<u8>, record: &[u8]) {
+        let start = bytes.len();
+        bytes.resize(start + FRAME_BYTES, 0);
+        bytes.extend_from_slice(record);
+        let frame = start..bytes.len();
+        format::seal_frame(bytes, frame, NAME.id, start as u64, 5);
+    }
+
+    /// A record, more damage than is read at once, a record longer than that, a last one.
+    fn segment() -> (Vec<u8>, u64, u64) {
+        let mut bytes = format::encode_header(NAME, Kind::Queued).to_vec();
+        frame(&mut bytes, b"first");
+        let from = bytes.len() as u64;
+        for n in 0..CHUNK + 1_000 {
+            bytes.push(if n % 100 == 0 { MARKER[0] } else { b'.' });
+        }
+        let to = bytes.len() as u64;
+        frame(&mut bytes, &vec![b'x'; CHUNK + 1_000]);
+        frame(&mut bytes, b"last");
+        (bytes, from, to)
+    }
+
+    #[test]
+    fn whichever_read_fails_nothing_is_passed_over_and_nothing_comes_twice() {
+        let (bytes, from, to) = segment();
+        let limit = bytes.len() as u64;
+        for fails in 0..8 {
+            let file = Arc::new(Flaky {
+                bytes: bytes.clone(),
+                reads: AtomicUsize::new(0),
+                fails,
+            });
+            let opened = Scanner::open(file.clone(), NAME, limit);
+            let opened = opened.or_else(|_| Scanner::open(file.clone(), NAME, limit));
+            let (mut scanner, start) = opened.unwrap();
+            assert_eq!(start, Start::Good(Kind::Queued));
+            let mut found = Vec::new();
+            loop {
+                match scanner.next(limit, Tail::MayBeTorn) {
+                    Ok(Next::End) => break,
+                    Ok(Next::Record { .. }) => found.push(scanner.record().len() as u64),
+                    Ok(other) => {
+                        assert_eq!(other, Next::Damage(from..to));
+                        found.push(0);
+                    }
+                    Err(_) => {}
+                }
+            }
+            assert_eq!(found, [5, 0, CHUNK as u64 + 1_000, 4], "read {fails}");
+        }
+    }
+}

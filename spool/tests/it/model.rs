@@ -16,7 +16,7 @@ use postback_spool::{
 use crate::support::{Outcome, root, segments};
 
 /// Runs of the short form.
-const RUNS: u64 = 3_000;
+const RUNS: u64 = 2_000;
 
 /// Seeds that found a defect, each run first for ever.
 const FAILED_ONCE: [u64; 1] = [4];
