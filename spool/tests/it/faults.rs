@@ -1,13 +1,14 @@
 //! A disk that fails, hangs or goes away.
 
 use std::path::PathBuf;
-use std::thread;
 use std::time::Duration;
 
 use postback_spool::disk::Disk as _;
 use postback_spool::{Spool, Step, SubmitError};
 
-use crate::support::{Bench, Outcome, options, read_all, reasons, records, root, segments};
+use crate::support::{
+    Bench, Outcome, eventually, options, read_all, reasons, records, root, segments,
+};
 
 #[test]
 fn after_a_failed_sync_the_file_is_never_trusted_again() {
@@ -231,17 +232,11 @@ fn the_thread_recovers_without_being_asked() {
     disk.set_read_only(true);
     let outcome = Outcome::default();
     spool.submit(b"one", 1, outcome.listener()).unwrap();
-    while outcome.get().is_none() || spool.status().ready.is_ok() {
-        thread::yield_now();
-    }
+    eventually(|| outcome.get().is_some() && spool.status().ready.is_err());
     disk.set_read_only(false);
-    while spool.status().ready.is_err() {
-        thread::yield_now();
-    }
+    eventually(|| spool.status().ready.is_ok());
     let outcome = Outcome::default();
     spool.submit(b"two", 1, outcome.listener()).unwrap();
-    while outcome.get().is_none() {
-        thread::yield_now();
-    }
+    eventually(|| outcome.get().is_some());
     assert_eq!(outcome.get(), Some(Ok(())));
 }

@@ -2,7 +2,8 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use postback_spool::disk::ForgetfulDisk;
 use postback_spool::{Committer, Drain, Entry, Options, Spool, Step, SubmitError};
@@ -131,4 +132,13 @@ pub(crate) fn records(entries: &[Entry]) -> Vec<String> {
 pub(crate) fn reasons(drain: &Drain) -> Vec<&'static str> {
     let reports = drain.take_reports();
     reports.iter().map(postback_spool::Report::reason).collect()
+}
+
+/// Waits until something holds.
+pub(crate) fn eventually(holds: impl Fn() -> bool) {
+    let limit = Instant::now() + Duration::from_secs(60);
+    while !holds() {
+        assert!(Instant::now() < limit, "it never came");
+        thread::yield_now();
+    }
 }
