@@ -10,11 +10,14 @@ use super::{Context, Outcome, fail_with};
 use crate::project::Project;
 
 /// Each crate and the crates of ours that it may depend on.
-const ALLOWED: [(&str, &[&str]); 11] = [
+const ALLOWED: [(&str, &[&str]); 12] = [
     ("postback-common", &[]),
     ("postback-service", &["postback-common"]),
     ("postback-normalise", &["postback-common"]),
-    ("postback-ingest", &["postback-common", "postback-service"]),
+    (
+        "postback-ingest",
+        &["postback-common", "postback-service", "postback-spool"],
+    ),
     ("postback-store", &["postback-common"]),
     (
         "postback-consumer",
@@ -33,9 +36,11 @@ const ALLOWED: [(&str, &[&str]); 11] = [
             "postback-normalise",
             "postback-store",
             "postback-simulator",
+            "postback-spool",
         ],
     ),
     ("postback-simulator", &[]),
+    ("postback-spool", &[]),
     ("postback-stack", &[]),
     (
         "postback-tests",
@@ -45,6 +50,7 @@ const ALLOWED: [(&str, &[&str]); 11] = [
             "postback-normalise",
             "postback-store",
             "postback-simulator",
+            "postback-spool",
             "postback-stack",
         ],
     ),
@@ -55,11 +61,12 @@ const ALLOWED: [(&str, &[&str]); 11] = [
 ///
 /// xtask installs compilers and libraries, so it must build before they are there: nothing in it
 /// may compile C or look for a C library.
-const FORBIDDEN: [(&str, &[&str]); 6] = [
+const FORBIDDEN: [(&str, &[&str]); 7] = [
     ("postback-common", &["tokio"]),
     ("postback-normalise", &["tokio"]),
     ("postback-ingest", &["clickhouse"]),
     ("postback-simulator", &["rdkafka", "clickhouse"]),
+    ("postback-spool", &["tokio", "rdkafka", "clickhouse"]),
     (
         "postback-stack",
         &["cc", "cmake", "pkg-config", "bindgen", "tokio"],

@@ -1,0 +1,279 @@
+//! What a dead process left is read, whatever state it is in.
+
+use postback_spool::disk::{Disk as _, ForgetfulDisk};
+use postback_spool::{Condition, Drain, Found, OpenError, Records, Report, survey};
+
+use crate::support::{Bench, options, read_all, reasons, records, root, segments};
+
+/// Where the frames of three-byte records lie.
+const FIRST: usize = 40;
+const SECOND: usize = FIRST + 35;
+const THIRD: usize = SECOND + 35;
+const END: usize = THIRD + 35;
+
+fn three() -> Bench {
+    let mut bench = Bench::new();
+    bench.put(&[b"one", b"two", b"tre"]);
+    bench
+}
+
+/// Changes the only segment, kills the process, and drains as the next one.
+fn after(change: impl FnOnce(&mut Vec<u8>)) -> (Bench, Vec<String>, Vec<&'static str>) {
+    let bench = three();
+    let path = bench.segment();
+    bench
+        .disk
+        .change_bytes(&path, |bytes| {
+            change(bytes);
+            Ok(())
+        })
+        .unwrap();
+    let mut bench = bench.kill();
+    let read = read_all(&mut bench.drain);
+    let reasons = reasons(&bench.drain);
+    if let Some(last) = read.last() {
+        bench.drain.release(last.position);
+    }
+    (bench, records(&read), reasons)
+}
+
+fn set_aside(bench: &Bench) -> Vec<Vec<u8>> {
+    let files = bench.disk.files().into_iter();
+    files
+        .filter(|path| path.extension().is_some_and(|e| e == "damaged"))
+        .map(|path| bench.disk.bytes(&path).unwrap().0)
+        .collect()
+}
+
+#[test]
+fn synced_records_survive_a_crash_and_a_kill() {
+    let mut bench = three().crash();
+    assert_eq!(records(&read_all(&mut bench.drain)), ["one", "two", "tre"]);
+    let mut bench = bench.kill();
+    let read = read_all(&mut bench.drain);
+    assert_eq!(
+        records(&read),
+        ["one", "two", "tre"],
+        "nothing was released"
+    );
+    bench.drain.release(read[2].position);
+    assert_eq!(segments(&bench.disk).len(), 1, "the new process's own");
+    assert_eq!(reasons(&bench.drain), [] as [&str; 0]);
+}
+
+#[test]
+fn a_torn_tail_is_reported_and_costs_nothing_else() {
+    for cut in [THIRD + 1, THIRD + 31, THIRD + 32, END - 1] {
+        let (bench, read, reasons) = after(|bytes| bytes.truncate(cut));
+        assert_eq!(read, ["one", "two"], "cut at {cut}");
+        assert_eq!(reasons, ["spool_torn_tail"], "cut at {cut}");
+        assert_eq!(segments(&bench.disk).len(), 1, "drained and gone");
+        assert_eq!(set_aside(&bench), [] as [Vec<u8>; 0]);
+    }
+}
+
+#[test]
+fn zeroes_at_the_end_are_a_torn_tail() {
+    let (_, read, reasons) = after(|bytes| bytes[THIRD..].fill(0));
+    assert_eq!((read.len(), reasons), (2, vec!["spool_torn_tail"]));
+    let (_, read, reasons) = after(|bytes| bytes.resize(END + 100_000, 0));
+    assert_eq!((read.len(), reasons), (3, vec!["spool_torn_tail"]));
+}
+
+#[test]
+fn any_flipped_bit_costs_its_record_only_and_is_set_aside() {
+    for bit in FIRST * 8..END * 8 {
+        let (bench, read, reasons) = after(|bytes| bytes[bit / 8] ^= 1 << (bit % 8));
+        let (hit, start) = match bit / 8 {
+            byte if byte < SECOND => ("one", FIRST),
+            byte if byte < THIRD => ("two", SECOND),
+            _ => ("tre", THIRD),
+        };
+        let mut expected = vec!["one", "two", "tre"];
+        expected.retain(|record| *record != hit);
+        assert_eq!(read, expected, "bit {bit}");
+        assert_eq!(reasons, ["spool_damage"], "bit {bit}");
+        let kept = set_aside(&bench);
+        let head = format!("# bytes {start}..{}\n", start + 35);
+        assert!(kept[0].starts_with(head.as_bytes()), "bit {bit}");
+        assert_eq!(kept[0].len(), head.len() + 35 + 1);
+        assert_eq!(segments(&bench.disk).len(), 1, "drained and gone");
+    }
+}
+
+#[test]
+fn a_lost_header_loses_no_record() {
+    let (bench, read, reasons) = after(|bytes| bytes[..40].fill(0xAA));
+    assert_eq!(read, ["one", "two", "tre"]);
+    assert_eq!(reasons, ["spool_damage"]);
+    assert_eq!(set_aside(&bench).len(), 1);
+}
+
+#[test]
+fn a_block_of_zeroes_in_the_middle_costs_what_was_in_it() {
+    let (_, read, reasons) = after(|bytes| bytes[FIRST + 10..SECOND + 5].fill(0));
+    assert_eq!(read, ["tre"]);
+    assert_eq!(reasons, ["spool_damage"]);
+}
+
+#[test]
+fn empty_and_cut_headers_are_no_obstacle() {
+    let (bench, read, reasons) = after(Vec::clear);
+    assert_eq!((read.len(), reasons.len()), (0, 0));
+    assert_eq!(segments(&bench.disk).len(), 1, "the empty one is gone");
+    let (_, read, reasons) = after(|bytes| bytes.truncate(39));
+    assert_eq!((read.len(), reasons), (0, vec!["spool_torn_tail"]));
+    let (_, read, reasons) = after(|bytes| bytes.truncate(40));
+    assert_eq!((read.len(), reasons.len()), (0, 0));
+}
+
+#[test]
+fn garbage_alone_is_set_aside_whole() {
+    let (bench, read, reasons) = after(|bytes| *bytes = vec![0xF5; 5_000]);
+    assert_eq!((read.len(), reasons), (0, vec!["spool_damage"]));
+    assert_eq!(
+        set_aside(&bench)[0].len(),
+        "# bytes 0..5000\n".len() + 5_001
+    );
+}
+
+#[test]
+fn bytes_that_a_sender_chose_never_pass_as_a_record() {
+    // A whole segment, as a sender could make one, inside a record whose frame is then lost.
+    let mut bench = three();
+    let forged = bench.disk.bytes(&bench.segment()).unwrap().0;
+    let path = bench.segment();
+    bench.put(&[&forged]);
+    bench.disk.flip_bit(&path, END * 8).unwrap();
+    let mut bench = bench.kill();
+    // Its own frames lie at other offsets now.
+    assert_eq!(records(&read_all(&mut bench.drain)), ["one", "two", "tre"]);
+}
+
+#[test]
+fn damage_is_found_in_a_living_segment_too() {
+    let mut bench = three();
+    let path = bench.segment();
+    bench.disk.flip_bit(&path, THIRD * 8).unwrap();
+    let read = read_all(&mut bench.drain);
+    assert_eq!(records(&read), ["one", "two"]);
+    bench.put(&[b"for"]);
+    let read = read_all(&mut bench.drain);
+    assert_eq!(records(&read), ["for"]);
+    let expected = Report::Damage {
+        segment: path,
+        bytes: THIRD as u64..END as u64,
+    };
+    assert_eq!(bench.drain.take_reports(), [expected]);
+    bench.drain.release(read[0].position);
+    assert_eq!(set_aside(&bench).len(), 1);
+}
+
+#[test]
+fn an_unknown_version_is_reported_and_left_alone() {
+    let bench = three();
+    let path = bench.segment();
+    bench
+        .disk
+        .change_bytes(&path, |bytes| {
+            bytes[8] = 2;
+            let check = twox_hash::XxHash3_64::oneshot_with_seed(0, &bytes[..32]);
+            bytes[32..40].copy_from_slice(&check.to_le_bytes());
+            Ok(())
+        })
+        .unwrap();
+    let (before, _) = bench.disk.bytes(&path).unwrap();
+    let mut bench = bench.kill();
+    bench.put(&[b"new"]);
+    let read = read_all(&mut bench.drain);
+    assert_eq!(records(&read), ["new"], "it does not block");
+    bench.drain.release(read[0].position);
+    let expected = Report::UnknownVersion {
+        segment: path.clone(),
+        version: 2,
+    };
+    assert_eq!(bench.drain.take_reports(), [expected]);
+    assert_eq!(bench.disk.bytes(&path).unwrap().0, before);
+    let refused = Records::open(&bench.disk, &path).unwrap_err();
+    assert_eq!(refused, OpenError::UnknownVersion { path, version: 2 });
+}
+
+#[test]
+fn a_foreign_file_is_reported_and_keeps_its_directory() {
+    let bench = three();
+    let foreign = bench.segment().with_file_name("notes.txt");
+    bench.disk.create(&foreign).unwrap();
+    let mut bench = bench.kill();
+    let read = read_all(&mut bench.drain);
+    bench.drain.release(read[2].position);
+    assert_eq!(reasons(&bench.drain), ["spool_foreign_file"]);
+    assert!(bench.disk.files().contains(&foreign));
+    bench.drain.adopt().unwrap();
+    assert_eq!(reasons(&bench.drain), [] as [&str; 0], "once is enough");
+}
+
+#[test]
+fn what_cannot_be_set_aside_stays_until_it_can() {
+    let bench = three();
+    bench.disk.flip_bit(&bench.segment(), FIRST * 8).unwrap();
+    let mut bench = bench.kill();
+    let read = read_all(&mut bench.drain);
+    bench.disk.set_capacity(Some(bench.disk.used()));
+    bench.drain.release(read[1].position);
+    assert_eq!(reasons(&bench.drain), ["spool_damage", "spool_tidy_failed"]);
+    assert_eq!(segments(&bench.disk).len(), 2);
+    bench.disk.set_capacity(None);
+    assert_eq!(bench.drain.next(), None);
+    assert_eq!(segments(&bench.disk).len(), 1);
+    assert_eq!(set_aside(&bench).len(), 1);
+}
+
+#[test]
+fn a_survey_sees_everything_and_changes_nothing() {
+    let mut bench = three();
+    let read = read_all(&mut bench.drain);
+    bench
+        .drain
+        .set_aside(&read[1], "MessageSizeTooLarge")
+        .unwrap();
+    let path = bench.segment();
+    bench.disk.flip_bit(&path, SECOND * 8).unwrap();
+    let (files, steps) = (bench.disk.files(), bench.disk.steps());
+    let found = survey(&bench.disk, root()).unwrap();
+    assert_eq!((bench.disk.files(), bench.disk.steps()), (files, steps));
+    assert!(found.directories[0].in_use);
+    let segment = &found.directories[0].segments[0];
+    assert_eq!(segment.path, path);
+    assert_eq!((segment.records, segment.damaged_bytes), (2, 35));
+    assert_eq!(segment.times, Some((1, 3)));
+    assert_eq!(segment.condition, Condition::Readable);
+    let rejected = &found.rejected[0];
+    assert_eq!((rejected.records, rejected.times), (1, Some((2, 2))));
+    let mut exported = Records::open(&bench.disk, &rejected.path).unwrap();
+    let Some(Ok(Found::Rejected { rejected, .. })) = exported.next() else {
+        panic!("no rejected record");
+    };
+    assert_eq!(rejected.reason, "MessageSizeTooLarge");
+    assert_eq!(rejected.record, b"two");
+    bench.disk.kill();
+    assert!(!survey(&bench.disk, root()).unwrap().directories[0].in_use);
+}
+
+#[test]
+fn a_directory_from_a_dead_host_is_drained_without_a_spool_of_ones_own() {
+    let bench = three();
+    let disk: ForgetfulDisk = bench.disk.clone();
+    drop(bench);
+    disk.kill();
+    // Copied without its lock.
+    let lock = segments(&disk)[0].with_file_name("lock");
+    disk.unlink(&lock).unwrap();
+    let shared = std::sync::Arc::new(disk.clone());
+    let mut drain = Drain::of_orphans(shared, root(), options()).unwrap();
+    let adopted = drain.adopt().unwrap();
+    assert_eq!((adopted.directories, adopted.segments), (1, 1));
+    let read = read_all(&mut drain);
+    assert_eq!(records(&read), ["one", "two", "tre"]);
+    drain.release(read[2].position);
+    assert_eq!(disk.files(), [] as [std::path::PathBuf; 0]);
+}
