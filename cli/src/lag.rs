@@ -40,14 +40,19 @@ pub(crate) struct PartitionLag {
 impl PartitionLag {
     /// Records that wait to be loaded.
     pub(crate) fn waiting(&self) -> u64 {
-        let next = self.committed.unwrap_or(self.low).max(self.low);
-        u64::try_from(self.high - next).unwrap_or(0)
+        u64::try_from(self.high - self.next().max(self.low)).unwrap_or(0)
     }
 
     /// Records that Kafka gave up before they were loaded.
     pub(crate) fn lost(&self) -> u64 {
-        let next = self.committed.unwrap_or(self.low);
-        u64::try_from(self.low - next).unwrap_or(0)
+        u64::try_from(self.low - self.next()).unwrap_or(0)
+    }
+
+    /// The next record to load. An offset beyond the end belongs to an older log of that name, and
+    /// the loader begins at the beginning.
+    fn next(&self) -> i64 {
+        let committed = self.committed.filter(|committed| *committed <= self.high);
+        committed.unwrap_or(self.low)
     }
 }
 
@@ -178,6 +183,6 @@ mod tests {
         // Retention passed the loader by: 3 records are gone.
         assert_eq!(partition(Some(1), 4, 10), (6, 3));
         // A topic that was made anew.
-        assert_eq!(partition(Some(100), 0, 10), (0, 0));
+        assert_eq!(partition(Some(100), 0, 10), (10, 0));
     }
 }
