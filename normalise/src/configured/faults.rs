@@ -35,6 +35,23 @@ pub(super) fn two_networks(source: &SourceSettings, first: &SourceSettings) -> F
     .with_value(format_args!("\"{}\"", source.account))
 }
 
+pub(super) fn two_zones(source: &SourceSettings, first: &SourceSettings) -> Fault {
+    let name = |source: &SourceSettings| source.time_zone.iana_name().unwrap_or("UTC").to_owned();
+    let problem = format!(
+        "source {} of the same account has {}: a date without an offset would give one conversion two days, and count it twice",
+        first.name,
+        name(first)
+    );
+    let remedy = "give the sources of one account the same time zone";
+    Fault::new(
+        FaultCode::Contradiction,
+        &key(source, "time_zone"),
+        problem,
+        remedy,
+    )
+    .with_value(format_args!("\"{}\"", name(source)))
+}
+
 pub(super) fn two_identities(
     source: &SourceSettings,
     identity: Identity,

@@ -17,7 +17,8 @@ use crate::profile::{self, Profile};
 use crate::rules::{SourceDescription, SourceRules};
 use crate::template::{Template, TemplateNote};
 use faults::{
-    key, query, recorded_otherwise, two_identities, two_networks, unknown_network, unserved,
+    key, query, recorded_otherwise, two_identities, two_networks, two_zones, unknown_network,
+    unserved,
 };
 
 /// What is fixed for an account for good: under another identity or day its conversions would
@@ -250,6 +251,9 @@ fn accounts(
         let first = firsts.entry(account).or_insert(source);
         if first.profile.network != source.profile.network {
             faults.push(two_networks(source.settings, first.settings));
+        }
+        if first.settings.time_zone != source.settings.time_zone {
+            faults.push(two_zones(source.settings, first.settings));
         }
         if let Some(identity) = source.settings.identity {
             let (demanded, by) = demands.entry(account).or_insert((identity, source));

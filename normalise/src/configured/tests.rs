@@ -96,6 +96,13 @@ fn contradictions_are_refused() {
         "{error}"
     );
 
+    let zoned = main_account("oid=<order_id>", "time_zone = \"Europe/Berlin\"");
+    let error = build(&[&order, &zoned], &BTreeMap::new()).unwrap_err();
+    assert!(
+        error.contains("time_zone = \"Europe/Berlin\": source s12 of the same account has UTC"),
+        "{error}"
+    );
+
     let recorded = fixed(Identity::None, KeyDayRule::Bucket);
     let error = build(&[&order], &recorded).unwrap_err();
     assert!(

@@ -181,12 +181,20 @@ impl Supervised {
         }
     }
 
-    /// Freezes it (SIGSTOP): it keeps its sockets and its memory, and does nothing.
+    /// Freezes it (SIGSTOP) and returns when all its threads stand still: it keeps its sockets and
+    /// its memory, and does nothing.
+    ///
+    /// The signal alone stops nothing: one thread has to take it before the others are told, and on
+    /// a busy machine these go on until then, long enough to answer a request.
     ///
     /// # Errors
     /// When the system refuses it.
     pub fn freeze(&self) -> io::Result<bool> {
-        self.signal(Signal::STOP)
+        let sent = self.signal(Signal::STOP)?;
+        while sent && self.is_running() && !threads_stand_still(self.pid) {
+            std::thread::sleep(LOOK_AT_THREADS);
+        }
+        Ok(sent)
     }
 
     /// Lets a frozen process go on (SIGCONT).
@@ -228,6 +236,24 @@ fn await_end(mut child: Child, pid: Pid, shared: &Shared) {
     );
     drop(life);
     shared.ended.notify_all();
+}
+
+/// Between two looks at threads that have been told to stop.
+const LOOK_AT_THREADS: Duration = Duration::from_millis(1);
+
+/// Whether every thread of a process is stopped (state `T` in `/proc/PID/task/*/stat`). A thread
+/// that ends meanwhile does nothing either.
+fn threads_stand_still(pid: u32) -> bool {
+    let Ok(threads) = std::fs::read_dir(format!("/proc/{pid}/task")) else {
+        return true;
+    };
+    let stats = threads.flatten().map(|thread| thread.path().join("stat"));
+    let mut states = stats.filter_map(|stat| std::fs::read_to_string(stat).ok());
+    // The state follows the name, which stands in brackets and may hold any character.
+    states.all(|stat| {
+        let state = stat.rsplit_once(") ").map(|(_, rest)| rest);
+        state.is_some_and(|state| state.starts_with(['T', 'Z', 'X']))
+    })
 }
 
 #[cfg(test)]
