@@ -21,6 +21,17 @@ pub(crate) type Offset = i64;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Epoch(u64);
 
+/// Gives each epoch once.
+#[derive(Debug, Default)]
+struct Epochs(u64);
+
+impl Epochs {
+    fn give(&mut self) -> Epoch {
+        self.0 += 1;
+        Epoch(self.0)
+    }
+}
+
 /// A record to work on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Taken {
@@ -57,7 +68,7 @@ struct Offsets {
 #[derive(Debug, Default)]
 pub(crate) struct Progress {
     positions: BTreeMap<Partition, Position>,
-    epochs_given: u64,
+    epochs: Epochs,
     is_joined: bool,
 }
 
@@ -66,7 +77,7 @@ impl Progress {
     pub(crate) fn assign(&mut self, partitions: impl IntoIterator<Item = Partition>) {
         self.is_joined = true;
         for partition in partitions {
-            let epoch = self.new_epoch();
+            let epoch = self.epochs.give();
             let position = Position {
                 assignment: epoch,
                 epoch,
@@ -113,7 +124,6 @@ impl Progress {
     /// A record below the next one is no repetition, for librdkafka delivers none: the log has begun
     /// anew, and with it everything that is known of the partition, under a new epoch.
     pub(crate) fn take(&mut self, partition: Partition, offset: Offset) -> Option<Taken> {
-        let fresh = self.new_epoch();
         let position = self
             .positions
             .get_mut(&partition)
@@ -129,7 +139,7 @@ impl Progress {
         let restarted_at = (offset < offsets.next).then_some(offsets.next);
         if restarted_at.is_some() {
             *offsets = from_here;
-            position.epoch = fresh;
+            position.epoch = self.epochs.give();
             position.end = offset;
         }
         let skipped = offset.abs_diff(offsets.next);
@@ -159,7 +169,7 @@ impl Progress {
     /// Stops reading a partition, and goes back to what is not stored yet: work in flight loses
     /// its epoch.
     pub(crate) fn halt(&mut self, partition: Partition) {
-        let epoch = self.new_epoch();
+        let epoch = self.epochs.give();
         if let Some(position) = self.positions.get_mut(&partition) {
             position.epoch = epoch;
             position.is_read = false;
@@ -233,11 +243,6 @@ impl Progress {
         let committed = position.offsets.map(|offsets| offsets.committed);
         let records = position.end.saturating_sub(committed.or(from)?);
         Some(u64::try_from(records).unwrap_or(0))
-    }
-
-    fn new_epoch(&mut self) -> Epoch {
-        self.epochs_given += 1;
-        Epoch(self.epochs_given)
     }
 }
 
