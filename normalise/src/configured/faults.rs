@@ -26,13 +26,8 @@ pub(super) fn two_networks(source: &SourceSettings, first: &SourceSettings) -> F
         first.name, first.network
     );
     let remedy = "give each network an account of its own";
-    Fault::new(
-        FaultCode::Contradiction,
-        &key(source, "account"),
-        problem,
-        remedy,
-    )
-    .with_value(format_args!("\"{}\"", source.account))
+    contradiction(source, "account", problem, remedy)
+        .with_value(format_args!("\"{}\"", source.account))
 }
 
 pub(super) fn two_zones(source: &SourceSettings, first: &SourceSettings) -> Fault {
@@ -43,13 +38,8 @@ pub(super) fn two_zones(source: &SourceSettings, first: &SourceSettings) -> Faul
         name(first)
     );
     let remedy = "give the sources of one account the same time zone";
-    Fault::new(
-        FaultCode::Contradiction,
-        &key(source, "time_zone"),
-        problem,
-        remedy,
-    )
-    .with_value(format_args!("\"{}\"", name(source)))
+    contradiction(source, "time_zone", problem, remedy)
+        .with_value(format_args!("\"{}\"", name(source)))
 }
 
 pub(super) fn two_identities(
@@ -60,13 +50,7 @@ pub(super) fn two_identities(
 ) -> Fault {
     let problem = format!("source {} of the same account says \"{demanded}\"", by.name);
     let remedy = "give all sources of an account the same identity";
-    Fault::new(
-        FaultCode::Contradiction,
-        &key(source, "identity"),
-        problem,
-        remedy,
-    )
-    .with_value(format_args!("\"{identity}\""))
+    contradiction(source, "identity", problem, remedy).with_value(format_args!("\"{identity}\""))
 }
 
 pub(super) fn recorded_otherwise(
@@ -81,13 +65,7 @@ pub(super) fn recorded_otherwise(
     let remedy = format!(
         "write \"{recorded}\" for every source of the account, or give the source an account of its own"
     );
-    Fault::new(
-        FaultCode::Contradiction,
-        &key(source, "identity"),
-        problem,
-        remedy,
-    )
-    .with_value(format_args!("\"{identity}\""))
+    contradiction(source, "identity", problem, remedy).with_value(format_args!("\"{identity}\""))
 }
 
 pub(super) fn unserved(source: &SourceSettings, error: &RulesError) -> Fault {
@@ -95,12 +73,16 @@ pub(super) fn unserved(source: &SourceSettings, error: &RulesError) -> Fault {
     let (problem, remedy) = text
         .split_once("; ")
         .unwrap_or((&text, "change the template"));
-    Fault::new(
-        FaultCode::Contradiction,
-        &key(source, "template.url"),
-        problem,
-        remedy,
-    )
+    contradiction(source, "template.url", problem, remedy)
+}
+
+fn contradiction(
+    source: &SourceSettings,
+    of: &str,
+    problem: impl Into<String>,
+    remedy: impl Into<String>,
+) -> Fault {
+    Fault::new(FaultCode::Contradiction, &key(source, of), problem, remedy)
 }
 
 pub(super) fn key(source: &SourceSettings, key: &str) -> String {
