@@ -33,10 +33,7 @@ pub fn judge(
     announced_body: Option<u64>,
     limits: &Sizes,
 ) -> Verdict {
-    let key = target
-        .path
-        .strip_prefix(PREFIX)
-        .filter(|key| !key.is_empty());
+    let key = target.path.strip_prefix(PREFIX);
     let key = key.and_then(|key| sources.get(&KeyHash::of_bytes(key)));
     let Some(key) = key.cloned() else {
         return Verdict::Refused(Refusal::NotFound, None);
