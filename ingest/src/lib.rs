@@ -5,9 +5,10 @@
 //!
 //! The way of a request, one step a file:
 //!
-//! 1. [`listener`] accepts connections within bounds and ends them at shutdown; hyper reads them
-//!    through [`target`], which keeps request targets as they came;
-//! 2. [`gate`] finds the URL key among the [`sources`] and judges method and query;
+//! 1. [`listener`] accepts connections within bounds, through [`tls`] where that is configured, and
+//!    ends them at shutdown; hyper reads them through [`target`], which keeps request targets as they
+//!    came; [`caller`] says whose request it is, behind proxies too;
+//! 2. [`gate`] finds the URL key among the [`sources`] and judges caller, method and query;
 //! 3. [`body`] reads the body within its limit and time;
 //! 4. [`accept`] wraps the bytes in a raw record and waits for [`kafka`]'s confirmation until the
 //!    deadline;
@@ -22,6 +23,7 @@ pub mod accept;
 pub mod answer;
 pub mod args;
 pub mod body;
+pub mod caller;
 pub mod gate;
 pub mod kafka;
 pub mod limits;
@@ -32,4 +34,5 @@ pub mod run;
 pub mod server;
 pub mod sources;
 pub mod target;
+pub mod tls;
 pub mod topic_watch;

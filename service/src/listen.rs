@@ -32,7 +32,9 @@ pub async fn take_or_bind(
             handed_over: false,
         });
     };
-    let taken = socket.set_nonblocking(true).and_then(|()| TcpListener::from_std(socket));
+    let taken = socket
+        .set_nonblocking(true)
+        .and_then(|()| TcpListener::from_std(socket));
     Ok(Listening {
         listener: taken.map_err(|error| BindError::new(setting, address, error))?,
         handed_over: true,

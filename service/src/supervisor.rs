@@ -23,7 +23,8 @@ pub struct Sockets(Vec<(&'static str, TcpListener)>);
 pub enum HandoverError {
     /// More of them than there are uses.
     #[error(
-        "LISTEN_FDS: {count} sockets are handed over, but only {} can be used\n    remedy: hand over no others", listed(expected)
+        "LISTEN_FDS: {count} sockets are handed over, but only {} can be used\n    remedy: hand over no others",
+        listed(expected)
     )]
     TooMany {
         /// How many.
@@ -33,7 +34,8 @@ pub enum HandoverError {
     },
     /// A name that stands for nothing, or twice.
     #[error(
-        "LISTEN_FDNAMES = \"{names}\": these must be different ones of {}\n    remedy: set FileDescriptorName= in the socket unit, one unit a name", listed(expected)
+        "LISTEN_FDNAMES = \"{names}\": these must be different ones of {}\n    remedy: set FileDescriptorName= in the socket unit, one unit a name",
+        listed(expected)
     )]
     Names {
         /// As they came.

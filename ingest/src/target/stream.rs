@@ -3,12 +3,14 @@
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::framing::{Framer, Then};
 use super::handover::Handover;
 use super::held::Held;
+use super::patience::Patience;
 use super::{Original, ROOM};
 
 /// What hyper gets instead of the rest of a head whose target is too long.
@@ -24,6 +26,10 @@ pub struct TargetStream<S> {
     hidden: Option<Original>,
     handover: Handover,
     longest_target: usize,
+    /// `None` waits for ever.
+    patience: Option<Patience>,
+    /// Whether it has ended because the sender took too long.
+    is_out_of_patience: bool,
 }
 
 impl<S> TargetStream<S> {
@@ -39,13 +45,23 @@ impl<S> TargetStream<S> {
             hidden: None,
             handover,
             longest_target,
+            patience: None,
+            is_out_of_patience: false,
         }
+    }
+
+    /// Ends when it has waited for the next request for longer than `idle`, or for the rest of a head
+    /// for longer than `head`.
+    #[must_use]
+    pub fn patient(mut self, idle: Duration, head: Duration) -> Self {
+        self.patience = Some(Patience::new(idle, head));
+        self
     }
 
     /// Whether it ends before the connection does, which may still have bytes to read.
     #[must_use]
     pub fn ends_early(&self) -> bool {
-        self.framer.is_at_its_last()
+        self.framer.is_at_its_last() && !self.is_out_of_patience
     }
 
     /// The connection.
@@ -66,8 +82,24 @@ impl<S> TargetStream<S> {
                 self.hide(self.longest_target, true);
                 self.held.reset(LAST_HEAD);
             }
-            Then::Head => self.handover.publish(self.hidden.take()),
+            Then::Head => {
+                self.handover.publish(self.hidden.take());
+                if let Some(patience) = &mut self.patience {
+                    patience.begin_anew();
+                }
+            }
         }
+    }
+
+    /// Nothing came. Ready when the sender's time is up, and the stream with it.
+    fn poll_patience(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let Some(patience) = &mut self.patience else {
+            return Poll::Pending;
+        };
+        ready!(patience.poll_end(self.framer.stage(), cx));
+        self.is_out_of_patience = true;
+        self.framer.stop();
+        Poll::Ready(())
     }
 
     fn hide(&mut self, length: usize, cut: bool) {
@@ -121,7 +153,16 @@ impl<S: AsyncRead + Unpin> AsyncRead for TargetStream<S> {
                     continue;
                 }
             }
-            ready!(Pin::new(&mut this.io).poll_read(cx, buf))?;
+            match Pin::new(&mut this.io).poll_read(cx, buf) {
+                Poll::Ready(Ok(())) => {}
+                // TLS, ended without saying so: where a message ends is known without it.
+                Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::UnexpectedEof => {}
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+                Poll::Pending => {
+                    ready!(this.poll_patience(cx));
+                    break;
+                }
+            }
             if buf.filled().len() > from {
                 this.pass_fresh(buf, from);
             } else if this.held.is_empty() {

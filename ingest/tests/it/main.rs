@@ -7,16 +7,22 @@
     reason = "tests; the counters are whole numbers"
 )]
 
+mod access;
 mod answers;
 mod connections;
+mod ending;
 mod hyper_run;
+mod idling;
 mod kafka;
+mod overload;
 mod pieces;
 mod promise;
+mod proxies;
 mod records;
 mod reload;
 mod secrecy;
 mod support;
 mod target;
 mod target_stream;
+mod tls;
 mod topic;

@@ -10,11 +10,13 @@ use postback_common::record::IdSource;
 use postback_ingest::accept::Acceptor;
 use postback_ingest::kafka::{Confirmation, NotTaken, Producer, Undelivered, Waiting};
 use postback_ingest::limits::Limits;
-use postback_ingest::listener;
+use postback_ingest::listener::{self, Door};
 use postback_ingest::metrics::IngestMetrics;
 use postback_ingest::server::Server;
+use postback_ingest::tls::Tls;
 use postback_ingest::topic_watch::TopicMissing;
 use postback_service::lifecycle::Shutdown;
+use postback_service::listen::Listening;
 use postback_service::metrics::Metrics;
 use serde_json::Value;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -51,6 +53,13 @@ impl FakeProducer {
         let records = self.records.lock().unwrap();
         let parse = |record: &Vec<u8>| serde_json::from_slice(record).unwrap();
         records.iter().map(parse).collect()
+    }
+
+    /// Confirms what a silent Kafka has not.
+    pub(crate) fn confirm_all(&self) {
+        for waiting in self.silent.lock().unwrap().drain(..) {
+            waiting.tell(Ok(()));
+        }
     }
 
     /// The records since the last call.
@@ -108,6 +117,16 @@ impl Ingest {
     }
 
     pub(crate) async fn with(kafka: Kafka, settings: &Settings, limits: Limits) -> Self {
+        Self::behind(kafka, settings, limits, |_| None).await
+    }
+
+    /// With TLS, if `tls` makes any.
+    pub(crate) async fn behind(
+        kafka: Kafka,
+        settings: &Settings,
+        limits: Limits,
+        tls: impl FnOnce(&mut Metrics) -> Option<Arc<Tls>>,
+    ) -> Self {
         let kafka = Arc::new(FakeProducer {
             kafka,
             records: Mutex::default(),
@@ -115,6 +134,7 @@ impl Ingest {
         });
         let mut metrics = Metrics::new();
         let counted = IngestMetrics::register(&mut metrics);
+        let tls = tls(&mut metrics);
         let missing = TopicMissing::default();
         let acceptor = Acceptor::new(
             Arc::clone(&kafka) as Arc<dyn Producer>,
@@ -126,7 +146,12 @@ impl Ingest {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
         let shutdown = Shutdown::new();
-        let serving = listener::serve(listener, Arc::clone(&server), shutdown.clone());
+        let socket = Listening {
+            listener,
+            handed_over: false,
+        };
+        let door = Door { socket, tls };
+        let serving = listener::serve(door, Arc::clone(&server), shutdown.clone());
         Self {
             address,
             server,
