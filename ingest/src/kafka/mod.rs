@@ -4,7 +4,7 @@ mod delivery;
 mod producer;
 
 pub use delivery::{Confirmation, Undelivered, Waiting};
-pub use producer::{KafkaProducer, producer_config};
+pub use producer::KafkaProducer;
 
 /// Takes a record and promises to say what became of it.
 pub trait Producer: Send + Sync + 'static {

@@ -4,9 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use postback_common::config::Settings;
-use postback_service::kafka::{KafkaMetrics, client_config, explain};
-use postback_service::topic::record_bytes_max;
-use rdkafka::ClientConfig;
+use postback_service::kafka::{KafkaMetrics, explain, producer_config};
 use rdkafka::config::FromClientConfigAndContext as _;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::producer::{BaseRecord, Producer as _, ThreadedProducer};
@@ -39,7 +37,7 @@ impl KafkaProducer {
             late_after: settings.ingest.kafka_wait,
             has_producer_id: AtomicBool::new(false),
         };
-        let config = producer_config(settings);
+        let config = producer_config(settings, "postback-ingest");
         let client = ThreadedProducer::from_config_and_context(&config, reports);
         Ok(Self {
             topic: settings.kafka.topic.clone(),
@@ -123,38 +121,4 @@ impl TopicSight for KafkaProducer {
             Some(Some(code)) => Sight::NoAnswer(format!("topic {}: {code:?}", self.topic)),
         }
     }
-}
-
-/// librdkafka's settings for the promise, and the measured ones for its price.
-#[must_use]
-pub fn producer_config(settings: &Settings) -> ClientConfig {
-    let mut config = client_config(&settings.kafka, "postback-ingest");
-    let promised = [
-        // Confirmed means: every in-sync replica has it, once.
-        ("acks", "all"),
-        ("enable.idempotence", "true"),
-        // The most that idempotence allows.
-        ("max.in.flight.requests.per.connection", "5"),
-        // 503 was said long before, but the sender may not send again: whatever Kafka can still take
-        // within this time lands there, as the same record.
-        ("message.timeout.ms", "60000"),
-        // Bounds the memory of an outage; beyond it a postback is refused at once.
-        ("queue.buffering.max.messages", "50000"),
-        ("queue.buffering.max.kbytes", "65536"),
-    ];
-    let measured = [
-        // 0 and 1 make the broker thread spin when five requests are in flight.
-        ("linger.ms", "2"),
-        ("compression.type", "lz4"),
-        ("statistics.interval.ms", "1000"),
-    ];
-    let largest = record_bytes_max(&settings.ingest).to_string();
-    let largest = [("message.max.bytes", largest.as_str())];
-    for (option, value) in promised.into_iter().chain(measured).chain(largest) {
-        let given = settings.kafka.options.contains_key(option);
-        if !given {
-            config.set(option, value);
-        }
-    }
-    config
 }

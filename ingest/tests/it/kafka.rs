@@ -4,10 +4,10 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use postback_common::config::{self, Settings};
-use postback_ingest::kafka::{KafkaProducer, NotTaken, Producer as _, producer_config};
+use postback_ingest::kafka::{KafkaProducer, NotTaken, Producer as _};
 use postback_ingest::metrics::IngestMetrics;
 use postback_ingest::topic_watch::{Sight, TopicSight as _};
-use postback_service::kafka::KafkaMetrics;
+use postback_service::kafka::{KafkaMetrics, producer_config};
 use postback_service::metrics::Metrics;
 use rdkafka::mocking::MockCluster;
 use rdkafka::producer::DefaultProducerContext;
@@ -73,7 +73,7 @@ fn a_full_queue_takes_nothing_more() {
 
 #[test]
 fn the_promise_rests_on_these_settings() {
-    let config = producer_config(&configured("b:1", "", "\"linger.ms\" = 7"));
+    let config = producer_config(&configured("b:1", "", "\"linger.ms\" = 7"), "test");
     let expected = [
         ("acks", "all"),
         ("enable.idempotence", "true"),
