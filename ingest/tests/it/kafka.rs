@@ -1,11 +1,14 @@
 //! librdkafka's producer against the broker that librdkafka brings along for tests.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use postback_common::config::{self, Settings};
+use postback_ingest::breaker::Breaker;
+use postback_ingest::confirmation::{Confirmation, Waiting};
 use postback_ingest::kafka::{KafkaProducer, NotTaken, Producer as _};
-use postback_ingest::metrics::IngestMetrics;
+use postback_ingest::metrics::{BreakerMetrics, IngestMetrics};
 use postback_ingest::topic_watch::{Sight, TopicSight as _};
 use postback_service::kafka::{KafkaMetrics, producer_config};
 use postback_service::metrics::Metrics;
@@ -35,9 +38,15 @@ fn producer(settings: &Settings) -> (KafkaProducer, Metrics) {
     let counted = IngestMetrics::register(&mut metrics);
     let kafka = KafkaMetrics::register(&mut metrics);
     (
-        KafkaProducer::new(settings, &kafka, &counted).unwrap(),
+        KafkaProducer::new(settings, kafka, counted.deliveries).unwrap(),
         metrics,
     )
+}
+
+fn offer(producer: &KafkaProducer, record: &[u8]) -> Result<Confirmation, NotTaken> {
+    let breaker = Breaker::new(LIMIT, BreakerMetrics::default());
+    let (waiting, confirmation) = Waiting::pair(Arc::new(breaker), Instant::now());
+    producer.offer(record, waiting).map(|()| confirmation)
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -48,8 +57,8 @@ async fn a_record_is_confirmed_and_a_slow_confirmation_counts_as_late() {
         let settings = configured(&broker.bootstrap_servers(), &wait, "");
         let (producer, metrics) = producer(&settings);
         for record in [&b"one"[..], b"two"] {
-            let confirmation = producer.offer(record).unwrap();
-            timeout(LIMIT, confirmation.heard()).await.unwrap().unwrap();
+            let confirmation = offer(&producer, record).unwrap();
+            timeout(LIMIT, confirmation).await.unwrap().unwrap();
         }
         let text = metrics.encode().unwrap();
         for line in [
@@ -66,7 +75,7 @@ fn a_full_queue_takes_nothing_more() {
     // Nobody listens, so nothing leaves the queue of two.
     let settings = configured("127.0.0.1:1", "", "\"queue.buffering.max.messages\" = 2");
     let (producer, _metrics) = producer(&settings);
-    let taken: Vec<_> = (0..3).map(|_| producer.offer(b"x").map(|_| ())).collect();
+    let taken: Vec<_> = (0..3).map(|_| offer(&producer, b"x").map(|_| ())).collect();
     assert_eq!(taken, [Ok(()), Ok(()), Err(NotTaken::QueueFull)]);
     assert_eq!(producer.flush(Duration::ZERO), 2);
 }
