@@ -90,7 +90,7 @@ async fn consume(
     settings: Settings,
     proposed: Configured,
     sockets: Result<Sockets, HandoverError>,
-) -> Result<(), RunError> {
+) -> Result<ExitCode, RunError> {
     let address = settings.consumer.admin_listen;
     let operators = take_or_bind(&mut sockets?, "admin", "consumer.admin_listen", address);
     let operators = operators.await?.listener;
@@ -104,6 +104,7 @@ async fn consume(
         clickhouse: readiness.probe("clickhouse"),
         partitions: readiness.probe("partitions"),
     };
+    metrics.collect(readiness.clone());
     let admin = Admin {
         readiness,
         metrics: Arc::new(metrics),
@@ -133,7 +134,7 @@ async fn consume(
     )
     .await;
     admin_end.cancel();
-    ended
+    ended.map(|()| ExitCode::Done)
 }
 
 #[expect(

@@ -8,6 +8,7 @@ use serde::{Serialize, Serializer};
 use super::access;
 use super::fault::{Fault, FaultCode};
 use super::section::Section;
+use super::spool::SpoolSettings;
 use super::tls::TlsSettings;
 use crate::addresses::Addresses;
 
@@ -25,10 +26,13 @@ pub struct IngestSettings {
     /// 400 ms, round trips included.
     #[serde(rename = "answer_within_ms", serialize_with = "as_millis")]
     pub answer_within: Duration,
-    /// How long a record may wait for Kafka before it counts as late. Default 100 ms, or less where
-    /// the answer is due sooner.
+    /// How long a record may wait for Kafka before it also goes to the spool. Default 100 ms, or
+    /// less where the answer is due sooner.
     #[serde(rename = "kafka_wait_ms", serialize_with = "as_millis")]
     pub kafka_wait: Duration,
+    /// `spool_dir` and `spool_max_bytes`; without them there is no spool.
+    #[serde(flatten)]
+    pub spool: Option<SpoolSettings>,
     /// Longest query in bytes, as it came. Default 16,384, at most 61,440.
     pub max_query_bytes: usize,
     /// Longest body in bytes. Default 65,536.
@@ -84,6 +88,7 @@ impl IngestSettings {
                 100.min(answer_within / 2),
                 1..=60_000,
             )),
+            spool: SpoolSettings::read(section),
             max_query_bytes: section.number("max_query_bytes", 16_384, 256..=MAX_QUERY_BYTES),
             max_body_bytes: section.number("max_body_bytes", 65_536, 0..=524_288),
             record_headers: record_headers(section),
@@ -98,7 +103,6 @@ impl IngestSettings {
             lame_duck: Duration::from_millis(section.number("lame_duck_ms", 0, 0..=600_000)),
             tls: TlsSettings::read(section),
         };
-        section.not_built(&["spool_dir", "spool_max_bytes"]);
         settings.check(section);
         settings
     }

@@ -20,6 +20,7 @@ mod secret;
 mod section;
 mod source;
 mod sources;
+mod spool;
 mod tls;
 
 use std::collections::BTreeMap;
@@ -34,6 +35,7 @@ pub use fault::{ConfigError, Fault, FaultCode};
 pub use ingest::IngestSettings;
 pub use kafka::{KafkaOption, KafkaSettings};
 pub use source::{Identity, Reply, SourceKey, SourceSettings, TemplateUrl};
+pub use spool::SpoolSettings;
 pub use tls::TlsSettings;
 
 use environment::Environment;

@@ -21,6 +21,7 @@ mod proxies;
 mod records;
 mod reload;
 mod secrecy;
+mod storage;
 mod support;
 mod target;
 mod target_stream;

@@ -8,6 +8,7 @@ use postback_common::config::TlsSettings;
 use postback_ingest::limits::Limits;
 use postback_ingest::tls::{self, Tls, TlsMetrics};
 use postback_service::lifecycle::{Reloads, Shutdown};
+use postback_service::metrics::Metrics;
 use rcgen::{CertificateParams, KeyPair};
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{
@@ -75,12 +76,12 @@ impl Files {
 
 async fn start(files: &Files, limits: Limits) -> (Ingest, Arc<Tls>) {
     let mut made = None;
-    let ingest = Ingest::behind(Kafka::Confirms, &settings("", ""), limits, |metrics| {
+    let tls = |metrics: &mut Metrics| {
         let tls = Tls::load(&files.settings, TlsMetrics::register(metrics)).unwrap();
         made = Some(Arc::new(tls));
         made.clone()
-    })
-    .await;
+    };
+    let ingest = Ingest::behind(tls, None, Kafka::Confirms, &settings("", ""), limits).await;
     (ingest, made.unwrap())
 }
 
@@ -280,7 +281,7 @@ fn keys_may_have_the_form_of_sec1() {
     let sec1 = &pkcs8[29..29 + length];
     let encoded = rustls_pem("EC PRIVATE KEY", sec1);
     files.write(&made.pem, &encoded);
-    let mut metrics = postback_service::metrics::Metrics::new();
+    let mut metrics = Metrics::new();
     Tls::load(&files.settings, TlsMetrics::register(&mut metrics)).unwrap();
 }
 
