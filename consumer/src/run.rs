@@ -91,8 +91,8 @@ async fn consume(
     proposed: Configured,
     sockets: Result<Sockets, HandoverError>,
 ) -> Result<ExitCode, RunError> {
-    let address = settings.consumer.admin_listen;
-    let operators = take_or_bind(&mut sockets?, "admin", "consumer.admin_listen", address);
+    let (mut sockets, address) = (sockets?, settings.consumer.admin_listen);
+    let operators = take_or_bind(&mut sockets, "admin", "consumer.admin_listen", address);
     let operators = operators.await?.listener;
     let shutdown = shutdown_on_signal()?;
     let reloads = Reloads::listen()?;
