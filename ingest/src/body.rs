@@ -6,8 +6,9 @@ use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt as _;
 use hyper::body::{Body, Incoming};
 use postback_common::reason::Refusal;
-use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::timeout;
+
+use crate::room::{Full, Held, Room};
 
 /// Most of a refused body that is read and thrown away.
 const DRAINED_BYTES: usize = 1024 * 1024;
@@ -22,16 +23,16 @@ pub struct Bounds<'a> {
     pub bytes: usize,
     /// Longest time for it.
     pub within: Duration,
-    /// One permit for each byte of all bodies that are held at once.
-    pub room: &'a Semaphore,
+    /// For what all requests hold at once.
+    pub room: &'a Room,
 }
 
 /// A body that was read whole. Its bytes count as held until it is dropped.
 #[derive(Debug, Default)]
-pub struct Read<'a> {
+pub struct Read {
     /// All of it; empty where there is none.
     pub bytes: Bytes,
-    _room: Option<SemaphorePermit<'a>>,
+    _held: Option<Held>,
 }
 
 /// Reads the whole body. On a refusal the rest of it is drained.
@@ -40,7 +41,7 @@ pub struct Read<'a> {
 /// [`Refusal::BodyTooLarge`] as soon as the limit is passed, whatever length was announced.
 /// [`Refusal::BodyIncomplete`] when the connection or the time ends first. [`Refusal::Overloaded`]
 /// when all bodies together have no room for it: at once where its length was announced.
-pub async fn read(mut body: Incoming, bounds: Bounds<'_>) -> Result<Read<'_>, Refusal> {
+pub async fn read(mut body: Incoming, bounds: Bounds<'_>) -> Result<Read, Refusal> {
     if body.is_end_stream() {
         return Ok(Read::default());
     }
@@ -54,10 +55,12 @@ pub async fn read(mut body: Incoming, bounds: Bounds<'_>) -> Result<Read<'_>, Re
     }
 }
 
-async fn collect<'a>(body: &mut Incoming, bounds: Bounds<'a>) -> Result<Read<'a>, Refusal> {
+async fn collect(body: &mut Incoming, bounds: Bounds<'_>) -> Result<Read, Refusal> {
     let announced = body.size_hint().exact();
     let announced = announced.and_then(|length| usize::try_from(length).ok());
-    let mut room = reserve(bounds.room, announced.unwrap_or_default())?;
+    let mut held = bounds.room.enter();
+    let mut hold = |bytes| held.grow_to(bytes).map_err(|Full| Refusal::Overloaded);
+    hold(announced.unwrap_or_default())?;
     // Nearly every body comes in one piece, which then needs no copy.
     let Some(first) = next(body).await? else {
         return Ok(Read::default());
@@ -66,10 +69,7 @@ async fn collect<'a>(body: &mut Incoming, bounds: Bounds<'a>) -> Result<Read<'a>
         if have + piece.len() > bounds.bytes {
             return Err(Refusal::BodyTooLarge);
         }
-        if announced.is_none() {
-            room.merge(reserve(bounds.room, piece.len())?);
-        }
-        Ok(())
+        hold(have + piece.len())
     };
     add(0, &first)?;
     let mut bytes = first;
@@ -83,14 +83,8 @@ async fn collect<'a>(body: &mut Incoming, bounds: Bounds<'a>) -> Result<Read<'a>
     }
     Ok(Read {
         bytes,
-        _room: Some(room),
+        _held: Some(held),
     })
-}
-
-fn reserve(room: &Semaphore, bytes: usize) -> Result<SemaphorePermit<'_>, Refusal> {
-    let bytes = u32::try_from(bytes).map_err(|_| Refusal::BodyTooLarge)?;
-    room.try_acquire_many(bytes)
-        .map_err(|_| Refusal::Overloaded)
 }
 
 /// The next piece of data; trailers are passed over.

@@ -35,6 +35,7 @@ pub mod limits;
 pub mod listener;
 pub mod metrics;
 pub mod reload;
+pub mod room;
 pub mod run;
 pub mod server;
 pub mod sources;

@@ -14,8 +14,9 @@ pub struct Limits {
     pub connections: usize,
     /// Requests being answered at once; further ones get 503.
     pub in_flight: usize,
-    /// Bytes of all bodies that are held at once; a request whose body has no room gets 503.
-    pub body_bytes: usize,
+    /// Bytes of requests that are held at once while they come: of bodies, and of heads that come in
+    /// pieces. A body that has no room gets 503, the connection of such a head is closed.
+    pub request_bytes: usize,
     /// How long a connection may wait for its next request: longer than a balancer keeps its side
     /// open (60 s is common), or a request crosses our end on the wire.
     pub idle_within: Duration,
@@ -36,7 +37,7 @@ impl Default for Limits {
         Self {
             connections: 10_000,
             in_flight: 5_000,
-            body_bytes: 64 << 20,
+            request_bytes: 64 << 20,
             idle_within: Duration::from_secs(75),
             head_within: Duration::from_secs(10),
             body_within: Duration::from_secs(10),

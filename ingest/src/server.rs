@@ -11,7 +11,6 @@ use hyper::{Method, Request};
 use postback_common::addresses::Addresses;
 use postback_common::config::{Settings, SourceSettings};
 use postback_common::reason::Refusal;
-use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use tracing::field::{Empty, display};
 use tracing::{Instrument as _, Span, debug, debug_span};
@@ -23,6 +22,7 @@ use crate::caller::Caller;
 use crate::gate::{self, Sizes, Verdict};
 use crate::limits::Limits;
 use crate::metrics::IngestMetrics;
+use crate::room::Room;
 use crate::sources::{Sources, UrlKey};
 use crate::storage::Way;
 use crate::target::Seen;
@@ -34,8 +34,7 @@ pub struct Server {
     sizes: Sizes,
     answer_within: std::time::Duration,
     limits: Limits,
-    /// One permit for each byte of a body that is held.
-    room: Semaphore,
+    room: Room,
     trusted_proxies: Addresses,
     is_ending: AtomicBool,
     metrics: IngestMetrics,
@@ -60,7 +59,7 @@ impl Server {
             },
             answer_within: ingest.answer_within,
             limits,
-            room: Semaphore::new(limits.body_bytes.min(Semaphore::MAX_PERMITS)),
+            room: Room::new(limits.request_bytes),
             trusted_proxies: ingest.trusted_proxies.clone(),
             is_ending: AtomicBool::new(false),
             metrics,
@@ -76,6 +75,12 @@ impl Server {
     #[must_use]
     pub fn is_ending(&self) -> bool {
         self.is_ending.load(Relaxed)
+    }
+
+    /// Memory for requests that are under way.
+    #[must_use]
+    pub fn room(&self) -> &Room {
+        &self.room
     }
 
     /// Whose `X-Forwarded-For` is believed.

@@ -24,7 +24,7 @@ use crate::answer::{self, Answer};
 use crate::caller::Caller;
 use crate::metrics::IngestMetrics;
 use crate::server::Server;
-use crate::target::{Handover, TargetStream};
+use crate::target::{GaveUp, Handover, TargetStream};
 
 /// Room for headers and the request line around the longest query. hyper answers 431 beyond it.
 const HEAD_BYTES: usize = 64 * 1024;
@@ -50,7 +50,8 @@ where
     let handover = Handover::default();
     let limits = server.limits();
     let stream = TargetStream::new(stream, server.sizes().query_bytes, handover.clone())
-        .patient(limits.idle_within, limits.head_within);
+        .patient(limits.idle_within, limits.head_within)
+        .within(server.room());
     let has_asked = AtomicBool::new(false);
     let service = service_fn(|request: Request<Incoming>| {
         // Claimed before hyper reads on, not when the future is polled.
@@ -90,9 +91,12 @@ where
     };
     let parts = connection.into_parts();
     let stream = parts.io.into_inner();
-    let refusal = ended
-        .err()
-        .and_then(|error| refusal(&error, !parts.read_buf.is_empty()));
+    let refusal = match stream.gave_up() {
+        Some(GaveUp::Full) => Some(Refusal::Overloaded),
+        _ => ended
+            .err()
+            .and_then(|error| refusal(&error, !parts.read_buf.is_empty())),
+    };
     if let Some(refusal) = refusal {
         debug!(reason = refusal.as_str(), "refused before it was a request");
         server.metrics().unread(refusal);

@@ -15,7 +15,7 @@
 //!    what one read brought are held back for a connection, and given free as soon as they are
 //!    passed on.
 //! 5. **Time is bounded**, if asked for: between two requests, and for a head that has begun. Only
-//!    this module can tell the two apart.
+//!    this module can tell the two apart. So is what heads under way hold, all connections together.
 //! 6. **Targets carry URL keys**: no type here has `Debug`, nothing here is logged.
 //!
 //! # How it works
@@ -58,7 +58,7 @@ mod patience;
 mod stream;
 
 pub use handover::{Handover, Seen};
-pub use stream::TargetStream;
+pub use stream::{GaveUp, TargetStream};
 
 use hyper::Uri;
 use memchr::memchr;

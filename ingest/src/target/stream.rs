@@ -10,8 +10,9 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use super::framing::{Framer, Then};
 use super::handover::Handover;
 use super::held::Held;
-use super::patience::Patience;
+use super::patience::{Patience, Stage};
 use super::{Original, ROOM};
+use crate::room::{self, Room};
 
 /// What hyper gets instead of the rest of a head whose target is too long.
 const LAST_HEAD: &[u8] = b"/ HTTP/1.1\r\nConnection: close\r\n\r\n";
@@ -28,8 +29,21 @@ pub struct TargetStream<S> {
     longest_target: usize,
     /// `None` waits for ever.
     patience: Option<Patience>,
-    /// Whether it has ended because the sender took too long.
-    is_out_of_patience: bool,
+    /// `None` takes as much as it may.
+    room: Option<room::Held>,
+    /// Bytes of a head of which more is to come.
+    begun: usize,
+    /// Why it has ended by itself, apart from what came.
+    gave_up: Option<GaveUp>,
+}
+
+/// Why a stream has ended by itself, apart from what came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum GaveUp {
+    /// The sender took too long.
+    Late,
+    /// All requests together hold too much.
+    Full,
 }
 
 impl<S> TargetStream<S> {
@@ -46,7 +60,9 @@ impl<S> TargetStream<S> {
             handover,
             longest_target,
             patience: None,
-            is_out_of_patience: false,
+            room: None,
+            begun: 0,
+            gave_up: None,
         }
     }
 
@@ -58,10 +74,23 @@ impl<S> TargetStream<S> {
         self
     }
 
+    /// Ends when a head comes in pieces and `room` has none for what has come of it.
+    #[must_use]
+    pub fn within(mut self, room: &Room) -> Self {
+        self.room = Some(room.enter());
+        self
+    }
+
     /// Whether it ends before the connection does, which may still have bytes to read.
     #[must_use]
     pub fn ends_early(&self) -> bool {
-        self.framer.is_at_its_last() && !self.is_out_of_patience
+        self.framer.is_at_its_last() && self.gave_up != Some(GaveUp::Late)
+    }
+
+    /// Why it has ended by itself, if it has.
+    #[must_use]
+    pub fn gave_up(&self) -> Option<GaveUp> {
+        self.gave_up
     }
 
     /// The connection.
@@ -97,9 +126,27 @@ impl<S> TargetStream<S> {
             return Poll::Pending;
         };
         ready!(patience.poll_end(self.framer.stage(), cx));
-        self.is_out_of_patience = true;
-        self.framer.stop();
+        self.give_up(GaveUp::Late);
         Poll::Ready(())
+    }
+
+    fn give_up(&mut self, why: GaveUp) {
+        self.gave_up = Some(why);
+        self.framer.stop();
+    }
+
+    /// More bytes came. A head in one piece costs nothing here: hyper has its first buffer anyway.
+    fn count(&mut self, bytes: usize) {
+        let Some(room) = &mut self.room else { return };
+        if self.framer.stage() == Stage::Head {
+            self.begun += bytes;
+            if room.grow_to(self.begun).is_err() {
+                self.give_up(GaveUp::Full);
+            }
+        } else if self.begun > 0 {
+            self.begun = 0;
+            room.release();
+        }
     }
 
     fn hide(&mut self, length: usize, cut: bool) {
@@ -163,8 +210,10 @@ impl<S: AsyncRead + Unpin> AsyncRead for TargetStream<S> {
                     break;
                 }
             }
-            if buf.filled().len() > from {
+            let fresh = buf.filled().len() - from;
+            if fresh > 0 {
                 this.pass_fresh(buf, from);
+                this.count(fresh);
             } else if this.held.is_empty() {
                 break;
             } else {

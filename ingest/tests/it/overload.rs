@@ -88,7 +88,7 @@ async fn a_request_too_many_is_told_so_and_its_connection_stays() {
 #[tokio::test]
 async fn bodies_have_room_together() {
     let limits = Limits {
-        body_bytes: 1_000,
+        request_bytes: 1_000,
         body_within: Duration::from_secs(60),
         ..Limits::default()
     };
@@ -125,4 +125,36 @@ async fn bodies_have_room_together() {
         let answer = ingest.exchange(request).await;
         assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
     }
+}
+
+#[tokio::test]
+async fn heads_in_pieces_have_room_together() {
+    let limits = Limits {
+        request_bytes: 10_000,
+        head_within: Duration::from_secs(60),
+        ..Limits::default()
+    };
+    let ingest = Ingest::with(Kafka::Confirms, &settings("", ""), limits).await;
+    let (piece, open) = ("x".repeat(6_000), "postback_ingest_connections");
+    let whole = keep_alive(&piece);
+    let (begin, end) = whole.split_at(whole.len() - 1);
+    let mut first = ingest.connect().await;
+    first.send(begin).await;
+    let mut second = ingest.connect().await;
+    // Whichever has no room is closed; the other's end is not there yet.
+    second.send(begin).await;
+    until("one is closed", || ingest.refusals("overloaded") == 1.0).await;
+    until("one is open", || ingest.metric(open) == 1.0).await;
+    let closed = second.rest().await;
+    assert_eq!(closed, "");
+    // A head in one piece needs no room, and what is whole gives it back.
+    let mut third = ingest.connect().await;
+    third.send(keep_alive("u1=a")).await;
+    third.answer_ending("OK").await;
+    first.send(end).await;
+    first.answer_ending("OK").await;
+    third.send(begin).await;
+    third.send(end).await;
+    third.answer_ending("OK").await;
+    assert_eq!(ingest.refusals("overloaded"), 1.0);
 }

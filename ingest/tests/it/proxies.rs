@@ -90,7 +90,7 @@ proptest! {
                 _ => values.push(entry),
             }
         }
-        let bytes: Vec<&[u8]> = values.iter().map(|value| value.as_bytes()).collect();
+        let bytes: Vec<&[u8]> = values.iter().map(String::as_bytes).collect();
         prop_assert_eq!(origin(ip("10.0.0.1"), &trusted(), &bytes), sender, "{:?}", values);
     }
 
