@@ -32,8 +32,10 @@ pub struct Input<'a> {
 pub enum Kafka {
     /// That it has it.
     Confirms,
-    /// That it does not take it.
+    /// That it does not have it.
     SaysNo,
+    /// That it will never take such a record.
+    Refuses,
     /// Nothing: the client's queue is full.
     QueueFull,
 }
@@ -50,6 +52,7 @@ impl<'a> Input<'a> {
             kafka: match mode & 3 {
                 1 => Kafka::SaysNo,
                 2 => Kafka::QueueFull,
+                3 => Kafka::Refuses,
                 _ => Kafka::Confirms,
             },
             pauses: mode & 4 != 0,

@@ -48,7 +48,7 @@ impl Sender {
             stop_at: input.stops.then_some(pieces.len() / 2),
             pieces,
             pauses: input.pauses,
-            reads_slowly: input.reads_slowly,
+            reads_slowly: input.reads_slowly && !may_upgrade(input.sent),
             paused: false,
             stop: Shutdown::new(),
             reads_behind_the_end: 0,
@@ -66,6 +66,15 @@ impl Sender {
         }
         self.paused
     }
+}
+
+/// Whether hyper may take a request for one that changes the protocol. When a connection ends behind
+/// such a one, hyper 1.12 drops what it has not written yet, as if somebody had taken the connection
+/// over: the dispatcher neither flushes nor shuts down. A socket takes an answer at once.
+fn may_upgrade(sent: &[u8]) -> bool {
+    let lower = sent.to_ascii_lowercase();
+    let has = |text: &[u8]| memchr::memmem::find(&lower, text).is_some();
+    has(b"connect ") || has(b"upgrade")
 }
 
 impl AsyncRead for Sender {

@@ -8,11 +8,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use postback_common::config;
 use postback_common::record::IdSource;
 use postback_ingest::accept::Acceptor;
-use postback_ingest::kafka::{Confirmation, NotTaken, Producer, Undelivered};
+use postback_ingest::breaker::Breaker;
+use postback_ingest::confirmation::{Unconfirmed, Waiting};
+use postback_ingest::kafka::{NotTaken, Producer};
 use postback_ingest::limits::Limits;
 use postback_ingest::listener::connection;
 use postback_ingest::metrics::IngestMetrics;
 use postback_ingest::server::Server;
+use postback_ingest::storage::Storage;
 use postback_ingest::topic_watch::TopicMissing;
 use postback_service::lifecycle::Shutdown;
 use postback_service::metrics::Metrics;
@@ -92,8 +95,10 @@ fn server(kafka: Arc<StandIn>) -> io::Result<Arc<Server>> {
     let settings = config::read(Path::new("fuzz.toml"), &text, []).map_err(io::Error::other)?;
     let metrics = IngestMetrics::register(&mut Metrics::new());
     let ids = IdSource::new().map_err(io::Error::other)?;
-    let headers = &settings.ingest.record_headers;
-    let acceptor = Acceptor::new(kafka, TopicMissing::default(), ids, headers);
+    let breaker = Breaker::new(settings.ingest.kafka_wait, metrics.breaker.clone());
+    // A spool would answer from a thread of its own, at a time of its own: it is tested elsewhere.
+    let storage = Storage::new(kafka, TopicMissing::default(), Arc::new(breaker), None);
+    let acceptor = Acceptor::new(storage, ids, &settings.ingest.record_headers);
     let server = Server::new(&settings, acceptor, Limits::default(), metrics);
     Ok(Arc::new(server))
 }
@@ -134,17 +139,17 @@ impl StandIn {
 }
 
 impl Producer for StandIn {
-    fn offer(&self, record: &[u8]) -> Result<Confirmation, NotTaken> {
+    fn offer(&self, record: &[u8], waiting: Waiting) -> Result<(), NotTaken> {
         let mut talk = self.talk();
-        let (waiting, confirmation) = Confirmation::pair();
         match talk.kafka {
             Kafka::Confirms => {
                 talk.confirmed.push(record.to_vec());
                 waiting.tell(Ok(()));
             }
-            Kafka::SaysNo => waiting.tell(Err(Undelivered)),
+            Kafka::SaysNo => waiting.tell(Err(Unconfirmed::Failed("no".to_owned()))),
+            Kafka::Refuses => waiting.tell(Err(Unconfirmed::Refused("never".to_owned()))),
             Kafka::QueueFull => return Err(NotTaken::QueueFull),
         }
-        Ok(confirmation)
+        Ok(())
     }
 }

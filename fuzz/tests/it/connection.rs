@@ -8,7 +8,7 @@ use crate::{corpus, made};
 const RUNS: u64 = 20_000;
 
 /// What the sender of each input by hand gets. Inputs that were found need none.
-const EXPECTED: [(&str, &[u16]); 54] = [
+const EXPECTED: [(&str, &[u16]); 55] = [
     ("absolute-form", &[200, 200, 404]),
     ("basic-auth", &[200]),
     ("body-cut-short", &[408]),
@@ -38,6 +38,7 @@ const EXPECTED: [(&str, &[u16]); 54] = [
     ("headers-twice", &[200]),
     ("http-1.0", &[200, 200]),
     ("http-2-preface", &[400]),
+    ("kafka-refuses", &[503]),
     ("kafka-says-no", &[503, 503]),
     ("key-escaped", &[404, 404]),
     ("key-in-the-query", &[200]),

@@ -38,8 +38,17 @@ impl Tail {
     }
 }
 
-/// How lines begin that nobody needs; the last two are words that it found useful.
-const NOISE: [&str; 6] = ["INFO: ", "Dictionary: ", "Done ", "stat::", "######", "\""];
+/// How lines begin that nobody needs: functions that it saw for the first time, what sanitizers would
+/// bring along, words that it found useful.
+const NOISE: [&str; 7] = [
+    "INFO: ",
+    "Dictionary: ",
+    "\tNEW_FUNC",
+    "WARNING: Failed to find function",
+    "######",
+    "\"",
+    "Done ",
+];
 
 /// How far it is.
 #[derive(Debug, Default, PartialEq, Eq)]
