@@ -8,8 +8,11 @@
 //! - each 2xx that names a record names one that Kafka has, in the order of the requests, and Kafka
 //!   has no other;
 //! - each record can be read, and says what stands in the input behind a key that is one of ours;
+//! - hyper behind the target stream makes the same requests of the bytes as hyper alone, but for the
+//!   targets that it alone would cut or refuse;
 //! - no URL key is in a record or an answer, unless the sender put it into a query, header or body.
 
+mod agreement;
 mod answers;
 mod input;
 mod promises;
@@ -51,9 +54,13 @@ pub fn check(bytes: &[u8]) -> Outcome {
         site.kafka.behave(input.kafka);
         let (sender, seen) = Sender::of(&input);
         let stop = sender.stop.clone();
+        let playing = async {
+            site.answer(sender, stop).await;
+            agreement::check(&input).await;
+        };
         let ended = site
             .runtime
-            .block_on(async { timeout(LIMIT, site.answer(sender, stop)).await });
+            .block_on(async { timeout(LIMIT, playing).await });
         assert!(ended.is_ok(), "the connection does not end");
         site.check_idle();
         let written = seen.lock().unwrap_or_else(PoisonError::into_inner);

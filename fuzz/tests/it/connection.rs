@@ -5,7 +5,7 @@ use postback_fuzz::connection::{self, Input, Kafka, Outcome};
 use crate::{corpus, made};
 
 /// Inputs of the short form.
-const RUNS: u64 = 20_000;
+const RUNS: u64 = 10_000;
 
 /// What the sender of each input by hand gets. Inputs that were found need none.
 const EXPECTED: [(&str, &[u16]); 55] = [
@@ -158,6 +158,6 @@ impl Seen {
             self.too_large,
             self.too_long,
         ];
-        assert!(all.iter().all(|seen| *seen > 100), "{self:?}");
+        assert!(all.iter().all(|seen| *seen > 50), "{self:?}");
     }
 }
