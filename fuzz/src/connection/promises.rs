@@ -107,7 +107,7 @@ fn find_request(sent: &[u8], at: usize, record: &RawRecord<'_>) -> usize {
     });
     let Some(target) = found.next() else {
         let (sent, query) = (sent[at..].escape_ascii(), query.escape_ascii());
-        panic!("no request with {query:?} in {sent}");
+        panic!("no request with \"{query}\" in {sent}");
     };
     let body = record.body.as_ref().map_or(&[][..], Payload::as_bytes);
     let end = find_body(sent, target, body);
