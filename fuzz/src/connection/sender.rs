@@ -17,12 +17,19 @@ const READS_BEHIND_THE_END: usize = 16;
 /// What a slow sender takes at once.
 const SLOW_BYTES: usize = 7;
 
-/// Sends an input in its pieces, then nothing more; keeps what it gets.
+/// Sends an input in its pieces, then ends its side; keeps what it gets.
+///
+/// It does not end its side while it keeps ingest from writing: hyper 1.12 takes an end at that
+/// moment for one within a request, and drops the rest of the answer. A socket takes an answer at
+/// once, unless its sender has left megabytes of others unread.
 pub(super) struct Sender {
     pieces: VecDeque<Vec<u8>>,
     pauses: bool,
     reads_slowly: bool,
-    paused: bool,
+    read_pauses: Pauses,
+    write_pauses: Pauses,
+    /// Ingest waits to write.
+    blocked: bool,
     /// Pieces left when `stop` is to be given.
     stop_at: Option<usize>,
     pub(super) stop: Shutdown,
@@ -49,7 +56,9 @@ impl Sender {
             pieces,
             pauses: input.pauses,
             reads_slowly: input.reads_slowly && !may_upgrade(input.sent),
-            paused: false,
+            read_pauses: Pauses::default(),
+            write_pauses: Pauses::default(),
+            blocked: false,
             stop: Shutdown::new(),
             reads_behind_the_end: 0,
             closed: false,
@@ -57,8 +66,16 @@ impl Sender {
         };
         (sender, got)
     }
+}
 
-    /// Whether to make ingest come again.
+/// Makes ingest come again every other time.
+#[derive(Default)]
+struct Pauses {
+    paused: bool,
+}
+
+impl Pauses {
+    /// Whether it is to come again.
     fn pause(&mut self, cx: &Context<'_>) -> bool {
         self.paused = !self.paused;
         if self.paused {
@@ -86,7 +103,11 @@ impl AsyncRead for Sender {
         if self.stop_at.is_some_and(|left| self.pieces.len() <= left) {
             self.stop.cancel();
         }
-        if self.pauses && self.pause(cx) {
+        if self.pauses && self.read_pauses.pause(cx) {
+            return Poll::Pending;
+        }
+        if self.blocked && self.pieces.is_empty() {
+            cx.waker().wake_by_ref();
             return Poll::Pending;
         }
         let Some(mut piece) = self.pieces.pop_front() else {
@@ -111,7 +132,8 @@ impl AsyncWrite for Sender {
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         assert!(!self.closed, "ingest writes behind its own end");
-        if self.reads_slowly && self.pause(cx) {
+        self.blocked = self.reads_slowly && self.write_pauses.pause(cx);
+        if self.blocked {
             return Poll::Pending;
         }
         let most = if self.reads_slowly {
