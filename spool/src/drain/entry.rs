@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-/// Where a record was read: what [`Drain::release`] takes. Positions grow in the order of reading.
+/// Where a record was read: what [`Drain::release`](super::Drain::release) takes. Positions grow in the order of reading.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Position {
     pub(super) sequence: u64,
@@ -10,7 +10,7 @@ pub struct Position {
 }
 
 impl Position {
-    /// Tells the segments of one [`Drain`] apart. Records of one segment come in the order of
+    /// Tells the segments of one [`Drain`](super::Drain) apart. Records of one segment come in the order of
     /// writing.
     #[must_use]
     pub fn segment(self) -> u64 {

@@ -73,8 +73,11 @@ impl Progress {
             self.edges = count.max().unwrap_or(0);
             return true;
         }
+        if NOISE.iter().any(|start| line.starts_with(start)) {
+            return true;
+        }
         let Some(status) = line.strip_prefix('#') else {
-            return NOISE.iter().any(|start| line.starts_with(start));
+            return false;
         };
         let words: Vec<&str> = status.split_whitespace().collect();
         let number = |text: &str| text.split('/').next()?.parse().ok();
@@ -119,6 +122,7 @@ mod tests {
             "#2\tINITED cov: 5 ft: 6 corp: 1/1b exec/s: 0 rss: 27Mb",
             "#183600\tREDUCE cov: 1011 ft: 2222 corp: 57/17Kb lim: 1810 exec/s: 9180 rss: 27Mb L: 4/4",
             "\"\\001\\000\" # Uses: 7",
+            "###### Recommended dictionary. ######",
             "Done 183600 runs in 20 second(s)",
         ];
         for line in lines {
