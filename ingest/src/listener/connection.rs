@@ -150,7 +150,8 @@ pub(super) async fn linger(mut stream: impl AsyncRead + AsyncWrite + Unpin) {
     let reading = async {
         stream.shutdown().await?;
         let mut left = LINGER_BYTES;
-        let mut scrap = [0; 4096];
+        // Not in the future itself, which every open connection has.
+        let mut scrap = vec![0; 4096];
         while left > 0 {
             match stream.read(&mut scrap).await? {
                 0 => break,
