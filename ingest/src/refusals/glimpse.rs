@@ -1,6 +1,6 @@
 //! What can be seen of a request that was refused.
 
-use hyper::header::USER_AGENT;
+use hyper::header::{HeaderValue, USER_AGENT};
 use hyper::http::request::Parts;
 use memchr::{memchr, memmem};
 
@@ -39,7 +39,7 @@ impl<'a> Glimpse<'a> {
         Self {
             method: Some(head.method.as_str().as_bytes()),
             target: Some(target),
-            user_agent: user_agent.map(|value| value.as_bytes()),
+            user_agent: user_agent.map(HeaderValue::as_bytes),
             remote,
         }
     }

@@ -23,8 +23,7 @@ pub async fn publish(mut records: mpsc::Receiver<Noted>, settings: KafkaSettings
     let Some(first) = records.recv().await else {
         return;
     };
-    let context = Reports::default();
-    let producer = ThreadedProducer::from_config_and_context(&config(&settings), context);
+    let producer = ThreadedProducer::from_config_and_context(&config(&settings), Reports);
     let producer: ThreadedProducer<Reports> = match producer {
         Ok(producer) => producer,
         Err(error) => {
@@ -73,7 +72,6 @@ pub fn config(settings: &KafkaSettings) -> ClientConfig {
 }
 
 /// The producer of postbacks says already when something is wrong with Kafka.
-#[derive(Debug, Default)]
 struct Reports;
 
 impl ClientContext for Reports {
