@@ -15,6 +15,7 @@ mod main_path;
 mod missing_topic;
 mod outage;
 mod poison;
+mod refusals;
 mod restart;
 mod secrets;
 mod templates;

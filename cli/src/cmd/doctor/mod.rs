@@ -4,6 +4,7 @@ mod check;
 mod clickhouse;
 mod kafka;
 mod loading;
+mod refusals;
 mod services;
 
 use std::io::Write as _;
@@ -32,11 +33,12 @@ impl Doctor {
     ) -> Result<Ending, Failure> {
         let loaded = load(options, console)?;
         let settings = &loaded.settings;
-        let (kafka, clickhouse, identities, loading, ingest, consumer) = tokio::join!(
+        let (kafka, clickhouse, identities, loading, refusals, ingest, consumer) = tokio::join!(
             within("kafka", kafka::check(settings)),
             within("clickhouse", clickhouse::check(settings)),
             within("identities", clickhouse::identities(&loaded)),
             within("loading", loading::check(settings)),
+            within("refusals", refusals::check(settings)),
             within("ingest", services::ingest(settings)),
             within("consumer", services::consumer(settings)),
         );
@@ -49,7 +51,9 @@ impl Doctor {
             let what = format!("source {source}: {note}");
             checks.push(Check::doubtful("configuration", what, remedy));
         }
-        for found in [kafka, clickhouse, identities, loading, ingest, consumer] {
+        for found in [
+            kafka, clickhouse, identities, loading, refusals, ingest, consumer,
+        ] {
             checks.extend(found);
         }
         write(&checks, options, console)?;
