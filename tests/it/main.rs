@@ -17,4 +17,5 @@ mod outage;
 mod poison;
 mod restart;
 mod secrets;
+mod spool_command;
 mod templates;

@@ -161,10 +161,7 @@ impl Sums {
             unreadable,
             ..
         } = &self.waiting;
-        *records == 0
-            && *damaged_bytes == 0
-            && unreadable.is_empty()
-            && self.set_aside_files == 0
+        *records == 0 && *damaged_bytes == 0 && unreadable.is_empty() && self.set_aside_files == 0
     }
 }
 

@@ -216,11 +216,7 @@ fn line(record: &[u8]) -> std::borrow::Cow<'_, [u8]> {
 
 fn create(path: &Path) -> Result<File, Failure> {
     let mut options = OpenOptions::new();
-    let made = options
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(path);
+    let made = options.write(true).create_new(true).mode(0o600).open(path);
     made.map_err(|error| cannot_write(path, &error))
 }
 

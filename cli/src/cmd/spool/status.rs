@@ -16,10 +16,12 @@ use crate::range::shown;
 
 /// Show what waits in the spool, by process directory, and what was set aside
 #[derive(Debug, Args)]
-#[command(after_help = "Example: postback spool status --dir /mnt/dead-host/spool\n\
+#[command(
+    after_help = "Example: postback spool status --dir /mnt/dead-host/spool\n\
     in use: its process drains it. orphaned: its process is dead; the next ingest with this spool_dir\n\
     adopts it, or `postback spool drain` does. rejected, damaged: set aside for a person.\n\
-    Changes nothing. Exit code 3 when something waits or was set aside.")]
+    Changes nothing. Exit code 3 when something waits or was set aside."
+)]
 pub(super) struct Status {
     #[command(flatten)]
     place: Place,
@@ -85,7 +87,9 @@ fn sheet(directory: &Directory, survey: &Survey, sums: &Sums, options: &Options)
     for segment in &survey.rejected {
         let sum = Sum::of([segment]);
         let remarks = unreadable(&sum);
-        sheet.rows.push(row(&segment.path, "rejected", &sum, remarks));
+        sheet
+            .rows
+            .push(row(&segment.path, "rejected", &sum, remarks));
     }
     for (path, bytes) in &survey.damaged {
         let sum = Sum {
@@ -177,7 +181,8 @@ fn notes(directory: &Directory, survey: &Survey, sums: &Sums) -> Vec<String> {
             .sum::<u64>()
     };
     if of(false) > 0 {
-        notes.push("Orphaned: start ingest, which adopts it, or run `postback spool drain`.".into());
+        notes
+            .push("Orphaned: start ingest, which adopts it, or run `postback spool drain`.".into());
     }
     if of(true) > 0 {
         notes.push("In use: the process drains it; part of it may be in Kafka already.".into());
@@ -197,7 +202,9 @@ fn notes(directory: &Directory, survey: &Survey, sums: &Sums) -> Vec<String> {
     }
     let used = waiting.bytes + set_aside.bytes;
     let limit = directory.max_bytes.map(size);
-    let limit = limit.map_or_else(String::new, |limit| format!(" of {limit} (spool_max_bytes)"));
+    let limit = limit.map_or_else(String::new, |limit| {
+        format!(" of {limit} (spool_max_bytes)")
+    });
     let free = size(survey.free_bytes);
     notes.push(format!("{}{limit} in use, {free} free.", size(used)));
     notes

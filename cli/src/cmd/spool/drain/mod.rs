@@ -43,11 +43,13 @@ const LARGEST: u32 = 1_100_000;
 
 /// Bring what dead processes left in the spool to Kafka
 #[derive(Debug, Args)]
-#[command(after_help = "Example: postback spool drain --dir /mnt/dead-host/spool\n\
+#[command(
+    after_help = "Example: postback spool drain --dir /mnt/dead-host/spool\n\
     Takes over the orphaned directories; those of living processes are left to them. A record leaves\n\
     the spool only after Kafka confirmed it: Ctrl-C, or a crash, loses nothing and repeats some, with\n\
     the same ids. A record that Kafka refuses for itself is set aside. Then shows what stays.\n\
-    Exit code 3 when something stays, 1 when Kafka does not take the records.")]
+    Exit code 3 when something stays, 1 when Kafka does not take the records."
+)]
 pub(super) struct Drain {
     #[command(flatten)]
     place: Place,
@@ -108,7 +110,7 @@ fn tell_adopted(adopted: &Adopted, drain: &postback_spool::Drain, console: &mut 
     }
     if adopted.in_use > 0 {
         console.note(format_args!(
-            "Left alone: {} of living processes, which drain them.",
+            "Left to living processes, which drain them: {}.",
             directories(adopted.in_use)
         ));
     }
@@ -122,7 +124,11 @@ fn tell_adopted(adopted: &Adopted, drain: &postback_spool::Drain, console: &mut 
 }
 
 fn directories(count: u64) -> String {
-    let noun = if count == 1 { "directory" } else { "directories" };
+    let noun = if count == 1 {
+        "directory"
+    } else {
+        "directories"
+    };
     format!("{count} {noun}")
 }
 

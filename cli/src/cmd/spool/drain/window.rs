@@ -138,11 +138,12 @@ mod tests {
     fn entries(count: u64) -> Vec<Entry> {
         let disk = Arc::new(ForgetfulDisk::new(1));
         let root = Path::new("/spool");
-        let (spool, mut committer) =
-            Spool::with_committer(disk, root, Options::default()).unwrap();
+        let (spool, mut committer) = Spool::with_committer(disk, root, Options::default()).unwrap();
         for n in 0..count {
             let completed = |result: Result<(), SubmitError>| result.unwrap();
-            spool.submit(n.to_string().as_bytes(), n, completed).unwrap();
+            spool
+                .submit(n.to_string().as_bytes(), n, completed)
+                .unwrap();
         }
         committer.step();
         let mut drain = spool.drain();
