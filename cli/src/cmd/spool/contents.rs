@@ -10,7 +10,7 @@ use postback_spool::{Condition, OpenError, Survey, SurveyedDirectory, SurveyedSe
 use crate::servers::Trouble;
 
 /// Reads everything in a spool directory and changes nothing.
-pub(super) async fn survey(directory: &Path) -> Result<Survey, Trouble> {
+pub(crate) async fn survey(directory: &Path) -> Result<Survey, Trouble> {
     let path = directory.to_owned();
     let asked = tokio::task::spawn_blocking(move || {
         check(&path)?;
@@ -22,7 +22,7 @@ pub(super) async fn survey(directory: &Path) -> Result<Survey, Trouble> {
 }
 
 /// Whoever names one of the directories in a spool would be told that nothing waits.
-pub(super) fn check(directory: &Path) -> Result<(), Trouble> {
+pub(crate) fn check(directory: &Path) -> Result<(), Trouble> {
     let own = directory.file_name().and_then(|name| name.to_str());
     let is_in_spool = own.is_some_and(|name| name.starts_with("p-") || name == "set-aside");
     if !is_in_spool || !directory.is_dir() {
@@ -35,7 +35,7 @@ pub(super) fn check(directory: &Path) -> Result<(), Trouble> {
 }
 
 /// A spool that cannot be looked at, in words.
-pub(super) fn trouble(directory: &Path, error: &OpenError) -> Trouble {
+pub(crate) fn trouble(directory: &Path, error: &OpenError) -> Trouble {
     let OpenError::Disk(fault) = error else {
         return Trouble::new(error.to_string(), error.remedy());
     };
@@ -59,19 +59,19 @@ pub(super) fn trouble(directory: &Path, error: &OpenError) -> Trouble {
 
 /// Sums over segments, damaged files or directories.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Sum {
-    pub(super) records: u64,
-    pub(super) bytes: u64,
+pub(crate) struct Sum {
+    pub(crate) records: u64,
+    pub(crate) bytes: u64,
     /// Least and greatest time of a record, µs since 1970.
-    pub(super) times: Option<(u64, u64)>,
-    pub(super) damaged_bytes: u64,
-    pub(super) torn_bytes: u64,
+    pub(crate) times: Option<(u64, u64)>,
+    pub(crate) damaged_bytes: u64,
+    pub(crate) torn_bytes: u64,
     /// Segments that cannot be read to their end, and why.
-    pub(super) unreadable: Vec<(PathBuf, String)>,
+    pub(crate) unreadable: Vec<(PathBuf, String)>,
 }
 
 impl Sum {
-    pub(super) fn of<'a>(segments: impl IntoIterator<Item = &'a SurveyedSegment>) -> Self {
+    pub(crate) fn of<'a>(segments: impl IntoIterator<Item = &'a SurveyedSegment>) -> Self {
         let mut sum = Self::default();
         for segment in segments {
             sum.add(segment);
@@ -81,7 +81,7 @@ impl Sum {
 
     /// Of a process directory. What looks torn at the end of a living process's last segment is a
     /// write that is under way.
-    pub(super) fn of_directory(directory: &SurveyedDirectory) -> Self {
+    pub(crate) fn of_directory(directory: &SurveyedDirectory) -> Self {
         let mut sum = Self::of(&directory.segments);
         if let (true, Some(last)) = (directory.in_use, directory.segments.last()) {
             sum.torn_bytes -= last.torn_bytes;
@@ -105,7 +105,7 @@ impl Sum {
         self.unreadable.push((segment.path.clone(), why));
     }
 
-    pub(super) fn merge(&mut self, other: &Self) {
+    pub(crate) fn merge(&mut self, other: &Self) {
         self.records += other.records;
         self.bytes += other.bytes;
         self.damaged_bytes += other.damaged_bytes;
@@ -122,21 +122,21 @@ impl Sum {
     }
 
     /// The time of the oldest record.
-    pub(super) fn oldest(&self) -> Option<Timestamp> {
+    pub(crate) fn oldest(&self) -> Option<Timestamp> {
         moment(self.times?.0)
     }
 }
 
 /// What waits for Kafka, and what was set aside.
-pub(super) struct Sums {
-    pub(super) waiting: Sum,
-    pub(super) set_aside: Sum,
+pub(crate) struct Sums {
+    pub(crate) waiting: Sum,
+    pub(crate) set_aside: Sum,
     /// Files in `set-aside/`.
-    pub(super) set_aside_files: usize,
+    pub(crate) set_aside_files: usize,
 }
 
 impl Sums {
-    pub(super) fn of(survey: &Survey) -> Self {
+    pub(crate) fn of(survey: &Survey) -> Self {
         let mut waiting = Sum::default();
         for directory in &survey.directories {
             waiting.merge(&Sum::of_directory(directory));
@@ -154,7 +154,7 @@ impl Sums {
     }
 
     /// Whether a person or Kafka has something to do.
-    pub(super) fn is_clear(&self) -> bool {
+    pub(crate) fn is_clear(&self) -> bool {
         let Sum {
             records,
             damaged_bytes,
@@ -166,6 +166,6 @@ impl Sums {
 }
 
 /// From µs since 1970; a time that no clock shows is none.
-pub(super) fn moment(micros: u64) -> Option<Timestamp> {
+pub(crate) fn moment(micros: u64) -> Option<Timestamp> {
     Timestamp::from_microsecond(i64::try_from(micros).ok()?).ok()
 }

@@ -1,6 +1,6 @@
 //! `postback spool`: what waits on disk for Kafka, and how it gets there without an ingest.
 
-mod contents;
+pub(super) mod contents;
 mod drain;
 mod export;
 mod status;
