@@ -188,7 +188,7 @@ impl Site {
             "# A demo's configuration. postback.example.toml has every key.\n\
              [kafka]\nbrokers = \"{brokers}\"\ntopic = \"{topic}\"\n\n\
              [clickhouse]\nurl = \"{url}\"\ndatabase = \"{database}\"\nuser = \"{user}\"\npassword = \"{password}\"\n\n\
-             [ingest]\nlisten = \"{listen}\"\nadmin_listen = \"{ingest_admin}\"\n\n\
+             [ingest]\nlisten = \"{listen}\"\nadmin_listen = \"{ingest_admin}\"\nspool_dir = '{spool}'\n\n\
              [consumer]\nadmin_listen = \"{consumer_admin}\"\ngroup = \"{name}\"\n\n\
              [[source]]\nname = \"{SOURCE}\"\nnetwork = \"rakuten\"\ncurrency = \"{CURRENCY}\"\n\n\
              [[source.key]]\nkey = \"{key}\"\n\n\
@@ -200,6 +200,7 @@ impl Site {
             user = self.servers.clickhouse_user,
             password = self.servers.clickhouse_password.reveal(),
             listen = self.ingest_address(),
+            spool = self.directory.join("spool").display(),
             name = self.name,
             key = self.key,
             template = self.url(),
