@@ -49,11 +49,8 @@ fn leave(root: &Path, count: u64) {
 }
 
 fn record(number: u64) -> Vec<u8> {
-    format!(
-        "{{\"v\":1,\"id\":\"{number}\",\"query\":{{\"utf8\":\"{:0>200}\"}}}}",
-        number
-    )
-    .into_bytes()
+    let query = format!("{number:0>200}");
+    format!("{{\"v\":1,\"id\":\"{number}\",\"query\":{{\"utf8\":\"{query}\"}}}}").into_bytes()
 }
 
 /// Bytes that no compression makes shorter (xorshift64).

@@ -40,7 +40,10 @@ impl Writer {
 
 /// A configured spool directory that is not there yet.
 fn place() -> (Place, PathBuf) {
-    let with_spool = AWAY.replace("[ingest]", "[ingest]\nspool_dir = \"spool\"");
+    let with_spool = AWAY.replace(
+        "[ingest]",
+        "[ingest]\nspool_dir = \"spool\"\nspool_max_bytes = 10_000_000",
+    );
     let place = Place::with(&with_spool);
     let root = place.path().join("spool");
     (place, root)
@@ -78,8 +81,10 @@ fn snapshot(place: &Place, text: &[String]) {
     settings.add_filter(&regex_of(place.path()), "PLACE");
     settings.add_filter("p-[0-9a-f]{16}", "p-HEX");
     settings.add_filter("[0-9a-f]{16}-[0-9a-f]{16}", "NUMBER-HEX");
-    settings.add_filter("the oldest for [^.]+", "the oldest for AGE");
+    settings.add_filter("the oldest for [^.,\"\n]+", "the oldest for AGE");
     settings.add_filter(r"[0-9.]+ .?B free", "SIZE free");
+    // Not every machine has its temporary files on a disk.
+    settings.add_filter("spool,doubtful,\"?[^\n]* is on [^\n]*\n", "");
     settings.add_filter("\"free_bytes\":[0-9]+", "\"free_bytes\":BYTES");
     settings.bind(|| {
         let name = std::thread::current().name().map(str::to_owned).unwrap();
@@ -189,4 +194,36 @@ fn a_file_of_records_is_new_and_for_its_owner_alone() {
     assert_eq!(fs::read_to_string(&path).unwrap(), expected);
     snapshot(&place, &[first, second]);
     assert_eq!(files(&root), before);
+}
+
+/// What the doctor says about the spool, remedies included.
+fn doctor(place: &Place) -> String {
+    let told = place.run(&["doctor", "-o", "csv", "-q"]);
+    let about_spool = told.lines().filter(|line| line.starts_with("spool,"));
+    about_spool
+        .map(|line| format!("{}\n", line.trim_end()))
+        .collect()
+}
+
+#[test]
+fn the_doctor_looks_at_the_spool() {
+    let (place, root) = place();
+    let not_there = doctor(&place);
+    leave_records(&root);
+    let waiting = doctor(&place);
+    let (file, _) = files(&root).pop_first().unwrap();
+    let directory = file.parent().unwrap();
+    fs::remove_dir_all(directory).unwrap();
+    let empty = doctor(&place);
+    fs::create_dir(root.join("set-aside")).unwrap();
+    fs::write(
+        root.join("set-aside/p-1-2-3.damaged"),
+        "# bytes 1..4\nabc\n",
+    )
+    .unwrap();
+    let set_aside = doctor(&place);
+    fs::remove_dir_all(&root).unwrap();
+    fs::write(&root, "").unwrap();
+    let file = doctor(&place);
+    snapshot(&place, &[not_there, waiting, empty, set_aside, file]);
 }

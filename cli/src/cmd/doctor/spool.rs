@@ -192,16 +192,19 @@ fn judge_contents(survey: &Survey, now: Timestamp) -> Vec<Check> {
     let old = |sum: &Sum| sum.oldest().map(|oldest| now.duration_since(oldest));
     let wait = |sum: &Sum, age_of: SignedDuration, whose: &str| {
         let records = plural(sum.records, "record");
-        format!("{records} {whose} waiting, the oldest for {}", age(age_of))
+        format!(
+            "waiting: {records} of {whose}, the oldest for {}",
+            age(age_of)
+        )
     };
     let (dead, living) = (of(false), of(true));
     if let Some(age_of) = old(&dead) {
-        let what = wait(&dead, age_of, "of dead processes:");
+        let what = wait(&dead, age_of, "dead processes");
         let remedy = "start ingest, which adopts them, or run `postback spool drain`";
         checks.push(Check::doubtful(NAME, what, remedy));
     }
     if let Some(age_of) = old(&living).filter(|age_of| *age_of > LONG) {
-        let what = wait(&living, age_of, "of running processes:");
+        let what = wait(&living, age_of, "running processes");
         let remedy = "bring Kafka back: they follow by themselves; otherwise see ingest's log";
         checks.push(Check::doubtful(NAME, what, remedy));
     }
