@@ -207,23 +207,27 @@ fn doctor(place: &Place) -> String {
 
 #[test]
 fn the_doctor_looks_at_the_spool() {
-    let (place, root) = place();
-    let not_there = doctor(&place);
-    leave_records(&root);
-    let waiting = doctor(&place);
-    let (file, _) = files(&root).pop_first().unwrap();
-    let directory = file.parent().unwrap();
-    fs::remove_dir_all(directory).unwrap();
-    let empty = doctor(&place);
-    fs::create_dir(root.join("set-aside")).unwrap();
-    fs::write(
-        root.join("set-aside/p-1-2-3.damaged"),
-        "# bytes 1..4\nabc\n",
-    )
-    .unwrap();
-    let set_aside = doctor(&place);
-    fs::remove_dir_all(&root).unwrap();
-    fs::write(&root, "").unwrap();
-    let file = doctor(&place);
-    snapshot(&place, &[not_there, waiting, empty, set_aside, file]);
+    let states: [fn(&Path); 5] = [
+        |_| {},
+        leave_records,
+        |root| fs::create_dir(root).unwrap(),
+        |root| {
+            fs::create_dir_all(root.join("set-aside")).unwrap();
+            let text = "# bytes 1..4\nabc\n";
+            fs::write(root.join("set-aside/p-1-2-3.damaged"), text).unwrap();
+        },
+        |root| fs::write(root, "").unwrap(),
+    ];
+    // At once, because each waits for a Kafka that is away.
+    let told = std::thread::scope(|scope| {
+        let asked = states.map(|make| {
+            scope.spawn(move || {
+                let (place, root) = place();
+                make(&root);
+                doctor(&place)
+            })
+        });
+        asked.map(|told| told.join().unwrap())
+    });
+    snapshot(&place().0, &told);
 }

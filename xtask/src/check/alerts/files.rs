@@ -28,7 +28,7 @@ pub(super) struct Alert {
     pub(super) annotations: BTreeMap<String, String>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
 pub(super) struct Tests {
     pub(super) tests: Vec<Test>,
 }
@@ -78,8 +78,12 @@ impl Rules {
 }
 
 impl Tests {
-    pub(super) fn read(text: &str) -> anyhow::Result<Self> {
-        serde_saphyr::from_str(text).context("the rules' tests are not as expected")
+    /// Adds the tests of a file.
+    pub(super) fn add(&mut self, text: &str) -> anyhow::Result<()> {
+        let more: Self =
+            serde_saphyr::from_str(text).context("the rules' tests are not as expected")?;
+        self.tests.extend(more.tests);
+        Ok(())
     }
 }
 

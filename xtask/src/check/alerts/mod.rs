@@ -19,7 +19,7 @@ use files::{Rules, Tests};
 /// Where rules, tests and the operator's page are.
 const FOLDER: &str = "deploy/prometheus";
 const RULES: &str = "postback.rules.yml";
-const TESTS: &str = "postback.rules.test.yml";
+const TESTS: [&str; 2] = ["postback.rules.test.yml", "postback.rules.days.test.yml"];
 const PAGE: &str = "docs/operations.md";
 
 /// Where metrics are registered.
@@ -29,14 +29,18 @@ pub(super) fn check(context: &Context<'_>) -> Outcome {
     let root = context.project.root();
     let folder = root.join(FOLDER);
     let promtool = postback_stack::promtool(context.cancellation, &report::step)?;
-    for arguments in [["check", "rules", RULES], ["test", "rules", TESTS]] {
+    let test = [&["test", "rules"], &TESTS[..]].concat();
+    for arguments in [&["check", "rules", RULES][..], &test] {
         let what = format!("promtool {}", arguments.join(" "));
         let launch = Launch::new(&promtool).args(arguments).current_dir(&folder);
         run(&what, launch, context.cancellation)?;
     }
 
     let rules = Rules::read(&read(&folder.join(RULES))?)?;
-    let tests = Tests::read(&read(&folder.join(TESTS))?)?;
+    let mut tests = Tests::default();
+    for file in TESTS {
+        tests.add(&read(&folder.join(file))?)?;
+    }
     let mut faults = coverage::faults(&rules, &tests);
     faults.extend(coverage::undocumented(&rules, &read(&root.join(PAGE))?));
     faults.extend(registered(root)?.unknown(&rules));
