@@ -1,4 +1,4 @@
-//! The project's tasks: `cargo xtask demo`, `test`, `stack`, `check`.
+//! The project's tasks: `cargo xtask demo`, `test`, `stack`, `check`, `fuzz`.
 //!
 //! This program builds with Rust and a C linker alone; it installs what the others need. One file
 //! or folder per command.
@@ -10,6 +10,7 @@
 
 mod check;
 mod demo;
+mod fuzz;
 mod interrupt;
 mod project;
 mod report;
@@ -43,6 +44,8 @@ enum Command {
     Test(test::Options),
     /// Check formatting, lints, imports, licences, docs and the paths that the docs name
     Check(check::Options),
+    /// Look for bytes that break a promise of ingest or of its records
+    Fuzz(fuzz::Options),
     /// Run only the two servers, Kafka and ClickHouse
     #[command(subcommand)]
     Stack(stack::Command),
@@ -66,6 +69,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Demo(options) => demo::run(&options, &project, &cancellation),
         Command::Test(options) => test::run(&options, &project, &cancellation),
         Command::Check(options) => check::run_command(options, &project, &cancellation),
+        Command::Fuzz(options) => fuzz::run(&options, &project, &cancellation),
         Command::Stack(command) => stack::run(command, &project, &cancellation),
     }
 }

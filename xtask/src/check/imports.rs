@@ -10,7 +10,7 @@ use super::{Context, Outcome, fail_with};
 use crate::project::Project;
 
 /// Each crate and the crates of ours that it may depend on.
-const ALLOWED: [(&str, &[&str]); 12] = [
+const ALLOWED: [(&str, &[&str]); 13] = [
     ("postback-common", &[]),
     ("postback-service", &["postback-common"]),
     ("postback-normalise", &["postback-common"]),
@@ -38,6 +38,10 @@ const ALLOWED: [(&str, &[&str]); 12] = [
             "postback-simulator",
             "postback-spool",
         ],
+    ),
+    (
+        "postback-fuzz",
+        &["postback-common", "postback-service", "postback-ingest"],
     ),
     ("postback-simulator", &[]),
     ("postback-spool", &[]),
