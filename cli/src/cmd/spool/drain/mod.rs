@@ -15,7 +15,7 @@ use postback_common::config::Settings;
 use postback_service::kafka::rdkafka::config::FromClientConfigAndContext as _;
 use postback_service::kafka::rdkafka::producer::BaseProducer;
 use postback_service::kafka::{explain, producer_config};
-use postback_service::topic::{self, TopicState};
+use postback_service::topic::{self, Purpose, TopicState};
 use postback_spool::disk::RealDisk;
 use postback_spool::{Adopted, OpenError, Report};
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -182,7 +182,7 @@ async fn carry(
 
 /// Whether Kafka answers, and has the topic.
 async fn ready(settings: &Settings) -> Result<(), Trouble> {
-    match topic::inspect(&settings.kafka).await {
+    match topic::inspect(&settings.kafka, Purpose::Raw).await {
         Ok(TopicState::Present(_)) => Ok(()),
         Ok(TopicState::Missing { .. }) => Err(no_topic(settings)),
         Err(error) => Err(Trouble::of_kafka(&error)),
