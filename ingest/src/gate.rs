@@ -45,7 +45,7 @@ pub struct Head<'a> {
 /// the body.
 #[must_use]
 pub fn judge(sources: &Sources, head: &Head<'_>, limits: &Sizes) -> Verdict {
-    let key = head.target.path.strip_prefix(PREFIX);
+    let key = url_key(head.target.path);
     let key = key.and_then(|key| sources.get(&KeyHash::of_bytes(key)));
     let Some(key) = key.cloned() else {
         return Verdict::Refused(Refusal::NotFound, None);
@@ -83,6 +83,12 @@ fn is_authorized(auth: &BasicAuth, headers: &HeaderMap) -> bool {
     let mut values = headers.get_all(AUTHORIZATION).iter();
     let only = values.next().filter(|_| values.next().is_none());
     only.is_some_and(|value| auth.admits(value.as_bytes()))
+}
+
+/// What stands in the place of the key in a path; not looked up.
+#[must_use]
+pub fn url_key(path: &[u8]) -> Option<&[u8]> {
+    path.strip_prefix(PREFIX)
 }
 
 /// Longest query and body in bytes.

@@ -121,8 +121,9 @@ impl Reception {
             debug!(%error, "TCP_NODELAY");
         }
         let Ok(permit) = Arc::clone(&self.permits).try_acquire_owned() else {
+            let is_tls = self.tls.is_some();
             self.overflow
-                .turn_away(stream, self.tls.is_some(), &self.server);
+                .turn_away(stream, peer.ip(), is_tls, &self.server);
             return;
         };
         let (server, stop) = (Arc::clone(&self.server), self.stop.clone());

@@ -15,7 +15,8 @@ use postback_service::probes::{Probe, Readiness};
 use postback_service::supervisor::{self, HandoverError, Sockets};
 use postback_service::version::VERSION;
 use postback_spool::disk::RealDisk;
-use tracing::{info, warn};
+use tokio::time::timeout;
+use tracing::{debug, info, warn};
 
 use crate::accept::Acceptor;
 use crate::breaker::Breaker;
@@ -23,6 +24,7 @@ use crate::kafka::{KafkaProducer, Producer};
 use crate::limits::Limits;
 use crate::listener::Door;
 use crate::metrics::IngestMetrics;
+use crate::refusals::{self, Refusals};
 use crate::server::Server;
 use crate::spool::{self, Drainer, Left, SpoolFigures, Spooler};
 use crate::storage::Storage;
@@ -108,7 +110,11 @@ async fn ingest(
         &settings.ingest.record_headers,
     );
     let tls = tls(&settings, &mut metrics, &shutdown)?;
-    let server = Arc::new(Server::new(&settings, acceptor, limits, counted));
+    let (refusals, noted) = Refusals::new(IdSource::new()?, counted.refusal_records.clone());
+    let publishing = refusals::publish(noted, settings.kafka.clone());
+    let publishing = tokio::spawn(publishing);
+    let server = Server::new(&settings, acceptor, limits, refusals, counted);
+    let server = Arc::new(server);
 
     let admin = Admin {
         readiness,
@@ -128,6 +134,10 @@ async fn ingest(
     supervisor::tell_ready();
     serve(door, server, draining, shutdown).await;
     let code = places.empty(spool, limits).await;
+    // A connection that does not close may still hold it up; nothing is promised of it.
+    if timeout(refusals::FLUSH_WITHIN, publishing).await.is_err() {
+        debug!("records of refusals are dropped");
+    }
     end.cancel();
     info!("ended");
     Ok(code)

@@ -22,6 +22,7 @@ use crate::caller::Caller;
 use crate::gate::{self, Sizes, Verdict};
 use crate::limits::Limits;
 use crate::metrics::IngestMetrics;
+use crate::refusals::{Glimpse, Refusals};
 use crate::room::Room;
 use crate::sources::{Sources, UrlKey};
 use crate::storage::Way;
@@ -37,6 +38,7 @@ pub struct Server {
     room: Room,
     trusted_proxies: Addresses,
     is_ending: AtomicBool,
+    refusals: Refusals,
     metrics: IngestMetrics,
 }
 
@@ -47,6 +49,7 @@ impl Server {
         settings: &Settings,
         acceptor: Acceptor,
         limits: Limits,
+        refusals: Refusals,
         metrics: IngestMetrics,
     ) -> Self {
         let ingest = &settings.ingest;
@@ -62,6 +65,7 @@ impl Server {
             room: Room::new(limits.request_bytes),
             trusted_proxies: ingest.trusted_proxies.clone(),
             is_ending: AtomicBool::new(false),
+            refusals,
             metrics,
         }
     }
@@ -142,11 +146,12 @@ impl Server {
         caller: &Caller,
         under_way: &mut UnderWay<'_>,
     ) -> Answer {
-        if under_way.others >= self.limits.in_flight {
-            return self.refuse(Refusal::Overloaded, None);
-        }
         let (head, incoming) = request.into_parts();
         let target = seen.target(&head.uri);
+        let glimpse = || Glimpse::of_request(&head, target, caller.as_str());
+        if under_way.others >= self.limits.in_flight {
+            return self.refuse(Refusal::Overloaded, None, &glimpse());
+        }
         let judged = gate::Head {
             method: &head.method,
             target: &target,
@@ -169,7 +174,7 @@ impl Server {
                 if head.method != Method::HEAD && !head.headers.contains_key(EXPECT) {
                     body::drain(incoming);
                 }
-                return self.refuse(refusal, key.as_deref());
+                return self.refuse(refusal, key.as_deref(), &glimpse());
             }
         };
         name(&key);
@@ -180,7 +185,7 @@ impl Server {
         };
         let body = match body::read(incoming, bounds).await {
             Ok(body) => body,
-            Err(refusal) => return self.refuse(refusal, Some(&key)),
+            Err(refusal) => return self.refuse(refusal, Some(&key), &glimpse()),
         };
         let deadline = under_way.whole() + self.wait_within();
         let postback = Postback {
@@ -197,7 +202,7 @@ impl Server {
                 key.metrics.stored.inc();
                 answer::stored(&key.reply, id)
             }
-            Err(refusal) => self.refuse(refusal, Some(&key)),
+            Err(refusal) => self.refuse(refusal, Some(&key), &glimpse()),
         }
     }
 
@@ -207,8 +212,17 @@ impl Server {
         self.answer_within - self.answer_within / 25
     }
 
-    fn refuse(&self, refusal: Refusal, key: Option<&UrlKey>) -> Answer {
+    /// Counts and notes what was refused before it was a request of which anything is known but
+    /// `glimpse`.
+    pub fn refuse_unread(&self, refusal: Refusal, glimpse: &Glimpse<'_>) {
+        debug!(reason = refusal.as_str(), "refused before it was a request");
+        self.metrics.refused(refusal, None);
+        self.refusals.note(refusal, glimpse, &self.sources.load());
+    }
+
+    fn refuse(&self, refusal: Refusal, key: Option<&UrlKey>, glimpse: &Glimpse<'_>) -> Answer {
         self.metrics.refused(refusal, key.map(|key| &key.metrics));
+        self.refusals.note(refusal, glimpse, &self.sources.load());
         debug!(reason = refusal.as_str(), "refused");
         answer::refused(refusal)
     }

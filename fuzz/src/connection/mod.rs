@@ -10,7 +10,8 @@
 //! - each record can be read, and says what stands in the input behind a key that is one of ours;
 //! - hyper behind the target stream makes the same requests of the bytes as hyper alone, but for the
 //!   targets that it alone would cut or refuse;
-//! - no URL key is in a record or an answer, unless the sender put it into a query, header or body.
+//! - no URL key is in a record or an answer, unless the sender put it into a query, header or body;
+//! - and none is in the trace of a refusal, wherever the sender put it.
 
 mod agreement;
 mod answers;
@@ -63,6 +64,7 @@ pub fn check(bytes: &[u8]) -> Outcome {
             .block_on(async { timeout(LIMIT, playing).await });
         assert!(ended.is_ok(), "the connection does not end");
         site.check_idle();
+        site.check_traces();
         let written = seen.lock().unwrap_or_else(PoisonError::into_inner);
         let outcome = Outcome {
             answers: answers::read(&written),

@@ -1,12 +1,15 @@
 //! Ingest with one source, and a stand-in for Kafka. How ingest is put together stands here alone.
 
+use std::cell::RefCell;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use memchr::memmem::find;
 use postback_common::config;
 use postback_common::record::IdSource;
+use postback_common::refusal::RefusalRecord;
 use postback_ingest::accept::Acceptor;
 use postback_ingest::breaker::Breaker;
 use postback_ingest::confirmation::{Unconfirmed, Waiting};
@@ -14,12 +17,14 @@ use postback_ingest::kafka::{NotTaken, Producer};
 use postback_ingest::limits::Limits;
 use postback_ingest::listener::connection;
 use postback_ingest::metrics::IngestMetrics;
+use postback_ingest::refusals::{Noted, Refusals};
 use postback_ingest::server::Server;
 use postback_ingest::storage::Storage;
 use postback_ingest::topic_watch::TopicMissing;
 use postback_service::lifecycle::Shutdown;
 use postback_service::metrics::Metrics;
 use tokio::runtime::Runtime;
+use tokio::sync::mpsc;
 
 use super::input::Kafka;
 use super::sender::Sender;
@@ -46,6 +51,7 @@ pub(super) struct Site {
     pub(super) runtime: Runtime,
     pub(super) kafka: Arc<StandIn>,
     server: Arc<Server>,
+    traces: RefCell<mpsc::Receiver<Noted>>,
 }
 
 thread_local! {
@@ -64,9 +70,11 @@ impl Site {
     fn new() -> io::Result<Self> {
         let mut runtime = tokio::runtime::Builder::new_current_thread();
         let kafka = Arc::new(StandIn::default());
+        let (server, traces) = server(Arc::clone(&kafka))?;
         Ok(Self {
             runtime: runtime.enable_time().build()?,
-            server: server(Arc::clone(&kafka))?,
+            server,
+            traces: RefCell::new(traces),
             kafka,
         })
     }
@@ -82,9 +90,22 @@ impl Site {
         assert_eq!(metrics.connections.get(), 0, "open connections");
         assert_eq!(metrics.in_flight.get(), 0, "requests under way");
     }
+
+    /// The trace of a refusal, of which the rate limit lets a few through, can be read and shows no
+    /// URL key, wherever the sender put it.
+    pub(super) fn check_traces(&self) {
+        while let Ok(Noted { record, pending }) = self.traces.borrow_mut().try_recv() {
+            pending.published();
+            if let Err(error) = RefusalRecord::decode(&record) {
+                panic!("the trace of a refusal cannot be read: {error}");
+            }
+            let shown = find(&record, KEY.as_bytes());
+            assert!(shown.is_none(), "the trace of a refusal shows the key");
+        }
+    }
 }
 
-fn server(kafka: Arc<StandIn>) -> io::Result<Arc<Server>> {
+fn server(kafka: Arc<StandIn>) -> io::Result<(Arc<Server>, mpsc::Receiver<Noted>)> {
     let text = format!(
         "[kafka]\nbrokers = \"127.0.0.1:1\"\n\
          [ingest]\nmax_query_bytes = {QUERY_BYTES}\nmax_body_bytes = {BODY_BYTES}\n\
@@ -99,8 +120,10 @@ fn server(kafka: Arc<StandIn>) -> io::Result<Arc<Server>> {
     // A spool would answer from a thread of its own, at a time of its own: it is tested elsewhere.
     let storage = Storage::new(kafka, TopicMissing::default(), Arc::new(breaker), None);
     let acceptor = Acceptor::new(storage, ids, &settings.ingest.record_headers);
-    let server = Server::new(&settings, acceptor, Limits::default(), metrics);
-    Ok(Arc::new(server))
+    let ids = IdSource::new().map_err(io::Error::other)?;
+    let (refusals, traces) = Refusals::new(ids, metrics.refusal_records.clone());
+    let server = Server::new(&settings, acceptor, Limits::default(), refusals, metrics);
+    Ok((Arc::new(server), traces))
 }
 
 /// Kafka as the input wants it: what it says it says at once.

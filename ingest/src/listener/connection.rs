@@ -23,8 +23,9 @@ use tracing::debug;
 use crate::answer::{self, Answer};
 use crate::caller::Caller;
 use crate::metrics::IngestMetrics;
+use crate::refusals::Glimpse;
 use crate::server::Server;
-use crate::target::{GaveUp, Handover, TargetStream};
+use crate::target::{GaveUp, Handover, Target, TargetStream};
 
 /// Room for headers and the request line around the longest query. hyper answers 431 beyond it.
 const HEAD_BYTES: usize = 64 * 1024;
@@ -61,7 +62,7 @@ where
         let server = Arc::clone(&server);
         async move {
             let Some(seen) = seen else {
-                return Ok::<_, Infallible>(last(disagreed(&server)));
+                return Ok::<_, Infallible>(last(disagreed(&server, &caller)));
             };
             let answer = server.answer(request, seen, &caller).await;
             Ok(if server.is_ending() {
@@ -98,8 +99,11 @@ where
             .and_then(|error| refusal(&error, !parts.read_buf.is_empty())),
     };
     if let Some(refusal) = refusal {
-        debug!(reason = refusal.as_str(), "refused before it was a request");
-        server.metrics().unread(refusal);
+        let unclaimed = handover.unclaimed();
+        let unseen = unclaimed.as_ref().map(Target::of_original);
+        let unseen = unseen.or_else(|| stream.unseen_target());
+        let glimpse = Glimpse::of_unread(&parts.read_buf, unseen, peer.as_str());
+        server.refuse_unread(refusal, &glimpse);
     }
     let unread = refusal.is_some_and(|refusal| refusal != Refusal::HeadIncomplete);
     if unread || stream.ends_early() {
@@ -115,8 +119,8 @@ fn last(mut answer: Answer) -> Answer {
 }
 
 /// hyper made a request of bytes in which we saw none: nothing on this connection can be trusted.
-fn disagreed(server: &Server) -> Answer {
-    server.metrics().unread(Refusal::Unparsable);
+fn disagreed(server: &Server, caller: &Caller) -> Answer {
+    server.refuse_unread(Refusal::Unparsable, &Glimpse::of_sender(caller.as_str()));
     answer::refused(Refusal::Unparsable)
 }
 

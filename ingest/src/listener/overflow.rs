@@ -1,6 +1,7 @@
 //! Connections beyond the bound: told so at once, because a network that waits counts it as a
 //! failure all the same, and never learns why.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,7 +13,9 @@ use tokio::time::timeout;
 use tracing::debug;
 
 use super::connection::linger;
+use crate::caller::Caller;
 use crate::limits::TURNED_AWAY;
+use crate::refusals::Glimpse;
 use crate::server::Server;
 
 /// RFC 9110, section 15.6.4. Without `date`, which a 5xx may lack (section 6.6.1).
@@ -36,8 +39,9 @@ impl Default for Overflow {
 impl Overflow {
     /// Answers 503, without looking at the request. Closes the connection without a word if too many
     /// are being answered so, or if it needs a handshake first, which costs more than a postback.
-    pub(super) fn turn_away(&self, stream: TcpStream, is_tls: bool, server: &Server) {
-        server.metrics().unread(Refusal::Overloaded);
+    pub(super) fn turn_away(&self, stream: TcpStream, peer: IpAddr, is_tls: bool, server: &Server) {
+        let peer = Caller::new(peer);
+        server.refuse_unread(Refusal::Overloaded, &Glimpse::of_sender(peer.as_str()));
         let Ok(permit) = Arc::clone(&self.0).try_acquire_owned() else {
             return;
         };

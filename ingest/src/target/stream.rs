@@ -11,7 +11,7 @@ use super::framing::{Framer, Then};
 use super::handover::Handover;
 use super::held::Held;
 use super::patience::{Patience, Stage};
-use super::{Original, ROOM};
+use super::{Original, ROOM, Target};
 use crate::room::{self, Room};
 
 /// What hyper gets instead of the rest of a head whose target is too long.
@@ -91,6 +91,17 @@ impl<S> TargetStream<S> {
     #[must_use]
     pub fn gave_up(&self) -> Option<GaveUp> {
         self.gave_up
+    }
+
+    /// The target of the head under way, as far as it came, if hyper has not seen it.
+    #[must_use]
+    pub fn unseen_target(&self) -> Option<Target<'_>> {
+        if let Some(hidden) = &self.hidden {
+            return Some(Target::of_original(hidden));
+        }
+        let held = self.held.bytes();
+        let is_target = self.framer.is_in_target() && !held.is_empty();
+        is_target.then(|| Target::of_bytes(held, true))
     }
 
     /// The connection.

@@ -19,6 +19,7 @@ mod pieces;
 mod promise;
 mod proxies;
 mod records;
+mod refusals;
 mod reload;
 mod secrecy;
 mod storage;
