@@ -285,11 +285,15 @@ impl Pipeline {
     }
 
     fn start(&self, binary: &str) -> Program {
-        Program::start(
-            binary,
-            &["-c", path(&self.configuration())],
-            &self.log(binary),
-        )
+        self.start_with(binary, &[])
+    }
+
+    /// Starts any of the binaries with the configuration.
+    #[must_use]
+    pub fn start_with(&self, binary: &str, arguments: &[&str]) -> Program {
+        let file = self.configuration();
+        let all = [&["-c", path(&file)], arguments].concat();
+        Program::start(binary, &all, &self.log(binary))
     }
 
     /// Waits until a service's `/readyz` says yes.
