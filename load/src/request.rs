@@ -24,8 +24,9 @@ impl Request {
         let before = "GET ";
         let number = target.find(PLACE).map(|at| at + before.len());
         let target = target.replacen(PLACE, &"0".repeat(DIGITS), 1);
-        let text =
-            format!("{before}{target} HTTP/1.1\r\nHost: {host}\r\nUser-Agent: postback-load\r\n\r\n");
+        let text = format!(
+            "{before}{target} HTTP/1.1\r\nHost: {host}\r\nUser-Agent: postback-load\r\n\r\n"
+        );
         Self {
             bytes: text.into_bytes(),
             number,

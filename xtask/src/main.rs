@@ -1,4 +1,4 @@
-//! The project's tasks: `cargo xtask demo`, `test`, `stack`, `check`.
+//! The project's tasks: `cargo xtask demo`, `test`, `bench`, `stack`, `check`.
 //!
 //! This program builds with Rust and a C linker alone; it installs what the others need. One file
 //! or folder per command.
@@ -8,6 +8,7 @@
     reason = "a command-line program: results on standard output, progress on standard error"
 )]
 
+mod bench;
 mod check;
 mod demo;
 mod interrupt;
@@ -43,6 +44,9 @@ enum Command {
     Test(test::Options),
     /// Check formatting, lints, imports, licences, docs and the paths that the docs name
     Check(check::Options),
+    /// Measure a part beside what it is built on
+    #[command(subcommand)]
+    Bench(bench::Command),
     /// Run only the two servers, Kafka and ClickHouse
     #[command(subcommand)]
     Stack(stack::Command),
@@ -66,6 +70,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Demo(options) => demo::run(&options, &project, &cancellation),
         Command::Test(options) => test::run(&options, &project, &cancellation),
         Command::Check(options) => check::run_command(options, &project, &cancellation),
+        Command::Bench(command) => bench::run(&command, &project, &cancellation),
         Command::Stack(command) => stack::run(command, &project, &cancellation),
     }
 }

@@ -13,13 +13,16 @@ use hyper::service::service_fn;
 use hyper::{Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpSocket, TcpStream};
 
 /// As ingest's `max_query_bytes` and its room for headers.
 const BUFFER_BYTES: usize = 16 * 1024 + 64 * 1024;
 
 /// As ingest's time for a head.
 const HEAD_WITHIN: Duration = Duration::from_secs(75);
+
+/// Connections that wait to be accepted; the kernel has a bound of its own.
+const QUEUE: u32 = 4_096;
 
 /// Answers every request with 204
 #[derive(Debug, Parser)]
@@ -45,7 +48,13 @@ fn main() -> anyhow::Result<()> {
 }
 
 async fn serve(listen: SocketAddr) -> anyhow::Result<()> {
-    let listener = TcpListener::bind(listen).await?;
+    let socket = match listen {
+        SocketAddr::V4(_) => TcpSocket::new_v4()?,
+        SocketAddr::V6(_) => TcpSocket::new_v6()?,
+    };
+    socket.set_reuseaddr(true)?;
+    socket.bind(listen)?;
+    let listener = socket.listen(QUEUE)?;
     loop {
         let (stream, _) = listener.accept().await?;
         stream.set_nodelay(true)?;

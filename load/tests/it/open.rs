@@ -51,7 +51,11 @@ fn every_attempt_is_in_the_ledger_with_its_own_answer() {
     let report = OpenReport::of(&ledger).unwrap();
     assert_eq!((report.answered, report.succeeded), (500, 450));
     // Sent when they were due, not when something else woke the sender.
-    let mut late: Vec<Duration> = ledger.attempts.iter().map(|a| a.begun - a.planned).collect();
+    let mut late: Vec<Duration> = ledger
+        .attempts
+        .iter()
+        .map(|a| a.begun - a.planned)
+        .collect();
     late.sort_unstable();
     assert!(late[250] < Duration::from_millis(50), "{:?}", late[250]);
 }
