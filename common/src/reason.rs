@@ -57,8 +57,8 @@ reasons! {
         HeadTooLarge = "head_too_large", "The request line and the headers together are too long, or the headers too many.";
         HeadIncomplete = "head_incomplete", "The connection ended, or the time ran out, before the head of the request was whole.";
         BodyIncomplete = "body_incomplete", "The connection ended, or the time ran out, before the body was whole.";
-        NotConfirmed = "not_confirmed", "Kafka did not confirm the record in time; it may be there all the same.";
-        NowhereToStore = "nowhere_to_store", "Kafka refused the record, or its queue in memory is full.";
+        NotConfirmed = "not_confirmed", "Neither Kafka nor the spool confirmed the record in time; it may be there all the same.";
+        NowhereToStore = "nowhere_to_store", "Neither Kafka nor the spool takes the record: both are away, full, or refuse it.";
         ShuttingDown = "shutting_down", "The process is going down.";
     }
 }

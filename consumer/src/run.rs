@@ -79,7 +79,7 @@ async fn consume(
     options: &Options,
     settings: Settings,
     proposed: Configured,
-) -> Result<(), RunError> {
+) -> Result<ExitCode, RunError> {
     let operators = admin::bind("consumer.admin_listen", settings.consumer.admin_listen).await?;
     let shutdown = shutdown_on_signal()?;
     let reloads = Reloads::listen()?;
@@ -91,6 +91,7 @@ async fn consume(
         clickhouse: readiness.probe("clickhouse"),
         partitions: readiness.probe("partitions"),
     };
+    metrics.collect(readiness.clone());
     let admin = Admin {
         readiness,
         metrics: Arc::new(metrics),
@@ -113,7 +114,7 @@ async fn consume(
     )
     .await;
     admin_end.cancel();
-    ended
+    ended.map(|()| ExitCode::Done)
 }
 
 #[expect(

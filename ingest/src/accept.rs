@@ -1,7 +1,6 @@
-//! The promise: a record that Kafka has confirmed, in time, or an honest no.
+//! Wraps a postback in a raw record, and has it stored.
 
 use std::cell::RefCell;
-use std::sync::Arc;
 
 use bytes::Bytes;
 use hyper::HeaderMap;
@@ -10,26 +9,23 @@ use hyper::http::request::Parts;
 use jiff::Timestamp;
 use postback_common::reason::Refusal;
 use postback_common::record::{IdSource, Payload, RawRecord, Text, Via};
-use tokio::time::{Instant, timeout_at};
-use tracing::debug;
+use tokio::time::Instant;
 use uuid::Uuid;
 
-use crate::kafka::{Confirmation, Producer};
 use crate::sources::UrlKey;
-use crate::topic_watch::TopicMissing;
+use crate::storage::{Record, Storage, Way};
 
 /// A buffer that grew beyond this for a large body is given back.
 const KEPT_BYTES: usize = 64 * 1024;
 
 thread_local! {
-    /// The record is copied into Kafka's queue, so each thread needs one buffer only.
+    /// The record is copied into a queue, so each thread needs one buffer only.
     static BUFFER: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
 
 /// Makes records and sees to their storage.
 pub struct Acceptor {
-    producer: Arc<dyn Producer>,
-    missing: TopicMissing,
+    storage: Storage,
     ids: IdSource,
     record_headers: Vec<HeaderName>,
 }
@@ -52,57 +48,29 @@ impl Acceptor {
     /// `record_headers` in the order in which records show them; names that are none are passed
     /// over, and the configuration has refused them before.
     #[must_use]
-    pub fn new(
-        producer: Arc<dyn Producer>,
-        missing: TopicMissing,
-        ids: IdSource,
-        record_headers: &[String],
-    ) -> Self {
+    pub fn new(storage: Storage, ids: IdSource, record_headers: &[String]) -> Self {
         let names = record_headers.iter();
         Self {
-            producer,
-            missing,
+            storage,
             ids,
             record_headers: names.filter_map(|name| name.parse().ok()).collect(),
         }
     }
 
-    /// Hands the postback to Kafka and waits for the confirmation, at most until `deadline`.
+    /// Makes the postback durable, at most until `deadline`; says under which id, and where.
     ///
     /// # Errors
-    /// [`Refusal::NowhereToStore`] at once when Kafka's client does not take it, or when Kafka says
-    /// no. [`Refusal::NotConfirmed`] at the deadline; the record may still get there.
+    /// As [`Storage::store`].
     pub async fn accept(
         &self,
         postback: &Postback<'_>,
         deadline: Instant,
-    ) -> Result<Uuid, Refusal> {
-        if self.missing.is_known() {
-            return Err(Refusal::NowhereToStore);
-        }
+    ) -> Result<(Uuid, Way), Refusal> {
         let now = Timestamp::now();
         let id = self.ids.next(now);
-        let confirmation = self.offer(&self.record(postback, id, now))?;
-        match timeout_at(deadline, confirmation.heard()).await {
-            Ok(Ok(())) => Ok(id),
-            Ok(Err(_)) => Err(Refusal::NowhereToStore),
-            Err(_) => Err(Refusal::NotConfirmed),
-        }
-    }
-
-    fn offer(&self, record: &RawRecord<'_>) -> Result<Confirmation, Refusal> {
-        BUFFER.with_borrow_mut(|buffer| {
-            buffer.clear();
-            record.encode_into(buffer);
-            let offered = self.producer.offer(buffer);
-            if buffer.capacity() > KEPT_BYTES {
-                *buffer = Vec::new();
-            }
-            offered.map_err(|error| {
-                debug!(%error, "not taken");
-                Refusal::NowhereToStore
-            })
-        })
+        let record = self.record(postback, id, now);
+        let way = self.storage.store(&record, deadline).await?;
+        Ok((id, way))
     }
 
     fn record<'a>(&'a self, postback: &Postback<'a>, id: Uuid, now: Timestamp) -> RawRecord<'a> {
@@ -134,6 +102,25 @@ impl Acceptor {
     fn recorded<'a>(&'a self, headers: &'a HeaderMap) -> Vec<(Text<'a>, Text<'a>)> {
         let names = self.record_headers.iter();
         names.filter_map(|name| joined(headers, name)).collect()
+    }
+}
+
+/// Encoded anew for each place: the bytes are the same, and most records go to one place only.
+impl Record for RawRecord<'_> {
+    fn lend<T>(&self, reads: impl FnOnce(&[u8]) -> T) -> T {
+        BUFFER.with_borrow_mut(|buffer| {
+            buffer.clear();
+            self.encode_into(buffer);
+            let read = reads(buffer);
+            if buffer.capacity() > KEPT_BYTES {
+                *buffer = Vec::new();
+            }
+            read
+        })
+    }
+
+    fn at_micros(&self) -> u64 {
+        u64::try_from(self.received_at.as_microsecond()).unwrap_or(0)
     }
 }
 

@@ -1,6 +1,7 @@
 //! What ingest counts. Handles are resolved once, not looked up for each request.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use postback_common::name::{KeyName, SourceName};
 use postback_common::reason::Refusal;
@@ -11,6 +12,8 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 
 use crate::answer::refused_with;
+use crate::breaker::Cause;
+use crate::storage::Way;
 
 /// Upper bounds in seconds around the promises: answers are due after 0.25 s, networks give 0.4 s.
 const BOUNDS: [f64; 14] = [
@@ -29,8 +32,7 @@ pub struct IngestMetrics {
     refusals: Arc<[Counter]>,
     /// Requests to no known key, by refusal: they count under an empty source and key.
     strangers: KeyMetrics,
-    /// From the last byte of a request to its answer.
-    pub answers: Latency,
+    answers: [Latency; 3],
     /// Requests being answered.
     pub in_flight: Gauge,
     /// Open connections.
@@ -41,6 +43,16 @@ pub struct IngestMetrics {
     pub reloads: [Counter; 2],
     /// What became of records handed to Kafka.
     pub deliveries: DeliveryMetrics,
+    /// Whether Kafka is passed over.
+    pub breaker: BreakerMetrics,
+}
+
+/// Whether Kafka is passed over, and how often that began.
+#[derive(Debug, Clone, Default)]
+pub struct BreakerMetrics {
+    /// 1 while the breaker is open.
+    pub open: Gauge,
+    openings: Family<CauseLabel, Counter>,
 }
 
 /// What became of records handed to Kafka.
@@ -54,6 +66,8 @@ pub struct DeliveryMetrics {
     pub late: Counter,
     /// Records that Kafka did not confirm at all, by librdkafka's name of the error.
     pub failures: Family<CodeLabel, Counter>,
+    /// How often the client was made anew.
+    pub rebuilds: Counter,
 }
 
 /// Counters of one URL key, by outcome.
@@ -76,6 +90,16 @@ struct RequestLabels {
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct ReasonLabel {
     reason: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct WayLabel {
+    way: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct CauseLabel {
+    cause: &'static str,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -107,12 +131,17 @@ impl IngestMetrics {
             let reason = refusal.as_str();
             refusals.get_or_create_owned(&ReasonLabel { reason })
         };
+        let answers =
+            Family::<WayLabel, Latency, _>::new_with_constructor(|| Latency::new(&BOUNDS));
+        let help = "Time from the last byte of a request to its answer, by the way that was taken";
+        part.register("answer_seconds", help, answers.clone());
+        let by_way = |way| answers.get_or_create_owned(&WayLabel { way });
         let by_outcome = |outcome| reloads.get_or_create_owned(&OutcomeLabel { outcome });
         let all = Self {
             strangers: KeyMetrics::new(&requests, "", "", 200),
             requests,
             refusals: Refusal::ALL.iter().map(by_reason).collect(),
-            answers: Latency::new(&BOUNDS),
+            answers: ["kafka", "spool", "refused"].map(by_way),
             in_flight: Gauge::default(),
             connections: Gauge::default(),
             abandoned: Counter::default(),
@@ -122,10 +151,10 @@ impl IngestMetrics {
                 seconds: Latency::new(&DELIVERY_BOUNDS),
                 late: Counter::default(),
                 failures: Family::default(),
+                rebuilds: Counter::default(),
             },
+            breaker: BreakerMetrics::default(),
         };
-        let help = "Time from the last byte of a request to its answer";
-        part.register("answer_seconds", help, all.answers.clone());
         let help = "Requests being answered";
         part.register("requests_in_flight", help, all.in_flight.clone());
         part.register("connections", "Open connections", all.connections.clone());
@@ -140,6 +169,12 @@ impl IngestMetrics {
         part.register("deliveries_late", help, deliveries.late);
         let help = "Records that Kafka did not confirm at all, by error";
         part.register("deliveries_failed", help, deliveries.failures);
+        let help = "How often Kafka's client was made anew after a fatal error";
+        part.register("producer_rebuilds", help, deliveries.rebuilds);
+        let help = "1 while Kafka does not confirm in time and is passed over";
+        part.register("breaker_open", help, all.breaker.open.clone());
+        let help = "How often Kafka was passed over from then on, by cause";
+        part.register("breaker_openings", help, all.breaker.openings.clone());
         all
     }
 
@@ -147,6 +182,16 @@ impl IngestMetrics {
     #[must_use]
     pub fn key(&self, source: &SourceName, key: &KeyName, stored: u16) -> KeyMetrics {
         KeyMetrics::new(&self.requests, source.as_str(), key.as_str(), stored)
+    }
+
+    /// Notes how long an answer took; without a way it was no acknowledgement.
+    pub fn answered(&self, way: Option<Way>, took: Duration) {
+        let [kafka, spool, refused] = &self.answers;
+        match way {
+            Some(Way::Kafka) => kafka.observe(took),
+            Some(Way::Spool) => spool.observe(took),
+            None => refused.observe(took),
+        }
     }
 
     /// Counts a refusal, under its key where that is known.
@@ -162,6 +207,24 @@ impl IngestMetrics {
     /// Counts what hyper refused before a handler saw it.
     pub fn unread(&self, refusal: Refusal) {
         self.refused(refusal, None);
+    }
+}
+
+impl BreakerMetrics {
+    /// Counts an opening.
+    pub fn opened(&self, cause: Cause) {
+        self.by_cause(cause).inc();
+    }
+
+    /// How often it opened for this cause.
+    #[must_use]
+    pub fn openings(&self, cause: Cause) -> u64 {
+        self.by_cause(cause).get()
+    }
+
+    fn by_cause(&self, cause: Cause) -> Counter {
+        let cause = cause.as_str();
+        self.openings.get_or_create_owned(&CauseLabel { cause })
     }
 }
 

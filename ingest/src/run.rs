@@ -13,14 +13,18 @@ use postback_service::listen::{self, BindError};
 use postback_service::metrics::Metrics;
 use postback_service::probes::{Probe, Readiness};
 use postback_service::version::VERSION;
+use postback_spool::disk::RealDisk;
 use tokio::net::TcpListener;
 use tracing::{info, warn};
 
 use crate::accept::Acceptor;
+use crate::breaker::Breaker;
 use crate::kafka::{KafkaProducer, Producer};
 use crate::limits::Limits;
 use crate::metrics::IngestMetrics;
 use crate::server::Server;
+use crate::spool::{self, Drainer, Left, SpoolFigures, Spooler};
+use crate::storage::Storage;
 use crate::topic_watch::{self, TopicMissing, TopicSight};
 use crate::{listener, reload};
 
@@ -60,7 +64,7 @@ pub fn to_the_end(options: &Options, settings: Settings) -> ExitCode {
     options.run(ingest(options, Arc::new(settings)), StartError::exit_code)
 }
 
-async fn ingest(options: &Options, settings: Arc<Settings>) -> Result<(), StartError> {
+async fn ingest(options: &Options, settings: Arc<Settings>) -> Result<ExitCode, StartError> {
     // First of all: from here on senders queue up instead of being refused.
     let networks = listen::bind("ingest.listen", settings.ingest.listen).await?;
     let operators = listen::bind("ingest.admin_listen", settings.ingest.admin_listen).await?;
@@ -68,37 +72,30 @@ async fn ingest(options: &Options, settings: Arc<Settings>) -> Result<(), StartE
     let reloads = Reloads::listen()?;
 
     let mut metrics = Metrics::new();
-    let readiness = Readiness::new();
     let counted = IngestMetrics::register(&mut metrics);
-    let producer = KafkaProducer::new(&settings, &KafkaMetrics::register(&mut metrics), &counted);
-    let producer = Arc::new(producer.map_err(StartError::Kafka)?);
-    let missing = TopicMissing::default();
+    let readiness = Readiness::new();
+    metrics.collect(readiness.clone());
+    // Before anyone can ask: without a probe the process would look ready.
+    let probe = readiness.one_of("storage", "kafka");
+    let places = Places::new(&settings, &mut metrics, &counted, probe)?;
+    // What watches and shows goes on to the very end, past the shutdown.
+    let end = Shutdown::new();
+    let spool = places.start_spool(&readiness, &mut metrics, &counted, &end)?;
+    let draining = readiness.fine("draining");
+    let limits = Limits::default().within_open_files();
     let acceptor = Acceptor::new(
-        Arc::clone(&producer) as Arc<dyn Producer>,
-        missing.clone(),
+        places.storage(),
         IdSource::new()?,
         &settings.ingest.record_headers,
     );
-    // Before anyone can ask: without a probe the process would look ready.
-    let (kafka, draining) = (readiness.probe("kafka"), readiness.fine("draining"));
-    let limits = Limits::default().within_open_files();
     let server = Arc::new(Server::new(&settings, acceptor, limits, counted));
 
     let admin = Admin {
         readiness,
         metrics: Arc::new(metrics),
     };
-    let admin_end = Shutdown::new();
-    tokio::spawn(admin::serve(operators, admin, admin_end.clone()));
-    let judged = Arc::clone(&settings);
-    tokio::spawn(topic_watch::watch(
-        Arc::clone(&producer) as Arc<dyn TopicSight>,
-        settings.kafka.topic.clone(),
-        missing,
-        kafka,
-        move || drop(tokio::spawn(topic_watch::judge(Arc::clone(&judged)))),
-        shutdown.clone(),
-    ));
+    tokio::spawn(admin::serve(operators, admin, end.clone()));
+    places.watch_topic(&settings, &end);
     tokio::spawn(reload::listen(
         reloads,
         options.config.clone(),
@@ -108,10 +105,138 @@ async fn ingest(options: &Options, settings: Arc<Settings>) -> Result<(), StartE
     ));
     announce(&settings, &networks);
     serve(networks, server, draining, shutdown).await;
-    flush(producer, limits).await;
-    admin_end.cancel();
+    let code = places.empty(spool, limits).await;
+    end.cancel();
     info!("ended");
-    Ok(())
+    Ok(code)
+}
+
+/// Where records go, and what watches over it.
+struct Places {
+    producer: Arc<KafkaProducer>,
+    missing: TopicMissing,
+    breaker: Arc<Breaker>,
+    spooler: Option<Arc<Spooler>>,
+    probe: Probe,
+}
+
+impl Places {
+    fn new(
+        settings: &Settings,
+        metrics: &mut Metrics,
+        counted: &IngestMetrics,
+        probe: Probe,
+    ) -> Result<Self, StartError> {
+        let ingest = &settings.ingest;
+        let kafka = KafkaMetrics::register(metrics);
+        let producer = KafkaProducer::new(settings, kafka, counted.deliveries.clone());
+        let breaker = Breaker::new(ingest.kafka_wait, counted.breaker.clone());
+        let spooler = ingest
+            .spool
+            .as_ref()
+            .map(|spool| Arc::new(Spooler::new(spool, ingest, Arc::new(RealDisk))));
+        Ok(Self {
+            producer: Arc::new(producer.map_err(StartError::Kafka)?),
+            missing: TopicMissing::default(),
+            breaker: Arc::new(breaker),
+            spooler,
+            probe,
+        })
+    }
+
+    fn producer(&self) -> Arc<dyn Producer> {
+        Arc::clone(&self.producer) as Arc<dyn Producer>
+    }
+
+    fn storage(&self) -> Storage {
+        Storage::new(
+            self.producer(),
+            self.missing.clone(),
+            Arc::clone(&self.breaker),
+            self.spooler.clone(),
+        )
+    }
+
+    /// Opens and drains the spool from now on, if there is one.
+    fn start_spool(
+        &self,
+        readiness: &Readiness,
+        metrics: &mut Metrics,
+        counted: &IngestMetrics,
+        end: &Shutdown,
+    ) -> Result<Option<Drainer>, StartError> {
+        let Some(spooler) = &self.spooler else {
+            warn!("no ingest.spool_dir: while Kafka is away, senders get 503");
+            return Ok(None);
+        };
+        let figures = SpoolFigures::new(Arc::clone(spooler));
+        metrics.collect(figures.clone());
+        let probe = readiness.one_of("storage", "spool");
+        let watching = spool::watch(Arc::clone(spooler), figures, probe, end.clone());
+        tokio::spawn(watching);
+        let drainer = Drainer::start(
+            Arc::clone(spooler),
+            self.producer(),
+            self.missing.clone(),
+            Arc::clone(&self.breaker),
+            counted,
+        )?;
+        Ok(Some(drainer))
+    }
+
+    fn watch_topic(&self, settings: &Arc<Settings>, end: &Shutdown) {
+        let judged = Arc::clone(settings);
+        tokio::spawn(topic_watch::watch(
+            Arc::clone(&self.producer) as Arc<dyn TopicSight>,
+            settings.kafka.topic.clone(),
+            self.missing.clone(),
+            self.probe.clone(),
+            move || drop(tokio::spawn(topic_watch::judge(Arc::clone(&judged)))),
+            end.clone(),
+        ));
+    }
+
+    /// Brings to Kafka what can be brought there in time. What then stays in the spool is drained by
+    /// the next process.
+    async fn empty(&self, spool: Option<Drainer>, limits: Limits) -> ExitCode {
+        let within = limits.flush_within;
+        let producer = Arc::clone(&self.producer);
+        let flushing = tokio::task::spawn_blocking(move || producer.flush(within));
+        let closing = self.spooler.clone().map(|spooler| {
+            // Nothing comes any more, so this takes one write.
+            tokio::task::spawn_blocking(move || spooler.close(within))
+        });
+        if let Some(closing) = closing
+            && let Err(error) = closing.await
+        {
+            warn!(%error, "the spool was not closed");
+        }
+        let left = match spool {
+            Some(drainer) => drainer.finish(within).await,
+            None => Left::default(),
+        };
+        match flushing.await {
+            Ok(0) => {}
+            Ok(records) if self.spooler.is_some() => {
+                info!(
+                    records,
+                    "Kafka has not confirmed these records; what was acknowledged of them is in the spool"
+                );
+            }
+            Ok(records) => warn!(
+                records,
+                "Kafka has not confirmed these records; their senders were told 503"
+            ),
+            Err(error) => warn!(%error, "the producer was not flushed"),
+        }
+        if left == Left::default() {
+            return ExitCode::Done;
+        }
+        let Left { records, bytes } = left;
+        let remedy = "start postback-ingest again, or run `postback spool drain`";
+        warn!(records, bytes, remedy, "records stay in the spool");
+        ExitCode::Found
+    }
 }
 
 fn announce(settings: &Settings, networks: &TcpListener) {
@@ -130,17 +255,4 @@ async fn serve(networks: TcpListener, server: Arc<Server>, draining: Probe, shut
         draining.fail("the process is going down", "");
     });
     listener::serve(networks, server, shutdown).await;
-}
-
-/// What Kafka has not confirmed by now was answered with 503; it may still get there.
-async fn flush(producer: Arc<KafkaProducer>, limits: Limits) {
-    let flushing = tokio::task::spawn_blocking(move || producer.flush(limits.flush_within));
-    match flushing.await {
-        Ok(0) => {}
-        Ok(records) => warn!(
-            records,
-            "Kafka has not confirmed these records; their senders were told 503"
-        ),
-        Err(error) => warn!(%error, "the producer was not flushed"),
-    }
 }

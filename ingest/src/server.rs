@@ -19,6 +19,7 @@ use crate::gate::{self, Sizes, Verdict};
 use crate::limits::Limits;
 use crate::metrics::IngestMetrics;
 use crate::sources::{Sources, UrlKey};
+use crate::storage::Way;
 use crate::target::Seen;
 
 /// Everything that a request needs; shared by all connections.
@@ -144,7 +145,8 @@ impl Server {
             remote,
         };
         match self.acceptor.accept(&postback, deadline).await {
-            Ok(id) => {
+            Ok((id, way)) => {
+                under_way.way = Some(way);
                 Span::current().record("id", display(id));
                 key.metrics.stored.inc();
                 answer::stored(&key.reply, id)
@@ -153,7 +155,7 @@ impl Server {
         }
     }
 
-    /// How long Kafka is waited for: a little less than the answer may take, for the timer has whole
+    /// How long a record's storage is waited for: a little less than the answer may take, for the timer has whole
     /// milliseconds and the answer has to be written.
     fn wait_within(&self) -> std::time::Duration {
         self.answer_within - self.answer_within / 25
@@ -177,6 +179,8 @@ struct UnderWay<'a> {
     metrics: &'a IngestMetrics,
     /// When its last byte had come; until the body is read, its head.
     whole: Instant,
+    /// Where its record was stored, if it was.
+    way: Option<Way>,
     finished: bool,
 }
 
@@ -186,6 +190,7 @@ impl<'a> UnderWay<'a> {
         Self {
             metrics,
             whole: Instant::now(),
+            way: None,
             finished: false,
         }
     }
@@ -199,7 +204,7 @@ impl<'a> UnderWay<'a> {
     fn finish(mut self) -> std::time::Duration {
         self.finished = true;
         let took = self.whole.elapsed();
-        self.metrics.answers.observe(took);
+        self.metrics.answered(self.way, took);
         took
     }
 }

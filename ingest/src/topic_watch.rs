@@ -8,6 +8,8 @@ use postback_common::config::Settings;
 use postback_service::lifecycle::Shutdown;
 use postback_service::probes::Probe;
 use postback_service::topic::{self, TopicState};
+use tokio::sync::Notify;
+use tokio::time::{sleep, timeout};
 use tracing::warn;
 
 /// Between two looks while all is well.
@@ -36,10 +38,13 @@ pub enum Sight {
 pub trait TopicSight: Send + Sync + 'static {
     /// Takes at most about `within`. Blocks.
     fn look(&self, within: Duration) -> Sight;
+
+    /// Told when a look is worth while before its time.
+    fn trouble(&self) -> Arc<Notify>;
 }
 
-/// Whether the topic is known to be missing. While it is, a postback is refused at once: Kafka's
-/// client would keep it until its time is up.
+/// Whether the topic is known to be missing. While it is, Kafka is not offered anything: its client
+/// would keep it until its time is up.
 #[derive(Debug, Clone, Default)]
 pub struct TopicMissing(Arc<AtomicBool>);
 
@@ -50,7 +55,8 @@ impl TopicMissing {
         self.0.load(Relaxed)
     }
 
-    fn set(&self, missing: bool) {
+    /// Notes what the last look showed.
+    pub fn set(&self, missing: bool) {
         self.0.store(missing, Relaxed);
     }
 }
@@ -66,6 +72,7 @@ pub async fn watch(
     shutdown: Shutdown,
 ) {
     let mut there = false;
+    let trouble = sight.trouble();
     while let Some(seen) = look(&sight, &shutdown).await {
         let present = seen == Sight::Present;
         missing.set(seen == Sight::Missing);
@@ -75,11 +82,20 @@ pub async fn watch(
         }
         // While Kafka does not answer, the topic stays as it was.
         there = present || (there && seen != Sight::Missing);
-        let pause = if present { EASY } else { WORRIED };
         tokio::select! {
             () = shutdown.cancelled() => return,
-            () = tokio::time::sleep(pause) => {}
+            () = pause(present, &trouble) => {}
         }
+    }
+}
+
+/// While something is wrong, looks are frequent anyway.
+async fn pause(present: bool, trouble: &Notify) {
+    if present {
+        // Whoever comes first: then it is time.
+        drop(timeout(EASY, trouble.notified()).await);
+    } else {
+        sleep(WORRIED).await;
     }
 }
 
@@ -106,7 +122,7 @@ fn report(seen: &Sight, topic: &str, probe: &Probe) {
         ),
         Sight::Broken(why) => probe.fail(
             format!("Kafka's client has given up ({why})"),
-            "restart postback-ingest",
+            "it is made anew; if that goes on, restart postback-ingest",
         ),
     }
 }

@@ -18,7 +18,7 @@ use tracing::{debug, warn};
 use crate::lifecycle::Shutdown;
 pub use crate::listen::{BindError, bind};
 use crate::metrics::{self, Metrics};
-use crate::probes::Readiness;
+use crate::probes::{Readiness, Reported};
 
 /// Connections at once; further ones wait in the listener's queue.
 const MAX_CONNECTIONS: usize = 64;
@@ -111,21 +111,15 @@ fn answer<B>(request: &Request<B>, admin: &Admin) -> Response<Full<Bytes>> {
     }
 }
 
-/// One line for each probe: `ok   kafka` or `fail kafka: reason: remedy`.
+/// One line for each probe.
 fn ready(readiness: &Readiness) -> Response<Full<Bytes>> {
     let report = readiness.report();
-    let status = if report.iter().all(|(_, failure)| failure.is_none()) {
+    let status = if report.iter().all(Reported::lets_work) {
         StatusCode::OK
     } else {
         StatusCode::SERVICE_UNAVAILABLE
     };
-    let lines: String = report
-        .iter()
-        .map(|(name, failure)| match failure {
-            None => format!("ok   {name}\n"),
-            Some(failure) => format!("fail {name}: {failure}\n"),
-        })
-        .collect();
+    let lines: String = report.iter().map(|line| format!("{line}\n")).collect();
     text(status, lines)
 }
 

@@ -58,11 +58,11 @@ impl Options {
     }
 
     /// Runs a service to its end on a runtime with one worker per core, and says to stderr why it
-    /// could not; `code` tells its errors apart.
+    /// could not; `code` tells its errors apart. The service itself says how it ended.
     #[must_use]
     pub fn run<E: Display + From<io::Error>>(
         &self,
-        service: impl Future<Output = Result<(), E>>,
+        service: impl Future<Output = Result<ExitCode, E>>,
         code: impl FnOnce(&E) -> ExitCode,
     ) -> ExitCode {
         if let Err(error) = log::init(self.log_format) {
@@ -79,7 +79,7 @@ impl Options {
             ended
         });
         match ended {
-            Ok(()) => ExitCode::Done,
+            Ok(code) => code,
             Err(error) => {
                 complain(&error);
                 code(&error)

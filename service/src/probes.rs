@@ -1,8 +1,13 @@
 //! Readiness: a few named probes, each fine or failing with a reason and a remedy.
+//!
+//! All of them must hold, but of those that can stand in for each other one suffices.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric as _};
+use prometheus_client::metrics::gauge::ConstGauge;
 use tracing::{info, warn};
 
 /// All probes of a process. Cloning shares them.
@@ -13,6 +18,8 @@ pub struct Readiness(Arc<Mutex<Vec<Probe>>>);
 #[derive(Debug, Clone)]
 pub struct Probe {
     name: &'static str,
+    /// Others of this group can stand in for it.
+    group: Option<&'static str>,
     state: Arc<Mutex<Option<Failure>>>,
 }
 
@@ -23,6 +30,17 @@ pub struct Failure {
     pub reason: String,
     /// What to do; empty where waiting is all there is.
     pub remedy: String,
+}
+
+/// What a probe says at one moment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reported {
+    /// The probe's name.
+    pub name: &'static str,
+    /// Why it fails; `None` while it holds.
+    pub failure: Option<Failure>,
+    /// Nothing stands in for it: if it fails, the process is not ready.
+    pub needed: bool,
 }
 
 impl fmt::Display for Failure {
@@ -45,42 +63,98 @@ impl Readiness {
     /// Adds a probe, failing with "not checked yet" until it is set.
     #[must_use]
     pub fn probe(&self, name: &'static str) -> Probe {
-        let unchecked = Failure {
-            reason: "not checked yet".to_owned(),
-            remedy: String::new(),
-        };
-        self.add(name, Some(unchecked))
+        self.add(name, None, Some(unchecked()))
+    }
+
+    /// Adds a probe like [`Readiness::probe`] for which every other of the same group can stand in.
+    #[must_use]
+    pub fn one_of(&self, group: &'static str, name: &'static str) -> Probe {
+        self.add(name, Some(group), Some(unchecked()))
     }
 
     /// Adds a probe that is fine until it is set.
     #[must_use]
     pub fn fine(&self, name: &'static str) -> Probe {
-        self.add(name, None)
+        self.add(name, None, None)
     }
 
-    fn add(&self, name: &'static str, state: Option<Failure>) -> Probe {
-        let probe = Probe {
-            name,
-            state: Arc::new(Mutex::new(state)),
-        };
+    fn add(
+        &self,
+        name: &'static str,
+        group: Option<&'static str>,
+        state: Option<Failure>,
+    ) -> Probe {
+        let state = Arc::new(Mutex::new(state));
+        let probe = Probe { name, group, state };
         locked(&self.0).push(probe.clone());
         probe
     }
 
-    /// Every probe with its failure, in the order in which they were added.
+    /// Every probe, in the order in which they were added.
     #[must_use]
-    pub fn report(&self) -> Vec<(&'static str, Option<Failure>)> {
-        let probes = locked(&self.0);
-        probes
-            .iter()
-            .map(|probe| (probe.name, probe.failure()))
+    pub fn report(&self) -> Vec<Reported> {
+        let probes = locked(&self.0).clone();
+        let failures: Vec<_> = probes.iter().map(Probe::failure).collect();
+        let stands_in = |group: &'static str| {
+            let mut all = probes.iter().zip(&failures);
+            all.any(|(probe, failure)| probe.group == Some(group) && failure.is_none())
+        };
+        let needed = |probe: &Probe| !probe.group.is_some_and(stands_in);
+        let reported = probes.iter().zip(&failures);
+        reported
+            .map(|(probe, failure)| Reported {
+                name: probe.name,
+                failure: failure.clone(),
+                needed: needed(probe),
+            })
             .collect()
     }
 
-    /// Whether no probe fails.
+    /// Whether the process can do its work.
     #[must_use]
     pub fn is_ready(&self) -> bool {
-        self.report().iter().all(|(_, failure)| failure.is_none())
+        self.report().iter().all(Reported::lets_work)
+    }
+}
+
+impl Reported {
+    /// It holds, or something stands in for it.
+    #[must_use]
+    pub fn lets_work(&self) -> bool {
+        self.failure.is_none() || !self.needed
+    }
+}
+
+/// One line: `ok   NAME`, `fail NAME: REASON: REMEDY`, or `warn …` where something stands in for it.
+impl fmt::Display for Reported {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = self.name;
+        match &self.failure {
+            None => write!(f, "ok   {name}"),
+            Some(failure) if self.needed => write!(f, "fail {name}: {failure}"),
+            Some(failure) => write!(f, "warn {name}: {failure}"),
+        }
+    }
+}
+
+/// `postback_probe_ok{probe}`
+impl Collector for Readiness {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
+        let help = "1 while the probe holds";
+        let kind = ConstGauge::new(0_u64).metric_type();
+        let mut family = encoder.encode_descriptor("postback_probe_ok", help, None, kind)?;
+        for reported in self.report() {
+            let ok = ConstGauge::new(u64::from(reported.failure.is_none()));
+            ok.encode(family.encode_family(&[("probe", reported.name)])?)?;
+        }
+        Ok(())
+    }
+}
+
+fn unchecked() -> Failure {
+    Failure {
+        reason: "not checked yet".to_owned(),
+        remedy: String::new(),
     }
 }
 
@@ -131,11 +205,37 @@ mod tests {
         kafka.pass();
         assert!(readiness.is_ready());
         draining.fail("the process is going down", "");
-        let clone = draining.clone();
-        assert_eq!(
-            readiness.report(),
-            [("kafka", None), ("draining", clone.failure())]
-        );
+        let lines = |readiness: &Readiness| {
+            let report = readiness.report();
+            report.iter().map(ToString::to_string).collect::<Vec<_>>()
+        };
+        let expected = ["ok   kafka", "fail draining: the process is going down"];
+        assert_eq!(lines(&readiness), expected);
         assert!(!readiness.is_ready());
+    }
+
+    #[test]
+    fn of_a_group_one_suffices() {
+        let readiness = Readiness::new();
+        let kafka = readiness.one_of("storage", "kafka");
+        let spool = readiness.one_of("storage", "spool");
+        let other = readiness.fine("draining");
+        assert!(!readiness.is_ready());
+        spool.pass();
+        assert!(readiness.is_ready());
+        let first = readiness.report()[0].to_string();
+        assert_eq!(first, "warn kafka: not checked yet");
+        kafka.pass();
+        spool.fail("the disk is full", "make room");
+        assert!(readiness.is_ready());
+        kafka.fail("no broker answers", "start Kafka");
+        assert!(!readiness.is_ready());
+        assert_eq!(
+            readiness.report()[1].to_string(),
+            "fail spool: the disk is full: make room"
+        );
+        spool.pass();
+        other.fail("the process is going down", "");
+        assert!(!readiness.is_ready(), "nothing stands in for it");
     }
 }

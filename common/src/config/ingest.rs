@@ -7,6 +7,7 @@ use serde::{Serialize, Serializer};
 
 use super::fault::{Fault, FaultCode};
 use super::section::Section;
+use super::spool::SpoolSettings;
 
 /// What `postback-ingest` listens on, accepts and promises.
 #[derive(Debug, Clone, Serialize)]
@@ -22,10 +23,13 @@ pub struct IngestSettings {
     /// 400 ms, round trips included.
     #[serde(rename = "answer_within_ms", serialize_with = "as_millis")]
     pub answer_within: Duration,
-    /// How long a record may wait for Kafka before it counts as late. Default 100 ms, or less where
-    /// the answer is due sooner.
+    /// How long a record may wait for Kafka before it also goes to the spool. Default 100 ms, or
+    /// less where the answer is due sooner.
     #[serde(rename = "kafka_wait_ms", serialize_with = "as_millis")]
     pub kafka_wait: Duration,
+    /// `spool_dir` and `spool_max_bytes`; without them there is no spool.
+    #[serde(flatten)]
+    pub spool: Option<SpoolSettings>,
     /// Longest query in bytes, as it came. Default 16,384, at most 61,440.
     pub max_query_bytes: usize,
     /// Longest body in bytes. Default 65,536.
@@ -62,11 +66,12 @@ impl IngestSettings {
                 100.min(answer_within / 2),
                 1..=60_000,
             )),
+            spool: SpoolSettings::read(section),
             max_query_bytes: section.number("max_query_bytes", 16_384, 256..=MAX_QUERY_BYTES),
             max_body_bytes: section.number("max_body_bytes", 65_536, 0..=524_288),
             record_headers: record_headers(section),
         };
-        section.not_built(&["spool_dir", "spool_max_bytes", "trusted_proxies", "tls"]);
+        section.not_built(&["trusted_proxies", "tls"]);
         settings.check(section);
         settings
     }

@@ -19,6 +19,7 @@ mod secret;
 mod section;
 mod source;
 mod sources;
+mod spool;
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -32,6 +33,7 @@ pub use fault::{ConfigError, Fault, FaultCode};
 pub use ingest::IngestSettings;
 pub use kafka::{KafkaOption, KafkaSettings};
 pub use source::{Identity, Reply, SourceKey, SourceSettings, TemplateUrl};
+pub use spool::SpoolSettings;
 
 use environment::Environment;
 use section::Section;

@@ -222,7 +222,7 @@ listen = "8080"
 admin_listen = "127.0.0.1:9000"
 answer_within_ms = 250
 kafka_wait_ms = 300
-spool_dir = "/var/spool/postback"
+spool_max_bytes = 100000000
 record_headers = ["Authorization", "x y"]
 [consumer]
 batch_max_rows = "many"

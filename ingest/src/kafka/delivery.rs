@@ -1,72 +1,22 @@
-//! From handing a record over to hearing what became of it.
+//! Sorts what librdkafka says, on the producer's polling thread.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use postback_service::kafka::ClientEvents;
 use rdkafka::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
-use rdkafka::error::KafkaError;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::DeliveryResult;
 use rdkafka::producer::ProducerContext;
 use rdkafka::statistics::Statistics;
-use tokio::sync::oneshot;
-use tracing::debug;
+use tokio::sync::Notify;
 
+use crate::confirmation::{Unconfirmed, Waiting};
 use crate::metrics::{CodeLabel, DeliveryMetrics};
 
-/// Resolves once: confirmed by Kafka, or [`Undelivered`]. Dropping it forgets nothing but the answer:
-/// the record stays on its way.
-#[derive(Debug)]
-pub struct Confirmation(oneshot::Receiver<Result<(), Undelivered>>);
-
-/// Kafka did not confirm the record. After a time-out that means *unknown*: it may be there.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("Kafka did not confirm the record")]
-pub struct Undelivered;
-
-/// The other end of a [`Confirmation`].
-#[derive(Debug)]
-pub struct Waiting {
-    since: Instant,
-    told: oneshot::Sender<Result<(), Undelivered>>,
-}
-
-impl Confirmation {
-    /// A pair that belongs together.
-    #[must_use]
-    pub fn pair() -> (Waiting, Self) {
-        let (told, hears) = oneshot::channel();
-        let since = Instant::now();
-        (Waiting { since, told }, Self(hears))
-    }
-
-    /// Waits for Kafka's word.
-    ///
-    /// # Errors
-    /// [`Undelivered`]
-    pub async fn heard(self) -> Result<(), Undelivered> {
-        self.0.await.unwrap_or(Err(Undelivered))
-    }
-}
-
-impl Waiting {
-    /// Time since the record was handed over.
-    #[must_use]
-    pub fn waited(&self) -> Duration {
-        self.since.elapsed()
-    }
-
-    /// Tells whoever still waits.
-    pub fn tell(self, result: Result<(), Undelivered>) {
-        let waited = self.waited();
-        if self.told.send(result).is_err() {
-            debug!(?waited, ?result, "Kafka's word came after the answer");
-        }
-    }
-}
-
-/// Sorts delivery reports, on the producer's polling thread.
+/// Hears librdkafka's events, statistics and delivery reports.
 pub(super) struct Reports {
     pub(super) events: ClientEvents,
     pub(super) metrics: DeliveryMetrics,
@@ -74,6 +24,8 @@ pub(super) struct Reports {
     pub(super) late_after: Duration,
     /// Kafka has given the producer its id; before that librdkafka sends nothing.
     pub(super) has_producer_id: AtomicBool,
+    /// Told when a look at topic and client is worth while.
+    pub(super) trouble: Arc<Notify>,
 }
 
 impl ClientContext for Reports {
@@ -82,6 +34,9 @@ impl ClientContext for Reports {
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
+        if error.rdkafka_error_code() == Some(RDKafkaErrorCode::Fatal) {
+            self.trouble.notify_one();
+        }
         self.events.error(error, reason);
     }
 
@@ -111,11 +66,27 @@ impl ProducerContext for Reports {
             Err((error, _)) => {
                 let code = error_code(error);
                 let failures = &self.metrics.failures;
-                failures.get_or_create(&CodeLabel { code }).inc();
-                waiting.tell(Err(Undelivered));
+                failures
+                    .get_or_create(&CodeLabel { code: code.clone() })
+                    .inc();
+                let outcome = if is_the_records_own(error) {
+                    Unconfirmed::Refused(code)
+                } else {
+                    self.trouble.notify_one();
+                    Unconfirmed::Failed(code)
+                };
+                waiting.tell(Err(outcome));
             }
         }
     }
+}
+
+/// Whether the same record would be refused again by a cluster in the best of health.
+fn is_the_records_own(error: &KafkaError) -> bool {
+    matches!(
+        error.rdkafka_error_code(),
+        Some(RDKafkaErrorCode::MessageSizeTooLarge | RDKafkaErrorCode::InvalidRecord)
+    )
 }
 
 /// librdkafka's name of an error.

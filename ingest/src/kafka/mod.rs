@@ -3,16 +3,17 @@
 mod delivery;
 mod producer;
 
-pub use delivery::{Confirmation, Undelivered, Waiting};
-pub use producer::{KafkaProducer, producer_config};
+pub use producer::KafkaProducer;
+
+use crate::confirmation::Waiting;
 
 /// Takes a record and promises to say what became of it.
 pub trait Producer: Send + Sync + 'static {
-    /// Hands over a copy of `record`, without waiting.
+    /// Hands over a copy of `record`, without waiting; `waiting` is told the outcome.
     ///
     /// # Errors
-    /// [`NotTaken`] when the record did not even get into the queue.
-    fn offer(&self, record: &[u8]) -> Result<Confirmation, NotTaken>;
+    /// [`NotTaken`] when the record did not even get into the queue; `waiting` is told nothing then.
+    fn offer(&self, record: &[u8], waiting: Waiting) -> Result<(), NotTaken>;
 }
 
 /// Why a record was not taken.
@@ -24,6 +25,9 @@ pub enum NotTaken {
     /// The topic does not exist.
     #[error("the topic does not exist")]
     NoTopic,
+    /// The record is too long for the client.
+    #[error("the record is too long for Kafka's client")]
+    TooLarge,
     /// The client refused the record; the text is librdkafka's name of the reason.
     #[error("Kafka's client refused the record: {0}")]
     Refused(String),

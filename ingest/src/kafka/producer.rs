@@ -1,26 +1,39 @@
 //! librdkafka's producer.
 
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use postback_common::config::Settings;
-use postback_service::kafka::{KafkaMetrics, client_config, explain};
-use postback_service::topic::record_bytes_max;
+use arc_swap::ArcSwap;
+use postback_common::config::{KafkaSettings, Settings};
+use postback_service::kafka::{KafkaMetrics, explain, producer_config};
 use rdkafka::ClientConfig;
 use rdkafka::config::FromClientConfigAndContext as _;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::producer::{BaseRecord, Producer as _, ThreadedProducer};
+use tokio::sync::Notify;
+use tracing::{info, warn};
 
 use super::delivery::{Reports, error_code};
-use super::{Confirmation, NotTaken, Producer};
-use crate::metrics::IngestMetrics;
+use super::{NotTaken, Producer};
+use crate::confirmation::Waiting;
+use crate::metrics::DeliveryMetrics;
 use crate::topic_watch::{Sight, TopicSight};
 
-/// The producer of raw records.
+type Client = ThreadedProducer<Reports>;
+
+/// The producer of raw records. Its client is replaced when it has given itself up: after what
+/// librdkafka calls a fatal error, an idempotent producer takes nothing any more.
 pub struct KafkaProducer {
-    topic: String,
-    brokers: String,
-    client: ThreadedProducer<Reports>,
+    settings: KafkaSettings,
+    config: ClientConfig,
+    kafka: KafkaMetrics,
+    metrics: DeliveryMetrics,
+    late_after: Duration,
+    trouble: Arc<Notify>,
+    client: ArcSwap<Client>,
+    /// Held while a new client is made, so that there is one.
+    rebuilding: Mutex<()>,
 }
 
 impl KafkaProducer {
@@ -30,21 +43,24 @@ impl KafkaProducer {
     /// librdkafka's words, without secrets, when it refuses an option.
     pub fn new(
         settings: &Settings,
-        kafka: &KafkaMetrics,
-        metrics: &IngestMetrics,
+        kafka: KafkaMetrics,
+        metrics: DeliveryMetrics,
     ) -> Result<Self, String> {
-        let reports = Reports {
-            events: kafka.client("ingest"),
-            metrics: metrics.deliveries.clone(),
-            late_after: settings.ingest.kafka_wait,
-            has_producer_id: AtomicBool::new(false),
-        };
-        let config = producer_config(settings);
-        let client = ThreadedProducer::from_config_and_context(&config, reports);
+        let config = producer_config(settings, "postback-ingest");
+        let late_after = settings.ingest.kafka_wait;
+        let trouble = Arc::new(Notify::new());
+        let reports = Reports::new(&kafka, &metrics, late_after, &trouble);
+        let client = Client::from_config_and_context(&config, reports);
+        let client = client.map_err(|error| explain(&settings.kafka, &error))?;
         Ok(Self {
-            topic: settings.kafka.topic.clone(),
-            brokers: settings.kafka.brokers.join(","),
-            client: client.map_err(|error| explain(&settings.kafka, &error))?,
+            settings: settings.kafka.clone(),
+            config,
+            kafka,
+            metrics,
+            late_after,
+            trouble,
+            client: ArcSwap::from_pointee(client),
+            rebuilding: Mutex::default(),
         })
     }
 
@@ -54,25 +70,68 @@ impl KafkaProducer {
     #[must_use]
     pub fn flush(&self, within: Duration) -> usize {
         // The number says all that the error would. librdkafka's own counts its events as well.
-        drop(self.client.flush(within));
-        usize::try_from(self.client.client().context().metrics.open.get()).unwrap_or(0)
+        drop(self.client.load().flush(within));
+        usize::try_from(self.metrics.open.get()).unwrap_or(0)
+    }
+
+    /// Replaces the client if it has given itself up. What the old one still had is told
+    /// undelivered. Blocks for a moment.
+    fn rebuild(&self) {
+        let _one = self
+            .rebuilding
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if self.client.load().client().fatal_error().is_none() {
+            return;
+        }
+        let reports = Reports::new(&self.kafka, &self.metrics, self.late_after, &self.trouble);
+        match Client::from_config_and_context(&self.config, reports) {
+            Ok(client) => {
+                self.metrics.rebuilds.inc();
+                info!("Kafka's client was made anew after a fatal error");
+                let old = self.client.swap(Arc::new(client));
+                // Its end purges its queue, which takes up to half a second.
+                let ending = std::thread::Builder::new().name("kafka-old".to_owned());
+                if let Err(error) = ending.spawn(move || drop(old)) {
+                    warn!(%error, "the old client ends here");
+                }
+            }
+            Err(error) => {
+                let error = explain(&self.settings, &error);
+                warn!(error, "Kafka's client cannot be made anew");
+            }
+        }
+    }
+}
+
+impl Reports {
+    fn new(
+        kafka: &KafkaMetrics,
+        metrics: &DeliveryMetrics,
+        late_after: Duration,
+        trouble: &Arc<Notify>,
+    ) -> Self {
+        Self {
+            events: kafka.client("ingest"),
+            metrics: metrics.clone(),
+            late_after,
+            has_producer_id: AtomicBool::new(false),
+            trouble: Arc::clone(trouble),
+        }
     }
 }
 
 impl Producer for KafkaProducer {
-    fn offer(&self, record: &[u8]) -> Result<Confirmation, NotTaken> {
-        let (waiting, confirmation) = Confirmation::pair();
-        let message = BaseRecord::<(), [u8], _>::with_opaque_to(&self.topic, Box::new(waiting));
-        let open = &self.client.client().context().metrics.open;
+    fn offer(&self, record: &[u8], waiting: Waiting) -> Result<(), NotTaken> {
+        let topic = &self.settings.topic;
+        let message = BaseRecord::<(), [u8], _>::with_opaque_to(topic, Box::new(waiting));
         // Before it is sent: its delivery may be reported before this thread goes on.
-        open.inc();
-        match self.client.send(message.payload(record)) {
-            Ok(()) => Ok(confirmation),
-            Err((error, _)) => {
-                open.dec();
-                Err(not_taken(&error))
-            }
-        }
+        self.metrics.open.inc();
+        let sent = self.client.load().send(message.payload(record));
+        sent.map_err(|(error, _)| {
+            self.metrics.open.dec();
+            not_taken(&error)
+        })
     }
 }
 
@@ -82,6 +141,7 @@ fn not_taken(error: &KafkaError) -> NotTaken {
         Some(RDKafkaErrorCode::UnknownTopic | RDKafkaErrorCode::UnknownTopicOrPartition) => {
             NotTaken::NoTopic
         }
+        Some(RDKafkaErrorCode::MessageSizeTooLarge) => NotTaken::TooLarge,
         _ => NotTaken::Refused(error_code(error)),
     }
 }
@@ -90,71 +150,38 @@ impl TopicSight for KafkaProducer {
     /// Asks through the producer's own connection, so that a topic that was made meanwhile is known
     /// to the producer as soon as it is seen here.
     fn look(&self, within: Duration) -> Sight {
-        let client = self.client.client();
+        self.rebuild();
+        let client = self.client.load_full();
+        let client = client.client();
         if let Some((code, text)) = client.fatal_error() {
             return Sight::Broken(format!("{code:?}: {text}"));
         }
-        let metadata = match client.fetch_metadata(Some(&self.topic), within) {
+        let topic = &self.settings.topic;
+        let brokers = self.settings.brokers.join(",");
+        let metadata = match client.fetch_metadata(Some(topic), within) {
             Ok(metadata) => metadata,
             Err(error) => {
                 let cause = error_code(&error);
-                return Sight::NoAnswer(format!(
-                    "Kafka at {} does not answer ({cause})",
-                    self.brokers
-                ));
+                return Sight::NoAnswer(format!("Kafka at {brokers} does not answer ({cause})"));
             }
         };
-        let topic = metadata
-            .topics()
-            .iter()
-            .find(|topic| topic.name() == self.topic);
-        match topic.map(|topic| topic.error().map(RDKafkaErrorCode::from)) {
+        let found = metadata.topics().iter().find(|t| t.name() == topic);
+        match found.map(|topic| topic.error().map(RDKafkaErrorCode::from)) {
             Some(None) if client.context().has_producer_id.load(Ordering::Relaxed) => {
                 Sight::Present
             }
             Some(None) => Sight::NoAnswer(format!(
-                "Kafka at {} has not given the producer its id yet",
-                self.brokers
+                "Kafka at {brokers} has not given the producer its id yet"
             )),
             None
             | Some(Some(
                 RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::UnknownTopic,
             )) => Sight::Missing,
-            Some(Some(code)) => Sight::NoAnswer(format!("topic {}: {code:?}", self.topic)),
+            Some(Some(code)) => Sight::NoAnswer(format!("topic {topic}: {code:?}")),
         }
     }
-}
 
-/// librdkafka's settings for the promise, and the measured ones for its price.
-#[must_use]
-pub fn producer_config(settings: &Settings) -> ClientConfig {
-    let mut config = client_config(&settings.kafka, "postback-ingest");
-    let promised = [
-        // Confirmed means: every in-sync replica has it, once.
-        ("acks", "all"),
-        ("enable.idempotence", "true"),
-        // The most that idempotence allows.
-        ("max.in.flight.requests.per.connection", "5"),
-        // 503 was said long before, but the sender may not send again: whatever Kafka can still take
-        // within this time lands there, as the same record.
-        ("message.timeout.ms", "60000"),
-        // Bounds the memory of an outage; beyond it a postback is refused at once.
-        ("queue.buffering.max.messages", "50000"),
-        ("queue.buffering.max.kbytes", "65536"),
-    ];
-    let measured = [
-        // 0 and 1 make the broker thread spin when five requests are in flight.
-        ("linger.ms", "2"),
-        ("compression.type", "lz4"),
-        ("statistics.interval.ms", "1000"),
-    ];
-    let largest = record_bytes_max(&settings.ingest).to_string();
-    let largest = [("message.max.bytes", largest.as_str())];
-    for (option, value) in promised.into_iter().chain(measured).chain(largest) {
-        let given = settings.kafka.options.contains_key(option);
-        if !given {
-            config.set(option, value);
-        }
+    fn trouble(&self) -> Arc<Notify> {
+        Arc::clone(&self.trouble)
     }
-    config
 }

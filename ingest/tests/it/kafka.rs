@@ -1,16 +1,20 @@
 //! librdkafka's producer against the broker that librdkafka brings along for tests.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use postback_common::config::{self, Settings};
-use postback_ingest::kafka::{KafkaProducer, NotTaken, Producer as _, producer_config};
-use postback_ingest::metrics::IngestMetrics;
+use postback_ingest::breaker::Breaker;
+use postback_ingest::confirmation::{Confirmation, Unconfirmed, Waiting};
+use postback_ingest::kafka::{KafkaProducer, NotTaken, Producer as _};
+use postback_ingest::metrics::{BreakerMetrics, IngestMetrics};
 use postback_ingest::topic_watch::{Sight, TopicSight as _};
-use postback_service::kafka::KafkaMetrics;
+use postback_service::kafka::{KafkaMetrics, producer_config};
 use postback_service::metrics::Metrics;
 use rdkafka::mocking::MockCluster;
 use rdkafka::producer::DefaultProducerContext;
+use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
 use tokio::time::timeout;
 
 use crate::support::LIMIT;
@@ -35,9 +39,15 @@ fn producer(settings: &Settings) -> (KafkaProducer, Metrics) {
     let counted = IngestMetrics::register(&mut metrics);
     let kafka = KafkaMetrics::register(&mut metrics);
     (
-        KafkaProducer::new(settings, &kafka, &counted).unwrap(),
+        KafkaProducer::new(settings, kafka, counted.deliveries).unwrap(),
         metrics,
     )
+}
+
+fn offer(producer: &KafkaProducer, record: &[u8]) -> Result<Confirmation, NotTaken> {
+    let breaker = Breaker::new(LIMIT, BreakerMetrics::default());
+    let (waiting, confirmation) = Waiting::pair(Arc::new(breaker), Instant::now());
+    producer.offer(record, waiting).map(|()| confirmation)
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -48,8 +58,8 @@ async fn a_record_is_confirmed_and_a_slow_confirmation_counts_as_late() {
         let settings = configured(&broker.bootstrap_servers(), &wait, "");
         let (producer, metrics) = producer(&settings);
         for record in [&b"one"[..], b"two"] {
-            let confirmation = producer.offer(record).unwrap();
-            timeout(LIMIT, confirmation.heard()).await.unwrap().unwrap();
+            let confirmation = offer(&producer, record).unwrap();
+            timeout(LIMIT, confirmation).await.unwrap().unwrap();
         }
         let text = metrics.encode().unwrap();
         for line in [
@@ -66,14 +76,14 @@ fn a_full_queue_takes_nothing_more() {
     // Nobody listens, so nothing leaves the queue of two.
     let settings = configured("127.0.0.1:1", "", "\"queue.buffering.max.messages\" = 2");
     let (producer, _metrics) = producer(&settings);
-    let taken: Vec<_> = (0..3).map(|_| producer.offer(b"x").map(|_| ())).collect();
+    let taken: Vec<_> = (0..3).map(|_| offer(&producer, b"x").map(|_| ())).collect();
     assert_eq!(taken, [Ok(()), Ok(()), Err(NotTaken::QueueFull)]);
     assert_eq!(producer.flush(Duration::ZERO), 2);
 }
 
 #[test]
 fn the_promise_rests_on_these_settings() {
-    let config = producer_config(&configured("b:1", "", "\"linger.ms\" = 7"));
+    let config = producer_config(&configured("b:1", "", "\"linger.ms\" = 7"), "test");
     let expected = [
         ("acks", "all"),
         ("enable.idempotence", "true"),
@@ -110,4 +120,56 @@ fn the_topic_is_seen_missed_and_seen_again() {
         why.starts_with("Kafka at 127.0.0.1:1 does not answer ("),
         "{why}"
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn after_a_fatal_error_the_client_is_made_anew() {
+    let broker = broker(Duration::ZERO);
+    let settings = configured(&broker.bootstrap_servers(), "", "");
+    let (producer, metrics) = producer(&settings);
+    let confirmed = offer(&producer, b"one").unwrap();
+    timeout(LIMIT, confirmed).await.unwrap().unwrap();
+    // A gap in its sequence means that a record got lost: librdkafka then stops for good.
+    broker.request_errors(
+        RDKafkaApiKey::Produce,
+        &[RDKafkaRespErr::RD_KAFKA_RESP_ERR_OUT_OF_ORDER_SEQUENCE_NUMBER],
+    );
+    let lost = offer(&producer, b"two").unwrap();
+    let told = timeout(LIMIT, lost).await.unwrap();
+    assert!(matches!(told, Err(Unconfirmed::Failed(_))), "{told:?}");
+    assert!(matches!(
+        offer(&producer, b"three"),
+        Err(NotTaken::Refused(_))
+    ));
+    let trouble = producer.trouble();
+    timeout(LIMIT, trouble.notified())
+        .await
+        .expect("a look is asked for");
+
+    tokio::task::block_in_place(|| producer.look(LIMIT));
+    let confirmed = offer(&producer, b"four").unwrap();
+    timeout(LIMIT, confirmed).await.unwrap().unwrap();
+    let text = metrics.encode().unwrap();
+    let line = "postback_ingest_producer_rebuilds_total 1\n";
+    assert!(text.contains(line), "{text}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_kafka_refuses_for_itself_is_told_apart() {
+    let broker = broker(Duration::ZERO);
+    let settings = configured(&broker.bootstrap_servers(), "", "");
+    let (producer, _metrics) = producer(&settings);
+    broker.request_errors(
+        RDKafkaApiKey::Produce,
+        &[RDKafkaRespErr::RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE],
+    );
+    let refused = offer(&producer, b"large").unwrap();
+    let told = timeout(LIMIT, refused).await.unwrap();
+    let expected = Unconfirmed::Refused("MessageSizeTooLarge".to_owned());
+    assert_eq!(told, Err(expected));
+    let too_large = vec![b'x'; 700_000];
+    assert!(matches!(
+        offer(&producer, &too_large),
+        Err(NotTaken::TooLarge)
+    ));
 }

@@ -16,6 +16,7 @@ mod promise;
 mod records;
 mod reload;
 mod secrecy;
+mod storage;
 mod support;
 mod target;
 mod target_stream;

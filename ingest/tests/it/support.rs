@@ -8,14 +8,19 @@ use std::time::Duration;
 use postback_common::config::{self, Settings};
 use postback_common::record::IdSource;
 use postback_ingest::accept::Acceptor;
-use postback_ingest::kafka::{Confirmation, NotTaken, Producer, Undelivered, Waiting};
+use postback_ingest::breaker::Breaker;
+use postback_ingest::confirmation::{Unconfirmed, Waiting};
+use postback_ingest::kafka::{NotTaken, Producer};
 use postback_ingest::limits::Limits;
 use postback_ingest::listener;
 use postback_ingest::metrics::IngestMetrics;
 use postback_ingest::server::Server;
+use postback_ingest::spool::{Drainer, Spooler};
+use postback_ingest::storage::Storage;
 use postback_ingest::topic_watch::TopicMissing;
 use postback_service::lifecycle::Shutdown;
 use postback_service::metrics::Metrics;
+use postback_spool::disk::Disk;
 use serde_json::Value;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
@@ -36,12 +41,14 @@ pub(crate) enum Kafka {
     ConfirmsAfter(Duration),
     Silent,
     SaysNo,
+    /// Kafka will never take such a record.
+    RefusesIt,
     QueueFull,
 }
 
 #[derive(Debug)]
 pub(crate) struct FakeProducer {
-    kafka: Kafka,
+    kafka: Mutex<Kafka>,
     records: Mutex<Vec<Vec<u8>>>,
     silent: Mutex<Vec<Waiting>>,
 }
@@ -53,6 +60,17 @@ impl FakeProducer {
         records.iter().map(parse).collect()
     }
 
+    /// From now on it does this.
+    pub(crate) fn turn(&self, kafka: Kafka) {
+        *self.kafka.lock().unwrap() = kafka;
+    }
+
+    /// Says of everything it kept silent about that it is there.
+    pub(crate) fn confirm_all(&self) {
+        let silent = std::mem::take(&mut *self.silent.lock().unwrap());
+        silent.into_iter().for_each(|waiting| waiting.tell(Ok(())));
+    }
+
     /// The records since the last call.
     pub(crate) fn take(&self) -> Vec<Value> {
         let records = self.records();
@@ -62,20 +80,23 @@ impl FakeProducer {
 }
 
 impl Producer for FakeProducer {
-    fn offer(&self, record: &[u8]) -> Result<Confirmation, NotTaken> {
-        let (waiting, confirmation) = Confirmation::pair();
-        match self.kafka {
-            Kafka::QueueFull => return Err(NotTaken::QueueFull),
+    fn offer(&self, record: &[u8], waiting: Waiting) -> Result<(), NotTaken> {
+        let kafka = *self.kafka.lock().unwrap();
+        if let Kafka::QueueFull = kafka {
+            return Err(NotTaken::QueueFull);
+        }
+        self.records.lock().unwrap().push(record.to_vec());
+        match kafka {
             Kafka::Confirms => waiting.tell(Ok(())),
-            Kafka::SaysNo => waiting.tell(Err(Undelivered)),
-            Kafka::Silent => self.silent.lock().unwrap().push(waiting),
+            Kafka::SaysNo => waiting.tell(Err(Unconfirmed::Failed("no".to_owned()))),
+            Kafka::RefusesIt => waiting.tell(Err(Unconfirmed::Refused("never".to_owned()))),
+            Kafka::Silent | Kafka::QueueFull => self.silent.lock().unwrap().push(waiting),
             Kafka::ConfirmsAfter(time) => drop(tokio::spawn(async move {
                 sleep(time).await;
                 waiting.tell(Ok(()));
             })),
         }
-        self.records.lock().unwrap().push(record.to_vec());
-        Ok(confirmation)
+        Ok(())
     }
 }
 
@@ -97,6 +118,9 @@ pub(crate) struct Ingest {
     pub(crate) server: Arc<Server>,
     pub(crate) kafka: Arc<FakeProducer>,
     pub(crate) missing: TopicMissing,
+    pub(crate) breaker: Arc<Breaker>,
+    pub(crate) spooler: Option<Arc<Spooler>>,
+    pub(crate) drainer: Option<Drainer>,
     pub(crate) shutdown: Shutdown,
     pub(crate) serving: JoinHandle<()>,
     metrics: Metrics,
@@ -108,17 +132,42 @@ impl Ingest {
     }
 
     pub(crate) async fn with(kafka: Kafka, settings: &Settings, limits: Limits) -> Self {
+        Self::on(None, kafka, settings, limits).await
+    }
+
+    /// With a spool on `disk`, if there is one. The settings must have one then.
+    pub(crate) async fn on(
+        disk: Option<Arc<dyn Disk>>,
+        kafka: Kafka,
+        settings: &Settings,
+        limits: Limits,
+    ) -> Self {
         let kafka = Arc::new(FakeProducer {
-            kafka,
+            kafka: Mutex::new(kafka),
             records: Mutex::default(),
             silent: Mutex::default(),
         });
         let mut metrics = Metrics::new();
         let counted = IngestMetrics::register(&mut metrics);
         let missing = TopicMissing::default();
+        let breaker = Breaker::new(settings.ingest.kafka_wait, counted.breaker.clone());
+        let breaker = Arc::new(breaker);
+        let producer = || Arc::clone(&kafka) as Arc<dyn Producer>;
+        let spooler = disk.map(|disk| {
+            let spool = settings.ingest.spool.as_ref().unwrap();
+            Arc::new(Spooler::new(spool, &settings.ingest, disk))
+        });
+        let drainer = spooler.clone().map(|spooler| {
+            let (missing, breaker) = (missing.clone(), Arc::clone(&breaker));
+            Drainer::start(spooler, producer(), missing, breaker, &counted).unwrap()
+        });
         let acceptor = Acceptor::new(
-            Arc::clone(&kafka) as Arc<dyn Producer>,
-            missing.clone(),
+            Storage::new(
+                producer(),
+                missing.clone(),
+                Arc::clone(&breaker),
+                spooler.clone(),
+            ),
             IdSource::new().unwrap(),
             &settings.ingest.record_headers,
         );
@@ -132,6 +181,9 @@ impl Ingest {
             server,
             kafka,
             missing,
+            breaker,
+            spooler,
+            drainer,
             shutdown,
             serving: tokio::spawn(serving),
             metrics,

@@ -7,6 +7,7 @@ use std::time::Duration;
 use postback_ingest::limits::Limits;
 use postback_ingest::topic_watch::{Sight, TopicSight, watch};
 use postback_service::probes::Readiness;
+use tokio::sync::Notify;
 
 use crate::support::{Ingest, Kafka, PATH, get, settings, until};
 
@@ -15,6 +16,10 @@ struct FakeSight(Mutex<Sight>);
 impl TopicSight for FakeSight {
     fn look(&self, _: Duration) -> Sight {
         self.0.lock().unwrap().clone()
+    }
+
+    fn trouble(&self) -> Arc<Notify> {
+        Arc::default()
     }
 }
 
@@ -39,7 +44,7 @@ async fn a_missing_topic_is_named_refused_at_once_and_recovered_from() {
     ));
     let told = || {
         readiness.report()[0]
-            .1
+            .failure
             .clone()
             .map(|failure| failure.to_string())
     };

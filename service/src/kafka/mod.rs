@@ -1,9 +1,11 @@
 //! How every client reaches Kafka, and where librdkafka's own words and figures go.
 
 mod events;
+mod producer;
 mod refusal;
 
 pub use events::{ClientEvents, KafkaMetrics};
+pub use producer::producer_config;
 /// The client library, in the version that every service uses.
 pub use rdkafka;
 pub use refusal::explain;

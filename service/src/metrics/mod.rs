@@ -11,6 +11,7 @@ use std::fmt;
 pub use latency::Latency;
 /// The types that a [`Registry`] takes.
 pub use prometheus_client;
+use prometheus_client::collector::Collector;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
 
@@ -44,6 +45,11 @@ impl Metrics {
     /// Where metrics named `postback_{part}_…` are registered.
     pub fn part(&mut self, part: &str) -> &mut Registry {
         self.0.sub_registry_with_prefix(format!("postback_{part}"))
+    }
+
+    /// Adds metrics that are made at each scrape; they print their whole names.
+    pub fn collect(&mut self, collector: impl Collector) {
+        self.0.register_collector(Box::new(collector));
     }
 
     /// All metrics, in the text form that Prometheus reads.

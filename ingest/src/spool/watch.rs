@@ -1,0 +1,112 @@
+//! Tells operators how the spool is: its probe, its reports, its figures.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use postback_service::lifecycle::Shutdown;
+use postback_service::probes::Probe;
+use postback_spool::{Report, Spool, Status};
+use tracing::{error, info, warn};
+
+use super::{SpoolFigures, Spooler};
+
+/// Between two looks.
+const EVERY: Duration = Duration::from_millis(250);
+
+/// Between two looks at the free space, which may wait for the disk.
+const FREE_EVERY: Duration = Duration::from_secs(10);
+
+/// A write that takes longer stalls.
+const STALLED: Duration = Duration::from_secs(1);
+
+/// The same report is not repeated within this time.
+const QUIET: Duration = Duration::from_secs(10);
+
+/// Looks again and again until `shutdown`.
+pub async fn watch(spooler: Arc<Spooler>, figures: SpoolFigures, probe: Probe, shutdown: Shutdown) {
+    let mut journal = Journal::default();
+    let mut free_at: Option<Instant> = None;
+    loop {
+        let now = Instant::now();
+        set(&probe, &spooler);
+        if let Some(spool) = spooler.spool() {
+            figures.sample(now, spool.status().used_bytes);
+            for report in spool.take_reports() {
+                journal.write(&report, now);
+            }
+            if free_at.is_none_or(|at| now - at >= FREE_EVERY) {
+                free_at = Some(now);
+                look_at_free_space(Arc::clone(&spooler), figures.clone());
+            }
+        }
+        tokio::select! {
+            () = shutdown.cancelled() => return,
+            () = tokio::time::sleep(EVERY) => {}
+        }
+    }
+}
+
+fn look_at_free_space(spooler: Arc<Spooler>, figures: SpoolFigures) {
+    tokio::task::spawn_blocking(move || {
+        if let Some(Ok(bytes)) = spooler.spool().map(Spool::free_bytes) {
+            figures.set_free(bytes);
+        }
+    });
+}
+
+fn set(probe: &Probe, spooler: &Spooler) {
+    match spooler.status() {
+        Some(status) => judge(probe, &status),
+        None => match spooler.trouble() {
+            Some(error) => probe.fail(error.to_string(), error.remedy()),
+            None => probe.fail("not open yet", ""),
+        },
+    }
+}
+
+fn judge(probe: &Probe, status: &Status) {
+    let stalled = status.stalled_for.is_some_and(|time| time >= STALLED);
+    if let Err(error) = &status.ready {
+        probe.fail(error.to_string(), error.remedy());
+    } else if stalled {
+        probe.fail(
+            "the disk does not finish a write",
+            "look for I/O errors in the kernel's log; postbacks go to Kafka alone meanwhile",
+        );
+    } else if status.used_bytes >= status.max_bytes {
+        probe.fail(
+            format!("the spool is full: spool_max_bytes = {}", status.max_bytes),
+            "bring Kafka back, or raise ingest.spool_max_bytes if the disk has room",
+        );
+    } else {
+        probe.pass();
+    }
+}
+
+/// Writes reports to the log, the same one not again and again.
+#[derive(Debug, Default)]
+struct Journal {
+    last: Option<(Report, Instant)>,
+}
+
+impl Journal {
+    fn write(&mut self, report: &Report, now: Instant) {
+        let repeated = self
+            .last
+            .as_ref()
+            .is_some_and(|(last, at)| last == report && now - *at < QUIET);
+        if repeated {
+            return;
+        }
+        self.last = Some((report.clone(), now));
+        let reason = report.reason();
+        match report {
+            Report::Recovered { .. } => info!(reason, "{report}"),
+            Report::Damage { .. }
+            | Report::SetAside { .. }
+            | Report::UnknownVersion { .. }
+            | Report::Vanished { .. } => error!(reason, "{report}"),
+            _ => warn!(reason, "{report}"),
+        }
+    }
+}

@@ -1,0 +1,275 @@
+//! Two places, and the first confirmation counts: Kafka by a stand-in, the spool on a disk in memory
+//! that hangs and fails on demand.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use postback_ingest::limits::Limits;
+use postback_ingest::spool::Left;
+use postback_spool::disk::ForgetfulDisk;
+
+use crate::support::{Ingest, Kafka, LIMIT, PATH, get, settings, until};
+
+/// A minute for the answer: one that waited for the deadline would fail the test's own limit.
+const PATIENT: &str = "answer_within_ms = 60000\nkafka_wait_ms = 50\nspool_dir = \"/spool\"\n";
+const DUE_SOON: &str = "answer_within_ms = 300\nkafka_wait_ms = 50\nspool_dir = \"/spool\"\n";
+
+struct Bench {
+    ingest: Ingest,
+    disk: ForgetfulDisk,
+}
+
+impl Bench {
+    async fn start(kafka: Kafka, lines: &str) -> Self {
+        let bench = Self::unopened(kafka, lines, ForgetfulDisk::new(1)).await;
+        until("the spool is open", || bench.spool_is_ready()).await;
+        bench
+    }
+
+    async fn unopened(kafka: Kafka, lines: &str, disk: ForgetfulDisk) -> Self {
+        let (settings, limits) = (settings(lines, ""), Limits::default());
+        let shared = Arc::new(disk.clone());
+        let ingest = Ingest::on(Some(shared), kafka, &settings, limits).await;
+        Self { ingest, disk }
+    }
+
+    fn spool_is_ready(&self) -> bool {
+        let status = self.ingest.spooler.as_ref().unwrap().status();
+        status.is_some_and(|status| status.ready.is_ok())
+    }
+
+    /// Sends a postback; its number is its query. Returns the status.
+    async fn send(&self, number: u32) -> u16 {
+        let answer = self.ingest.exchange(get(&format!("{PATH}?{number}"))).await;
+        let status = answer.split(' ').nth(1).unwrap();
+        status.parse().unwrap()
+    }
+
+    /// The numbers of what Kafka was offered, in that order, repeats included.
+    fn offered(&self) -> Vec<u32> {
+        let records = self.ingest.kafka.records();
+        let number = |record: &serde_json::Value| {
+            let query = record["query"]["utf8"].as_str().unwrap();
+            query.parse().unwrap()
+        };
+        records.iter().map(number).collect()
+    }
+
+    async fn drained(&self, numbers: &[u32]) {
+        let all: BTreeSet<u32> = numbers.iter().copied().collect();
+        until("everything is in Kafka", || {
+            let offered: BTreeSet<u32> = self.offered().into_iter().collect();
+            all.is_subset(&offered) && self.figure("records ") == 0
+        })
+        .await;
+    }
+
+    /// Records in the spool; or another figure.
+    fn figure(&self, name: &str) -> u64 {
+        let status = self.ingest.spooler.as_ref().unwrap().status().unwrap();
+        match name {
+            "records " => status.records,
+            "set aside" => status.counts.set_aside_records,
+            "unwanted" => status.counts.unwanted_records,
+            "committed" => status.counts.committed_records,
+            other => panic!("{other}"),
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn while_kafka_is_silent_the_spool_answers_and_all_gets_there_by_itself() {
+    let bench = Bench::start(Kafka::Silent, PATIENT).await;
+    assert_eq!(bench.send(1).await, 200);
+    assert!(bench.ingest.breaker.is_open(), "1 waited in vain");
+    for number in 2..=20 {
+        assert_eq!(bench.send(number).await, 200);
+    }
+    assert_eq!(bench.figure("records "), 20);
+    // 1 waited, and the drain tries it once more; of the rest only a probe now and then.
+    let offered = bench.offered().len();
+    assert!(
+        offered < 10,
+        "{offered} of 20 were offered to a silent Kafka"
+    );
+
+    bench.ingest.kafka.turn(Kafka::Confirms);
+    bench.ingest.kafka.confirm_all();
+    bench.drained(&(1..=20).collect::<Vec<_>>()).await;
+    until("Kafka comes first again", || {
+        !bench.ingest.breaker.is_open()
+    })
+    .await;
+    bench.ingest.kafka.take();
+    assert_eq!(bench.send(21).await, 200);
+    assert_eq!(bench.offered(), [21]);
+    assert_eq!(bench.figure("committed"), 20, "21 did not touch the disk");
+    for (way, answers) in [("kafka", 1.0), ("spool", 20.0), ("refused", 0.0)] {
+        let name = format!("postback_ingest_answer_seconds_count{{way=\"{way}\"}}");
+        assert_eq!(bench.ingest.metric(&name), answers, "{way}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_spool_is_drained_oldest_first() {
+    let bench = Bench::start(Kafka::SaysNo, PATIENT).await;
+    for number in 1..=50 {
+        assert_eq!(bench.send(number).await, 200);
+    }
+    bench.ingest.kafka.turn(Kafka::Silent);
+    bench.ingest.kafka.take();
+    bench.ingest.kafka.turn(Kafka::Confirms);
+    bench.ingest.kafka.confirm_all();
+    bench.drained(&(2..=50).collect::<Vec<_>>()).await;
+    let mut offered = bench.offered();
+    offered.dedup();
+    assert!(offered.is_sorted(), "{offered:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_kafka_refuses_for_itself_is_set_aside_and_blocks_nothing() {
+    let bench = Bench::start(Kafka::RefusesIt, PATIENT).await;
+    assert_eq!(bench.send(1).await, 200);
+    assert!(!bench.ingest.breaker.is_open(), "Kafka is well");
+    until("it is set aside", || bench.figure("set aside") == 1).await;
+    assert_eq!(bench.figure("records "), 0);
+    bench.ingest.kafka.turn(Kafka::Confirms);
+    assert_eq!(bench.send(2).await, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hanging_disk_is_not_noticed_while_kafka_confirms() {
+    let bench = Bench::start(Kafka::Confirms, PATIENT).await;
+    bench.disk.close_gate();
+    for number in 1..=5 {
+        assert_eq!(bench.send(number).await, 200);
+    }
+    assert_eq!(bench.offered(), [1, 2, 3, 4, 5]);
+    bench.disk.open_gate();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn when_the_disk_hangs_kafka_is_tried_even_if_it_was_away() {
+    let bench = Bench::start(Kafka::QueueFull, PATIENT).await;
+    assert_eq!(bench.send(1).await, 200);
+    assert!(bench.ingest.breaker.is_open());
+    // The drain cannot close the breaker meanwhile: it waits for the first confirmation, too.
+    bench
+        .ingest
+        .kafka
+        .turn(Kafka::ConfirmsAfter(Duration::from_millis(500)));
+    bench.disk.close_gate();
+    assert_eq!(bench.send(2).await, 200, "by Kafka: the disk hangs");
+    assert!(bench.offered().contains(&2));
+    assert_eq!(bench.figure("committed"), 1);
+    bench.disk.open_gate();
+    until("the hanging record is left out, or written", || {
+        bench.figure("unwanted") + bench.figure("committed") == 2
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn with_neither_503_at_the_deadline_and_the_record_is_kept_all_the_same() {
+    let bench = Bench::start(Kafka::Silent, DUE_SOON).await;
+    bench.disk.close_gate();
+    assert_eq!(bench.send(1).await, 503);
+    assert_eq!(bench.ingest.refusals("not_confirmed"), 1.0);
+    bench.disk.open_gate();
+    until("it is on the disk", || bench.figure("committed") == 1).await;
+    bench.ingest.kafka.turn(Kafka::Confirms);
+    bench.ingest.kafka.take();
+    bench.ingest.kafka.confirm_all();
+    bench.drained(&[1]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn disk_faults_cost_nothing_while_kafka_confirms_and_mend_by_themselves() {
+    type Fault = (&'static str, fn(&ForgetfulDisk), fn(&ForgetfulDisk));
+    let faults: [Fault; 4] = [
+        (
+            "full",
+            |d| d.set_capacity(Some(0)),
+            |d| d.set_capacity(None),
+        ),
+        (
+            "read-only",
+            |d| d.set_read_only(true),
+            |d| d.set_read_only(false),
+        ),
+        ("EIO", |d| d.fail_syncs(u32::MAX), |d| d.fail_syncs(0)),
+        (
+            "gone",
+            |d| d.delete_tree("/spool".as_ref()).unwrap(),
+            |_| {},
+        ),
+    ];
+    for (name, breaks, mends) in faults {
+        let bench = Bench::start(Kafka::Confirms, PATIENT).await;
+        breaks(&bench.disk);
+        assert_eq!(bench.send(1).await, 200, "{name}: Kafka has it");
+        bench.ingest.kafka.turn(Kafka::QueueFull);
+        if name != "gone" {
+            // The first may still find the segment that was made before the fault.
+            bench.send(2).await;
+            until("the fault is seen", || !bench.spool_is_ready()).await;
+            assert_eq!(bench.send(3).await, 503, "{name}: neither has it");
+            assert!(bench.ingest.refusals("nowhere_to_store") >= 1.0, "{name}");
+        }
+        mends(&bench.disk);
+        // A directory that is gone is noticed by the next write, and made again.
+        if name == "gone" {
+            bench.send(4).await;
+        }
+        until("the spool takes records again", || bench.spool_is_ready()).await;
+        assert_eq!(bench.send(5).await, 200, "{name}: mended");
+        bench.ingest.kafka.turn(Kafka::Confirms);
+        bench.drained(&[1, 5]).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_spool_that_cannot_be_opened_at_the_start_is_opened_later() {
+    let disk = ForgetfulDisk::new(2);
+    disk.set_read_only(true);
+    let bench = Bench::unopened(Kafka::Confirms, PATIENT, disk).await;
+    assert_eq!(bench.send(1).await, 200, "Kafka suffices");
+    let spooler = bench.ingest.spooler.clone().unwrap();
+    until("it is known why", || spooler.trouble().is_some()).await;
+    bench.ingest.kafka.turn(Kafka::SaysNo);
+    assert_eq!(bench.send(2).await, 503);
+    bench.disk.set_read_only(false);
+    until("it is open", || bench.spool_is_ready()).await;
+    assert_eq!(bench.send(3).await, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_missing_topic_is_bridged_by_the_spool() {
+    let bench = Bench::start(Kafka::Silent, PATIENT).await;
+    bench.ingest.missing.set(true);
+    for number in 1..=3 {
+        assert_eq!(bench.send(number).await, 200);
+    }
+    assert!(bench.offered().is_empty(), "nothing is offered to no topic");
+    bench.ingest.kafka.turn(Kafka::Confirms);
+    bench.ingest.missing.set(false);
+    bench.drained(&[1, 2, 3]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn at_the_end_it_drains_what_it_can_and_says_what_is_left() {
+    let mut bench = Bench::start(Kafka::SaysNo, PATIENT).await;
+    assert_eq!(bench.send(1).await, 200);
+    let drainer = bench.ingest.drainer.take().unwrap();
+    let left = drainer.finish(Duration::from_millis(50)).await;
+    assert_eq!(left.records, 1);
+
+    let mut bench = Bench::start(Kafka::SaysNo, PATIENT).await;
+    assert_eq!(bench.send(1).await, 200);
+    bench.ingest.kafka.turn(Kafka::Confirms);
+    bench.ingest.spooler.as_ref().unwrap().close(LIMIT);
+    let drainer = bench.ingest.drainer.take().unwrap();
+    assert_eq!(drainer.finish(LIMIT).await, Left::default());
+    assert!(bench.disk.files().is_empty(), "{:?}", bench.disk.files());
+}
