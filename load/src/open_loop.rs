@@ -3,6 +3,8 @@
 use std::collections::VecDeque;
 use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use rustix::time::{ClockId, clock_gettime};
@@ -35,7 +37,7 @@ pub enum Reuse {
 }
 
 /// A sender with a plan: request N is sent N intervals after the start. Ends by itself: after
-/// `attempts`, and `patience` for the last one.
+/// `attempts`, or when told to stop, and `patience` for the last one.
 #[derive(Debug, Clone)]
 pub struct OpenLoop {
     /// Where to.
@@ -54,6 +56,8 @@ pub struct OpenLoop {
     pub connections_max: usize,
     /// Which idle connection is used.
     pub reuse: Reuse,
+    /// Set by another thread to send no more: the answers that are due are still waited for.
+    pub stop: Arc<AtomicBool>,
 }
 
 impl OpenLoop {
@@ -72,6 +76,7 @@ impl OpenLoop {
             opened_ahead: 0,
             connections_max: 4_096,
             reuse: Reuse::Newest,
+            stop: Arc::default(),
         }
     }
 
@@ -128,7 +133,7 @@ impl Sending {
             stalls: Stalls::new(tick),
             begun: 0,
             ended: 0,
-            attempts: vec![None; plan.attempts],
+            attempts: Vec::new(),
             connections,
             plan,
         })
@@ -144,9 +149,9 @@ impl Sending {
     }
 
     fn send_all(&mut self) -> io::Result<()> {
-        while self.ended < self.plan.attempts {
+        while self.ended < self.begun || self.goes_on() {
             let mut now = self.now();
-            while self.begun < self.plan.attempts && self.planned(self.begun) <= now {
+            while self.goes_on() && self.planned(self.begun) <= now {
                 self.begin(now);
                 now = self.now();
             }
@@ -158,6 +163,11 @@ impl Sending {
             }
         }
         Ok(())
+    }
+
+    /// Whether there is another attempt to be begun.
+    fn goes_on(&self) -> bool {
+        self.begun < self.plan.attempts && !self.plan.stop.load(Ordering::Relaxed)
     }
 
     fn now(&self) -> Duration {
@@ -172,6 +182,7 @@ impl Sending {
     fn begin(&mut self, begun: Duration) {
         let number = self.begun;
         self.begun += 1;
+        self.attempts.push(None);
         let mut under = Under {
             number,
             begun,
