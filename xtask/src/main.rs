@@ -1,4 +1,4 @@
-//! The project's tasks: `cargo xtask demo`, `test`, `bench`, `stack`, `check`.
+//! The project's tasks: `cargo xtask demo`, `test`, `bench`, `soak`, `stack`, `check`.
 //!
 //! This program builds with Rust and a C linker alone; it installs what the others need. One file
 //! or folder per command.
@@ -15,6 +15,7 @@ mod interrupt;
 mod project;
 mod report;
 mod servers;
+mod soak;
 mod stack;
 mod test;
 
@@ -47,6 +48,9 @@ enum Command {
     /// Measure a part beside what it is built on
     #[command(subcommand)]
     Bench(bench::Command),
+    /// Play faults at full length on a part under load
+    #[command(subcommand)]
+    Soak(soak::Command),
     /// Run only the two servers, Kafka and ClickHouse
     #[command(subcommand)]
     Stack(stack::Command),
@@ -71,6 +75,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Test(options) => test::run(&options, &project, &cancellation),
         Command::Check(options) => check::run_command(options, &project, &cancellation),
         Command::Bench(command) => bench::run(&command, &project, &cancellation),
+        Command::Soak(command) => soak::run(&command, &project, &cancellation),
         Command::Stack(command) => stack::run(command, &project, &cancellation),
     }
 }

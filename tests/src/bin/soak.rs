@@ -25,9 +25,9 @@ struct Arguments {
     /// Only the faults whose names hold this
     #[arg(long, value_name = "TEXT", default_value = "")]
     fault: String,
-    /// Requests a second [default: 1000]
-    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=5000))]
-    rate: Option<u32>,
+    /// Requests a second
+    #[arg(long, default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..=5000))]
+    rate: u32,
 }
 
 fn main() -> ExitCode {
@@ -38,8 +38,7 @@ fn main() -> ExitCode {
         let chosen = Fault::ALL.into_iter();
         for fault in chosen.filter(|fault| fault.to_string().contains(&arguments.fault)) {
             eprintln!("round {round} of {}: {fault}", arguments.rounds);
-            let mut length = Length::full(fault);
-            length.rate = arguments.rate.unwrap_or(length.rate);
+            let length = Length::full(fault, arguments.rate);
             let account = run(fault, &length);
             println!("{}", row(fault, &account));
             if !account.broken.is_empty() {
@@ -63,9 +62,11 @@ fn head() -> String {
         "2xx in time",
         "own stalls excused",
         "503",
+        "503 for the disk",
         "unanswered",
         "slowest ms",
         "longest own stall ms",
+        "longest sync ms",
         "acknowledged",
         "missing",
         "copies: slow / around",
@@ -84,9 +85,11 @@ fn row(fault: Fault, account: &Account) -> String {
         account.in_time.to_string(),
         account.in_time_but_for_own_stalls.to_string(),
         account.refused.to_string(),
+        account.refused_for_the_disk.to_string(),
         account.unanswered.to_string(),
         millis(account.slowest),
         millis(account.own_stall),
+        millis(account.longest_sync),
         account.acknowledged.to_string(),
         account.missing.to_string(),
         format!("{} / {}", account.copies_of_slow, account.copies_around),

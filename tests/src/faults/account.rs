@@ -17,6 +17,10 @@ const IN_TIME: Duration = Duration::from_millis(400);
 /// reached no earlier.
 const BOTH_WAYS: Duration = Duration::from_millis(100);
 
+/// An answer is due after 250 ms. A record that waited for Kafka first has 140 ms left for the disk,
+/// and a disk that takes so much of that gets an honest refusal: it is the machine's, not ingest's.
+const TOO_LONG: Duration = Duration::from_millis(100);
+
 /// Around a fault records may go both ways that were answered quickly: what probes whether Kafka is
 /// back, and what is drained again because nothing was heard of it.
 const AROUND: Duration = Duration::from_secs(1);
@@ -25,13 +29,26 @@ const AROUND: Duration = Duration::from_secs(1);
 const SHOWN: usize = 20;
 
 /// When things happened, from the sender's start.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Marks {
     pub(super) began: Duration,
     pub(super) ended: Duration,
     pub(super) normal: Duration,
     pub(super) killed: Option<(Duration, Duration)>,
     pub(super) topic_gone: Option<Duration>,
+    /// Syncs of ingest for which the real disk took long.
+    pub(super) slow_syncs: Vec<(Duration, Duration)>,
+}
+
+impl Marks {
+    /// How long the real disk synced while the attempt was under way.
+    fn synced(&self, attempt: &Attempt) -> Duration {
+        let during = |(began, ended): &(Duration, Duration)| {
+            let began = attempt.planned.max(*began);
+            attempt.ended.min(*ended).saturating_sub(began)
+        };
+        self.slow_syncs.iter().map(during).sum()
+    }
 }
 
 /// What became of every attempt, and of every acknowledged record.
@@ -45,12 +62,16 @@ pub struct Account {
     pub in_time_but_for_own_stalls: usize,
     /// Answered with 503.
     pub refused: usize,
+    /// Of these, how many for which the real disk took too long.
+    pub refused_for_the_disk: usize,
     /// Not answered at all.
     pub unanswered: usize,
     /// The slowest outcome, the sender's own stalls not counted.
     pub slowest: Duration,
     /// The sender's longest stall.
     pub own_stall: Duration,
+    /// The longest sync of the real disk; 0 below 5 ms.
+    pub longest_sync: Duration,
     /// Ids that were acknowledged and have to be in Kafka.
     pub acknowledged: usize,
     /// Those that are not.
@@ -94,6 +115,7 @@ impl Account {
         let mut account = Self {
             attempts: ledger.attempts.len(),
             normal_after: marks.normal.saturating_sub(marks.ended),
+            longest_sync: longest(&marks.slow_syncs),
             ..Self::default()
         };
         for (number, attempt) in ledger.attempts.iter().enumerate() {
@@ -125,14 +147,18 @@ impl Account {
         let refused = matches!(attempt.outcome, Outcome::Answered { status: 503, .. });
         self.refused += usize::from(refused);
         self.unanswered += usize::from(matches!(attempt.outcome, Outcome::Failed(_)));
+        let honest = refused && quick;
+        let for_the_disk = honest && marks.synced(attempt) >= TOO_LONG;
+        self.refused_for_the_disk += usize::from(for_the_disk);
         let kept = match promise {
-            Promise::Stored => stored,
-            Promise::Honest => stored || (refused && quick),
-            Promise::InFlightMayFail => stored || in_flight(attempt, marks),
+            Promise::Stored => stored || for_the_disk,
+            Promise::Honest => stored || honest,
+            Promise::InFlightMayFail => stored || for_the_disk || in_flight(attempt, marks),
         };
         let without_id = attempt.is_success() && attempt.acknowledged().is_none();
         self.hold(kept && !without_id, || {
-            format!("attempt {number} at {:?}: {attempt:?}", attempt.planned)
+            let synced = marks.synced(attempt);
+            format!("attempt {number}, the disk synced for {synced:?}: {attempt:?}")
         });
     }
 
@@ -159,10 +185,7 @@ impl Account {
                 None => {
                     self.missing += 1;
                     self.hold(false, || {
-                        format!(
-                            "attempt {number} at {:?} is missing: {attempt:?}",
-                            attempt.planned
-                        )
+                        format!("attempt {number} is missing: {attempt:?}")
                     });
                 }
                 Some(copies) => self.copies(number, attempt, copies - 1, marks),
@@ -186,6 +209,13 @@ impl Account {
             });
         }
     }
+}
+
+fn longest(times: &[(Duration, Duration)]) -> Duration {
+    let lengths = times
+        .iter()
+        .map(|(began, ended)| ended.saturating_sub(*began));
+    lengths.max().unwrap_or_default()
 }
 
 /// Sent before ingest was gone, and without an outcome when it was killed.
@@ -250,14 +280,14 @@ mod tests {
         json!({"id": id(number).to_string(), "query": {"utf8": query}})
     }
 
-    fn draw(promise: Promise, attempts: Vec<Attempt>, records: &[Value], marks: Marks) -> Account {
+    fn draw(promise: Promise, attempts: Vec<Attempt>, records: &[Value], marks: &Marks) -> Account {
         let ledger = Ledger {
             start: Instant::now(),
             attempts,
             connections: 1,
             cpu: Duration::ZERO,
         };
-        Account::draw(promise, &ledger, records, &marks)
+        Account::draw(promise, &ledger, records, marks)
     }
 
     fn marks() -> Marks {
@@ -272,7 +302,7 @@ mod tests {
     #[test]
     fn all_is_well() {
         let all = vec![stored(0, 5), stored(1, 399)];
-        let account = draw(Promise::Stored, all, &[record(1), record(0)], marks());
+        let account = draw(Promise::Stored, all, &[record(1), record(0)], &marks());
         assert_eq!(account.broken, [""; 0]);
         assert_eq!((account.in_time, account.acknowledged), (2, 2));
         assert_eq!(account.normal_after, ms(1_000));
@@ -281,7 +311,7 @@ mod tests {
     #[test]
     fn late_and_missing_are_told() {
         let all = vec![stored(0, 401), stored(1, 5)];
-        let account = draw(Promise::Stored, all, &[record(0)], marks());
+        let account = draw(Promise::Stored, all, &[record(0)], &marks());
         assert_eq!(account.broken.len(), 2, "{:?}", account.broken);
         assert_eq!((account.in_time, account.missing), (1, 1));
     }
@@ -290,7 +320,7 @@ mod tests {
     fn the_sender_s_own_stalls_are_not_ingest_s() {
         let mut late = stored(0, 500);
         late.own_stall = ms(150);
-        let account = draw(Promise::Stored, vec![late], &[record(0)], marks());
+        let account = draw(Promise::Stored, vec![late], &[record(0)], &marks());
         assert_eq!(account.broken, [""; 0]);
         assert_eq!(account.in_time_but_for_own_stalls, 1);
     }
@@ -298,12 +328,32 @@ mod tests {
     #[test]
     fn honest_means_a_503_and_there_must_be_one() {
         let all = vec![stored(0, 5), status(1, 503)];
-        let account = draw(Promise::Honest, all.clone(), &[record(0)], marks());
+        let account = draw(Promise::Honest, all.clone(), &[record(0)], &marks());
         assert_eq!(account.broken, [""; 0]);
-        let broken = draw(Promise::Stored, all, &[record(0)], marks()).broken;
+        let broken = draw(Promise::Stored, all, &[record(0)], &marks()).broken;
         assert_eq!(broken.len(), 1);
-        let broken = draw(Promise::Honest, vec![status(0, 500)], &[], marks()).broken;
+        let broken = draw(Promise::Honest, vec![status(0, 500)], &[], &marks()).broken;
         assert_eq!(broken.len(), 2, "{broken:?}");
+    }
+
+    #[test]
+    fn a_disk_that_takes_too_long_excuses_a_503_and_nothing_else() {
+        let marks = Marks {
+            slow_syncs: vec![(ms(0), ms(50)), (ms(90), ms(160)), (ms(160), ms(500))],
+            ..marks()
+        };
+        let draw = |mut attempt: Attempt, took| {
+            attempt.ended = attempt.planned + ms(took);
+            draw(Promise::Stored, vec![attempt], &[], &marks)
+        };
+        // From 100 ms on: 60 ms of one sync and 40 ms of the next.
+        let excused = draw(status(1, 503), 100);
+        assert_eq!((excused.refused_for_the_disk, excused.broken.len()), (1, 0));
+        assert_eq!(excused.longest_sync, ms(340));
+        assert_eq!(draw(status(1, 503), 99).broken.len(), 1);
+        assert_eq!(draw(status(0, 503), 100).broken.len(), 1);
+        assert_eq!(draw(status(1, 500), 100).broken.len(), 1);
+        assert_eq!(draw(status(1, 503), 401).broken.len(), 1);
     }
 
     #[test]
@@ -313,7 +363,7 @@ mod tests {
             killed: Some((ms(120), ms(140))),
             ..marks()
         };
-        let draw = |failed| draw(Promise::InFlightMayFail, vec![failed], &[], marks).broken;
+        let draw = |failed| draw(Promise::InFlightMayFail, vec![failed], &[], &marks).broken;
         // From 100 to 150 ms: in flight. From 0 to 50, and from 200 to 250: not.
         assert_eq!(draw(failed(1)), [""; 0]);
         assert_eq!(draw(failed(0)).len(), 1);
@@ -329,7 +379,7 @@ mod tests {
             ..Marks::default()
         };
         let copies = [record(0), record(0)];
-        let draw = |attempt| draw(Promise::Stored, vec![attempt], &copies, marks);
+        let draw = |attempt| draw(Promise::Stored, vec![attempt], &copies, &marks);
         assert_eq!(draw(stored(0, 5)).broken.len(), 1);
         let slow = draw(stored(0, 100));
         assert_eq!((slow.copies_of_slow, slow.broken.len()), (1, 0));
@@ -347,7 +397,7 @@ mod tests {
             ..marks()
         };
         let all = vec![stored(0, 5), stored(1, 5)];
-        let account = draw(Promise::Stored, all, &[record(1)], marks);
+        let account = draw(Promise::Stored, all, &[record(1)], &marks);
         assert_eq!(account.broken, [""; 0]);
         assert_eq!(account.acknowledged, 1);
     }
@@ -357,7 +407,7 @@ mod tests {
         let mut mixed = record(0);
         mixed["id"] = json!(id(7).to_string());
         let all = vec![stored(0, 5)];
-        let broken = draw(Promise::Stored, all, &[mixed, record(0)], marks()).broken;
+        let broken = draw(Promise::Stored, all, &[mixed, record(0)], &marks()).broken;
         assert_eq!(broken.len(), 1, "{broken:?}");
     }
 }

@@ -2,6 +2,9 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::{Duration, Instant};
+
+use rustix::time::{ClockId, clock_gettime};
 
 /// The name of a control file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,6 +62,24 @@ impl Disk {
     /// From now on they work again.
     pub(super) fn end(&self, fault: Fault) {
         std::fs::remove_file(self.control.join(fault.file())).expect("a file can be removed");
+    }
+
+    /// Beginnings and ends of the syncs for which the real disk took longer than 5 ms.
+    pub(super) fn slow_syncs(&self) -> Vec<(Instant, Instant)> {
+        let (now, monotonic) = (Instant::now(), clock_gettime(ClockId::Monotonic));
+        let monotonic = Duration::try_from(monotonic).expect("a time since the start");
+        let instant = |nanos: &str| {
+            let then = Duration::from_nanos(nanos.parse().expect("nanoseconds"));
+            now - monotonic.saturating_sub(then)
+        };
+        // Without a slow sync there is no file.
+        let text = std::fs::read_to_string(self.control.join("syncs")).unwrap_or_default();
+        let lines = text
+            .lines()
+            .map(|line| line.split_once(' ').expect("two numbers"));
+        lines
+            .map(|(begin, end)| (instant(begin), instant(end)))
+            .collect()
     }
 
     /// Whether a sync has met the fault.

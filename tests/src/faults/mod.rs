@@ -123,15 +123,15 @@ impl Length {
         }
     }
 
-    /// At full length.
+    /// At full length, `rate` requests a second.
     #[must_use]
-    pub const fn full(fault: Fault) -> Self {
+    pub const fn full(fault: Fault, rate: u32) -> Self {
         let seconds = match fault {
             Fault::KafkaAway => 20,
             _ => 10,
         };
         Self {
-            rate: 1_000,
+            rate,
             before: Duration::from_secs(5),
             fault: Duration::from_secs(seconds),
             after: Duration::from_secs(5),

@@ -25,6 +25,7 @@ pub fn run(fault: Fault, length: &Length) -> Account {
     let normal = Instant::now();
     last(length.after);
     let ledger = sender.end();
+    let slow_syncs = stage.disk.slow_syncs().into_iter();
     let ingest = stage.ingest.take().expect("ingest runs");
     let exit_code = ingest.terminate();
     let since = |instant: Instant| instant.saturating_duration_since(ledger.start);
@@ -36,6 +37,9 @@ pub fn run(fault: Fault, length: &Length) -> Account {
             .killed
             .map(|(killed, gone)| (since(killed), since(gone))),
         topic_gone: scene.topic_gone.map(since),
+        slow_syncs: slow_syncs
+            .map(|(began, ended)| (since(began), since(ended)))
+            .collect(),
     };
     let records = stage.pipeline.topic.records();
     let mut account = Account::draw(fault.promise(), &ledger, &records, &marks);

@@ -22,6 +22,9 @@ pub(super) const LOOK: Duration = Duration::from_millis(20);
 /// How long a command may take to stop.
 const GRACE: Duration = Duration::from_secs(5);
 
+/// What everything that is started here prints.
+const LOG: &str = "server.log";
+
 /// A request as Rakuten sends it, 500 bytes of query.
 const QUERY: &str = "unique_id=click-{number}&is_event=N&etransaction_id=7f3a91c2d4e84b06a5c1e9d0{number}&advertiser_id=38421&order_id=ORD-2026-{number}&sku_number=SKU-77120-BLK-42&quantity=2&sale_amount=129.9000&commissions=10.3920&currency=USD&transaction_date=2026-09-01%2012%3A34%3A56&process_date=2026-09-01%2012%3A40%3A03&offer_id=312004&product_name=Trail%20Running%20Shoe%20%28black%2C%2042%29&sid=3104552&click_time=2026-08-31%2021%3A02%3A11&member_id=m-5518204417&campaign=autumn-2026-running-eu-west";
 
@@ -55,7 +58,8 @@ impl Place {
         let binaries = commands.with_file_name("release");
         let kafka = KafkaOptions::new(directory.path().join("kafka"));
         let kafka = KafkaServer::start(installation, kafka, cancellation)?;
-        pin(kafka.process(), Processor::Senders, cancellation)?;
+        let log = directory.path().join(LOG);
+        pin(kafka.process(), Processor::Senders, &log, cancellation)?;
         let [listen, admin] = port::free()?;
         let place = Self {
             examples: binaries.join("examples"),
@@ -96,7 +100,7 @@ impl Place {
 
     /// What the servers print.
     pub(super) fn log(&self) -> PathBuf {
-        self.directory.path().join("server.log")
+        self.directory.path().join(LOG)
     }
 
     /// The target of the requests; `{number}` stands for their numbers.
@@ -207,11 +211,16 @@ fn plain(launch: Launch) -> Launch {
 }
 
 /// Moves all threads of a running process.
-fn pin(process: &Supervised, to: Processor, cancellation: &Cancellation) -> anyhow::Result<()> {
+fn pin(
+    process: &Supervised,
+    to: Processor,
+    log: &Path,
+    cancellation: &Cancellation,
+) -> anyhow::Result<()> {
     let pid = process.pid().to_string();
     let moving = Launch::new("taskset")
         .args(["--all-tasks", "--pid", "--cpu-list", &to.list(), &pid])
-        .output_to_stderr()
+        .log(log)
         .spawn()?;
     let status = moving.wait(cancellation, GRACE)?;
     if !status.success() {
