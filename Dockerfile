@@ -16,7 +16,8 @@ FROM debian:bookworm-slim
 RUN apt-get update \
  && apt-get install --yes --no-install-recommends ca-certificates libssl3 zlib1g \
  && rm -rf /var/lib/apt/lists/* \
- && useradd --system --uid 10001 --user-group --home-dir /nonexistent --shell /usr/sbin/nologin postback
+ && useradd --system --uid 10001 --user-group --home-dir /nonexistent --shell /usr/sbin/nologin postback \
+ && install --directory --owner postback --group postback /var/lib/postback
 COPY --from=build /src/target/release/postback-ingest /src/target/release/postback-consumer \
      /src/target/release/postback /usr/local/bin/
 USER postback

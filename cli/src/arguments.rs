@@ -76,8 +76,16 @@ pub(crate) enum Command {
     Config(cmd::config::Config),
     Migrate(cmd::migrate::Migrate),
     Source(cmd::source::Source),
+    Spool(cmd::spool::Spool),
     Report(cmd::report::Report),
     Trace(cmd::trace::Trace),
+}
+
+impl Command {
+    /// Whether it stops in order by itself after Ctrl-C, instead of being dropped where it stands.
+    pub(crate) const fn stops_in_order(&self) -> bool {
+        matches!(self, Self::Spool(spool) if spool.stops_in_order())
+    }
 }
 
 fn zone(name: &str) -> Result<TimeZone, String> {

@@ -81,6 +81,18 @@ impl Console {
         }
     }
 
+    /// Whether remarks go to a person who watches.
+    pub(crate) fn is_watched(&self) -> bool {
+        self.notes.is_terminal() && !self.quiet
+    }
+
+    /// A line on a terminal that the next one replaces; an empty one takes it away.
+    pub(crate) fn progress(&mut self, text: impl Display) {
+        // Erases from the cursor to the end of the line (ECMA-48, EL).
+        write!(self.notes, "\r{text}\x1b[K\r").ok();
+        self.notes.flush().ok();
+    }
+
     /// A remark that only `--verbose` asks for.
     pub(crate) fn detail(&mut self, text: impl Display) {
         if self.verbose {

@@ -1,4 +1,4 @@
-//! How far a consumer group is behind the topic.
+//! How far a consumer group is behind its topic.
 
 use std::time::{Duration, Instant};
 
@@ -68,25 +68,32 @@ pub(crate) async fn of_generation(
     settings: &Settings,
     generation: Generation,
 ) -> Result<GroupLag, String> {
-    let settings = settings.clone();
-    let asked = tokio::task::spawn_blocking(move || {
-        let group = generation.consumer_group(&settings.consumer.group);
-        ask_patiently(&settings, &group)
-    });
+    let group = generation.consumer_group(&settings.consumer.group);
+    of(settings, &settings.kafka.topic, group).await
+}
+
+/// Asks Kafka for the group that loads refusals. Its words when it does not answer.
+pub(crate) async fn of_refusals(settings: &Settings) -> Result<GroupLag, String> {
+    let group = settings.consumer.refused_group();
+    of(settings, &settings.kafka.refused_topic, group).await
+}
+
+async fn of(settings: &Settings, topic: &str, group: String) -> Result<GroupLag, String> {
+    let (settings, topic) = (settings.clone(), topic.to_owned());
+    let asked = tokio::task::spawn_blocking(move || ask_patiently(&settings, &topic, &group));
     let unanswered = |error: tokio::task::JoinError| error.to_string();
     asked.await.map_err(unanswered).and_then(|answer| answer)
 }
 
 /// The first question about any group makes a new cluster create its topic of offsets.
-fn ask_patiently(settings: &Settings, group: &str) -> Result<GroupLag, String> {
+fn ask_patiently(settings: &Settings, topic: &str, group: &str) -> Result<GroupLag, String> {
     let begun = Instant::now();
     loop {
-        match ask(settings, group) {
+        match ask(settings, topic, group) {
             Err(error) if finds_itself(&error) && begun.elapsed() < WITHIN => {
                 std::thread::sleep(PAUSE);
             }
             Ok(lag) if lag.partitions.is_empty() => {
-                let topic = &settings.kafka.topic;
                 return Err(format!("there is no topic {topic}: run `postback migrate`"));
             }
             answer => return answer.map_err(|error| words(&error, settings)),
@@ -120,8 +127,7 @@ fn finds_itself(error: &KafkaError) -> bool {
 }
 
 /// Joins nothing: it only reads, as an outsider.
-fn ask(settings: &Settings, group: &str) -> Result<GroupLag, KafkaError> {
-    let topic = &settings.kafka.topic;
+fn ask(settings: &Settings, topic: &str, group: &str) -> Result<GroupLag, KafkaError> {
     let consumer: BaseConsumer = client_config(&settings.kafka, "postback-cli")
         .set("group.id", group)
         .create()?;

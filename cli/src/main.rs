@@ -41,7 +41,7 @@ fn run(arguments: &Arguments, console: &mut Console) -> Result<Ending, Failure> 
         tokio::select! {
             // In this order: from its first step on, a command can be interrupted.
             biased;
-            _ = tokio::signal::ctrl_c() => Err(Failure::Interrupted),
+            _ = tokio::signal::ctrl_c(), if !arguments.command.stops_in_order() => Err(Failure::Interrupted),
             ended = cmd::run(arguments, console) => ended,
         }
     });

@@ -1,4 +1,4 @@
-//! What every Postback program agrees on: the raw record as it stands in Kafka, the configuration
+//! What every Postback program agrees on: the records as they stand in Kafka, the configuration
 //! file, the names of sources, every reason and flag that leaves the system, and secrets that do
 //! not print themselves.
 //!
@@ -11,5 +11,6 @@ pub mod config;
 pub mod name;
 pub mod reason;
 pub mod record;
+pub mod refusal;
 pub mod secret;
 pub mod url_key;

@@ -6,6 +6,7 @@
 //!
 //! The path of a record: `pipeline` reads it, `judge` sends it through the normaliser, `batch`
 //! collects it, `load` stores it (its rows by `rows`), `progress` says what may be committed.
+//! `refusals` loads what ingest refused, beside all that.
 //! `holds` keeps partitions that ClickHouse, or this version, cannot take. `start` comes before all
 //! that, `pipeline::ending` after it.
 
@@ -22,6 +23,7 @@ mod load;
 mod metrics;
 mod pipeline;
 mod progress;
+mod refusals;
 mod reload;
 mod rows;
 mod start;

@@ -3,6 +3,7 @@
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::time::Duration;
 
 use postback_common::config::Settings;
 use postback_normalise::Configured;
@@ -16,6 +17,7 @@ use postback_service::probes::{Probe, Readiness};
 use postback_service::version::VERSION;
 use postback_store::{Generation, Kind, Role, StoreError};
 use tokio::sync::watch;
+use tokio::time::timeout;
 use tracing::{info, warn};
 
 use crate::batch::Bounds;
@@ -24,8 +26,12 @@ use crate::kafka::{GroupEvents, SharedProgress, join, member_config};
 use crate::load::Loader;
 use crate::metrics::ConsumerMetrics;
 use crate::pipeline::{Pipeline, PipelineError};
+use crate::refusals::{RefusalMetrics, Refusals};
 use crate::reload::Reloader;
 use crate::start::{PrepareError, prepare};
+
+/// At the end, for the member of the group that loads refusals to leave it.
+const REFUSALS_END_WITHIN: Duration = Duration::from_secs(5);
 
 /// Why the consumer ends before it is asked to.
 #[derive(Debug, thiserror::Error)]
@@ -68,11 +74,12 @@ pub fn to_the_end(options: &Options, settings: Settings, rules: Configured) -> E
     options.run(consume(options, settings, rules), RunError::exit_code)
 }
 
-/// The three things that `/readyz` shows.
+/// What `/readyz` shows.
 struct Probes {
     kafka: Probe,
     clickhouse: Probe,
     partitions: Probe,
+    refusals: Probe,
 }
 
 async fn consume(
@@ -86,10 +93,12 @@ async fn consume(
     let (mut metrics, readiness) = (Metrics::new(), Readiness::new());
     let counted = ConsumerMetrics::register(&mut metrics);
     let kafka_metrics = KafkaMetrics::register(&mut metrics);
+    let refused = RefusalMetrics::register(&mut metrics);
     let probes = Probes {
         kafka: readiness.probe("kafka"),
         clickhouse: readiness.probe("clickhouse"),
         partitions: readiness.probe("partitions"),
+        refusals: readiness.notice("refusals"),
     };
     metrics.collect(readiness.clone());
     let admin = Admin {
@@ -108,6 +117,7 @@ async fn consume(
         proposed,
         probes,
         counted,
+        refused,
         &kafka_metrics,
         reloads,
         shutdown,
@@ -127,6 +137,7 @@ async fn load(
     proposed: Configured,
     probes: Probes,
     metrics: ConsumerMetrics,
+    refused: RefusalMetrics,
     kafka_metrics: &KafkaMetrics,
     reloads: Reloads,
     shutdown: Shutdown,
@@ -189,6 +200,13 @@ async fn load(
         probe: probes.partitions,
         rules: rules_seen,
     };
+    let refusals = Refusals {
+        settings: settings.clone(),
+        client: postback_store::client(clickhouse, Role::Load)?,
+        metrics: refused,
+        notice: probes.refusals,
+    };
+    let refusals = tokio::spawn(refusals.load(shutdown.clone()));
     let reloader = Reloader {
         file: options.config.clone(),
         client: asking,
@@ -197,5 +215,10 @@ async fn load(
         running: settings,
     };
     tokio::spawn(reloader.listen(reloads, shutdown.clone()));
-    Ok(pipeline.run(shutdown).await?)
+    pipeline.run(shutdown).await?;
+    // What it does not finish is loaded again.
+    if timeout(REFUSALS_END_WITHIN, refusals).await.is_err() {
+        warn!("loading refusals did not end in time");
+    }
+    Ok(())
 }

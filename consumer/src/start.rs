@@ -8,7 +8,7 @@ use postback_common::config::Settings;
 use postback_normalise::{Configured, NORMALISER_VERSION};
 use postback_service::lifecycle::Shutdown;
 use postback_service::probes::Probe;
-use postback_service::topic::{self, Ensured, TopicError};
+use postback_service::topic::{self, Ensured, Purpose, TopicError};
 use postback_service::version::RELEASE;
 use postback_store::{Manifest, Report, StoreError, migrate};
 use serde_json::json;
@@ -60,7 +60,7 @@ pub(crate) async fn prepare(
 async fn topic_is_there(settings: &Settings, probe: &Probe) -> Result<(), PrepareError> {
     let mut pause = FIRST_PAUSE;
     loop {
-        match topic::ensure(settings).await {
+        match topic::ensure(settings, Purpose::Raw).await {
             Ok(ensured) => {
                 if ensured == Ensured::Created {
                     info!(topic = settings.kafka.topic, "made the topic");

@@ -25,6 +25,10 @@ const PROBE_EVERY: Duration = Duration::from_millis(100);
 /// that stands still, and probes that wait are copies of what is spooled.
 const NEXT_PROBE_AFTER: Duration = Duration::from_secs(1);
 
+/// An opening is told to the log at most so often: a Kafka at the edge of the wait opens and closes
+/// the breaker several times a second.
+const TOLD_EVERY: Duration = Duration::from_secs(10);
+
 /// Where a record goes first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Route {
@@ -76,6 +80,18 @@ struct State {
     probed: Option<Instant>,
     /// Nothing was heard of it yet.
     probing: bool,
+    journal: Journal,
+}
+
+/// What the log was told.
+#[derive(Debug, Default)]
+struct Journal {
+    /// Of the last opening that it was told.
+    told: Option<Instant>,
+    /// The present opening is one that it was told.
+    told_of_this: bool,
+    /// Openings since the last one that it was told.
+    untold: u32,
 }
 
 impl Breaker {
@@ -137,11 +153,11 @@ impl Breaker {
             return;
         };
         if waited <= self.wait && offered >= since {
-            *state = State::default();
+            state.open_since = None;
             self.open.store(false, Relaxed);
             self.metrics.open.set(0);
             let after = offered.saturating_duration_since(since) + waited;
-            info!(?after, "Kafka confirms in time again");
+            state.journal.closed(after);
         }
     }
 
@@ -156,11 +172,11 @@ impl Breaker {
         }
         state.open_since = Some(now);
         state.probed = Some(now);
+        state.probing = false;
         self.open.store(true, Relaxed);
         self.metrics.open.set(1);
         self.metrics.opened(cause);
-        let cause = cause.as_str();
-        warn!(cause, "Kafka does not confirm in time");
+        state.journal.opened(cause, now);
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -173,6 +189,27 @@ impl State {
     fn heard_of(&mut self, offered: Instant) {
         if self.probed.is_some_and(|probed| offered >= probed) {
             self.probing = false;
+        }
+    }
+}
+
+impl Journal {
+    fn opened(&mut self, cause: Cause, now: Instant) {
+        let since = |told| now.saturating_duration_since(told);
+        self.told_of_this = self.told.is_none_or(|told| since(told) >= TOLD_EVERY);
+        if !self.told_of_this {
+            self.untold += 1;
+            return;
+        }
+        let (cause, untold) = (cause.as_str(), self.untold);
+        warn!(cause, untold, "Kafka does not confirm in time");
+        self.told = Some(now);
+        self.untold = 0;
+    }
+
+    fn closed(&self, after: Duration) {
+        if self.told_of_this {
+            info!(?after, "Kafka confirms in time again");
         }
     }
 }

@@ -33,7 +33,7 @@ pub fn judge(
     announced_body: Option<u64>,
     limits: &Sizes,
 ) -> Verdict {
-    let key = target.path.strip_prefix(PREFIX);
+    let key = url_key(target.path);
     let key = key.and_then(|key| sources.get(&KeyHash::of_bytes(key)));
     let Some(key) = key.cloned() else {
         return Verdict::Refused(Refusal::NotFound, None);
@@ -52,6 +52,12 @@ pub fn judge(
         return Verdict::Refused(Refusal::BodyTooLarge, Some(key));
     }
     Verdict::Postback(key)
+}
+
+/// What stands in the place of the key in a path; not looked up.
+#[must_use]
+pub fn url_key(path: &[u8]) -> Option<&[u8]> {
+    path.strip_prefix(PREFIX)
 }
 
 /// Longest query and body in bytes.

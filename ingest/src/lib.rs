@@ -15,7 +15,8 @@
 //!    it goes first;
 //! 5. [`answer`] says what became of it.
 //!
-//! [`server`] strings 2 to 5 together and counts every outcome. Beside the requests, the spool is
+//! [`server`] strings 2 to 5 together and counts every outcome; what is refused leaves a trace in
+//! [`refusals`]. Beside the requests, the spool is
 //! drained, [`topic_watch`] keeps an eye on the topic and [`reload`] exchanges the sources; [`run`]
 //! puts all of it together.
 
@@ -32,6 +33,7 @@ pub mod kafka;
 pub mod limits;
 pub mod listener;
 pub mod metrics;
+pub mod refusals;
 pub mod reload;
 pub mod run;
 pub mod server;

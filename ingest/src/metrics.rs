@@ -43,6 +43,8 @@ pub struct IngestMetrics {
     pub reloads: [Counter; 2],
     /// What became of records handed to Kafka.
     pub deliveries: DeliveryMetrics,
+    /// What became of the records of refusals.
+    pub refusal_records: RefusalRecordMetrics,
     /// Whether Kafka is passed over.
     pub breaker: BreakerMetrics,
 }
@@ -68,6 +70,17 @@ pub struct DeliveryMetrics {
     pub failures: Family<CodeLabel, Counter>,
     /// How often the client was made anew.
     pub rebuilds: Counter,
+}
+
+/// What became of the records of refusals: each refusal counts once.
+#[derive(Debug, Clone)]
+pub struct RefusalRecordMetrics {
+    /// It has a record in Kafka.
+    pub published: Counter,
+    /// There were too many of its reason.
+    pub suppressed: Counter,
+    /// Kafka did not take its record.
+    pub dropped: Counter,
 }
 
 /// Counters of one URL key, by outcome.
@@ -127,6 +140,10 @@ impl IngestMetrics {
         let reloads = Family::<OutcomeLabel, Counter>::default();
         let help = "Reloads of the sources, by outcome";
         part.register("reloads", help, reloads.clone());
+        let records = Family::<OutcomeLabel, Counter>::default();
+        let help = "Refusals by what became of their records: published, suppressed by the rate limit, or dropped because Kafka did not take them";
+        part.register("refused_records", help, records.clone());
+        let record = |outcome| records.get_or_create_owned(&OutcomeLabel { outcome });
         let by_reason = |refusal: &Refusal| {
             let reason = refusal.as_str();
             refusals.get_or_create_owned(&ReasonLabel { reason })
@@ -154,6 +171,11 @@ impl IngestMetrics {
                 rebuilds: Counter::default(),
             },
             breaker: BreakerMetrics::default(),
+            refusal_records: RefusalRecordMetrics {
+                published: record("published"),
+                suppressed: record("suppressed"),
+                dropped: record("dropped"),
+            },
         };
         let help = "Requests being answered";
         part.register("requests_in_flight", help, all.in_flight.clone());
@@ -202,11 +224,6 @@ impl IngestMetrics {
                 counter.inc();
             }
         }
-    }
-
-    /// Counts what hyper refused before a handler saw it.
-    pub fn unread(&self, refusal: Refusal) {
-        self.refused(refusal, None);
     }
 }
 

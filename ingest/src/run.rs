@@ -15,13 +15,15 @@ use postback_service::probes::{Probe, Readiness};
 use postback_service::version::VERSION;
 use postback_spool::disk::RealDisk;
 use tokio::net::TcpListener;
-use tracing::{info, warn};
+use tokio::time::timeout;
+use tracing::{debug, info, warn};
 
 use crate::accept::Acceptor;
 use crate::breaker::Breaker;
 use crate::kafka::{KafkaProducer, Producer};
 use crate::limits::Limits;
 use crate::metrics::IngestMetrics;
+use crate::refusals::{self, Refusals};
 use crate::server::Server;
 use crate::spool::{self, Drainer, Left, SpoolFigures, Spooler};
 use crate::storage::Storage;
@@ -88,7 +90,11 @@ async fn ingest(options: &Options, settings: Arc<Settings>) -> Result<ExitCode, 
         IdSource::new()?,
         &settings.ingest.record_headers,
     );
-    let server = Arc::new(Server::new(&settings, acceptor, limits, counted));
+    let (refusals, noted) = Refusals::new(IdSource::new()?, counted.refusal_records.clone());
+    let publishing = refusals::publish(noted, settings.kafka.clone());
+    let publishing = tokio::spawn(publishing);
+    let server = Server::new(&settings, acceptor, limits, refusals, counted);
+    let server = Arc::new(server);
 
     let admin = Admin {
         readiness,
@@ -106,6 +112,10 @@ async fn ingest(options: &Options, settings: Arc<Settings>) -> Result<ExitCode, 
     announce(&settings, &networks);
     serve(networks, server, draining, shutdown).await;
     let code = places.empty(spool, limits).await;
+    // A connection that does not close may still hold it up; nothing is promised of it.
+    if timeout(refusals::FLUSH_WITHIN, publishing).await.is_err() {
+        debug!("records of refusals are dropped");
+    }
     end.cancel();
     info!("ended");
     Ok(code)

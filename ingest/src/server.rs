@@ -18,6 +18,7 @@ use crate::body;
 use crate::gate::{self, Sizes, Verdict};
 use crate::limits::Limits;
 use crate::metrics::IngestMetrics;
+use crate::refusals::{Glimpse, Refusals};
 use crate::sources::{Sources, UrlKey};
 use crate::storage::Way;
 use crate::target::Seen;
@@ -29,6 +30,7 @@ pub struct Server {
     sizes: Sizes,
     answer_within: std::time::Duration,
     limits: Limits,
+    refusals: Refusals,
     metrics: IngestMetrics,
 }
 
@@ -39,6 +41,7 @@ impl Server {
         settings: &Settings,
         acceptor: Acceptor,
         limits: Limits,
+        refusals: Refusals,
         metrics: IngestMetrics,
     ) -> Self {
         let ingest = &settings.ingest;
@@ -51,6 +54,7 @@ impl Server {
             },
             answer_within: ingest.answer_within,
             limits,
+            refusals,
             metrics,
         }
     }
@@ -115,6 +119,7 @@ impl Server {
         let sources = self.sources.load();
         let verdict = gate::judge(&sources, &head.method, &target, announced, &self.sizes);
         drop(sources);
+        let glimpse = || Glimpse::of_request(&head, target, remote);
         let key = match verdict {
             Verdict::Postback(key) => key,
             Verdict::Tried(key) => {
@@ -127,14 +132,14 @@ impl Server {
                 if head.method != Method::HEAD && !head.headers.contains_key(EXPECT) {
                     body::drain(incoming);
                 }
-                return self.refuse(refusal, key.as_deref());
+                return self.refuse(refusal, key.as_deref(), &glimpse());
             }
         };
         name(&key);
         let read = body::read(incoming, self.sizes.body_bytes, self.limits.body_within).await;
         let body = match read {
             Ok(body) => body,
-            Err(refusal) => return self.refuse(refusal, Some(&key)),
+            Err(refusal) => return self.refuse(refusal, Some(&key), &glimpse()),
         };
         let deadline = under_way.whole() + self.wait_within();
         let postback = Postback {
@@ -151,7 +156,7 @@ impl Server {
                 key.metrics.stored.inc();
                 answer::stored(&key.reply, id)
             }
-            Err(refusal) => self.refuse(refusal, Some(&key)),
+            Err(refusal) => self.refuse(refusal, Some(&key), &glimpse()),
         }
     }
 
@@ -161,8 +166,17 @@ impl Server {
         self.answer_within - self.answer_within / 25
     }
 
-    fn refuse(&self, refusal: Refusal, key: Option<&UrlKey>) -> Answer {
+    /// Counts and notes what was refused before it was a request of which anything is known but
+    /// `glimpse`.
+    pub fn refuse_unread(&self, refusal: Refusal, glimpse: &Glimpse<'_>) {
+        debug!(reason = refusal.as_str(), "refused before it was a request");
+        self.metrics.refused(refusal, None);
+        self.refusals.note(refusal, glimpse, &self.sources.load());
+    }
+
+    fn refuse(&self, refusal: Refusal, key: Option<&UrlKey>, glimpse: &Glimpse<'_>) -> Answer {
         self.metrics.refused(refusal, key.map(|key| &key.metrics));
+        self.refusals.note(refusal, glimpse, &self.sources.load());
         debug!(reason = refusal.as_str(), "refused");
         answer::refused(refusal)
     }

@@ -13,9 +13,14 @@ use postback_common::url_key::KeyHash;
 
 use crate::metrics::{IngestMetrics, KeyMetrics};
 
-/// All URL keys of enabled sources. Immutable: a reload makes a new one.
+/// All URL keys. Immutable: a reload makes a new one.
 #[derive(Debug, Default)]
-pub struct Sources(HashMap<KeyHash, Arc<UrlKey>>);
+pub struct Sources {
+    /// Of enabled sources.
+    open: HashMap<KeyHash, Arc<UrlKey>>,
+    /// Of disabled sources, which nobody comes in by.
+    closed: HashMap<KeyHash, (SourceName, KeyName)>,
+}
 
 /// One URL key, and everything about it that a request needs.
 #[derive(Debug)]
@@ -42,34 +47,48 @@ pub struct PreparedReply {
 }
 
 impl Sources {
-    /// Keeps the keys of enabled sources.
+    /// Keeps the keys of all sources; only those of enabled ones open a way in.
     #[must_use]
     pub fn new(sources: &[SourceSettings], metrics: &IngestMetrics) -> Self {
-        let mut keys = HashMap::new();
-        for source in sources.iter().filter(|source| source.enabled) {
+        let mut all = Self::default();
+        for source in sources {
             for key in &source.keys {
+                if !source.enabled {
+                    let names = (source.name.clone(), key.name.clone());
+                    all.closed.insert(key.sha256, names);
+                    continue;
+                }
                 let url_key = UrlKey {
                     source: source.name.clone(),
                     name: key.name.clone(),
                     reply: PreparedReply::new(&source.reply),
                     metrics: metrics.key(&source.name, &key.name, source.reply.status),
                 };
-                keys.insert(key.sha256, Arc::new(url_key));
+                all.open.insert(key.sha256, Arc::new(url_key));
             }
         }
-        Self(keys)
+        all
     }
 
-    /// The key with this hash.
+    /// The key with this hash, if its source is enabled.
     #[must_use]
     pub fn get(&self, hash: &KeyHash) -> Option<&Arc<UrlKey>> {
-        self.0.get(hash)
+        self.open.get(hash)
+    }
+
+    /// The names of source and key with this hash, disabled or not.
+    #[must_use]
+    pub fn names(&self, hash: &KeyHash) -> Option<(&str, &str)> {
+        let open = self.open.get(hash).map(|key| (&key.source, &key.name));
+        let closed = || self.closed.get(hash).map(|(source, key)| (source, key));
+        let (source, key) = open.or_else(closed)?;
+        Some((source.as_str(), key.as_str()))
     }
 }
 
 impl fmt::Display for Sources {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} keys", self.0.len())
+        write!(f, "{} keys", self.open.len())
     }
 }
 

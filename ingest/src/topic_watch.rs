@@ -7,7 +7,7 @@ use std::time::Duration;
 use postback_common::config::Settings;
 use postback_service::lifecycle::Shutdown;
 use postback_service::probes::Probe;
-use postback_service::topic::{self, TopicState};
+use postback_service::topic::{self, Purpose, TopicState};
 use tokio::sync::Notify;
 use tokio::time::{sleep, timeout};
 use tracing::warn;
@@ -129,9 +129,9 @@ fn report(seen: &Sight, topic: &str, probe: &Probe) {
 
 /// Logs each thing about the topic on which a promise cannot rest, with its remedy.
 pub async fn judge(settings: Arc<Settings>) {
-    match topic::inspect(&settings.kafka).await {
+    match topic::inspect(&settings.kafka, Purpose::Raw).await {
         Ok(TopicState::Present(topic)) => {
-            for finding in topic::findings(&topic, &settings) {
+            for finding in topic::findings(&topic, &settings, Purpose::Raw) {
                 let topic::Finding { code, what, remedy } = finding;
                 warn!(code, remedy, "{what}");
             }

@@ -1,6 +1,7 @@
 //! Readiness: a few named probes, each fine or failing with a reason and a remedy.
 //!
-//! All of them must hold, but of those that can stand in for each other one suffices.
+//! All of them must hold, but of those that can stand in for each other one suffices, and notices
+//! only tell.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -20,6 +21,8 @@ pub struct Probe {
     name: &'static str,
     /// Others of this group can stand in for it.
     group: Option<&'static str>,
+    /// The process can do its work without it.
+    is_notice: bool,
     state: Arc<Mutex<Option<Failure>>>,
 }
 
@@ -39,7 +42,7 @@ pub struct Reported {
     pub name: &'static str,
     /// Why it fails; `None` while it holds.
     pub failure: Option<Failure>,
-    /// Nothing stands in for it: if it fails, the process is not ready.
+    /// If it fails, the process is not ready: it is no notice, and nothing stands in for it.
     pub needed: bool,
 }
 
@@ -63,29 +66,32 @@ impl Readiness {
     /// Adds a probe, failing with "not checked yet" until it is set.
     #[must_use]
     pub fn probe(&self, name: &'static str) -> Probe {
-        self.add(name, None, Some(unchecked()))
+        self.add(Probe::new(name, Some(unchecked())))
     }
 
     /// Adds a probe like [`Readiness::probe`] for which every other of the same group can stand in.
     #[must_use]
     pub fn one_of(&self, group: &'static str, name: &'static str) -> Probe {
-        self.add(name, Some(group), Some(unchecked()))
+        let probe = Probe::new(name, Some(unchecked()));
+        let group = Some(group);
+        self.add(Probe { group, ..probe })
     }
 
     /// Adds a probe that is fine until it is set.
     #[must_use]
     pub fn fine(&self, name: &'static str) -> Probe {
-        self.add(name, None, None)
+        self.add(Probe::new(name, None))
     }
 
-    fn add(
-        &self,
-        name: &'static str,
-        group: Option<&'static str>,
-        state: Option<Failure>,
-    ) -> Probe {
-        let state = Arc::new(Mutex::new(state));
-        let probe = Probe { name, group, state };
+    /// Adds a probe like [`Readiness::fine`] that the process can do its work without.
+    #[must_use]
+    pub fn notice(&self, name: &'static str) -> Probe {
+        let is_notice = true;
+        let probe = Probe::new(name, None);
+        self.add(Probe { is_notice, ..probe })
+    }
+
+    fn add(&self, probe: Probe) -> Probe {
         locked(&self.0).push(probe.clone());
         probe
     }
@@ -99,7 +105,7 @@ impl Readiness {
             let mut all = probes.iter().zip(&failures);
             all.any(|(probe, failure)| probe.group == Some(group) && failure.is_none())
         };
-        let needed = |probe: &Probe| !probe.group.is_some_and(stands_in);
+        let needed = |probe: &Probe| !probe.is_notice && !probe.group.is_some_and(stands_in);
         let reported = probes.iter().zip(&failures);
         reported
             .map(|(probe, failure)| Reported {
@@ -118,14 +124,15 @@ impl Readiness {
 }
 
 impl Reported {
-    /// It holds, or something stands in for it.
+    /// It holds, or the process can do without.
     #[must_use]
     pub fn lets_work(&self) -> bool {
         self.failure.is_none() || !self.needed
     }
 }
 
-/// One line: `ok   NAME`, `fail NAME: REASON: REMEDY`, or `warn …` where something stands in for it.
+/// One line: `ok   NAME`, `fail NAME: REASON: REMEDY`, or `warn …` where the process can do
+/// without.
 impl fmt::Display for Reported {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let name = self.name;
@@ -159,6 +166,15 @@ fn unchecked() -> Failure {
 }
 
 impl Probe {
+    fn new(name: &'static str, failure: Option<Failure>) -> Self {
+        Self {
+            name,
+            group: None,
+            is_notice: false,
+            state: Arc::new(Mutex::new(failure)),
+        }
+    }
+
     /// It holds.
     pub fn pass(&self) {
         if locked(&self.state).take().is_some() {
@@ -212,6 +228,17 @@ mod tests {
         let expected = ["ok   kafka", "fail draining: the process is going down"];
         assert_eq!(lines(&readiness), expected);
         assert!(!readiness.is_ready());
+    }
+
+    #[test]
+    fn a_notice_is_shown_and_keeps_nobody_from_work() {
+        let readiness = Readiness::new();
+        let refusals = readiness.notice("refusals");
+        assert_eq!(readiness.report()[0].to_string(), "ok   refusals");
+        refusals.fail("no topic", "make it");
+        let shown = readiness.report()[0].to_string();
+        assert_eq!(shown, "warn refusals: no topic: make it");
+        assert!(readiness.is_ready());
     }
 
     #[test]

@@ -26,7 +26,7 @@ pub mod stack;
 pub use cancellation::Cancellation;
 pub use clickhouse::{ClickHouseClient, ClickHouseOptions, ClickHouseServer, Password};
 pub use error::StackError;
-pub use install::{Installation, Needs, install, install_packages};
+pub use install::{Installation, Needs, install, install_packages, promtool};
 pub use kafka::{KafkaOptions, KafkaServer};
 pub use process::{Launch, Supervised};
 pub use stack::{Stack, StackOptions};

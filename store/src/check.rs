@@ -8,7 +8,7 @@ use crate::connection::{self, Role, run};
 use crate::error::{Kind, StoreError};
 use crate::generations;
 use crate::migrate;
-use crate::tables::{CONVERSIONS, Generation, POSTBACKS, safety_settings};
+use crate::tables::{CONVERSIONS, Generation, POSTBACKS, REFUSALS, REFUSALS_LOG, safety_settings};
 
 /// The oldest ClickHouse that this version is tested with: year and month.
 pub const TESTED_VERSION: (u32, u32) = (26, 7);
@@ -109,13 +109,19 @@ fn missing(tables: &[Table], generation: Generation) -> Vec<String> {
         CONVERSIONS.to_owned(),
         generation.postbacks(),
         generation.conversions(),
+        REFUSALS.to_owned(),
+        REFUSALS_LOG.to_owned(),
     ];
     let is_missing = |name: &String| tables.iter().all(|table| table.name != *name);
     wanted.into_iter().filter(is_missing).collect()
 }
 
 fn changed(tables: &[Table], generation: Generation) -> Vec<String> {
-    let ours = [generation.postbacks(), generation.conversions()];
+    let ours = [
+        generation.postbacks(),
+        generation.conversions(),
+        REFUSALS_LOG.to_owned(),
+    ];
     let lacking = |table: &Table| {
         let text = format!("{},", table.engine_full);
         safety_settings()
@@ -171,11 +177,16 @@ mod tests {
             table("postbacks_g1", &all),
             table("conversions_g1", &unsafe_settings),
             table("postbacks", ""),
+            table("refusals_log", &unsafe_settings),
+            table("refusals", ""),
         ];
         assert_eq!(missing(&tables, Generation::FIRST), ["conversions"]);
         assert_eq!(
             changed(&tables, Generation::FIRST),
-            ["conversions_g1: fsync_after_insert = 1"]
+            [
+                "conversions_g1: fsync_after_insert = 1",
+                "refusals_log: fsync_after_insert = 1"
+            ]
         );
     }
 }

@@ -10,8 +10,8 @@ use clickhouse::{Client, RowWrite};
 
 use crate::connection::run_within;
 use crate::error::StoreError;
-use crate::rows::{ConversionRow, PostbackRow};
-use crate::tables::Generation;
+use crate::rows::{ConversionRow, PostbackRow, RefusalRow};
+use crate::tables::{Generation, REFUSALS_LOG};
 
 /// Longest time for one insert, sending included.
 const INSERT_WITHIN: Duration = Duration::from_secs(120);
@@ -38,6 +38,17 @@ pub async fn postbacks<'a>(
     rows: impl IntoIterator<Item = PostbackRow<'a>>,
 ) -> Result<(), StoreError> {
     all::<PostbackRow<'_>>(client, &generation.postbacks(), rows).await
+}
+
+/// Inserts rows into the log of refusals. Does nothing without rows.
+///
+/// # Errors
+/// [`StoreError`]; rows may have been stored.
+pub async fn refusals<'a>(
+    client: &Client,
+    rows: impl IntoIterator<Item = RefusalRow<'a>>,
+) -> Result<(), StoreError> {
+    all::<RefusalRow<'_>>(client, REFUSALS_LOG, rows).await
 }
 
 async fn all<'a, T: RowWrite>(

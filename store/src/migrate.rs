@@ -15,7 +15,7 @@ use crate::connection::{self, Role, run};
 use crate::error::{Kind, StoreError};
 use crate::generations::{self, Manifest};
 use crate::identities::{self, AccountIdentity, WantedIdentity};
-use crate::tables::{Generation, SCHEMA_MIGRATIONS};
+use crate::tables::{Generation, REFUSALS_SQL, SCHEMA_MIGRATIONS};
 
 /// A file of `schemas/clickhouse/`.
 struct Migration {
@@ -24,11 +24,18 @@ struct Migration {
     sql: &'static str,
 }
 
-const MIGRATIONS: &[Migration] = &[Migration {
-    number: 1,
-    name: "bookkeeping",
-    sql: include_str!("../../schemas/clickhouse/0001_bookkeeping.sql"),
-}];
+const MIGRATIONS: &[Migration] = &[
+    Migration {
+        number: 1,
+        name: "bookkeeping",
+        sql: include_str!("../../schemas/clickhouse/0001_bookkeeping.sql"),
+    },
+    Migration {
+        number: 2,
+        name: "refusals",
+        sql: REFUSALS_SQL,
+    },
+];
 
 impl Migration {
     fn digest(&self) -> String {

@@ -1,7 +1,7 @@
-//! The rows of both tables of a generation, as they are inserted.
+//! The rows of both tables of a generation and of the log of refusals, as they are inserted.
 //!
 //! They borrow from the batch that they are made of. The columns' meaning stands in
-//! `schemas/clickhouse/generation/`.
+//! `schemas/clickhouse/`.
 
 use clickhouse::Row;
 use jiff::Timestamp;
@@ -81,6 +81,28 @@ pub struct ConversionRow<'a> {
     pub flags: Vec<&'a str>,
     pub extra: Vec<(&'a str, &'a [String])>,
     pub revision: u128,
+}
+
+/// One recorded refusal: a row of `refusals_log`.
+#[derive(Debug, Clone, PartialEq, Eq, Row, Serialize)]
+#[expect(missing_docs, reason = "the columns' comments say it")]
+pub struct RefusalRow<'a> {
+    #[serde(with = "clickhouse::serde::uuid")]
+    pub id: Uuid,
+    #[serde(serialize_with = "micros")]
+    pub refused_at: Timestamp,
+    pub reason: &'a str,
+    pub status: u16,
+    pub source: &'a str,
+    pub key: &'a str,
+    pub method: &'a str,
+    pub path: &'a str,
+    pub query: &'a str,
+    pub query_bytes: u64,
+    pub remote: &'a str,
+    pub user_agent: &'a str,
+    pub cut: Vec<&'a str>,
+    pub suppressed: u64,
 }
 
 /// What became of a postback.

@@ -18,6 +18,10 @@ pub const ACCOUNT_IDENTITIES: &str = "account_identities";
 pub const POSTBACKS: &str = "postbacks";
 /// View: one row per conversion, its newest revision.
 pub const CONVERSIONS: &str = "conversions";
+/// View: one row per recorded refusal.
+pub const REFUSALS: &str = "refusals";
+/// The table behind it, which is of no generation.
+pub const REFUSALS_LOG: &str = "refusals_log";
 
 /// Setting of every query that reads a table of a generation with `FINAL`: a key never changes its
 /// partition, so partitions need not be merged with each other.
@@ -73,7 +77,7 @@ impl fmt::Display for Generation {
     }
 }
 
-/// Engine settings of the tables of a generation.
+/// Engine settings of the tables of a generation, and of [`REFUSALS_LOG`].
 ///
 /// - An insert that was answered is on disk, and so is a merge before its sources go: by default
 ///   neither is, and a power cut would take rows whose offsets are committed. 480 s is how long
@@ -129,9 +133,28 @@ pub(crate) const CONVERSIONS_VIEW: Definition = Definition {
     sql: include_str!("../../schemas/clickhouse/generation/conversions_view.sql"),
 };
 
+/// The migration that makes [`REFUSALS_LOG`] and [`REFUSALS`].
+pub(crate) const REFUSALS_SQL: &str = include_str!("../../schemas/clickhouse/0002_refusals.sql");
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn refusals_are_as_safe_as_a_generation() {
+        let sql = REFUSALS_SQL.replace("\n    ", " ");
+        for setting in ENGINE_SETTINGS.iter().map(written) {
+            assert!(sql.contains(&setting), "{setting}");
+        }
+        assert!(sql.contains(FINAL_WITHIN_PARTITIONS));
+        for name in [REFUSALS, REFUSALS_LOG] {
+            assert!(
+                sql.contains(&format!("IF NOT EXISTS {name}\n"))
+                    || sql.contains(&format!("IF NOT EXISTS {name} AS")),
+                "{name}"
+            );
+        }
+    }
 
     #[test]
     fn names_carry_the_number() {

@@ -7,6 +7,7 @@
     reason = "a helper of a test fails the test by panicking"
 )]
 
+mod alerts;
 mod bad_input;
 mod configuration;
 mod customization;
@@ -15,6 +16,8 @@ mod main_path;
 mod missing_topic;
 mod outage;
 mod poison;
+mod refusals;
 mod restart;
 mod secrets;
+mod spool_command;
 mod templates;

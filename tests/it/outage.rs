@@ -13,7 +13,7 @@ use postback_tests::{Servers, Setup, wait};
 use crate::main_path::scenario;
 use crate::templates::COMPLETE;
 
-fn own_kafka(directory: &std::path::Path) -> (KafkaServer, Servers) {
+pub(crate) fn own_kafka(directory: &std::path::Path) -> (KafkaServer, Servers) {
     let installation = install(Needs::default(), &Cancellation::new(), &|_| {}).unwrap();
     let kafka = KafkaServer::start(
         &installation,

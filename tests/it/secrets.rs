@@ -2,7 +2,7 @@
 //! also searches everything that all tests' processes have printed.
 
 use postback_tests::raw::{exchange, request};
-use postback_tests::{Setup, pipeline, secret};
+use postback_tests::{Setup, pipeline, secret, wait};
 
 use crate::templates::COMPLETE;
 
@@ -37,6 +37,10 @@ fn marked_secrets_are_found_nowhere() {
     }
     // The first of them, and the one with raw < and >.
     ours.wait_until_loaded(2);
+    let refusals = "SELECT count() FROM {db}.refusals";
+    wait::until_true("the five others left a trace", || {
+        ours.database.count(refusals) == 5
+    });
 
     let text = std::fs::read_to_string(ours.configuration()).unwrap();
     let wrong_password = text
@@ -70,15 +74,16 @@ fn marked_secrets_are_found_nowhere() {
             ["/metrics", "/readyz", "/healthz"].map(|page| pipeline::get(admin, page).unwrap().1),
         );
     }
-    seen.extend(
-        ours.topic
-            .messages()
-            .into_iter()
-            .map(|(_, bytes)| String::from_utf8_lossy(&bytes).into_owned()),
-    );
+    for topic in [&ours.topic, &ours.refused_topic] {
+        let messages = topic.messages();
+        assert!(!messages.is_empty(), "{} was looked at", topic.name());
+        let texts = messages.iter();
+        seen.extend(texts.map(|(_, bytes)| String::from_utf8_lossy(bytes).into_owned()));
+    }
     for table in [
         "postbacks_g1",
         "conversions_g1",
+        "refusals_log",
         "generations",
         "schema_migrations",
     ] {

@@ -85,6 +85,7 @@ impl Setup {
             directory: tempfile::tempdir().expect("a directory"),
             logs: servers::log_directory(),
             topic: Topic::new(&self.servers.brokers, &name),
+            refused_topic: Topic::new(&self.servers.brokers, &format!("{name}_refused")),
             database: self.servers.database(&name),
             address: SocketAddr::from(([127, 0, 0, 1], ingest)),
             ingest_admin: SocketAddr::from(([127, 0, 0, 1], ingest_admin)),
@@ -147,7 +148,7 @@ impl Source {
     }
 }
 
-/// A configured pipeline. Topic and database are removed when it is dropped.
+/// A configured pipeline. Topics and database are removed when it is dropped.
 #[derive(Debug)]
 pub struct Pipeline {
     directory: TempDir,
@@ -156,6 +157,8 @@ pub struct Pipeline {
     setup: Setup,
     /// Its topic.
     pub topic: Topic,
+    /// Its topic of refusals.
+    pub refused_topic: Topic,
     /// Its database.
     pub database: Database,
     /// Where ingest listens for networks.
@@ -204,11 +207,12 @@ impl Pipeline {
         } = &self.setup.servers;
         let lines = |section| self.setup.lines.get(section).map_or("", String::as_str);
         let mut text = format!(
-            "[kafka]\nbrokers = \"{brokers}\"\ntopic = \"{}\"\npartitions = {}\n{}\n\
+            "[kafka]\nbrokers = \"{brokers}\"\ntopic = \"{}\"\nrefused_topic = \"{}\"\npartitions = {}\n{}\n\
              [clickhouse]\nurl = \"{clickhouse_url}\"\ndatabase = \"{}\"\nuser = \"{clickhouse_user}\"\npassword = \"{clickhouse_password}\"\n{}\n\
              [ingest]\nlisten = \"{}\"\nadmin_listen = \"{}\"\nanswer_within_ms = {}\n{}\n\
              [consumer]\nadmin_listen = \"{}\"\ngroup = \"{}\"\nbatch_max_wait_ms = 200\n{}\n",
             self.topic.name(),
+            self.refused_topic.name(),
             self.setup.partitions,
             lines("kafka"),
             self.database.name(),
@@ -291,11 +295,15 @@ impl Pipeline {
     }
 
     fn start(&self, binary: &str) -> Program {
-        Program::start(
-            binary,
-            &["-c", path(&self.configuration())],
-            &self.log(binary),
-        )
+        self.start_with(binary, &[])
+    }
+
+    /// Starts any of the binaries with the configuration.
+    #[must_use]
+    pub fn start_with(&self, binary: &str, arguments: &[&str]) -> Program {
+        let file = self.configuration();
+        let all = [&["-c", path(&file)], arguments].concat();
+        Program::start(binary, &all, &self.log(binary))
     }
 
     /// Waits until a service's `/readyz` says yes.
@@ -393,6 +401,7 @@ impl Pipeline {
 impl Drop for Pipeline {
     fn drop(&mut self) {
         self.topic.remove();
+        self.refused_topic.remove();
     }
 }
 

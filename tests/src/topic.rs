@@ -95,6 +95,25 @@ impl Topic {
         messages
     }
 
+    /// How many messages were written to it so far.
+    ///
+    /// # Panics
+    /// When Kafka is away.
+    #[must_use]
+    pub fn end(&self) -> u64 {
+        let consumer: BaseConsumer = self.config().create().expect("a consumer");
+        let metadata = consumer
+            .fetch_metadata(Some(&self.name), wait::LIMIT)
+            .expect("metadata");
+        let ends = metadata.topics()[0].partitions().iter().map(|partition| {
+            let (_, high) = consumer
+                .fetch_watermarks(&self.name, partition.id(), wait::LIMIT)
+                .expect("watermarks");
+            u64::try_from(high).expect("offsets are positive")
+        });
+        ends.sum()
+    }
+
     /// All messages as the JSON objects that they must be.
     ///
     /// # Panics

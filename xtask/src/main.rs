@@ -1,4 +1,4 @@
-//! The project's tasks: `cargo xtask demo`, `test`, `bench`, `soak`, `stack`, `check`.
+//! The project's tasks: `cargo xtask demo`, `test`, `bench`, `soak`, `fuzz`, `stack`, `check`.
 //!
 //! This program builds with Rust and a C linker alone; it installs what the others need. One file
 //! or folder per command.
@@ -11,6 +11,7 @@
 mod bench;
 mod check;
 mod demo;
+mod fuzz;
 mod interrupt;
 mod project;
 mod report;
@@ -51,6 +52,8 @@ enum Command {
     /// Play faults at full length on a part under load
     #[command(subcommand)]
     Soak(soak::Command),
+    /// Look for bytes that break a promise of ingest or of its records
+    Fuzz(fuzz::Options),
     /// Run only the two servers, Kafka and ClickHouse
     #[command(subcommand)]
     Stack(stack::Command),
@@ -76,6 +79,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Check(options) => check::run_command(options, &project, &cancellation),
         Command::Bench(command) => bench::run(&command, &project, &cancellation),
         Command::Soak(command) => soak::run(&command, &project, &cancellation),
+        Command::Fuzz(options) => fuzz::run(&options, &project, &cancellation),
         Command::Stack(command) => stack::run(command, &project, &cancellation),
     }
 }

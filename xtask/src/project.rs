@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
@@ -109,4 +110,18 @@ pub(crate) fn run(what: &str, launch: Launch, cancellation: &Cancellation) -> an
         bail!("`{what}` failed ({status})");
     }
     Ok(())
+}
+
+/// The machine's target triple, such as `x86_64-unknown-linux-gnu`.
+///
+/// # Errors
+/// When rustc cannot be asked.
+pub(crate) fn host() -> anyhow::Result<String> {
+    let output = Command::new("rustc")
+        .arg("-vV")
+        .output()
+        .context("cannot run rustc")?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    let host = text.lines().find_map(|line| line.strip_prefix("host: "));
+    Ok(host.context("`rustc -vV` names no host")?.to_owned())
 }

@@ -6,7 +6,7 @@ use clap::Args;
 use postback_common::config::{ConfigError, Settings};
 use postback_normalise::configured::{Account, Fixed};
 use postback_normalise::{Configured, NORMALISER_VERSION};
-use postback_service::topic::{self, Ensured, TopicState};
+use postback_service::topic::{self, Ensured, Purpose, TopicState};
 use postback_service::version;
 use postback_store::{AccountIdentity, Manifest, Report, WantedIdentity};
 
@@ -17,7 +17,7 @@ use crate::ending::{Ending, Failure};
 use crate::output::{Cell, Sheet, plural, text};
 use crate::servers::Trouble;
 
-/// Make the topic in Kafka and the tables in ClickHouse where they are missing
+/// Make the topics in Kafka and the tables in ClickHouse where they are missing
 #[derive(Debug, Args)]
 #[command(after_help = "Example: postback migrate\n\
     Safe at any time, also several times and from several machines at once. What is there already is\n\
@@ -61,15 +61,20 @@ async fn kafka(
     console: &mut Console,
 ) -> Result<(), Trouble> {
     console.detail(format_args!("Kafka: {}", settings.kafka.brokers.join(", ")));
-    let ensured = topic::ensure(settings).await;
-    if ensured.map_err(|error| Trouble::of_kafka(&error))? == Ensured::Created {
-        let partitions = plural(settings.kafka.partitions, "partition");
-        let done = format!("made topic {} with {partitions}", settings.kafka.topic);
-        sheet.rows.push(vec![Cell::text("kafka"), Cell::Text(done)]);
-    }
-    let state = topic::inspect(&settings.kafka).await;
-    if let TopicState::Present(topic) = state.map_err(|error| Trouble::of_kafka(&error))? {
-        for finding in topic::findings(&topic, settings) {
+    for purpose in [Purpose::Raw, Purpose::Refused] {
+        let ensured = topic::ensure(settings, purpose).await;
+        let ensured = ensured.map_err(|error| Trouble::of_kafka(&error))?;
+        let state = topic::inspect(&settings.kafka, purpose).await;
+        let state = state.map_err(|error| Trouble::of_kafka(&error))?;
+        let TopicState::Present(topic) = state else {
+            continue;
+        };
+        if ensured == Ensured::Created {
+            let partitions = plural(topic.partitions, "partition");
+            let done = format!("made topic {} with {partitions}", topic.name);
+            sheet.rows.push(vec![Cell::text("kafka"), Cell::Text(done)]);
+        }
+        for finding in topic::findings(&topic, settings, purpose) {
             console.warn(Trouble::new(finding.what, finding.remedy));
         }
     }

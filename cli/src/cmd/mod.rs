@@ -5,6 +5,7 @@ pub(crate) mod doctor;
 pub(crate) mod migrate;
 pub(crate) mod report;
 pub(crate) mod source;
+pub(crate) mod spool;
 pub(crate) mod trace;
 
 use std::collections::BTreeMap;
@@ -24,6 +25,7 @@ pub(crate) async fn run(arguments: &Arguments, console: &mut Console) -> Result<
         Command::Config(config) => config.run(options, console),
         Command::Migrate(migrate) => migrate.run(options, console).await,
         Command::Source(source) => source.run(options, console),
+        Command::Spool(spool) => spool.run(options, console).await,
         Command::Report(report) => report.run(options, console).await,
         Command::Trace(trace) => trace.run(options, console).await,
     }

@@ -4,6 +4,7 @@
 //! to stderr. A table's totals and notes are for people and stand only there; `meta` carries the
 //! notes' facts.
 
+mod amount;
 mod cell;
 mod machine;
 mod money;
@@ -11,6 +12,7 @@ mod table;
 
 use serde_json::{Map, Value};
 
+pub(crate) use amount::{age, size};
 pub(crate) use cell::Cell;
 pub(crate) use money::money;
 

@@ -3,7 +3,7 @@ use crate::run::{AWAY, Place};
 #[test]
 fn every_page_of_help() {
     let place = Place::with(AWAY);
-    let pages: [&[&str]; 12] = [
+    let pages: [&[&str]; 16] = [
         &["--help"],
         &["doctor", "--help"],
         &["config", "--help"],
@@ -13,6 +13,10 @@ fn every_page_of_help() {
         &["source", "--help"],
         &["source", "show", "--help"],
         &["source", "key", "new", "--help"],
+        &["spool", "--help"],
+        &["spool", "status", "--help"],
+        &["spool", "export", "--help"],
+        &["spool", "drain", "--help"],
         &["report", "--help"],
         &["report", "summary", "--help"],
         &["trace", "--help"],

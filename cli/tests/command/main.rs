@@ -10,3 +10,4 @@ mod help;
 mod reports;
 mod run;
 mod sources;
+mod spool;

@@ -13,7 +13,8 @@ use super::section::Section;
 pub struct ConsumerSettings {
     /// Address and port for `/healthz`, `/readyz`, `/metrics`. Default `127.0.0.1:9101`.
     pub admin_listen: SocketAddr,
-    /// Consumer group, without the generation: generation 1 is loaded by `{group}-g1`. Default
+    /// Consumer group, without the generation: generation 1 is loaded by `{group}-g1`,
+    /// refusals by `{group}-refused`. Default
     /// `postback-loader`.
     pub group: String,
     /// Names this member for good (`group.instance.id`), so that a restart takes its partitions
@@ -30,6 +31,12 @@ pub struct ConsumerSettings {
 }
 
 impl ConsumerSettings {
+    /// The consumer group that loads refusals.
+    #[must_use]
+    pub fn refused_group(&self) -> String {
+        format!("{}-refused", self.group)
+    }
+
     pub(super) fn read(section: &mut Section<'_>) -> Self {
         let admin = section.parsed("admin_listen", "write address:port, such as 127.0.0.1:9101");
         let group = section.checked(

@@ -10,14 +10,16 @@ use super::secret::read_secret;
 use super::section::Section;
 use crate::secret::{HIDDEN, Secret};
 
-/// How to reach Kafka, and how the topic of raw postbacks is made.
+/// How to reach Kafka, and how the topics are made.
 #[derive(Debug, Clone, Serialize)]
 pub struct KafkaSettings {
     /// `host:port` of the brokers to begin with. Required.
     pub brokers: Vec<String>,
     /// Topic of the raw records. Default `postbacks.raw`.
     pub topic: String,
-    /// Partitions of the topic when `migrate` makes it. Default 12.
+    /// Topic of the traces of refused requests. Default `postbacks.refused`; another one than `topic`.
+    pub refused_topic: String,
+    /// Partitions of `topic` when `migrate` makes it. Default 12.
     pub partitions: u32,
     /// Replicas of each partition when `migrate` makes the topic; `None`: 3, or as many brokers as
     /// there are when fewer.
@@ -89,14 +91,28 @@ impl KafkaSettings {
                 "give the brokers to begin with, such as brokers = \"127.0.0.1:9092\"",
             );
         }
-        let topic = section.checked(
-            "topic",
-            "use letters, digits, '.', '_' and '-', at most 249",
-            topic_name,
+        let mut topic = |key, default: &str| {
+            let remedy = "use letters, digits, '.', '_' and '-', at most 249";
+            let given = section.checked(key, remedy, topic_name);
+            given.unwrap_or_else(|| default.to_owned())
+        };
+        let (raw, refused) = (
+            topic("topic", "postbacks.raw"),
+            topic("refused_topic", "postbacks.refused"),
         );
+        if raw == refused {
+            let fault = Fault::new(
+                FaultCode::Contradiction,
+                "kafka.refused_topic",
+                "the same as kafka.topic: refusals would stand among the postbacks",
+                "give it another name",
+            );
+            section.refuse(fault.with_value(format_args!("{refused:?}")));
+        }
         Self {
             brokers,
-            topic: topic.unwrap_or_else(|| "postbacks.raw".to_owned()),
+            topic: raw,
+            refused_topic: refused,
             partitions: section.number("partitions", 12, 1..=10_000),
             replication_factor: section.optional_number("replication_factor", 1..=32),
             retention_days: section.number("retention_days", 30, 1..=36_500),

@@ -38,6 +38,7 @@ fn with(line: &str) -> String {
 fn defaults_are_the_contracts() {
     let settings = read_with(LEAST, &[]).unwrap();
     assert_eq!(settings.kafka.topic, "postbacks.raw");
+    assert_eq!(settings.kafka.refused_topic, "postbacks.refused");
     assert_eq!(
         (settings.kafka.partitions, settings.kafka.retention_days),
         (12, 30)
@@ -298,4 +299,20 @@ fn the_hash_of_nothing_and_the_mark_of_a_hidden_secret_are_refused() {
         "[[source.reply]]\n[[source.reply]]\n[[source.key]]",
     );
     assert!(refusal(&twice, &[]).contains("reply: there is one answer only"));
+}
+
+#[test]
+fn refusals_have_a_topic_of_their_own() {
+    let brokers = "brokers = \"127.0.0.1:9092\"";
+    for lines in [
+        "topic = \"postbacks.refused\"",
+        "refused_topic = \"postbacks.raw\"",
+        "topic = \"a\"\nrefused_topic = \"a\"",
+    ] {
+        let text = refusal(&LEAST.replace(brokers, &format!("{brokers}\n{lines}")), &[]);
+        assert!(
+            text.contains("kafka.refused_topic") && text.contains("[contradiction]"),
+            "{text}"
+        );
+    }
 }

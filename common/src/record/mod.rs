@@ -12,6 +12,7 @@ pub use id::{IdSource, IdSourceError};
 pub use payload::Payload;
 pub use text::Text;
 pub use wire::{RecordError, VERSION};
+pub(crate) use wire::{decode_versioned, write_instant};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};

@@ -13,10 +13,10 @@ pub const VERSION: u64 = 1;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RecordError {
     /// A record of another version. A newer program wrote it; this one must not guess.
-    #[error("raw record version {0}; this program reads version {VERSION}: upgrade it")]
+    #[error("a record of version {0}, which this program does not read: upgrade it")]
     UnknownVersion(u64),
     /// Bytes that never were a record. The text names the place, never the content.
-    #[error("not a raw record: {0}")]
+    #[error("not a record: {0}")]
     NotARecord(String),
 }
 
@@ -101,12 +101,23 @@ pub(super) fn encode(record: &RawRecord<'_>, buffer: &mut Vec<u8>) {
 }
 
 pub(super) fn decode(bytes: &[u8]) -> Result<RawRecord<'_>, RecordError> {
-    match serde_json::from_slice::<Read<'_>>(bytes) {
-        Ok(read) if read.v == VERSION => Ok(read.into_record()),
-        Ok(read) => Err(RecordError::UnknownVersion(read.v)),
+    decode_versioned(bytes, VERSION, |read: &Read<'_>| read.v).map(Read::into_record)
+}
+
+/// Reads a record of the one version that is known.
+pub(crate) fn decode_versioned<'a, T: Deserialize<'a>>(
+    bytes: &'a [u8],
+    known: u64,
+    version: impl FnOnce(&T) -> u64,
+) -> Result<T, RecordError> {
+    match serde_json::from_slice::<T>(bytes) {
+        Ok(read) => match version(&read) {
+            v if v == known => Ok(read),
+            v => Err(RecordError::UnknownVersion(v)),
+        },
         // A later version may have other fields: what counts is the version it claims.
         Err(error) => match serde_json::from_slice::<OnlyVersion>(bytes) {
-            Ok(OnlyVersion { v }) if v != VERSION => Err(RecordError::UnknownVersion(v)),
+            Ok(OnlyVersion { v }) if v != known => Err(RecordError::UnknownVersion(v)),
             _ => Err(RecordError::not_a_record(&error)),
         },
     }
@@ -131,7 +142,10 @@ impl<'a> Read<'a> {
 }
 
 /// RFC 3339, UTC, always six decimals.
-fn write_instant<S: Serializer>(instant: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
+pub(crate) fn write_instant<S: Serializer>(
+    instant: &Timestamp,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
     serializer.collect_str(&format_args!("{instant:.6}"))
 }
 

@@ -18,8 +18,9 @@ use tracing::debug;
 
 use crate::answer::{self, Answer};
 use crate::metrics::IngestMetrics;
+use crate::refusals::Glimpse;
 use crate::server::Server;
-use crate::target::{Handover, TargetStream};
+use crate::target::{Handover, Target, TargetStream};
 
 /// Room for headers and the request line around the longest query. hyper answers 431 beyond it.
 const HEAD_BYTES: usize = 64 * 1024;
@@ -46,7 +47,7 @@ where
         let (server, remote) = (Arc::clone(&server), Arc::clone(&remote));
         async move {
             let Some(seen) = seen else {
-                return Ok::<_, Infallible>(disagreed(&server));
+                return Ok::<_, Infallible>(disagreed(&server, &remote));
             };
             Ok(server.answer(request, seen, &remote).await)
         }
@@ -66,8 +67,11 @@ where
         .err()
         .and_then(|error| refusal(&error, !parts.read_buf.is_empty()));
     if let Some(refusal) = refusal {
-        debug!(reason = refusal.as_str(), "refused before it was a request");
-        server.metrics().unread(refusal);
+        let unclaimed = handover.unclaimed();
+        let unseen = unclaimed.as_ref().map(Target::of_original);
+        let unseen = unseen.or_else(|| stream.unseen_target());
+        let glimpse = Glimpse::of_unread(&parts.read_buf, unseen, &remote);
+        server.refuse_unread(refusal, &glimpse);
     }
     let unread = refusal.is_some_and(|refusal| refusal != Refusal::HeadIncomplete);
     if unread || stream.ends_early() {
@@ -76,8 +80,8 @@ where
 }
 
 /// hyper made a request of bytes in which we saw none: nothing on this connection can be trusted.
-fn disagreed(server: &Server) -> Answer {
-    server.metrics().unread(Refusal::Unparsable);
+fn disagreed(server: &Server, remote: &str) -> Answer {
+    server.refuse_unread(Refusal::Unparsable, &Glimpse::of_sender(remote));
     let mut answer = answer::refused(Refusal::Unparsable);
     let headers = answer.headers_mut();
     headers.insert(CONNECTION, HeaderValue::from_static("close"));

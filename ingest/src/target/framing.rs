@@ -74,6 +74,11 @@ impl Framer {
         self.last || self.is_stopped()
     }
 
+    /// What is held is a target that is not whole.
+    pub(super) const fn is_in_target(&self) -> bool {
+        matches!(self.phase, Phase::Target { .. })
+    }
+
     /// A head has passed, and hyper must have said what body it announces before it reads on.
     pub(super) const fn awaits_framing(&self) -> bool {
         matches!(self.phase, Phase::Head)

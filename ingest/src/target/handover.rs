@@ -70,6 +70,17 @@ impl Handover {
         self.original().take().map(Seen::StandIn)
     }
 
+    /// The target of a head that passed and was never claimed, because hyper refused it; `None` if
+    /// hyper has seen it.
+    #[must_use]
+    pub fn unclaimed(&self) -> Option<Original> {
+        let exchange = &*self.0;
+        if !exchange.head.load(Relaxed) || !exchange.hidden.load(Relaxed) {
+            return None;
+        }
+        self.original().take()
+    }
+
     /// A whole head passes; `hidden` is its target if hyper has not seen it.
     pub(super) fn publish(&self, hidden: Option<Original>) {
         let exchange = &*self.0;
@@ -129,6 +140,12 @@ mod tests {
             assert_eq!(matches!(seen, Some(Seen::AsItCame)), !is_hidden);
             assert!(matches!(handover.body(), Some(Framing::Length(3))));
             assert!(handover.claim(&body).is_none(), "it is claimed");
+            assert!(handover.unclaimed().is_none(), "it is claimed");
+            handover.publish(is_hidden.then(|| Original {
+                bytes: b"/#".as_slice().into(),
+                cut: false,
+            }));
+            assert_eq!(handover.unclaimed().is_some(), is_hidden);
         }
     }
 }

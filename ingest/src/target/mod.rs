@@ -97,8 +97,13 @@ impl<'a> Target<'a> {
     /// Of a target that hyper has not seen.
     #[must_use]
     pub fn of_original(original: &'a Original) -> Self {
-        let (path, query) = split(&original.bytes);
-        let cut = original.cut;
+        Self::of_bytes(&original.bytes, original.cut)
+    }
+
+    /// Of a target in any form; `cut` if it is only a beginning.
+    #[must_use]
+    pub fn of_bytes(bytes: &'a [u8], cut: bool) -> Self {
+        let (path, query) = split(bytes);
         Self { path, query, cut }
     }
 }

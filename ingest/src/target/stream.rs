@@ -9,7 +9,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use super::framing::{Framer, Then};
 use super::handover::Handover;
 use super::held::Held;
-use super::{Original, ROOM};
+use super::{Original, ROOM, Target};
 
 /// What hyper gets instead of the rest of a head whose target is too long.
 const LAST_HEAD: &[u8] = b"/ HTTP/1.1\r\nConnection: close\r\n\r\n";
@@ -46,6 +46,17 @@ impl<S> TargetStream<S> {
     #[must_use]
     pub fn ends_early(&self) -> bool {
         self.framer.is_at_its_last()
+    }
+
+    /// The target of the head under way, as far as it came, if hyper has not seen it.
+    #[must_use]
+    pub fn unseen_target(&self) -> Option<Target<'_>> {
+        if let Some(hidden) = &self.hidden {
+            return Some(Target::of_original(hidden));
+        }
+        let held = self.held.bytes();
+        let is_target = self.framer.is_in_target() && !held.is_empty();
+        is_target.then(|| Target::of_bytes(held, true))
     }
 
     /// The connection.

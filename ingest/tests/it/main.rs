@@ -14,6 +14,7 @@ mod kafka;
 mod pieces;
 mod promise;
 mod records;
+mod refusals;
 mod reload;
 mod secrecy;
 mod storage;

@@ -14,6 +14,7 @@ use postback_ingest::kafka::{NotTaken, Producer};
 use postback_ingest::limits::Limits;
 use postback_ingest::listener;
 use postback_ingest::metrics::IngestMetrics;
+use postback_ingest::refusals::{Noted, Refusals};
 use postback_ingest::server::Server;
 use postback_ingest::spool::{Drainer, Spooler};
 use postback_ingest::storage::Storage;
@@ -24,6 +25,7 @@ use postback_spool::disk::Disk;
 use serde_json::Value;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout};
 
@@ -121,6 +123,7 @@ pub(crate) struct Ingest {
     pub(crate) breaker: Arc<Breaker>,
     pub(crate) spooler: Option<Arc<Spooler>>,
     pub(crate) drainer: Option<Drainer>,
+    pub(crate) noted: mpsc::Receiver<Noted>,
     pub(crate) shutdown: Shutdown,
     pub(crate) serving: JoinHandle<()>,
     metrics: Metrics,
@@ -171,7 +174,10 @@ impl Ingest {
             IdSource::new().unwrap(),
             &settings.ingest.record_headers,
         );
-        let server = Arc::new(Server::new(settings, acceptor, limits, counted));
+        let records = counted.refusal_records.clone();
+        let (refusals, noted) = Refusals::new(IdSource::new().unwrap(), records);
+        let server = Server::new(settings, acceptor, limits, refusals, counted);
+        let server = Arc::new(server);
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
         let shutdown = Shutdown::new();
@@ -184,6 +190,7 @@ impl Ingest {
             breaker,
             spooler,
             drainer,
+            noted,
             shutdown,
             serving: tokio::spawn(serving),
             metrics,

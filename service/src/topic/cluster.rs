@@ -15,11 +15,12 @@ use rdkafka::types::RDKafkaRespErr;
 use rdkafka::{ClientContext, message::DeliveryResult};
 use tracing::debug;
 
-use super::{Topic, TopicError, TopicState, WITHIN};
+use super::{Purpose, Topic, TopicError, TopicState, WITHIN};
 use crate::kafka::{client_config, explain};
 
 pub(super) struct Cluster {
-    pub(super) settings: KafkaSettings,
+    brokers: String,
+    pub(super) topic: String,
     /// Asked for metadata; unlike an admin client it says why a connection fails.
     client: Arc<BaseProducer<LastError>>,
     pub(super) admin: AdminClient<DefaultClientContext>,
@@ -35,12 +36,13 @@ pub(super) struct Overview {
 }
 
 impl Cluster {
-    pub(super) fn connect(settings: &KafkaSettings) -> Result<Self, TopicError> {
+    pub(super) fn connect(settings: &KafkaSettings, purpose: Purpose) -> Result<Self, TopicError> {
         let config = client_config(settings, "postback-topic");
         let wrong = |error: KafkaError| TopicError::Options(explain(settings, &error));
         let client = BaseProducer::from_config_and_context(&config, LastError::default());
         Ok(Self {
-            settings: settings.clone(),
+            brokers: settings.brokers.join(","),
+            topic: purpose.topic(settings).to_owned(),
             client: Arc::new(client.map_err(wrong)?),
             admin: AdminClient::from_config(&config).map_err(wrong)?,
         })
@@ -59,7 +61,7 @@ impl Cluster {
             return Ok(TopicState::Missing { brokers });
         };
         Ok(TopicState::Present(Topic {
-            name: self.settings.topic.clone(),
+            name: self.topic.clone(),
             brokers,
             partitions,
             replication,
@@ -69,7 +71,7 @@ impl Cluster {
 
     /// Librdkafka's call blocks, so it gets a thread where that is allowed.
     pub(super) async fn overview(&self) -> Result<Overview, TopicError> {
-        let (client, topic) = (Arc::clone(&self.client), self.settings.topic.clone());
+        let (client, topic) = (Arc::clone(&self.client), self.topic.clone());
         let asked = tokio::task::spawn_blocking(move || {
             let metadata = client.client().fetch_metadata(Some(&topic), WITHIN);
             // Serves the queue in which the reason of a failure waits.
@@ -86,13 +88,13 @@ impl Cluster {
     fn unreachable(&self, error: &str) -> TopicError {
         let reported = self.client.context().take();
         TopicError::Unreachable {
-            brokers: self.settings.brokers.join(","),
+            brokers: self.brokers.clone(),
             cause: reported.unwrap_or_else(|| error.to_owned()),
         }
     }
 
     async fn configs(&self) -> Result<BTreeMap<String, String>, TopicError> {
-        let topic = &self.settings.topic;
+        let topic = &self.topic;
         let resource = [ResourceSpecifier::Topic(topic)];
         let answered = self.admin.describe_configs(&resource, &Self::options());
         let answered = answered

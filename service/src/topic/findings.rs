@@ -4,8 +4,8 @@ use std::fmt;
 
 use postback_common::config::Settings;
 
-use super::Topic;
 use super::wanted::Wanted;
+use super::{Purpose, Topic};
 
 /// One thing about the topic on which a promise cannot rest.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,8 +27,13 @@ impl fmt::Display for Finding {
 /// Everything about `topic` that is not as the promises need it; empty when all is well. Settings
 /// that the brokers did not tell are not judged.
 #[must_use]
-pub fn findings(topic: &Topic, settings: &Settings) -> Vec<Finding> {
-    let wanted = Wanted::of(settings, topic.brokers);
+pub fn findings(topic: &Topic, settings: &Settings, purpose: Purpose) -> Vec<Finding> {
+    let wanted = Wanted::of(settings, purpose, topic.brokers);
+    if purpose == Purpose::Refused {
+        // Nothing is promised of it, but what compaction or size takes away tells nobody anything.
+        let checks = [cleanup(topic), timestamps(topic)];
+        return checks.into_iter().flatten().collect();
+    }
     let checks = [
         replication(topic, &wanted),
         partitions(topic, &wanted),
@@ -176,7 +181,11 @@ mod tests {
 
     /// What `ensure` would make on that many brokers.
     fn safe(brokers: usize) -> Topic {
-        let wanted = Wanted::of(&settings(), brokers);
+        made(Purpose::Raw, brokers)
+    }
+
+    fn made(purpose: Purpose, brokers: usize) -> Topic {
+        let wanted = Wanted::of(&settings(), purpose, brokers);
         let mut configs: BTreeMap<String, String> = wanted
             .configs()
             .into_iter()
@@ -193,7 +202,7 @@ mod tests {
     }
 
     fn codes(topic: &Topic) -> Vec<&'static str> {
-        let found = findings(topic, &settings());
+        let found = findings(topic, &settings(), Purpose::Raw);
         found.iter().map(|finding| finding.code).collect()
     }
 
@@ -221,6 +230,36 @@ mod tests {
     }
 
     #[test]
+    fn the_topic_of_refusals_is_small_and_only_its_traces_matter() {
+        let three = made(Purpose::Refused, 3);
+        assert_eq!((three.partitions, three.replication), (1, 3));
+        for (key, value) in [
+            ("cleanup.policy", "delete"),
+            ("message.timestamp.type", "LogAppendTime"),
+            ("min.insync.replicas", "1"),
+            ("retention.ms", "1209600000"),
+        ] {
+            assert_eq!(three.configs[key], value, "{key}");
+        }
+        assert!(
+            !made(Purpose::Refused, 1)
+                .configs
+                .contains_key("flush.messages")
+        );
+        for brokers in 1..=3 {
+            let topic = made(Purpose::Refused, brokers);
+            assert_eq!(findings(&topic, &settings(), Purpose::Refused), []);
+        }
+        let mut compacted = three;
+        compacted
+            .configs
+            .insert("cleanup.policy".into(), "compact".into());
+        let found = findings(&compacted, &settings(), Purpose::Refused);
+        assert_eq!(found.len(), 1);
+        assert_eq!(found[0].code, "cleanup_policy");
+    }
+
+    #[test]
     fn what_is_wanted_is_safe_but_for_two_brokers() {
         assert_eq!(codes(&safe(1)), [""; 0]);
         assert_eq!(codes(&safe(3)), [""; 0]);
@@ -243,7 +282,7 @@ mod tests {
             let mut topic = safe(3);
             topic.configs.insert(key.into(), value.into());
             assert_eq!(codes(&topic), [code], "{key}={value}");
-            let finding = findings(&topic, &settings()).remove(0);
+            let finding = findings(&topic, &settings(), Purpose::Raw).remove(0);
             assert!(
                 finding.what.contains(&format!("{key}={value}")),
                 "{finding}"

@@ -8,7 +8,7 @@ use rdkafka::error::RDKafkaErrorCode;
 
 use super::cluster::Cluster;
 use super::wanted::Wanted;
-use super::{TopicError, WITHIN};
+use super::{Purpose, TopicError, WITHIN};
 
 /// Pause before the brokers are asked again whether a new topic can be written to.
 const PAUSE: Duration = Duration::from_millis(50);
@@ -29,21 +29,24 @@ pub enum Ensured {
 /// brokers as there are), `min.insync.replicas` 2 with three replicas, `flush.messages=1` with one,
 /// and `max.message.bytes` for the largest record that ingest can make.
 ///
+/// The topic of refusals has one partition, is kept for 14 days, and its replicas need not wait for
+/// each other: nothing is promised of it.
+///
 /// # Errors
 /// [`TopicError`]: no broker answers, or they refuse.
-pub async fn ensure(settings: &Settings) -> Result<Ensured, TopicError> {
-    let cluster = Cluster::connect(&settings.kafka)?;
+pub async fn ensure(settings: &Settings, purpose: Purpose) -> Result<Ensured, TopicError> {
+    let cluster = Cluster::connect(&settings.kafka, purpose)?;
     let overview = cluster.overview().await?;
     if overview.topic.is_some() {
         return Ok(Ensured::Existed);
     }
-    let ensured = create(&cluster, &Wanted::of(settings, overview.brokers)).await?;
+    let ensured = create(&cluster, &Wanted::of(settings, purpose, overview.brokers)).await?;
     await_leaders(&cluster).await?;
     Ok(ensured)
 }
 
 async fn create(cluster: &Cluster, wanted: &Wanted) -> Result<Ensured, TopicError> {
-    let name = &cluster.settings.topic;
+    let name = &cluster.topic;
     let configs = wanted.configs();
     let number = |count: usize| i32::try_from(count).unwrap_or(i32::MAX);
     let replication = TopicReplication::Fixed(number(wanted.replication));
@@ -67,7 +70,7 @@ async fn await_leaders(cluster: &Cluster) -> Result<(), TopicError> {
     let begun = Instant::now();
     while !cluster.overview().await?.led {
         if begun.elapsed() > WITHIN {
-            let topic = &cluster.settings.topic;
+            let topic = &cluster.topic;
             let code = RDKafkaErrorCode::LeaderNotAvailable;
             return Err(TopicError::of_code(topic, "create", code));
         }

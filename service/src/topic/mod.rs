@@ -1,4 +1,5 @@
-//! The topic of raw records: whether it is there, what about it is not safe, and making it.
+//! The topics of raw records and of refusals: whether they are there, what about them is not safe,
+//! and making them.
 //!
 //! All functions ask the brokers anew, over a connection of their own, and answer within about
 //! [`WITHIN`]; none of them is for the path of a request.
@@ -23,6 +24,26 @@ use cluster::Cluster;
 
 /// How long the brokers get to answer.
 pub const WITHIN: Duration = Duration::from_secs(10);
+
+/// What a topic is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// Raw records, on which every promise rests: `kafka.topic`.
+    Raw,
+    /// Traces of refused requests: `kafka.refused_topic`.
+    Refused,
+}
+
+impl Purpose {
+    /// The name of the topic.
+    #[must_use]
+    pub fn topic(self, settings: &KafkaSettings) -> &str {
+        match self {
+            Self::Raw => &settings.topic,
+            Self::Refused => &settings.refused_topic,
+        }
+    }
+}
 
 /// The topic as the brokers describe it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,6 +76,6 @@ pub struct Topic {
 ///
 /// # Errors
 /// [`TopicError`]: no broker answers, or this user may not see the topic's settings.
-pub async fn inspect(settings: &KafkaSettings) -> Result<TopicState, TopicError> {
-    Cluster::connect(settings)?.inspect().await
+pub async fn inspect(settings: &KafkaSettings, purpose: Purpose) -> Result<TopicState, TopicError> {
+    Cluster::connect(settings, purpose)?.inspect().await
 }

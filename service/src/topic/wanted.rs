@@ -4,7 +4,12 @@ use std::collections::BTreeMap;
 
 use postback_common::config::{IngestSettings, Settings};
 
+use super::Purpose;
+
 const MILLIS_PER_DAY: u64 = 86_400_000;
+
+/// Refusals are read from the table; what waits here outlasts a long outage of it.
+const REFUSALS_KEPT_DAYS: u64 = 14;
 
 /// Kafka's own default of `max.message.bytes` (1 MiB and the 12 bytes of a batch's old header).
 const KAFKAS_MESSAGE_BYTES: usize = 1_048_588;
@@ -35,10 +40,20 @@ pub(super) struct Wanted {
 }
 
 impl Wanted {
-    pub(super) fn of(settings: &Settings, brokers: usize) -> Self {
+    pub(super) fn of(settings: &Settings, purpose: Purpose, brokers: usize) -> Self {
         let kafka = &settings.kafka;
         let given = kafka.replication_factor.map(usize::from);
         let replication = given.unwrap_or_else(|| brokers.clamp(1, 3));
+        if purpose == Purpose::Refused {
+            return Self {
+                partitions: 1,
+                replication,
+                min_insync: 1,
+                retention_ms: REFUSALS_KEPT_DAYS * MILLIS_PER_DAY,
+                message_bytes: KAFKAS_MESSAGE_BYTES,
+                flush_each: false,
+            };
+        }
         Self {
             partitions: usize::try_from(kafka.partitions).unwrap_or(usize::MAX),
             replication,

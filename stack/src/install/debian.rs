@@ -96,7 +96,7 @@ pub(super) fn install(
     steps.run(&what, apt_get(&arguments), &log)
 }
 
-fn apt_get(arguments: &[&str]) -> Launch {
+pub(super) fn apt_get(arguments: &[&str]) -> Launch {
     Launch::new("apt-get")
         // Waits for another apt-get instead of failing.
         .args(["-qq", "-o", "DPkg::Lock::Timeout=600"])
@@ -104,7 +104,7 @@ fn apt_get(arguments: &[&str]) -> Launch {
         .envs([("DEBIAN_FRONTEND", "noninteractive")])
 }
 
-fn missing_packages(packages: &[&str]) -> StackError {
+pub(super) fn missing_packages(packages: &[&str]) -> StackError {
     StackError::MissingPackages {
         packages: packages
             .iter()

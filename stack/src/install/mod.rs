@@ -9,6 +9,7 @@ mod clickhouse;
 mod debian;
 mod java;
 mod kafka;
+mod promtool;
 mod step;
 
 use std::path::PathBuf;
@@ -71,6 +72,21 @@ pub fn install(
     };
     installation.kafka_classes = Some(kafka::classes(&installation, &cache, &steps)?);
     Ok(installation)
+}
+
+/// promtool, which checks and tests Prometheus's rules; fetched if it is not there.
+///
+/// # Errors
+/// [`StackError::MissingPackages`] on a machine without it and without apt; another one when it
+/// cannot be fetched.
+pub fn promtool(cancellation: &Cancellation, report: &dyn Fn(&str)) -> Result<PathBuf, StackError> {
+    let cache = Cache::open()?;
+    let steps = Steps {
+        cancellation,
+        report,
+    };
+    let _lock = cache.lock(&steps)?;
+    promtool::install(&cache, &steps)
 }
 
 /// Installs what `needs` says and is missing, but not the servers.

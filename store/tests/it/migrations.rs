@@ -14,6 +14,7 @@ fn an_empty_server_gets_everything_and_the_second_time_nothing() {
             [
                 Step::DatabaseMade(name),
                 Step::MigrationApplied(1, "bookkeeping".to_owned()),
+                Step::MigrationApplied(2, "refusals".to_owned()),
                 Step::GenerationMade(Generation::FIRST),
                 Step::ViewSwitched("conversions", Generation::FIRST),
                 Step::ViewSwitched("postbacks", Generation::FIRST),
@@ -127,7 +128,10 @@ fn an_unmade_database_is_told_from_an_unmigrated_one() {
         let make = format!("CREATE DATABASE {}", database.settings.database);
         server.unwrap().query_raw(&make).execute().await.unwrap();
         let found = check::check(&database.settings).await.unwrap();
-        assert_eq!(found.pending_migrations, ["0001 bookkeeping"]);
+        assert_eq!(
+            found.pending_migrations,
+            ["0001 bookkeeping", "0002 refusals"]
+        );
         assert_eq!(found.active, None);
     });
 }
@@ -136,14 +140,14 @@ fn an_unmade_database_is_told_from_an_unmigrated_one() {
 fn everything_has_a_comment_and_the_engine_settings_hold() {
     with_tables(|database| async move {
         let without = database
-            .ask("SELECT groupArray(table || '.' || name) FROM system.columns WHERE database = currentDatabase() AND comment = '' AND table NOT IN ('postbacks', 'conversions')")
+            .ask("SELECT groupArray(table || '.' || name) FROM system.columns WHERE database = currentDatabase() AND comment = '' AND table NOT IN ('postbacks', 'conversions', 'refusals')")
             .await;
         assert_eq!(without, "[]");
         let without = database
             .ask("SELECT groupArray(name) FROM system.tables WHERE database = currentDatabase() AND comment = ''")
             .await;
         assert_eq!(without, "[]");
-        for table in ["postbacks_g1", "conversions_g1"] {
+        for table in ["postbacks_g1", "conversions_g1", "refusals_log"] {
             for setting in [
                 "fsync_after_insert = 1",
                 "fsync_part_directory = 1",

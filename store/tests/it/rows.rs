@@ -1,7 +1,9 @@
 use clickhouse::Row;
 use jiff::Timestamp;
 use jiff::civil::date;
-use postback_store::rows::{ConversionRow, Decimal4, Outcome, PostbackRow, postback_version};
+use postback_store::rows::{
+    ConversionRow, Decimal4, Outcome, PostbackRow, RefusalRow, postback_version,
+};
 use postback_store::{Generation, insert};
 use serde::Deserialize;
 use uuid::Uuid;
@@ -173,6 +175,60 @@ fn every_column_of_a_conversion_arrives() {
                  |d41d8cd98f00b204e9800998ecf8427e|M1917799796|u1-ä|{'sub2':'x','sub3':''}|2149|332111|727010|SKU'1|Shirt #4|1|-180|-5.4001|USD|EUR\
                  |2020-03-14 18:28:18.000000|2020-03-15 00:00:00.000001|2026-09-01 23:59:59.999999\
                  |['assumed_currency','zero_amount']|{'cid':['7'],'tag':['a','','ü']}|0005A0D2123456789ABCDEF012345678",
+            ]
+        );
+    });
+}
+
+fn refusal() -> RefusalRow<'static> {
+    RefusalRow {
+        id: id("01a05a43-fc00-7f54-8d8e-0023af5570ee"),
+        refused_at: at("2026-09-01T23:59:59.999999Z"),
+        reason: "wrong_method",
+        status: 405,
+        source: "rakuten-us",
+        key: "k1",
+        method: "PUT",
+        path: "/postback/[43 characters, sha256 1a2b3c4d]",
+        query: "u1='\u{fffd}\u{0}",
+        query_bytes: 61_440,
+        remote: "2001:db8::7",
+        user_agent: "probe/1.0",
+        cut: vec!["path", "query"],
+        suppressed: u64::from(u32::MAX) + 1,
+    }
+}
+
+#[test]
+fn every_column_of_a_refusal_arrives_and_a_copy_folds() {
+    with_tables(|database| async move {
+        database.execute("SYSTEM STOP MERGES refusals_log").await;
+        let bare = RefusalRow {
+            id: id("01a05a43-fc00-7f54-8d8e-0023af5570ef"),
+            source: "",
+            key: "",
+            method: "",
+            path: "",
+            query: "",
+            user_agent: "",
+            cut: vec![],
+            suppressed: 0,
+            ..refusal()
+        };
+        for rows in [vec![refusal(), bare.clone()], vec![bare]] {
+            insert::refusals(&database.client, rows).await.unwrap();
+        }
+        let physical = database.ask("SELECT count() FROM refusals_log").await;
+        assert_eq!(physical, "3", "the copy is there to be folded");
+        let columns = "toString(id), toString(refused_at), reason, toString(status), source, key, method, path, query, toString(query_bytes), \
+             remote, user_agent, toString(cut), toString(suppressed)";
+        assert_eq!(
+            printed(&database.client, columns, "refusals").await,
+            [
+                "01a05a43-fc00-7f54-8d8e-0023af5570ee|2026-09-01 23:59:59.999999|wrong_method|405|rakuten-us|k1|PUT\
+                 |/postback/[43 characters, sha256 1a2b3c4d]|u1='\u{fffd}\u{0}|61440|2001:db8::7|probe/1.0|['path','query']|4294967296",
+                "01a05a43-fc00-7f54-8d8e-0023af5570ef|2026-09-01 23:59:59.999999|wrong_method|405|||||\
+                 |61440|2001:db8::7||[]|0",
             ]
         );
     });

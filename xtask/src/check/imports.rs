@@ -10,7 +10,7 @@ use super::{Context, Outcome, fail_with};
 use crate::project::Project;
 
 /// Each crate and the crates of ours that it may depend on.
-const ALLOWED: [(&str, &[&str]); 13] = [
+const ALLOWED: [(&str, &[&str]); 14] = [
     ("postback-common", &[]),
     ("postback-service", &["postback-common"]),
     ("postback-normalise", &["postback-common"]),
@@ -40,6 +40,10 @@ const ALLOWED: [(&str, &[&str]); 13] = [
         ],
     ),
     ("postback-load", &[]),
+    (
+        "postback-fuzz",
+        &["postback-common", "postback-service", "postback-ingest"],
+    ),
     ("postback-simulator", &[]),
     ("postback-spool", &[]),
     ("postback-stack", &[]),

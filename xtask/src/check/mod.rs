@@ -1,5 +1,6 @@
 //! `cargo xtask check`: everything that can be said about the project without running it.
 
+mod alerts;
 mod compose;
 mod deny;
 mod dependencies;
@@ -40,7 +41,7 @@ type Outcome = anyhow::Result<Option<String>>;
 type Check = fn(&Context<'_>) -> Outcome;
 
 /// The checks in their order: quick ones first.
-const CHECKS: [(&str, Check); 11] = [
+const CHECKS: [(&str, Check); 12] = [
     ("format", format),
     ("rust version", versions::check),
     ("text of the files", text::check),
@@ -48,6 +49,7 @@ const CHECKS: [(&str, Check); 11] = [
     ("directions of imports", imports::check),
     ("dependencies are justified", dependencies::check),
     ("docker-compose.yml", compose::check),
+    ("alert rules", alerts::check),
     ("licences, bans, sources", deny::check),
     ("advisories", deny::check_advisories),
     ("clippy", clippy),

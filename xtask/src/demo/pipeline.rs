@@ -32,12 +32,12 @@ pub(super) struct Pipeline {
 }
 
 impl Pipeline {
-    /// Makes topic and tables, starts both services and waits until both are ready.
+    /// Makes topics and tables, starts both services and waits until both are ready.
     ///
     /// # Errors
     /// When one of them ends or does not get ready in time.
     pub(super) fn start(site: &Site, cancellation: &Cancellation) -> anyhow::Result<Self> {
-        report::step("Making topic and tables: postback migrate");
+        report::step("Making topics and tables: postback migrate");
         site.migrate(cancellation)?;
         report::step("Starting postback-ingest and postback-consumer");
         let start = |name| -> anyhow::Result<Service> {

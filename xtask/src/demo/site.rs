@@ -74,9 +74,9 @@ impl Site {
             report::step(&format!("The database {database} stays: {error}"));
         }
         report::step(&format!(
-            "The topic {topic} stays in Kafka; to remove it:\n  \
-             kafka-topics.sh --bootstrap-server {brokers} --delete --topic {topic}",
-            topic = self.topic(),
+            "The topics {name}.raw and {name}.refused stay in Kafka; to remove them:\n  \
+             kafka-topics.sh --bootstrap-server {brokers} --delete --topic '{name}[.](raw|refused)'",
+            name = self.name,
             brokers = self.servers.brokers,
         ));
     }
@@ -89,10 +89,6 @@ impl Site {
     /// Where a program of the demo writes what it prints.
     pub(super) fn log(&self, program: &str) -> PathBuf {
         self.directory.join(format!("{program}.log"))
-    }
-
-    fn topic(&self) -> String {
-        format!("{}.raw", self.name)
     }
 
     /// The database of this demo.
@@ -166,7 +162,7 @@ impl Site {
         Ok(())
     }
 
-    /// Makes topic and tables.
+    /// Makes topics and tables.
     pub(super) fn migrate(&self, cancellation: &Cancellation) -> anyhow::Result<()> {
         let log = self.log("migrate");
         let process = self
@@ -186,20 +182,20 @@ impl Site {
         let [ingest_admin, consumer_admin] = self.admin_addresses();
         format!(
             "# A demo's configuration. postback.example.toml has every key.\n\
-             [kafka]\nbrokers = \"{brokers}\"\ntopic = \"{topic}\"\n\n\
+             [kafka]\nbrokers = \"{brokers}\"\ntopic = \"{name}.raw\"\nrefused_topic = \"{name}.refused\"\n\n\
              [clickhouse]\nurl = \"{url}\"\ndatabase = \"{database}\"\nuser = \"{user}\"\npassword = \"{password}\"\n\n\
-             [ingest]\nlisten = \"{listen}\"\nadmin_listen = \"{ingest_admin}\"\n\n\
+             [ingest]\nlisten = \"{listen}\"\nadmin_listen = \"{ingest_admin}\"\nspool_dir = '{spool}'\n\n\
              [consumer]\nadmin_listen = \"{consumer_admin}\"\ngroup = \"{name}\"\n\n\
              [[source]]\nname = \"{SOURCE}\"\nnetwork = \"rakuten\"\ncurrency = \"{CURRENCY}\"\n\n\
              [[source.key]]\nkey = \"{key}\"\n\n\
              [[source.template]]\nurl = \"{template}\"\n",
             brokers = self.servers.brokers,
-            topic = self.topic(),
             url = self.servers.clickhouse_url,
             database = self.database(),
             user = self.servers.clickhouse_user,
             password = self.servers.clickhouse_password.reveal(),
             listen = self.ingest_address(),
+            spool = self.directory.join("spool").display(),
             name = self.name,
             key = self.key,
             template = self.url(),

@@ -4,14 +4,12 @@ use std::fmt;
 use std::fs::File;
 use std::io::{Read as _, Write as _};
 use std::path::Path;
-use std::process::Command;
 use std::time::Duration;
 
-use anyhow::Context as _;
 use postback_stack::process::DIE_WITH_PARENT;
 use postback_stack::{Cancellation, StackError, Supervised};
 
-use crate::project::Project;
+use crate::project::{Project, host};
 use crate::servers::Servers;
 
 /// How long cargo may take to stop.
@@ -103,17 +101,8 @@ pub(super) fn run(
 
 /// `CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_RUNNER` or its like: what cargo runs tests with.
 fn runner_variable() -> anyhow::Result<String> {
-    let output = Command::new("rustc")
-        .arg("-vV")
-        .output()
-        .context("cannot run rustc")?;
-    let text = String::from_utf8_lossy(&output.stdout);
-    let host = text.lines().find_map(|line| line.strip_prefix("host: "));
-    let host = host.context("`rustc -vV` names no host")?;
-    Ok(format!(
-        "CARGO_TARGET_{}_RUNNER",
-        host.to_uppercase().replace('-', "_")
-    ))
+    let host = host()?.to_uppercase().replace('-', "_");
+    Ok(format!("CARGO_TARGET_{host}_RUNNER"))
 }
 
 /// Shows what is added to the log until the process ends; whether it succeeded.

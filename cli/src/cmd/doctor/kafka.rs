@@ -1,7 +1,7 @@
 //! Kafka and its topic.
 
 use postback_common::config::Settings;
-use postback_service::topic::{self, Topic, TopicState};
+use postback_service::topic::{self, Purpose, Topic, TopicState};
 
 use super::check::Check;
 use crate::output::plural;
@@ -10,7 +10,7 @@ use crate::servers::Trouble;
 /// Whether Kafka answers, and its topic is as the promises need it.
 pub(super) async fn check(settings: &Settings) -> Vec<Check> {
     let brokers = settings.kafka.brokers.join(", ");
-    match topic::inspect(&settings.kafka).await {
+    match topic::inspect(&settings.kafka, Purpose::Raw).await {
         Err(error) => vec![Check::of_trouble("kafka", Trouble::of_kafka(&error))],
         Ok(TopicState::Missing { brokers: count }) => {
             let topic = &settings.kafka.topic;
@@ -37,7 +37,7 @@ fn answers(brokers: &str, count: usize) -> Check {
 }
 
 fn safe(topic: &Topic, settings: &Settings) -> Vec<Check> {
-    let findings = topic::findings(topic, settings);
+    let findings = topic::findings(topic, settings, Purpose::Raw);
     if findings.is_empty() {
         let Topic {
             name,

@@ -88,7 +88,7 @@ fn judge(first: &GroupLag, last: &GroupLag, longest: Duration) -> Vec<Check> {
 }
 
 /// How many wait, by partition.
-fn waiting(lag: &GroupLag) -> String {
+pub(super) fn waiting(lag: &GroupLag) -> String {
     let each = lag.partitions.iter().filter(|found| found.waiting() > 0);
     let each: Vec<String> = each
         .map(|found| format!("{} in partition {}", found.waiting(), found.partition))

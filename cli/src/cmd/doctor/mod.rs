@@ -1,10 +1,13 @@
 //! `postback doctor`: is everything safe, connected, caught up?
 
+mod answers;
 mod check;
 mod clickhouse;
 mod kafka;
 mod loading;
+mod refusals;
 mod services;
+mod spool;
 
 use std::io::Write as _;
 
@@ -17,7 +20,7 @@ use crate::ending::{Ending, Failure};
 use crate::output::{Cell, Sheet, plural, text};
 use check::{Check, State, within};
 
-/// Check everything: configuration, Kafka, ClickHouse, loading, ingest, consumer
+/// Check everything: configuration, Kafka, ClickHouse, loading, ingest, spool, consumer
 #[derive(Debug, Args)]
 #[command(after_help = "Example: postback doctor -o json\n\
     ✓ well, ! to be seen to, ✗ broken; each with its remedy. Changes nothing.\n\
@@ -32,12 +35,14 @@ impl Doctor {
     ) -> Result<Ending, Failure> {
         let loaded = load(options, console)?;
         let settings = &loaded.settings;
-        let (kafka, clickhouse, identities, loading, ingest, consumer) = tokio::join!(
+        let (kafka, clickhouse, identities, loading, refusals, ingest, spool, consumer) = tokio::join!(
             within("kafka", kafka::check(settings)),
             within("clickhouse", clickhouse::check(settings)),
             within("identities", clickhouse::identities(&loaded)),
             within("loading", loading::check(settings)),
+            within("refusals", refusals::check(settings)),
             within("ingest", services::ingest(settings)),
+            within("spool", spool::check(settings)),
             within("consumer", services::consumer(settings)),
         );
         let sources = settings.sources.len();
@@ -49,9 +54,11 @@ impl Doctor {
             let what = format!("source {source}: {note}");
             checks.push(Check::doubtful("configuration", what, remedy));
         }
-        for found in [kafka, clickhouse, identities, loading, ingest, consumer] {
-            checks.extend(found);
-        }
+        let answers = vec![answers::check(settings)];
+        let all = [
+            kafka, clickhouse, identities, loading, refusals, ingest, answers, spool, consumer,
+        ];
+        checks.extend(all.into_iter().flatten());
         write(&checks, options, console)?;
         let well = checks.iter().all(|check| check.state == State::Well);
         Ok(if well { Ending::Done } else { Ending::Found })

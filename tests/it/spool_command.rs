@@ -1,0 +1,224 @@
+//! `postback spool drain` brings everything that dead processes left to Kafka, whatever interrupts
+//! it.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use postback_spool::disk::RealDisk;
+use postback_spool::{Committer, Options, Spool, SubmitError};
+use postback_tests::{Pipeline, Program, Setup, wait};
+use rustix::process::Signal;
+
+use crate::outage::own_kafka;
+
+/// So many that a drain of this build takes seconds.
+const MANY: u64 = 150_000;
+
+/// How many are written with one sync; fits the spool's queue.
+const GROUP: u64 = 10_000;
+
+/// A process that writes into a spool, and lives until it is dropped.
+struct Writer {
+    spool: Spool,
+    committer: Committer,
+}
+
+impl Writer {
+    fn new(root: &Path) -> Self {
+        let disk = Arc::new(RealDisk);
+        let (spool, committer) = Spool::with_committer(disk, root, Options::default()).unwrap();
+        Self { spool, committer }
+    }
+
+    fn write(&mut self, records: impl IntoIterator<Item = Vec<u8>>) {
+        for record in records {
+            let completed = |result: Result<(), SubmitError>| result.unwrap();
+            self.spool.submit(&record, 1, completed).unwrap();
+        }
+        self.committer.step();
+    }
+}
+
+/// What a dead process leaves: records with the numbers below `count`.
+fn leave(root: &Path, count: u64) {
+    let mut writer = Writer::new(root);
+    for first in (0..count).step_by(usize::try_from(GROUP).unwrap()) {
+        writer.write((first..count.min(first + GROUP)).map(record));
+    }
+}
+
+fn record(number: u64) -> Vec<u8> {
+    let query = format!("{number:0>200}");
+    format!("{{\"v\":1,\"id\":\"{number}\",\"query\":{{\"utf8\":\"{query}\"}}}}").into_bytes()
+}
+
+/// Bytes that no compression makes shorter (xorshift64).
+fn noise(length: usize) -> Vec<u8> {
+    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+    let mut bytes = Vec::with_capacity(length + 8);
+    while bytes.len() < length {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        bytes.extend_from_slice(&state.to_le_bytes());
+    }
+    bytes.truncate(length);
+    bytes
+}
+
+/// A topic, and a configuration that knows no spool: the directory comes from another host.
+fn prepared(setup: Setup, directory: &Path) -> (Pipeline, PathBuf) {
+    let pipeline = setup.prepare();
+    pipeline.migrate();
+    (pipeline, directory.join("spool"))
+}
+
+/// How often each message is in the topic.
+fn messages(pipeline: &Pipeline) -> BTreeMap<Vec<u8>, u64> {
+    let mut counts = BTreeMap::new();
+    for (_, message) in pipeline.topic.messages() {
+        *counts.entry(message).or_default() += 1;
+    }
+    counts
+}
+
+fn assert_nothing_is_missing(pipeline: &Pipeline, count: u64) {
+    let found = messages(pipeline);
+    let missing: Vec<_> = (0..count)
+        .filter(|number| !found.contains_key(&record(*number)))
+        .collect();
+    assert_eq!(
+        (missing.len(), found.len() as u64),
+        (0, count),
+        "{missing:?}"
+    );
+}
+
+fn drain<'a>(root: &'a Path, command: &'a str) -> [&'a str; 4] {
+    ["spool", command, "--dir", root.to_str().unwrap()]
+}
+
+/// Starts a drain and waits until Kafka has some of the records.
+fn started(pipeline: &Pipeline, root: &Path) -> Program {
+    let program = pipeline.start_with("postback", &drain(root, "drain"));
+    wait::until_true("the first records in Kafka", || pipeline.topic.end() > 0);
+    program
+}
+
+#[test]
+fn everything_a_dead_process_left_is_brought_to_kafka() {
+    let directory = tempfile::tempdir().unwrap();
+    let (pipeline, root) = prepared(Setup::new("spool_drain"), directory.path());
+    leave(&root, 5_000);
+    leave(&root, 10);
+    let finished = pipeline.postback(&drain(&root, "drain"));
+    assert_eq!(finished.code, 0, "{}", finished.shown());
+    assert!(
+        finished.stderr.contains("5010 records in Kafka's topic")
+            && finished.stdout.contains("Nothing waits"),
+        "{}",
+        finished.shown()
+    );
+    let found = messages(&pipeline);
+    let expected = (0..5_000).map(|n| (record(n), if n < 10 { 2 } else { 1 }));
+    assert_eq!(found, expected.collect());
+    assert_eq!(std::fs::read_dir(&root).unwrap().count(), 0);
+}
+
+#[test]
+fn living_processes_keep_theirs_and_what_kafka_refuses_is_set_aside() {
+    let directory = tempfile::tempdir().unwrap();
+    // The topic takes less than a spool does.
+    let lines = "max_body_bytes = 0\nmax_query_bytes = 256";
+    let (pipeline, root) = prepared(
+        Setup::new("spool_refused").lines("ingest", lines),
+        directory.path(),
+    );
+    let mut living = Writer::new(&root);
+    living.write([record(7)]);
+    // Broker and producer take 1,048,588 bytes with what is around a record; a spool takes 1 MiB.
+    let large = noise(1024 * 1024);
+    let mut dead = Writer::new(&root);
+    dead.write(
+        (0..20)
+            .map(record)
+            .chain([large.clone()])
+            .chain((20..40).map(record)),
+    );
+    drop(dead);
+
+    let finished = pipeline.postback(&drain(&root, "drain"));
+    assert_eq!(finished.code, 3, "{}", finished.shown());
+    assert!(
+        finished.stderr.contains("40 records in Kafka's topic")
+            && finished.stderr.contains("1 set aside"),
+        "{}",
+        finished.shown()
+    );
+    assert_nothing_is_missing(&pipeline, 40);
+    let exported = pipeline.postback(&drain(&root, "export"));
+    assert_eq!(exported.code, 0, "{}", exported.stderr);
+    let lines: Vec<&str> = exported.stdout.lines().collect();
+    assert_eq!(lines.len(), 2);
+    assert_eq!(lines[0].as_bytes(), record(7));
+    assert!(lines[1].starts_with("{\"base64\":"), "{}", &lines[1][..40]);
+    drop(living);
+}
+
+#[test]
+fn a_drain_that_is_killed_is_repeated_and_nothing_is_missing() {
+    let directory = tempfile::tempdir().unwrap();
+    let (pipeline, root) = prepared(Setup::new("spool_killed"), directory.path());
+    leave(&root, MANY);
+    let program = started(&pipeline, &root);
+    program.process().kill();
+    assert!(pipeline.topic.end() < MANY, "it was not killed on the way");
+    let finished = pipeline.postback(&drain(&root, "drain"));
+    assert_eq!(finished.code, 0, "{}", finished.shown());
+    assert_nothing_is_missing(&pipeline, MANY);
+}
+
+#[test]
+fn ctrl_c_stops_a_drain_in_order() {
+    let directory = tempfile::tempdir().unwrap();
+    let (pipeline, root) = prepared(Setup::new("spool_interrupted"), directory.path());
+    leave(&root, MANY);
+    let program = started(&pipeline, &root);
+    program.signal(Signal::INT);
+    assert_eq!(program.exit_code(), 130);
+    let status = pipeline.postback(&drain(&root, "status"));
+    assert_eq!(
+        status.code,
+        3,
+        "it was not stopped on the way: {}",
+        status.shown()
+    );
+    let finished = pipeline.postback(&drain(&root, "drain"));
+    assert_eq!(finished.code, 0, "{}", finished.shown());
+    assert_nothing_is_missing(&pipeline, MANY);
+}
+
+#[test]
+fn a_frozen_kafka_ends_a_drain_with_words_and_loses_nothing() {
+    let directory = tempfile::tempdir().unwrap();
+    let (kafka, servers) = own_kafka(directory.path());
+    let (pipeline, root) = prepared(Setup::on("spool_frozen", servers), directory.path());
+    leave(&root, MANY);
+    let program = started(&pipeline, &root);
+    kafka.process().freeze().unwrap();
+    let output = pipeline.log("postback");
+    assert_eq!(program.exit_code(), 1);
+    let output = std::fs::read_to_string(output).unwrap();
+    assert!(
+        output.contains("does not confirm") && output.contains("remedy"),
+        "{output}"
+    );
+    kafka.process().thaw().unwrap();
+    // The broker needs a while to find itself.
+    wait::until_true("a drain to the end", || {
+        pipeline.postback(&drain(&root, "drain")).code == 0
+    });
+    assert_nothing_is_missing(&pipeline, MANY);
+    drop(kafka);
+}
