@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use postback_simulator::{Delivery, Ledger, Registration, Sender};
-use postback_stack::port;
+use postback_stack::{Launch, port};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -17,6 +17,8 @@ use crate::program::{self, Finished, Program};
 use crate::servers::{self, Servers};
 use crate::topic::Topic;
 use crate::{secret, wait};
+
+const INGEST: &str = "postback-ingest";
 
 /// What a test wants to be different.
 #[derive(Debug, Clone)]
@@ -276,7 +278,15 @@ impl Pipeline {
     /// Starts ingest; it may not be ready yet.
     #[must_use]
     pub fn start_ingest(&self) -> Program {
-        self.start("postback-ingest")
+        self.start(INGEST)
+    }
+
+    /// Starts ingest in a way of the caller's: `prepare` gets the program and its arguments.
+    #[must_use]
+    pub fn start_ingest_by(&self, prepare: impl FnOnce(&Path, &[&str]) -> Launch) -> Program {
+        let file = self.configuration();
+        let launch = prepare(&program::binary(INGEST), &["-c", path(&file)]);
+        Program::launch(launch, &self.log(INGEST))
     }
 
     /// Starts ingest as a supervisor does that holds its socket; it may not be ready yet. See

@@ -9,17 +9,17 @@ use rustix::process::Signal;
 
 use crate::wait;
 
-/// Where this build's binaries are: beside the directory of this test's own binary.
+/// Where this build's binaries are: beside this binary, or beside the directory of this test.
 ///
 /// # Panics
 /// When the test's own place is unknown.
 #[must_use]
 pub fn binaries() -> PathBuf {
     let own = std::env::current_exe().expect("a process knows its own binary");
-    own.ancestors()
-        .nth(2)
-        .expect("tests run from target/PROFILE/deps")
-        .to_owned()
+    let directory = own.parent().expect("a binary is in a directory");
+    // Tests are in target/PROFILE/deps, binaries above it.
+    let deps = directory.parent().filter(|_| directory.ends_with("deps"));
+    deps.unwrap_or(directory).to_owned()
 }
 
 /// A binary of this build.
@@ -49,9 +49,18 @@ impl Program {
     /// # Panics
     /// When it cannot be started.
     pub fn start(name: &str, arguments: &[&str], log: &Path) -> Self {
-        let launch = plain_environment(Launch::new(binary(name)).args(arguments).log(log));
+        Self::launch(Launch::new(binary(name)).args(arguments), log)
+    }
+
+    /// Starts what was prepared, with its output in `log`.
+    ///
+    /// # Panics
+    /// When it cannot be started.
+    pub fn launch(launch: Launch, log: &Path) -> Self {
         Self {
-            process: launch.spawn().expect("the program can be started"),
+            process: plain_environment(launch.log(log))
+                .spawn()
+                .expect("the program can be started"),
             log: log.to_owned(),
         }
     }
