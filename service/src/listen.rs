@@ -1,9 +1,45 @@
-//! Listening sockets.
+//! Listening sockets, bound here or handed over by a supervisor.
 
 use std::io;
 use std::net::SocketAddr;
 
 use tokio::net::TcpListener;
+
+use crate::supervisor::Sockets;
+
+/// A socket that listens.
+#[derive(Debug)]
+pub struct Listening {
+    /// The socket.
+    pub listener: TcpListener,
+    /// It belongs to a supervisor: what waits in its queue is for whoever comes next.
+    pub handed_over: bool,
+}
+
+/// Takes the socket `name` that was handed over, or binds `address`.
+///
+/// # Errors
+/// [`BindError`], for this listener and any other.
+pub async fn take_or_bind(
+    sockets: &mut Sockets,
+    name: &str,
+    setting: &'static str,
+    address: SocketAddr,
+) -> Result<Listening, BindError> {
+    let Some(socket) = sockets.take(name) else {
+        return Ok(Listening {
+            listener: bind(setting, address).await?,
+            handed_over: false,
+        });
+    };
+    let taken = socket
+        .set_nonblocking(true)
+        .and_then(|()| TcpListener::from_std(socket));
+    Ok(Listening {
+        listener: taken.map_err(|error| BindError::new(setting, address, error))?,
+        handed_over: true,
+    })
+}
 
 /// Binds `address`; the error names it and says what to do.
 ///

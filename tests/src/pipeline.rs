@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -272,6 +273,15 @@ impl Pipeline {
     #[must_use]
     pub fn start_ingest(&self) -> Program {
         self.start("postback-ingest")
+    }
+
+    /// Starts ingest as a supervisor does that holds its socket; it may not be ready yet. See
+    /// [`Program::start_with_socket`].
+    #[must_use]
+    pub fn start_ingest_with_socket(&self, socket: OwnedFd, notify: Option<&Path>) -> Program {
+        let name = "postback-ingest";
+        let file = self.configuration();
+        Program::start_with_socket(name, &["-c", path(&file)], &self.log(name), socket, notify)
     }
 
     /// Starts the consumer; it may not be ready yet.

@@ -1,5 +1,6 @@
 //! The project's binaries, run as a user runs them.
 
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -51,6 +52,38 @@ impl Program {
         let launch = plain_environment(Launch::new(binary(name)).args(arguments).log(log));
         Self {
             process: launch.spawn().expect("the program can be started"),
+            log: log.to_owned(),
+        }
+    }
+
+    /// Starts `name` as a supervisor does that holds its socket: as descriptor 3, said by
+    /// `LISTEN_FDS` and its kin (`sd_listen_fds(3)`). What it tells the supervisor goes to `notify`.
+    ///
+    /// # Panics
+    /// When it cannot be started.
+    #[must_use]
+    pub fn start_with_socket(
+        name: &str,
+        arguments: &[&str],
+        log: &Path,
+        socket: OwnedFd,
+        notify: Option<&Path>,
+    ) -> Self {
+        // The shell stays the same process, so its number is the program's.
+        let hand_over = "exec 3<&0 0</dev/null; \
+            export LISTEN_PID=$$ LISTEN_FDS=1 LISTEN_FDNAMES=ingest; exec \"$0\" \"$@\"";
+        let notify = notify.map(|path| ("NOTIFY_SOCKET", path));
+        let launch = Launch::new("sh")
+            .args(["-c", hand_over])
+            .args([binary(name)])
+            .args(arguments)
+            .envs(notify)
+            .stdin(socket)
+            .log(log);
+        Self {
+            process: plain_environment(launch)
+                .spawn()
+                .expect("the program can be started"),
             log: log.to_owned(),
         }
     }

@@ -3,6 +3,7 @@
 use std::ffi::{OsStr, OsString};
 use std::fs::OpenOptions;
 use std::io;
+use std::os::fd::OwnedFd;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -15,7 +16,8 @@ use crate::StackError;
 /// Put in front of a command it stays the same process: it replaces itself by the command.
 pub const DIE_WITH_PARENT: [&str; 4] = ["setpriv", "--pdeathsig", "KILL", "--"];
 
-/// A command to be started as a [`Supervised`] process. Its standard input is empty.
+/// A command to be started as a [`Supervised`] process. Its standard input is empty unless one is
+/// given.
 #[derive(Debug)]
 pub struct Launch {
     command: Command,
@@ -77,6 +79,13 @@ impl Launch {
     #[must_use]
     pub fn log(mut self, file: impl Into<PathBuf>) -> Self {
         self.log = Some(file.into());
+        self
+    }
+
+    /// Gives it this descriptor as its standard input.
+    #[must_use]
+    pub fn stdin(mut self, descriptor: OwnedFd) -> Self {
+        self.command.stdin(Stdio::from(descriptor));
         self
     }
 
