@@ -1,6 +1,7 @@
 //! `postback doctor`: is everything safe, connected, caught up?
 
 mod answers;
+mod certificate;
 mod check;
 mod clickhouse;
 mod kafka;
@@ -52,7 +53,8 @@ impl Doctor {
             let what = format!("source {source}: {note}");
             checks.push(Check::doubtful("configuration", what, remedy));
         }
-        let answers = vec![answers::check(settings)];
+        let mut answers = vec![answers::check(settings)];
+        answers.extend(certificate::check(settings));
         let all = [
             kafka, clickhouse, identities, loading, ingest, answers, spool, consumer,
         ];
