@@ -19,7 +19,7 @@ fn is_last(answer: &str) -> bool {
 
 #[tokio::test]
 async fn a_lame_duck_takes_connections_and_closes_each_behind_its_answer() {
-    let lame_duck = Duration::from_secs(2);
+    let lame_duck = Duration::from_secs(4);
     let limits = Limits {
         lame_duck,
         ..Limits::default()
