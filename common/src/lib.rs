@@ -7,6 +7,8 @@
 
 #![warn(missing_docs)]
 
+pub mod addresses;
+pub mod basic_auth;
 pub mod config;
 pub mod name;
 pub mod reason;

@@ -50,6 +50,8 @@ reasons! {
     /// Why a request was not accepted. The sender got an error status; nothing was stored.
     Refusal {
         NotFound = "not_found", "The path is none of ours, or its key is unknown or belongs to a disabled source.";
+        Forbidden = "forbidden", "The caller's address is not in the source's allow_from.";
+        Unauthorized = "unauthorized", "The source has basic_auth, and user and password are missing or wrong.";
         WrongMethod = "wrong_method", "Only GET, POST and HEAD are understood.";
         QueryTooLarge = "query_too_large", "The query is longer than ingest.max_query_bytes.";
         BodyTooLarge = "body_too_large", "The body is longer than ingest.max_body_bytes.";
@@ -59,6 +61,7 @@ reasons! {
         BodyIncomplete = "body_incomplete", "The connection ended, or the time ran out, before the body was whole.";
         NotConfirmed = "not_confirmed", "Neither Kafka nor the spool confirmed the record in time; it may be there all the same.";
         NowhereToStore = "nowhere_to_store", "Neither Kafka nor the spool takes the record: both are away, full, or refuse it.";
+        Overloaded = "overloaded", "Too many connections, requests or bytes of requests at once.";
         ShuttingDown = "shutting_down", "The process is going down.";
     }
 }

@@ -56,6 +56,12 @@ impl KeyHash {
         }
     }
 
+    /// The hash itself.
+    #[must_use]
+    pub const fn bytes(&self) -> [u8; 32] {
+        self.0
+    }
+
     /// Reads 64 hexadecimal digits, in either case.
     ///
     /// # Errors

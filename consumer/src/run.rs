@@ -12,8 +12,10 @@ use postback_service::command_line::Options;
 use postback_service::kafka::KafkaMetrics;
 use postback_service::kafka::rdkafka::error::KafkaError;
 use postback_service::lifecycle::{ExitCode, Reloads, Shutdown, shutdown_on_signal};
+use postback_service::listen::take_or_bind;
 use postback_service::metrics::Metrics;
 use postback_service::probes::{Probe, Readiness};
+use postback_service::supervisor::{self, HandoverError, Sockets};
 use postback_service::version::VERSION;
 use postback_store::{Generation, Kind, Role, StoreError};
 use tokio::sync::watch;
@@ -39,6 +41,8 @@ enum RunError {
     #[error(transparent)]
     Bind(#[from] BindError),
     #[error(transparent)]
+    Handover(#[from] HandoverError),
+    #[error(transparent)]
     Prepare(#[from] PrepareError),
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -57,6 +61,7 @@ impl RunError {
     fn exit_code(&self) -> ExitCode {
         match self {
             Self::Options(_)
+            | Self::Handover(_)
             | Self::Prepare(PrepareError::Topic { .. } | PrepareError::Accounts(_)) => {
                 ExitCode::Usage
             }
@@ -71,7 +76,12 @@ impl RunError {
 /// Runs until a signal; says to stderr why it could not.
 #[must_use]
 pub fn to_the_end(options: &Options, settings: Settings, rules: Configured) -> ExitCode {
-    options.run(consume(options, settings, rules), RunError::exit_code)
+    // Before there are threads.
+    let sockets = Sockets::handed_over(&["admin"]);
+    options.run(
+        consume(options, settings, rules, sockets),
+        RunError::exit_code,
+    )
 }
 
 /// What `/readyz` shows.
@@ -86,8 +96,11 @@ async fn consume(
     options: &Options,
     settings: Settings,
     proposed: Configured,
+    sockets: Result<Sockets, HandoverError>,
 ) -> Result<ExitCode, RunError> {
-    let operators = admin::bind("consumer.admin_listen", settings.consumer.admin_listen).await?;
+    let (mut sockets, address) = (sockets?, settings.consumer.admin_listen);
+    let operators = take_or_bind(&mut sockets, "admin", "consumer.admin_listen", address);
+    let operators = operators.await?.listener;
     let shutdown = shutdown_on_signal()?;
     let reloads = Reloads::listen()?;
     let (mut metrics, readiness) = (Metrics::new(), Readiness::new());
@@ -111,6 +124,13 @@ async fn consume(
     if settings.sources.is_empty() {
         warn!("no source is configured: every record is rejected as unknown_source");
     }
+    // It waits for Kafka and ClickHouse as long as it takes, which is no reason to start it anew.
+    supervisor::tell_ready();
+    let begun = shutdown.clone();
+    tokio::spawn(async move {
+        begun.cancelled().await;
+        supervisor::tell_stopping();
+    });
     let ended = load(
         options,
         settings,

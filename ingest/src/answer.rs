@@ -2,7 +2,9 @@
 
 use bytes::Bytes;
 use http_body_util::Full;
-use hyper::header::{ALLOW, CONNECTION, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
+use hyper::header::{
+    ALLOW, CONNECTION, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE,
+};
 use hyper::{Response, StatusCode};
 use postback_common::reason::Refusal;
 use uuid::Uuid;
@@ -22,13 +24,16 @@ const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
 pub const fn refused_with(refusal: Refusal) -> (StatusCode, &'static str) {
     match refusal {
         Refusal::NotFound => (StatusCode::NOT_FOUND, "not found"),
+        Refusal::Forbidden => (StatusCode::FORBIDDEN, "forbidden"),
+        Refusal::Unauthorized => (StatusCode::UNAUTHORIZED, "unauthorized"),
         Refusal::WrongMethod => (StatusCode::METHOD_NOT_ALLOWED, "method not allowed"),
         Refusal::QueryTooLarge => (StatusCode::URI_TOO_LONG, "query too long"),
         Refusal::BodyTooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "body too large"),
         Refusal::BodyIncomplete => (StatusCode::REQUEST_TIMEOUT, "body incomplete"),
-        Refusal::NotConfirmed | Refusal::NowhereToStore | Refusal::ShuttingDown => {
-            (StatusCode::SERVICE_UNAVAILABLE, "try again")
-        }
+        Refusal::NotConfirmed
+        | Refusal::NowhereToStore
+        | Refusal::Overloaded
+        | Refusal::ShuttingDown => (StatusCode::SERVICE_UNAVAILABLE, "try again"),
         Refusal::Unparsable => (StatusCode::BAD_REQUEST, ""),
         Refusal::HeadTooLarge => (StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, ""),
         Refusal::HeadIncomplete => (StatusCode::REQUEST_TIMEOUT, ""),
@@ -45,7 +50,14 @@ pub fn refused(refusal: Refusal) -> Answer {
         Refusal::WrongMethod => {
             headers.insert(ALLOW, HeaderValue::from_static("GET, HEAD, POST"));
         }
-        Refusal::NotConfirmed | Refusal::NowhereToStore | Refusal::ShuttingDown => {
+        Refusal::Unauthorized => {
+            let challenge = HeaderValue::from_static("Basic realm=\"postback\"");
+            headers.insert(WWW_AUTHENTICATE, challenge);
+        }
+        Refusal::NotConfirmed
+        | Refusal::NowhereToStore
+        | Refusal::Overloaded
+        | Refusal::ShuttingDown => {
             headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
         }
         // Where the body ends is not known, so the connection cannot carry another request.

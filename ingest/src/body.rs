@@ -1,4 +1,4 @@
-//! Reads a request's body within its limit and time.
+//! Reads a request's body within its limit and time, and within the room of all bodies.
 
 use std::time::Duration;
 
@@ -8,50 +8,83 @@ use hyper::body::{Body, Incoming};
 use postback_common::reason::Refusal;
 use tokio::time::timeout;
 
+use crate::room::{Full, Held, Room};
+
 /// Most of a refused body that is read and thrown away.
 const DRAINED_BYTES: usize = 1024 * 1024;
 
 /// Longest time for that.
 const DRAINED_WITHIN: Duration = Duration::from_secs(5);
 
-/// Reads the whole body; empty where there is none. On a refusal the rest of the body is drained.
+/// What bounds a body.
+#[derive(Debug, Clone, Copy)]
+pub struct Bounds<'a> {
+    /// Most bytes of it.
+    pub bytes: usize,
+    /// Longest time for it.
+    pub within: Duration,
+    /// For what all requests hold at once.
+    pub room: &'a Room,
+}
+
+/// A body that was read whole. Its bytes count as held until it is dropped.
+#[derive(Debug, Default)]
+pub struct Read {
+    /// All of it; empty where there is none.
+    pub bytes: Bytes,
+    _held: Option<Held>,
+}
+
+/// Reads the whole body. On a refusal the rest of it is drained.
 ///
 /// # Errors
 /// [`Refusal::BodyTooLarge`] as soon as the limit is passed, whatever length was announced.
-/// [`Refusal::BodyIncomplete`] when the connection or the time ends first.
-pub async fn read(mut body: Incoming, limit: usize, within: Duration) -> Result<Bytes, Refusal> {
+/// [`Refusal::BodyIncomplete`] when the connection or the time ends first. [`Refusal::Overloaded`]
+/// when all bodies together have no room for it: at once where its length was announced.
+pub async fn read(mut body: Incoming, bounds: Bounds<'_>) -> Result<Read, Refusal> {
     if body.is_end_stream() {
-        return Ok(Bytes::new());
+        return Ok(Read::default());
     }
-    match timeout(within, collect(&mut body, limit)).await {
-        Ok(Err(Refusal::BodyTooLarge)) => {
+    match timeout(bounds.within, collect(&mut body, bounds)).await {
+        Ok(Err(refusal @ (Refusal::BodyTooLarge | Refusal::Overloaded))) => {
             drain(body);
-            Err(Refusal::BodyTooLarge)
+            Err(refusal)
         }
         Ok(read) => read,
         Err(_) => Err(Refusal::BodyIncomplete),
     }
 }
 
-async fn collect(body: &mut Incoming, limit: usize) -> Result<Bytes, Refusal> {
+async fn collect(body: &mut Incoming, bounds: Bounds<'_>) -> Result<Read, Refusal> {
+    let announced = body.size_hint().exact();
+    let announced = announced.and_then(|length| usize::try_from(length).ok());
+    let mut held = bounds.room.enter();
+    let mut hold = |bytes| held.grow_to(bytes).map_err(|Full| Refusal::Overloaded);
+    hold(announced.unwrap_or_default())?;
     // Nearly every body comes in one piece, which then needs no copy.
     let Some(first) = next(body).await? else {
-        return Ok(Bytes::new());
+        return Ok(Read::default());
     };
-    if first.len() > limit {
-        return Err(Refusal::BodyTooLarge);
-    }
-    if body.is_end_stream() {
-        return Ok(first);
-    }
-    let mut whole = BytesMut::from(&first[..]);
-    while let Some(piece) = next(body).await? {
-        if whole.len() + piece.len() > limit {
+    let mut add = |have: usize, piece: &Bytes| {
+        if have + piece.len() > bounds.bytes {
             return Err(Refusal::BodyTooLarge);
         }
-        whole.extend_from_slice(&piece);
+        hold(have + piece.len())
+    };
+    add(0, &first)?;
+    let mut bytes = first;
+    if !body.is_end_stream() {
+        let mut whole = BytesMut::from(&bytes[..]);
+        while let Some(piece) = next(body).await? {
+            add(whole.len(), &piece)?;
+            whole.extend_from_slice(&piece);
+        }
+        bytes = whole.freeze();
     }
-    Ok(whole.freeze())
+    Ok(Read {
+        bytes,
+        _held: Some(held),
+    })
 }
 
 /// The next piece of data; trailers are passed over.

@@ -1,8 +1,11 @@
-//! Who may come in: the URL key, then the method, then the sizes. Pure.
+//! Who may come in: the URL key, then the caller, then the method, then the sizes. Pure.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
-use hyper::Method;
+use hyper::header::AUTHORIZATION;
+use hyper::{HeaderMap, Method};
+use postback_common::basic_auth::BasicAuth;
 use postback_common::reason::Refusal;
 use postback_common::url_key::KeyHash;
 
@@ -23,35 +26,63 @@ pub enum Verdict {
     Refused(Refusal, Option<Arc<UrlKey>>),
 }
 
+/// What there is to judge.
+pub struct Head<'a> {
+    /// The method.
+    pub method: &'a Method,
+    /// The target as it came.
+    pub target: &'a Target<'a>,
+    /// The headers.
+    pub headers: &'a HeaderMap,
+    /// The length of the body, if the head says it.
+    pub announced_body: Option<u64>,
+    /// Who sends it.
+    pub caller: IpAddr,
+}
+
 /// Judges the head of a request: first whether the path is ours, so that nobody without a key learns
-/// anything, then the method, then the query's length and the announced length of the body.
+/// anything, then who sends it, then the method, then the query's length and the announced length of
+/// the body.
 #[must_use]
-pub fn judge(
-    sources: &Sources,
-    method: &Method,
-    target: &Target<'_>,
-    announced_body: Option<u64>,
-    limits: &Sizes,
-) -> Verdict {
-    let key = url_key(target.path);
+pub fn judge(sources: &Sources, head: &Head<'_>, limits: &Sizes) -> Verdict {
+    let key = url_key(head.target.path);
     let key = key.and_then(|key| sources.get(&KeyHash::of_bytes(key)));
     let Some(key) = key.cloned() else {
         return Verdict::Refused(Refusal::NotFound, None);
     };
-    if method == Method::HEAD {
-        return Verdict::Tried(key);
+    match refusal(&key, head, limits) {
+        Some(refusal) => Verdict::Refused(refusal, Some(key)),
+        None if head.method == Method::HEAD => Verdict::Tried(key),
+        None => Verdict::Postback(key),
     }
-    if method != Method::GET && method != Method::POST {
-        return Verdict::Refused(Refusal::WrongMethod, Some(key));
+}
+
+fn refusal(key: &UrlKey, head: &Head<'_>, limits: &Sizes) -> Option<Refusal> {
+    if (key.allow_from.as_ref()).is_some_and(|allowed| !allowed.contain(head.caller)) {
+        return Some(Refusal::Forbidden);
     }
-    if target.cut || target.query.len() > limits.query_bytes {
-        return Verdict::Refused(Refusal::QueryTooLarge, Some(key));
+    if (key.basic_auth.as_ref()).is_some_and(|auth| !is_authorized(auth, head.headers)) {
+        return Some(Refusal::Unauthorized);
+    }
+    if head.method == Method::HEAD {
+        return None;
+    }
+    if head.method != Method::GET && head.method != Method::POST {
+        return Some(Refusal::WrongMethod);
+    }
+    if head.target.cut || head.target.query.len() > limits.query_bytes {
+        return Some(Refusal::QueryTooLarge);
     }
     let body_bytes = u64::try_from(limits.body_bytes).unwrap_or(u64::MAX);
-    if announced_body.is_some_and(|announced| announced > body_bytes) {
-        return Verdict::Refused(Refusal::BodyTooLarge, Some(key));
-    }
-    Verdict::Postback(key)
+    let is_large = |announced| announced > body_bytes;
+    (head.announced_body.is_some_and(is_large)).then_some(Refusal::BodyTooLarge)
+}
+
+/// Two of them are no credentials: whoever added the second may not have seen the first.
+fn is_authorized(auth: &BasicAuth, headers: &HeaderMap) -> bool {
+    let mut values = headers.get_all(AUTHORIZATION).iter();
+    let only = values.next().filter(|_| values.next().is_none());
+    only.is_some_and(|value| auth.admits(value.as_bytes()))
 }
 
 /// What stands in the place of the key in a path; not looked up.

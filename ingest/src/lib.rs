@@ -6,9 +6,10 @@
 //!
 //! The way of a request, one step a file:
 //!
-//! 1. [`listener`] accepts connections within bounds and ends them at shutdown; hyper reads them
-//!    through [`target`], which keeps request targets as they came;
-//! 2. [`gate`] finds the URL key among the [`sources`] and judges method and query;
+//! 1. [`listener`] accepts connections within bounds, through [`tls`] where that is configured, and
+//!    ends them at shutdown; hyper reads them through [`target`], which keeps request targets as they
+//!    came; [`caller`] says whose request it is, behind proxies too;
+//! 2. [`gate`] finds the URL key among the [`sources`] and judges caller, method and query;
 //! 3. [`body`] reads the body within its limit and time;
 //! 4. [`accept`] wraps the bytes in a raw record, and [`storage`] hands it to [`kafka`], the
 //!    [`spool`], or both: whichever confirms first, until the deadline. The [`breaker`] decides where
@@ -27,6 +28,7 @@ pub mod answer;
 pub mod args;
 pub mod body;
 pub mod breaker;
+pub mod caller;
 pub mod confirmation;
 pub mod gate;
 pub mod kafka;
@@ -35,10 +37,12 @@ pub mod listener;
 pub mod metrics;
 pub mod refusals;
 pub mod reload;
+pub mod room;
 pub mod run;
 pub mod server;
 pub mod sources;
 pub mod spool;
 pub mod storage;
 pub mod target;
+pub mod tls;
 pub mod topic_watch;

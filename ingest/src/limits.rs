@@ -1,17 +1,31 @@
-//! Bounds on connections and on the time they may take.
+//! Bounds on connections, requests, memory, and on the time that they may take.
 
 use std::time::Duration;
+
+use postback_common::config::IngestSettings;
+
+/// Connections that are told 503 at once, beyond those that are answered.
+pub const TURNED_AWAY: usize = 128;
 
 /// Bounds that are the same for all sources.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
-    /// Connections open at once; further ones wait in the listening socket's queue.
+    /// Connections open at once; of further ones [`TURNED_AWAY`] get 503, the rest is closed.
     pub connections: usize,
-    /// Time for the head of a request. It runs from the end of the request before, so it is also how
-    /// long a connection may idle: longer than a balancer keeps its side open (60 s is common).
+    /// Requests being answered at once; further ones get 503.
+    pub in_flight: usize,
+    /// Bytes of requests that are held at once while they come: of bodies, and of heads that come in
+    /// pieces. A body that has no room gets 503, the connection of such a head is closed.
+    pub request_bytes: usize,
+    /// How long a connection may wait for its next request: longer than a balancer keeps its side
+    /// open (60 s is common), or a request crosses our end on the wire.
+    pub idle_within: Duration,
+    /// Time for the head of a request, from its first byte; also for a TLS handshake.
     pub head_within: Duration,
     /// Time for the body of a request, from the end of its head.
     pub body_within: Duration,
+    /// At shutdown, time in which connections are still accepted.
+    pub lame_duck: Duration,
     /// At shutdown, time for what is being answered.
     pub answers_within: Duration,
     /// At shutdown, time for Kafka to confirm what is still in the producer's queue.
@@ -22,8 +36,12 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             connections: 10_000,
-            head_within: Duration::from_secs(75),
+            in_flight: 5_000,
+            request_bytes: 64 << 20,
+            idle_within: Duration::from_secs(75),
+            head_within: Duration::from_secs(10),
             body_within: Duration::from_secs(10),
+            lame_duck: Duration::ZERO,
             // Together below the 10 s after which container engines kill.
             answers_within: Duration::from_secs(5),
             flush_within: Duration::from_secs(3),
@@ -32,12 +50,24 @@ impl Default for Limits {
 }
 
 impl Limits {
+    /// As configured.
+    #[must_use]
+    pub fn of(settings: &IngestSettings) -> Self {
+        Self {
+            connections: settings.max_connections,
+            in_flight: settings.max_in_flight,
+            idle_within: settings.idle_timeout,
+            lame_duck: settings.lame_duck,
+            ..Self::default()
+        }
+    }
+
     /// Raises the process's limit of open files as far as it may, and bounds the connections by it.
     #[must_use]
     pub fn within_open_files(mut self) -> Self {
         use rustix::process::{Resource, getrlimit, setrlimit};
-        /// For listeners, Kafka, epoll and the standard streams.
-        const OTHERS: u64 = 128;
+        /// For listeners, Kafka, epoll and the standard streams, and for who is turned away.
+        const OTHERS: usize = 128 + TURNED_AWAY;
         let mut limit = getrlimit(Resource::Nofile);
         if limit.current < limit.maximum {
             let raised = rustix::process::Rlimit {
@@ -49,7 +79,8 @@ impl Limits {
             }
         }
         if let Some(files) = limit.current {
-            let most = usize::try_from(files.saturating_sub(OTHERS)).unwrap_or(usize::MAX);
+            let most = usize::try_from(files).unwrap_or(usize::MAX);
+            let most = most.saturating_sub(OTHERS);
             self.connections = self.connections.min(most.max(1));
         }
         self

@@ -3,13 +3,12 @@
 use std::process::ExitCode;
 
 use clap::Parser as _;
-use postback_common::config;
 use postback_ingest::args::Args;
-use postback_ingest::run;
+use postback_ingest::{run, tls};
 
 fn main() -> ExitCode {
     let options = Args::parse().options;
-    let settings = match options.load(config::load) {
+    let settings = match options.load(tls::load_configuration) {
         Ok(settings) => settings,
         Err(code) => return code.into(),
     };

@@ -3,18 +3,18 @@
 use std::io;
 use std::sync::Arc;
 
-use postback_common::config::Settings;
+use postback_common::config::{Fault, Settings};
 use postback_common::record::{IdSource, IdSourceError};
 use postback_service::admin::{self, Admin};
 use postback_service::command_line::Options;
 use postback_service::kafka::KafkaMetrics;
 use postback_service::lifecycle::{ExitCode, Reloads, Shutdown, shutdown_on_signal};
-use postback_service::listen::{self, BindError};
+use postback_service::listen::{BindError, take_or_bind};
 use postback_service::metrics::Metrics;
 use postback_service::probes::{Probe, Readiness};
+use postback_service::supervisor::{self, HandoverError, Sockets};
 use postback_service::version::VERSION;
 use postback_spool::disk::RealDisk;
-use tokio::net::TcpListener;
 use tokio::time::timeout;
 use tracing::{debug, info, warn};
 
@@ -22,11 +22,13 @@ use crate::accept::Acceptor;
 use crate::breaker::Breaker;
 use crate::kafka::{KafkaProducer, Producer};
 use crate::limits::Limits;
+use crate::listener::Door;
 use crate::metrics::IngestMetrics;
 use crate::refusals::{self, Refusals};
 use crate::server::Server;
 use crate::spool::{self, Drainer, Left, SpoolFigures, Spooler};
 use crate::storage::Storage;
+use crate::tls::{self, Tls, TlsMetrics};
 use crate::topic_watch::{self, TopicMissing, TopicSight};
 use crate::{listener, reload};
 
@@ -41,6 +43,12 @@ pub enum StartError {
         "Kafka's client cannot be made: {0}\n    remedy: correct [kafka.options]; librdkafka's CONFIGURATION.md lists them"
     )]
     Kafka(String),
+    /// A supervisor has handed over what cannot be used.
+    #[error(transparent)]
+    Handover(#[from] HandoverError),
+    /// The certificate has gone bad since the configuration was checked.
+    #[error("{0}")]
+    Certificate(Fault),
     /// No randomness for ids.
     #[error(transparent)]
     Ids(#[from] IdSourceError),
@@ -54,7 +62,7 @@ impl StartError {
     #[must_use]
     pub const fn exit_code(&self) -> ExitCode {
         match self {
-            Self::Kafka(_) => ExitCode::Usage,
+            Self::Kafka(_) | Self::Handover(_) | Self::Certificate(_) => ExitCode::Usage,
             Self::Bind(_) | Self::Ids(_) | Self::System(_) => ExitCode::Failed,
         }
     }
@@ -63,13 +71,24 @@ impl StartError {
 /// Runs until a signal; says to stderr why it could not.
 #[must_use]
 pub fn to_the_end(options: &Options, settings: Settings) -> ExitCode {
-    options.run(ingest(options, Arc::new(settings)), StartError::exit_code)
+    // Before there are threads.
+    let sockets = Sockets::handed_over(&["ingest", "admin"]);
+    options.run(
+        ingest(options, Arc::new(settings), sockets),
+        StartError::exit_code,
+    )
 }
 
-async fn ingest(options: &Options, settings: Arc<Settings>) -> Result<ExitCode, StartError> {
+async fn ingest(
+    options: &Options,
+    settings: Arc<Settings>,
+    sockets: Result<Sockets, HandoverError>,
+) -> Result<ExitCode, StartError> {
     // First of all: from here on senders queue up instead of being refused.
-    let networks = listen::bind("ingest.listen", settings.ingest.listen).await?;
-    let operators = listen::bind("ingest.admin_listen", settings.ingest.admin_listen).await?;
+    let (mut sockets, ours) = (sockets?, &settings.ingest);
+    let socket = take_or_bind(&mut sockets, "ingest", "ingest.listen", ours.listen).await?;
+    let address = ours.admin_listen;
+    let operators = take_or_bind(&mut sockets, "admin", "ingest.admin_listen", address).await?;
     let shutdown = shutdown_on_signal()?;
     let reloads = Reloads::listen()?;
 
@@ -84,12 +103,13 @@ async fn ingest(options: &Options, settings: Arc<Settings>) -> Result<ExitCode, 
     let end = Shutdown::new();
     let spool = places.start_spool(&readiness, &mut metrics, &counted, &end)?;
     let draining = readiness.fine("draining");
-    let limits = Limits::default().within_open_files();
+    let limits = Limits::of(&settings.ingest).within_open_files();
     let acceptor = Acceptor::new(
         places.storage(),
         IdSource::new()?,
         &settings.ingest.record_headers,
     );
+    let tls = tls(&settings, &mut metrics, &shutdown)?;
     let (refusals, noted) = Refusals::new(IdSource::new()?, counted.refusal_records.clone());
     let publishing = refusals::publish(noted, settings.kafka.clone());
     let publishing = tokio::spawn(publishing);
@@ -100,7 +120,7 @@ async fn ingest(options: &Options, settings: Arc<Settings>) -> Result<ExitCode, 
         readiness,
         metrics: Arc::new(metrics),
     };
-    tokio::spawn(admin::serve(operators, admin, end.clone()));
+    tokio::spawn(admin::serve(operators.listener, admin, end.clone()));
     places.watch_topic(&settings, &end);
     tokio::spawn(reload::listen(
         reloads,
@@ -109,8 +129,10 @@ async fn ingest(options: &Options, settings: Arc<Settings>) -> Result<ExitCode, 
         Arc::clone(&server),
         shutdown.clone(),
     ));
-    announce(&settings, &networks);
-    serve(networks, server, draining, shutdown).await;
+    let door = Door { socket, tls };
+    announce(&settings, &door);
+    supervisor::tell_ready();
+    serve(door, server, draining, shutdown).await;
     let code = places.empty(spool, limits).await;
     // A connection that does not close may still hold it up; nothing is promised of it.
     if timeout(refusals::FLUSH_WITHIN, publishing).await.is_err() {
@@ -249,20 +271,44 @@ impl Places {
     }
 }
 
-fn announce(settings: &Settings, networks: &TcpListener) {
-    let listen = networks.local_addr().ok();
-    info!(version = VERSION, ?listen, admin = %settings.ingest.admin_listen, "listening");
+/// TLS for the networks, if they are to have it, and the watch over its certificate.
+fn tls(
+    settings: &Settings,
+    metrics: &mut Metrics,
+    shutdown: &Shutdown,
+) -> Result<Option<Arc<Tls>>, StartError> {
+    let Some(settings) = &settings.ingest.tls else {
+        return Ok(None);
+    };
+    let tls = Tls::load(settings, TlsMetrics::register(metrics));
+    let tls = Arc::new(tls.map_err(|error| StartError::Certificate(error.fault(settings)))?);
+    let watching = tls::watch(
+        Arc::clone(&tls),
+        tls::EVERY,
+        Reloads::listen()?,
+        shutdown.clone(),
+    );
+    tokio::spawn(watching);
+    Ok(Some(tls))
+}
+
+fn announce(settings: &Settings, door: &Door) {
+    let listen = door.socket.listener.local_addr().ok();
+    let handed_over = door.socket.handed_over;
+    let tls = door.tls.is_some();
+    info!(version = VERSION, ?listen, handed_over, tls, admin = %settings.ingest.admin_listen, "listening");
     if !settings.sources.iter().any(|source| source.enabled) {
         warn!("no source is enabled: every request gets 404");
     }
 }
 
 /// Not ready as soon as the end has begun, so that a balancer looks elsewhere.
-async fn serve(networks: TcpListener, server: Arc<Server>, draining: Probe, shutdown: Shutdown) {
+async fn serve(door: Door, server: Arc<Server>, draining: Probe, shutdown: Shutdown) {
     let begun = shutdown.clone();
     tokio::spawn(async move {
         begun.cancelled().await;
+        supervisor::tell_stopping();
         draining.fail("the process is going down", "");
     });
-    listener::serve(networks, server, shutdown).await;
+    listener::serve(door, server, shutdown).await;
 }

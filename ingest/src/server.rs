@@ -1,11 +1,14 @@
 //! One request from its head to its answer, every outcome counted.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::Relaxed;
 
 use arc_swap::ArcSwap;
 use hyper::body::{Body as _, Incoming};
 use hyper::header::EXPECT;
 use hyper::{Method, Request};
+use postback_common::addresses::Addresses;
 use postback_common::config::{Settings, SourceSettings};
 use postback_common::reason::Refusal;
 use tokio::time::Instant;
@@ -15,10 +18,12 @@ use tracing::{Instrument as _, Span, debug, debug_span};
 use crate::accept::{Acceptor, Postback};
 use crate::answer::{self, Answer};
 use crate::body;
+use crate::caller::Caller;
 use crate::gate::{self, Sizes, Verdict};
 use crate::limits::Limits;
 use crate::metrics::IngestMetrics;
 use crate::refusals::{Glimpse, Refusals};
+use crate::room::Room;
 use crate::sources::{Sources, UrlKey};
 use crate::storage::Way;
 use crate::target::Seen;
@@ -30,6 +35,9 @@ pub struct Server {
     sizes: Sizes,
     answer_within: std::time::Duration,
     limits: Limits,
+    room: Room,
+    trusted_proxies: Addresses,
+    is_ending: AtomicBool,
     refusals: Refusals,
     metrics: IngestMetrics,
 }
@@ -54,9 +62,35 @@ impl Server {
             },
             answer_within: ingest.answer_within,
             limits,
+            room: Room::new(limits.request_bytes),
+            trusted_proxies: ingest.trusted_proxies.clone(),
+            is_ending: AtomicBool::new(false),
             refusals,
             metrics,
         }
+    }
+
+    /// From now on every answer is the last of its connection.
+    pub fn begin_end(&self) {
+        self.is_ending.store(true, Relaxed);
+    }
+
+    /// Whether every answer is to be the last of its connection.
+    #[must_use]
+    pub fn is_ending(&self) -> bool {
+        self.is_ending.load(Relaxed)
+    }
+
+    /// Memory for requests that are under way.
+    #[must_use]
+    pub fn room(&self) -> &Room {
+        &self.room
+    }
+
+    /// Whose `X-Forwarded-For` is believed.
+    #[must_use]
+    pub fn trusted_proxies(&self) -> &Addresses {
+        &self.trusted_proxies
     }
 
     /// From now on these are the sources; requests that are being answered keep the old ones.
@@ -83,11 +117,10 @@ impl Server {
         &self.metrics
     }
 
-    /// Answers one request of the sender at `remote`, an address without port. `seen` says whether
-    /// the request shows its target.
+    /// Answers one request of `caller`. `seen` says whether the request shows its target.
     ///
     /// Runs in a span of its own, which carries the names of source and key, never the key.
-    pub async fn answer(&self, request: Request<Incoming>, seen: Seen, remote: &str) -> Answer {
+    pub async fn answer(&self, request: Request<Incoming>, seen: Seen, caller: &Caller) -> Answer {
         let span = debug_span!(
             "request",
             id = Empty,
@@ -97,7 +130,7 @@ impl Server {
         );
         let mut under_way = UnderWay::begin(&self.metrics);
         let answer = self
-            .decide(request, &seen, remote, &mut under_way)
+            .decide(request, &seen, caller, &mut under_way)
             .instrument(span.clone())
             .await;
         span.record("status", answer.status().as_u16());
@@ -110,16 +143,25 @@ impl Server {
         &self,
         request: Request<Incoming>,
         seen: &Seen,
-        remote: &str,
+        caller: &Caller,
         under_way: &mut UnderWay<'_>,
     ) -> Answer {
         let (head, incoming) = request.into_parts();
         let target = seen.target(&head.uri);
-        let announced = incoming.size_hint().exact();
+        let glimpse = || Glimpse::of_request(&head, target, caller.as_str());
+        if under_way.others >= self.limits.in_flight {
+            return self.refuse(Refusal::Overloaded, None, &glimpse());
+        }
+        let judged = gate::Head {
+            method: &head.method,
+            target: &target,
+            headers: &head.headers,
+            announced_body: incoming.size_hint().exact(),
+            caller: caller.address(),
+        };
         let sources = self.sources.load();
-        let verdict = gate::judge(&sources, &head.method, &target, announced, &self.sizes);
+        let verdict = gate::judge(&sources, &judged, &self.sizes);
         drop(sources);
-        let glimpse = || Glimpse::of_request(&head, target, remote);
         let key = match verdict {
             Verdict::Postback(key) => key,
             Verdict::Tried(key) => {
@@ -136,8 +178,12 @@ impl Server {
             }
         };
         name(&key);
-        let read = body::read(incoming, self.sizes.body_bytes, self.limits.body_within).await;
-        let body = match read {
+        let bounds = body::Bounds {
+            bytes: self.sizes.body_bytes,
+            within: self.limits.body_within,
+            room: &self.room,
+        };
+        let body = match body::read(incoming, bounds).await {
             Ok(body) => body,
             Err(refusal) => return self.refuse(refusal, Some(&key), &glimpse()),
         };
@@ -146,8 +192,8 @@ impl Server {
             key: &key,
             head: &head,
             query: target.query,
-            body: &body,
-            remote,
+            body: &body.bytes,
+            remote: caller.as_str(),
         };
         match self.acceptor.accept(&postback, deadline).await {
             Ok((id, way)) => {
@@ -191,6 +237,8 @@ fn name(key: &UrlKey) {
 /// A request being answered. Dropped before its end, it counts as abandoned: the connection broke.
 struct UnderWay<'a> {
     metrics: &'a IngestMetrics,
+    /// How many were being answered when it came.
+    others: usize,
     /// When its last byte had come; until the body is read, its head.
     whole: Instant,
     /// Where its record was stored, if it was.
@@ -200,9 +248,10 @@ struct UnderWay<'a> {
 
 impl<'a> UnderWay<'a> {
     fn begin(metrics: &'a IngestMetrics) -> Self {
-        metrics.in_flight.inc();
+        let others = metrics.in_flight.inc();
         Self {
             metrics,
+            others: usize::try_from(others).unwrap_or_default(),
             whole: Instant::now(),
             way: None,
             finished: false,

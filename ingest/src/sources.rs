@@ -7,6 +7,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 use hyper::StatusCode;
 use hyper::header::HeaderValue;
+use postback_common::addresses::Addresses;
+use postback_common::basic_auth::BasicAuth;
 use postback_common::config::{Reply, SourceSettings};
 use postback_common::name::{KeyName, SourceName};
 use postback_common::url_key::KeyHash;
@@ -29,6 +31,10 @@ pub struct UrlKey {
     pub source: SourceName,
     /// What the key is called.
     pub name: KeyName,
+    /// Who may send.
+    pub allow_from: Option<Addresses>,
+    /// What every request must carry.
+    pub basic_auth: Option<BasicAuth>,
     /// The answer to an accepted postback.
     pub reply: PreparedReply,
     /// Counters of its own.
@@ -61,6 +67,8 @@ impl Sources {
                 let url_key = UrlKey {
                     source: source.name.clone(),
                     name: key.name.clone(),
+                    allow_from: source.allow_from.clone(),
+                    basic_auth: source.basic_auth.clone(),
                     reply: PreparedReply::new(&source.reply),
                     metrics: metrics.key(&source.name, &key.name, source.reply.status),
                 };

@@ -19,5 +19,6 @@ pub mod listen;
 pub mod log;
 pub mod metrics;
 pub mod probes;
+pub mod supervisor;
 pub mod topic;
 pub mod version;

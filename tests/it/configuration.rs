@@ -1,6 +1,6 @@
 //! A configuration with a typo: every binary refuses it with the same words and exit code 2.
 
-use postback_tests::Setup;
+use postback_tests::{Setup, secret};
 
 use crate::templates::COMPLETE;
 
@@ -119,4 +119,62 @@ fn sources_are_read_again_on_sighup_and_a_bad_file_changes_nothing() {
     let new = pipeline.sources[0].path();
     postback_tests::wait::until_true("the new key works", || status(pipeline, &new) == 200);
     assert_eq!(status(pipeline, &old), 404, "the old key is gone");
+}
+
+#[test]
+fn ingests_doors_are_shown_by_every_binary_and_their_password_by_none() {
+    let password = secret::fresh();
+    let access = format!(
+        "allow_from = [\"192.0.2.0/24\", \"::1\"]\nbasic_auth = {{ user = \"network\", password = \"{password}\" }}"
+    );
+    let pipeline = Setup::new("doors")
+        .source("rakuten-us", COMPLETE)
+        .lines("source", &access)
+        .lines("ingest", "trusted_proxies = \"10.0.0.0/8\"")
+        .prepare();
+    for (binary, arguments) in [
+        ("postback-ingest", &["--check-config"][..]),
+        ("postback-consumer", &["--check-config"]),
+        ("postback", &["config", "show"]),
+    ] {
+        let shown = pipeline.run(binary, arguments).shown();
+        for line in [
+            "exit code: 0",
+            "trusted_proxies = [\"10.0.0.0/8\"]",
+            "allow_from = [\"192.0.2.0/24\", \"::1\"]",
+            "user = \"network\"\npassword = \"[hidden]\"",
+        ] {
+            assert!(shown.contains(line), "{binary}: {line}: {shown}");
+        }
+        assert!(!shown.contains(&password), "{binary} shows the password");
+    }
+    let shown = pipeline.postback(&["source", "show", "rakuten-us"]).shown();
+    assert!(shown.contains("192.0.2.0/24, ::1"), "{shown}");
+    assert!(shown.contains("user network, password [hidden]"), "{shown}");
+    assert!(!shown.contains(&password), "the password is shown");
+}
+
+#[test]
+fn a_certificate_that_is_not_there_stops_ingest_alone() {
+    let tls = "tls = { cert_file = \"/nowhere/cert.pem\", key_file = \"/nowhere/key.pem\" }";
+    let pipeline = Setup::new("no_certificate")
+        .source("rakuten-us", COMPLETE)
+        .lines("ingest", tls)
+        .prepare();
+    for (binary, arguments, code) in [
+        ("postback-ingest", &["--check-config"][..], 2),
+        ("postback-ingest", &[], 2),
+        ("postback-consumer", &["--check-config"], 0),
+        ("postback", &["config", "check"], 0),
+    ] {
+        let finished = pipeline.run(binary, arguments);
+        assert_eq!(finished.code, code, "{binary}: {}", finished.shown());
+        let words = "ingest.tls.cert_file = \"/nowhere/cert.pem\": No such file or directory";
+        assert_eq!(
+            finished.stderr.contains(words),
+            code == 2,
+            "{}",
+            finished.shown()
+        );
+    }
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -280,12 +281,20 @@ impl Pipeline {
         self.start(INGEST)
     }
 
-    /// Starts ingest in a way of the caller's: `prepare` gets the program and its arguments.
+    /// Starts ingest in a way of the caller's: `prepare` gets its name and its arguments.
     #[must_use]
-    pub fn start_ingest_by(&self, prepare: impl FnOnce(&Path, &[&str]) -> Launch) -> Program {
+    pub fn start_ingest_by(&self, prepare: impl FnOnce(&str, &[&str]) -> Launch) -> Program {
         let file = self.configuration();
-        let launch = prepare(&program::binary(INGEST), &["-c", path(&file)]);
-        Program::launch(launch, &self.log(INGEST))
+        Program::launch(prepare(INGEST, &["-c", path(&file)]), &self.log(INGEST))
+    }
+
+    /// Starts ingest as a supervisor does that holds its socket; it may not be ready yet. See
+    /// [`Program::start_with_socket`].
+    #[must_use]
+    pub fn start_ingest_with_socket(&self, socket: OwnedFd, notify: Option<&Path>) -> Program {
+        let file = self.configuration();
+        let arguments = ["-c", path(&file)];
+        Program::start_with_socket(INGEST, &arguments, &self.log(INGEST), socket, notify)
     }
 
     /// Starts the consumer; it may not be ready yet.

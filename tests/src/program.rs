@@ -1,5 +1,6 @@
 //! The project's binaries, run as a user runs them.
 
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -35,6 +36,22 @@ pub fn binary(name: &str) -> PathBuf {
     path
 }
 
+/// `name` as a supervisor starts it that holds its socket: see [`Program::start_with_socket`].
+///
+/// # Panics
+/// When it has not been built.
+#[must_use]
+pub fn with_socket(name: &str, arguments: &[&str], socket: OwnedFd) -> Launch {
+    // The shell stays the same process, so its number is the program's.
+    let hand_over = "exec 3<&0 0</dev/null; \
+        export LISTEN_PID=$$ LISTEN_FDS=1 LISTEN_FDNAMES=ingest; exec \"$0\" \"$@\"";
+    Launch::new("sh")
+        .args(["-c", hand_over])
+        .args([binary(name)])
+        .args(arguments)
+        .stdin(socket)
+}
+
 /// A service that runs until the test ends it, or ends itself.
 #[derive(Debug)]
 pub struct Program {
@@ -62,6 +79,23 @@ impl Program {
                 .expect("the program can be started"),
             log: log.to_owned(),
         }
+    }
+
+    /// Starts `name` as a supervisor does that holds its socket: as descriptor 3, said by
+    /// `LISTEN_FDS` and its kin (`sd_listen_fds(3)`). What it tells the supervisor goes to `notify`.
+    ///
+    /// # Panics
+    /// When it cannot be started.
+    #[must_use]
+    pub fn start_with_socket(
+        name: &str,
+        arguments: &[&str],
+        log: &Path,
+        socket: OwnedFd,
+        notify: Option<&Path>,
+    ) -> Self {
+        let notify = notify.map(|path| ("NOTIFY_SOCKET", path));
+        Self::launch(with_socket(name, arguments, socket).envs(notify), log)
     }
 
     /// Everything it has printed so far.

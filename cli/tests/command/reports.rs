@@ -32,6 +32,7 @@ impl Installed {
         let environment = [
             ("POSTBACK__KAFKA__BROKERS", variable("KAFKA__BROKERS")),
             ("POSTBACK__KAFKA__TOPIC", name.clone()),
+            ("POSTBACK__KAFKA__REFUSED_TOPIC", format!("{name}_refused")),
             ("POSTBACK__KAFKA__PARTITIONS", "1".to_owned()),
             ("POSTBACK__CONSUMER__GROUP", name.clone()),
             ("POSTBACK__CLICKHOUSE__URL", variable("CLICKHOUSE__URL")),
@@ -57,10 +58,10 @@ impl Installed {
             settings,
         };
         let first = this.shown(&["migrate"]);
-        assert!(
-            first.contains("made topic TEST with 1 partition"),
-            "{first}"
-        );
+        for topic in ["TEST", "TEST_refused"] {
+            let made = format!("made topic {topic} with 1 partition\n");
+            assert!(first.contains(&made), "{first}");
+        }
         assert!(first.contains("made generation 1"), "{first}");
         let second =
             "$ postback migrate\nNothing to do: everything is there.\n--- stderr\n--- exit 0\n";

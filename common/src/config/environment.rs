@@ -27,6 +27,14 @@ impl Environment {
         self.variables.remove_entry(&name)
     }
 
+    /// Whether there is any `POSTBACK__SECTION__…`.
+    pub(super) fn has_section(&self, section: &str) -> bool {
+        let prefix = format!("{PREFIX}{}__", section.to_uppercase());
+        let mut from = self.variables.range(prefix.clone()..);
+        from.next()
+            .is_some_and(|(name, _)| name.starts_with(&prefix))
+    }
+
     /// Takes all `POSTBACK__SECTION__TABLE__…`; returns (name, key, value). A key of such a table
     /// may have dots, which a variable's name cannot: `SASL_PASSWORD` stands for `sasl.password`.
     pub(super) fn take_table(

@@ -5,9 +5,12 @@ use std::time::Duration;
 
 use serde::{Serialize, Serializer};
 
+use super::access;
 use super::fault::{Fault, FaultCode};
 use super::section::Section;
 use super::spool::SpoolSettings;
+use super::tls::TlsSettings;
+use crate::addresses::Addresses;
 
 /// What `postback-ingest` listens on, accepts and promises.
 #[derive(Debug, Clone, Serialize)]
@@ -36,6 +39,25 @@ pub struct IngestSettings {
     pub max_body_bytes: usize,
     /// Headers kept in the raw record, in lower case. Default `["user-agent"]`.
     pub record_headers: Vec<String>,
+    /// Proxies whose `X-Forwarded-For` is believed. Default none.
+    #[serde(skip_serializing_if = "Addresses::is_empty")]
+    pub trusted_proxies: Addresses,
+    /// Connections of the networks at once; a further one gets 503. Default 10,000, or fewer where
+    /// the process may not open so many files.
+    pub max_connections: usize,
+    /// Requests being answered at once; a further one gets 503. Default 5,000.
+    pub max_in_flight: usize,
+    /// How long a connection may wait for its next request. Default 75 s, longer than a balancer
+    /// keeps its side open (60 s is common).
+    #[serde(rename = "idle_timeout_ms", serialize_with = "as_millis")]
+    pub idle_timeout: Duration,
+    /// How long connections are still accepted once the process is to end, for a balancer to notice.
+    /// Default 0.
+    #[serde(rename = "lame_duck_ms", serialize_with = "as_millis")]
+    pub lame_duck: Duration,
+    /// `[ingest.tls]`: the networks' listener speaks TLS.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tls: Option<TlsSettings>,
 }
 
 /// Largest `max_query_bytes`. hyper takes request targets up to 65,534 bytes, path included.
@@ -70,8 +92,17 @@ impl IngestSettings {
             max_query_bytes: section.number("max_query_bytes", 16_384, 256..=MAX_QUERY_BYTES),
             max_body_bytes: section.number("max_body_bytes", 65_536, 0..=524_288),
             record_headers: record_headers(section),
+            trusted_proxies: access::trusted_proxies(section),
+            max_connections: section.number("max_connections", 10_000, 1..=1_000_000),
+            max_in_flight: section.number("max_in_flight", 5_000, 1..=1_000_000),
+            idle_timeout: Duration::from_millis(section.number(
+                "idle_timeout_ms",
+                75_000,
+                1_000..=3_600_000,
+            )),
+            lame_duck: Duration::from_millis(section.number("lame_duck_ms", 0, 0..=600_000)),
+            tls: TlsSettings::read(section),
         };
-        section.not_built(&["trusted_proxies", "tls"]);
         settings.check(section);
         settings
     }

@@ -9,6 +9,7 @@
 //! a secret, nor of an unknown key, which may be a misspelt secret) and the remedy. A setting whose
 //! part is not built yet is refused, never ignored.
 
+mod access;
 mod clickhouse;
 mod consumer;
 mod environment;
@@ -20,6 +21,7 @@ mod section;
 mod source;
 mod sources;
 mod spool;
+mod tls;
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -34,6 +36,7 @@ pub use ingest::IngestSettings;
 pub use kafka::{KafkaOption, KafkaSettings};
 pub use source::{Identity, Reply, SourceKey, SourceSettings, TemplateUrl};
 pub use spool::SpoolSettings;
+pub use tls::TlsSettings;
 
 use environment::Environment;
 use section::Section;

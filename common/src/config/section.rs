@@ -65,6 +65,40 @@ impl<'a> Section<'a> {
         }
     }
 
+    /// The table `key` of this one, overridable from the environment as the section
+    /// `environment_name`. `None` if neither the file nor the environment has it.
+    pub(super) fn below(
+        &mut self,
+        key: &'static str,
+        environment_name: &'static str,
+    ) -> Option<Section<'_>> {
+        self.asked.push(key);
+        let in_environment = (self.environment.as_ref())
+            .is_some_and(|(_, variables)| variables.has_section(environment_name));
+        let name = self.key(key);
+        let table = match self.table.remove(key) {
+            None if !in_environment => return None,
+            None => Table::new(),
+            Some(Value::Table(table)) => table,
+            Some(_) => {
+                self.refuse(wrong_type(
+                    &name,
+                    "a table",
+                    &format!("write it as [{name}]"),
+                ));
+                return None;
+            }
+        };
+        let environment = self.environment.as_mut();
+        Some(Section {
+            name,
+            table,
+            environment: environment.map(|(_, variables)| (environment_name, &mut **variables)),
+            faults: self.faults,
+            asked: Vec::new(),
+        })
+    }
+
     /// How messages call a key of this table.
     pub(super) fn key(&self, key: &str) -> String {
         format!("{}.{key}", self.name)

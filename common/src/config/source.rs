@@ -5,6 +5,8 @@ use std::fmt;
 use jiff::tz::TimeZone;
 use serde::{Serialize, Serializer};
 
+use crate::addresses::Addresses;
+use crate::basic_auth::BasicAuth;
 use crate::name::{AccountName, KeyName, NetworkName, SourceName};
 use crate::secret::{HIDDEN, Secret};
 use crate::url_key::KeyHash;
@@ -30,6 +32,12 @@ pub struct SourceSettings {
     /// can serve.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub identity: Option<Identity>,
+    /// Who may send; anyone who knows a key without it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub allow_from: Option<Addresses>,
+    /// User and password that every request must carry.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub basic_auth: Option<BasicAuth>,
     /// The answer to an accepted postback. Default 200 `OK`.
     pub reply: Reply,
     /// `[[source.key]]`: at least one unless disabled.

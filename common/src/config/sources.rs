@@ -5,6 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 use jiff::tz::TimeZone;
 use toml::Value;
 
+use super::access;
 use super::fault::{Fault, FaultCode};
 use super::section::{self, Section};
 use super::source::{Identity, Reply, SourceKey, SourceSettings, TemplateUrl};
@@ -68,7 +69,9 @@ fn read(section: &mut Section<'_>) -> Option<SourceSettings> {
         section.missing("key", remedy);
     }
     let template = template(section);
-    section.not_built(&["allow_from", "basic_auth", "aliases", "api"]);
+    let allow_from = access::allow_from(section);
+    let basic_auth = access::basic_auth(section);
+    section.not_built(&["aliases", "api"]);
     let name = named?;
     let own_account = AccountName::new(name.as_str()).ok();
     Some(SourceSettings {
@@ -78,6 +81,8 @@ fn read(section: &mut Section<'_>) -> Option<SourceSettings> {
         time_zone: time_zone.unwrap_or(TimeZone::UTC),
         enabled,
         identity,
+        allow_from,
+        basic_auth,
         reply,
         keys,
         template,

@@ -4,6 +4,9 @@ use super::*;
 
 const CANARY: &str = "canary-5f2d";
 
+/// `printf %s canary-5f2d | sha256sum`
+const CANARY_SHA256: &str = "5504e82c3f17f060c44ee5efa17a6057a2cced45084b67429a139eb16bc8c62a";
+
 /// The least that can run: every other setting has a default.
 const LEAST: &str = r#"
 [kafka]
@@ -192,6 +195,10 @@ fn no_refusal_prints_what_may_be_a_secret() {
             "key = \"0123456789abcdefghijklmnop\"",
             &format!("name = \"{CANARY} X\"\nsha256 = \"12\""),
         ),
+        with_basic_auth(&format!("user = \"{CANARY}:\", password = \"a\"")),
+        with_basic_auth(&format!("user = \"a\", password = \"{CANARY}\\n\"")),
+        with_basic_auth(&format!("user = \"a\", password_sha256 = \"{CANARY}\"")),
+        with_basic_auth(&format!("user = \"a\", pasword = \"{CANARY}\"")),
         with(&format!("{CANARY} = 1")).replace(
             &format!("{CANARY} = 1"),
             &format!("password = \"{CANARY}\""),
@@ -225,6 +232,11 @@ answer_within_ms = 250
 kafka_wait_ms = 300
 spool_max_bytes = 100000000
 record_headers = ["Authorization", "x y"]
+trusted_proxies = ["10.0.0.1/8", "0.0.0.0/0", "balancer"]
+max_connections = 0
+idle_timeout_ms = 75
+lame_duck_ms = "1m"
+tls = { cert_file = "/etc/postback/cert.pem", key = "x" }
 [consumer]
 batch_max_rows = "many"
 [[source]]
@@ -236,7 +248,9 @@ network = "rakuten"
 currency = "dollars"
 time_zone = "Mars/Base"
 identity = "sku"
-allow_from = ["10.0.0.0/8"]
+allow_from = []
+basic_auth = { user = "me:you", password = "a", password_sha256 = "12" }
+aliases = ["three"]
 reply = { status = 302 }
 [[source.key]]
 key = "0123456789abcdefghijklmnop"
@@ -258,6 +272,69 @@ valid_from = "2026-01-01"
         ("POSTBACK__INGST__LISTEN", "x"),
     ];
     insta::assert_snapshot!(refusal(text, &environment));
+}
+
+fn with_basic_auth(fields: &str) -> String {
+    let line = format!("basic_auth = {{ {fields} }}\n[[source.key]]");
+    LEAST.replace("[[source.key]]", &line)
+}
+
+#[test]
+fn who_may_send_is_kept_and_the_password_is_shown_to_nobody() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("password");
+    std::fs::write(&file, format!("{CANARY}\n")).unwrap();
+    for password in [
+        format!("password = \"{CANARY}\""),
+        format!("password_file = {:?}", file.to_str().unwrap()),
+        format!("password_sha256 = \"{CANARY_SHA256}\""),
+    ] {
+        let text = with_basic_auth(&format!("user = \"me\", {password}"));
+        let text = text.replace(
+            "basic_auth",
+            "allow_from = [\"10.0.0.0/8\", \"::1\"]\nbasic_auth",
+        );
+        let settings = read_with(&text, &[]).unwrap();
+        let source = &settings.sources[0];
+        let auth = source.basic_auth.as_ref().unwrap();
+        // `printf %s me:canary-5f2d | base64`
+        assert!(auth.admits(b"Basic bWU6Y2FuYXJ5LTVmMmQ="), "{password}");
+        assert!(
+            source
+                .allow_from
+                .as_ref()
+                .unwrap()
+                .contain("10.9.9.9".parse().unwrap())
+        );
+        let shown = settings.to_toml().unwrap();
+        assert!(
+            shown.contains("allow_from = [\"10.0.0.0/8\", \"::1\"]"),
+            "{shown}"
+        );
+        assert!(shown.contains("password = \"[hidden]\""), "{shown}");
+        let printed = format!("{shown}{settings:?}");
+        assert!(
+            !printed.contains(CANARY) && !printed.contains(CANARY_SHA256),
+            "{printed}"
+        );
+    }
+}
+
+#[test]
+fn tls_and_proxies_may_come_from_the_environment() {
+    let environment = [
+        ("POSTBACK__INGEST__TLS__CERT_FILE", "cert.pem"),
+        ("POSTBACK__INGEST__TLS__KEY_FILE", "key.pem"),
+        ("POSTBACK__INGEST__TRUSTED_PROXIES", "10.0.0.0/8, 192.0.2.1"),
+    ];
+    let ingest = read_with(LEAST, &environment).unwrap().ingest;
+    let tls = ingest.tls.unwrap();
+    assert_eq!(tls.cert_file, Path::new("cert.pem"));
+    assert_eq!(tls.key_file, Path::new("key.pem"));
+    assert_eq!(ingest.trusted_proxies.to_string(), "10.0.0.0/8, 192.0.2.1");
+    assert!(read_with(LEAST, &[]).unwrap().ingest.tls.is_none());
+    let misspelt = [("POSTBACK__INGEST__TLS__CERT", "cert.pem")];
+    assert!(refusal(LEAST, &misspelt).contains("POSTBACK__INGEST__TLS__CERT: this environment"));
 }
 
 #[test]

@@ -4,12 +4,16 @@ use std::convert::Infallible;
 use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
+use hyper::Request;
+use hyper::body::Incoming;
 use hyper::header::{CONNECTION, HeaderValue};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
 use postback_common::reason::Refusal;
 use postback_service::lifecycle::Shutdown;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
@@ -17,60 +21,88 @@ use tokio::time::timeout;
 use tracing::debug;
 
 use crate::answer::{self, Answer};
+use crate::caller::Caller;
 use crate::metrics::IngestMetrics;
 use crate::refusals::Glimpse;
 use crate::server::Server;
-use crate::target::{Handover, Target, TargetStream};
+use crate::target::{GaveUp, Handover, Target, TargetStream};
 
 /// Room for headers and the request line around the longest query. hyper answers 431 beyond it.
 const HEAD_BYTES: usize = 64 * 1024;
 
-/// After a head was refused that was not read whole, what still comes is read for so long, up to so
+/// After a request was refused that was not read whole, what still comes is read for so long, up to so
 /// many bytes: closing with unread bytes would reset the connection, and the sender might never see
 /// the refusal.
 const LINGER: Duration = Duration::from_secs(1);
 const LINGER_BYTES: usize = 1024 * 1024;
 
-/// Answers the requests of one connection of the sender at `peer` until it ends, or until `shutdown`
-/// and the answer to the request under way.
-pub async fn answer<S>(stream: S, peer: IpAddr, server: Arc<Server>, shutdown: Shutdown)
+/// At the end, how long a connection that has never carried a request may still begin one: somebody
+/// has connected to send it.
+const FIRST_WITHIN: Duration = Duration::from_secs(1);
+
+/// Answers the requests of one connection from `peer` until it ends, or until `stop` and the answer to
+/// the request under way.
+pub async fn answer<S>(stream: S, peer: IpAddr, server: Arc<Server>, stop: Shutdown)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send,
 {
     let _open = Open::count(server.metrics());
-    let remote: Arc<str> = peer.to_canonical().to_string().into();
+    let peer = Caller::new(peer);
     let handover = Handover::default();
-    let stream = TargetStream::new(stream, server.sizes().query_bytes, handover.clone());
-    let service = service_fn(|request| {
+    let limits = server.limits();
+    let stream = TargetStream::new(stream, server.sizes().query_bytes, handover.clone())
+        .patient(limits.idle_within, limits.head_within)
+        .within(server.room());
+    let has_asked = AtomicBool::new(false);
+    let service = service_fn(|request: Request<Incoming>| {
         // Claimed before hyper reads on, not when the future is polled.
         let seen = handover.claim(request.body());
-        let (server, remote) = (Arc::clone(&server), Arc::clone(&remote));
+        let caller = peer.behind(server.trusted_proxies(), request.headers());
+        has_asked.store(true, Relaxed);
+        let server = Arc::clone(&server);
         async move {
             let Some(seen) = seen else {
-                return Ok::<_, Infallible>(disagreed(&server, &remote));
+                return Ok::<_, Infallible>(last(disagreed(&server, &caller)));
             };
-            Ok(server.answer(request, seen, &remote).await)
+            let answer = server.answer(request, seen, &caller).await;
+            Ok(if server.is_ending() {
+                last(answer)
+            } else {
+                answer
+            })
         }
     });
     let mut connection = builder(&server).serve_connection(TokioIo::new(stream), service);
     let mut running = Pin::new(&mut connection);
-    let ended = tokio::select! {
-        ended = running.as_mut() => ended,
-        () = shutdown.cancelled() => {
+    // What has come is answered before the end is looked at.
+    let mut ended = tokio::select! {
+        biased;
+        ended = running.as_mut() => Some(ended),
+        () = stop.cancelled() => None,
+    };
+    if ended.is_none() && !has_asked.load(Relaxed) {
+        ended = timeout(FIRST_WITHIN, running.as_mut()).await.ok();
+    }
+    let ended = match ended {
+        Some(ended) => ended,
+        None => {
             running.as_mut().graceful_shutdown();
             running.await
         }
     };
     let parts = connection.into_parts();
     let stream = parts.io.into_inner();
-    let refusal = ended
-        .err()
-        .and_then(|error| refusal(&error, !parts.read_buf.is_empty()));
+    let refusal = match stream.gave_up() {
+        Some(GaveUp::Full) => Some(Refusal::Overloaded),
+        _ => ended
+            .err()
+            .and_then(|error| refusal(&error, !parts.read_buf.is_empty())),
+    };
     if let Some(refusal) = refusal {
         let unclaimed = handover.unclaimed();
         let unseen = unclaimed.as_ref().map(Target::of_original);
         let unseen = unseen.or_else(|| stream.unseen_target());
-        let glimpse = Glimpse::of_unread(&parts.read_buf, unseen, &remote);
+        let glimpse = Glimpse::of_unread(&parts.read_buf, unseen, peer.as_str());
         server.refuse_unread(refusal, &glimpse);
     }
     let unread = refusal.is_some_and(|refusal| refusal != Refusal::HeadIncomplete);
@@ -79,20 +111,24 @@ where
     }
 }
 
-/// hyper made a request of bytes in which we saw none: nothing on this connection can be trusted.
-fn disagreed(server: &Server, remote: &str) -> Answer {
-    server.refuse_unread(Refusal::Unparsable, &Glimpse::of_sender(remote));
-    let mut answer = answer::refused(Refusal::Unparsable);
+/// The connection ends behind it.
+fn last(mut answer: Answer) -> Answer {
     let headers = answer.headers_mut();
     headers.insert(CONNECTION, HeaderValue::from_static("close"));
     answer
 }
 
+/// hyper made a request of bytes in which we saw none: nothing on this connection can be trusted.
+fn disagreed(server: &Server, caller: &Caller) -> Answer {
+    server.refuse_unread(Refusal::Unparsable, &Glimpse::of_sender(caller.as_str()));
+    answer::refused(Refusal::Unparsable)
+}
+
 fn builder(server: &Server) -> http1::Builder {
     let mut builder = http1::Builder::new();
     builder
-        .timer(TokioTimer::new())
-        .header_read_timeout(server.limits().head_within)
+        // The stream below bounds it, and tells an idle connection from a slow head.
+        .header_read_timeout(None)
         .max_buf_size(server.sizes().query_bytes + HEAD_BYTES)
         // A sender may close its side after the request and still wait for the answer.
         .half_close(true)
@@ -107,18 +143,19 @@ fn refusal(error: &hyper::Error, some_came: bool) -> Option<Refusal> {
         Some(Refusal::HeadTooLarge)
     } else if error.is_parse() {
         Some(Refusal::Unparsable)
-    } else if some_came && (error.is_incomplete_message() || error.is_timeout()) {
+    } else if some_came && error.is_incomplete_message() {
         Some(Refusal::HeadIncomplete)
     } else {
         None
     }
 }
 
-async fn linger(mut stream: impl AsyncRead + AsyncWrite + Unpin) {
+pub(super) async fn linger(mut stream: impl AsyncRead + AsyncWrite + Unpin) {
     let reading = async {
         stream.shutdown().await?;
         let mut left = LINGER_BYTES;
-        let mut scrap = [0; 4096];
+        // Not in the future itself, which every open connection has.
+        let mut scrap = vec![0; 4096];
         while left > 0 {
             match stream.read(&mut scrap).await? {
                 0 => break,

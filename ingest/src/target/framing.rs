@@ -5,6 +5,7 @@ use memchr::{memchr, memchr_iter};
 use super::chunks::{Chunks, Progress};
 use super::handover::Framing;
 use super::line::{self, VERSION_BYTES, Verdict};
+use super::patience::Stage;
 
 /// Follows a connection from request to request.
 pub(super) struct Framer {
@@ -17,8 +18,9 @@ pub(super) struct Framer {
 
 #[derive(Clone, Copy)]
 enum Phase {
-    /// Before the first space of a request, blank lines in front of it included.
-    Method,
+    /// Before the first space of a request, blank lines in front of it included; some of the method
+    /// may have come.
+    Method { begun: bool },
     /// Behind it, until its line is whole; so many bytes have been searched for the line's end.
     Target { searched: usize },
     /// Behind the judgement on the target, until the blank line.
@@ -31,6 +33,11 @@ enum Phase {
     Chunks(Chunks),
     /// Nothing more passes.
     Stopped,
+}
+
+impl Phase {
+    /// Before a request.
+    const METHOD: Self = Self::Method { begun: false };
 }
 
 /// What is known of a header line under way.
@@ -59,7 +66,7 @@ pub(super) enum Then {
 impl Framer {
     pub(super) const fn new(target_bytes: usize) -> Self {
         Self {
-            phase: Phase::Method,
+            phase: Phase::METHOD,
             target_bytes,
             last: false,
         }
@@ -67,6 +74,20 @@ impl Framer {
 
     pub(super) const fn is_stopped(&self) -> bool {
         matches!(self.phase, Phase::Stopped)
+    }
+
+    /// What more bytes would be.
+    pub(super) const fn stage(&self) -> Stage {
+        match self.phase {
+            Phase::Method { begun: false } => Stage::Idle,
+            Phase::Method { begun: true } | Phase::Target { .. } | Phase::Headers(_) => Stage::Head,
+            Phase::Head | Phase::Body(_) | Phase::Chunks(_) | Phase::Stopped => Stage::Other,
+        }
+    }
+
+    /// Nothing more passes.
+    pub(super) fn stop(&mut self) {
+        self.phase = Phase::Stopped;
     }
 
     /// No request behind the one under way is read, whatever comes.
@@ -89,7 +110,7 @@ impl Framer {
         self.phase = match framing {
             None => Phase::Stopped,
             Some(_) if self.last => Phase::Stopped,
-            Some(Framing::Length(0)) => Phase::Method,
+            Some(Framing::Length(0)) => Phase::METHOD,
             Some(Framing::Length(length)) => Phase::Body(length),
             Some(Framing::Chunked) => Phase::Chunks(Chunks::new()),
         };
@@ -105,8 +126,10 @@ impl Framer {
     pub(super) fn advance(&mut self, bytes: &[u8], room: usize) -> (usize, Then) {
         let fits = &bytes[..room.min(bytes.len())];
         let mut passed = 0;
-        if let Phase::Method = self.phase {
+        if let Phase::Method { begun } = self.phase {
             let Some(space) = memchr(b' ', fits) else {
+                let begun = begun || fits.iter().any(|byte| !matches!(byte, b'\r' | b'\n'));
+                self.phase = Phase::Method { begun };
                 return (fits.len(), Then::GoOn);
             };
             passed = space + 1;
@@ -123,7 +146,9 @@ impl Framer {
             Phase::Headers(line) => self.headers(line, fits),
             Phase::Body(left) => self.body(left, fits),
             Phase::Chunks(chunks) => self.chunks(chunks, fits),
-            Phase::Method | Phase::Target { .. } | Phase::Head | Phase::Stopped => (0, Then::GoOn),
+            Phase::Method { .. } | Phase::Target { .. } | Phase::Head | Phase::Stopped => {
+                (0, Then::GoOn)
+            }
         };
         (passed + more, then)
     }
@@ -162,7 +187,7 @@ impl Framer {
         let passed = usize::try_from(left).map_or(bytes.len(), |left| left.min(bytes.len()));
         let left = left - passed as u64;
         self.phase = if left == 0 {
-            Phase::Method
+            Phase::METHOD
         } else {
             Phase::Body(left)
         };
@@ -176,7 +201,7 @@ impl Framer {
                 bytes.len()
             }
             Progress::Ended(count) => {
-                self.phase = Phase::Method;
+                self.phase = Phase::METHOD;
                 count
             }
             // hyper sees what broke it, and then the end.

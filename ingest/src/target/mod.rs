@@ -14,7 +14,9 @@
 //! 4. **Memory is bounded** whatever is sent: at most one target of the longest permitted length and
 //!    what one read brought are held back for a connection, and given free as soon as they are
 //!    passed on.
-//! 5. **Targets carry URL keys**: no type here has `Debug`, nothing here is logged.
+//! 5. **Time is bounded**, if asked for: between two requests, and for a head that has begun. Only
+//!    this module can tell the two apart. So is what heads under way hold, all connections together.
+//! 6. **Targets carry URL keys**: no type here has `Debug`, nothing here is logged.
 //!
 //! # How it works
 //!
@@ -52,10 +54,11 @@ mod framing;
 mod handover;
 mod held;
 mod line;
+mod patience;
 mod stream;
 
 pub use handover::{Handover, Seen};
-pub use stream::TargetStream;
+pub use stream::{GaveUp, TargetStream};
 
 use hyper::Uri;
 use memchr::memchr;

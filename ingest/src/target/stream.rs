@@ -3,13 +3,16 @@
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::framing::{Framer, Then};
 use super::handover::Handover;
 use super::held::Held;
+use super::patience::{Patience, Stage};
 use super::{Original, ROOM, Target};
+use crate::room::{self, Room};
 
 /// What hyper gets instead of the rest of a head whose target is too long.
 const LAST_HEAD: &[u8] = b"/ HTTP/1.1\r\nConnection: close\r\n\r\n";
@@ -24,6 +27,23 @@ pub struct TargetStream<S> {
     hidden: Option<Original>,
     handover: Handover,
     longest_target: usize,
+    /// `None` waits for ever.
+    patience: Option<Patience>,
+    /// `None` takes as much as it may.
+    room: Option<room::Held>,
+    /// Bytes of a head of which more is to come.
+    begun: usize,
+    /// Why it has ended by itself, apart from what came.
+    gave_up: Option<GaveUp>,
+}
+
+/// Why a stream has ended by itself, apart from what came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum GaveUp {
+    /// The sender took too long.
+    Late,
+    /// All requests together hold too much.
+    Full,
 }
 
 impl<S> TargetStream<S> {
@@ -39,13 +59,38 @@ impl<S> TargetStream<S> {
             hidden: None,
             handover,
             longest_target,
+            patience: None,
+            room: None,
+            begun: 0,
+            gave_up: None,
         }
+    }
+
+    /// Ends when it has waited for the next request for longer than `idle`, or for the rest of a head
+    /// for longer than `head`.
+    #[must_use]
+    pub fn patient(mut self, idle: Duration, head: Duration) -> Self {
+        self.patience = Some(Patience::new(idle, head));
+        self
+    }
+
+    /// Ends when a head comes in pieces and `room` has none for what has come of it.
+    #[must_use]
+    pub fn within(mut self, room: &Room) -> Self {
+        self.room = Some(room.enter());
+        self
     }
 
     /// Whether it ends before the connection does, which may still have bytes to read.
     #[must_use]
     pub fn ends_early(&self) -> bool {
-        self.framer.is_at_its_last()
+        self.framer.is_at_its_last() && self.gave_up != Some(GaveUp::Late)
+    }
+
+    /// Why it has ended by itself, if it has.
+    #[must_use]
+    pub fn gave_up(&self) -> Option<GaveUp> {
+        self.gave_up
     }
 
     /// The target of the head under way, as far as it came, if hyper has not seen it.
@@ -77,7 +122,41 @@ impl<S> TargetStream<S> {
                 self.hide(self.longest_target, true);
                 self.held.reset(LAST_HEAD);
             }
-            Then::Head => self.handover.publish(self.hidden.take()),
+            Then::Head => {
+                self.handover.publish(self.hidden.take());
+                if let Some(patience) = &mut self.patience {
+                    patience.begin_anew();
+                }
+            }
+        }
+    }
+
+    /// Nothing came. Ready when the sender's time is up, and the stream with it.
+    fn poll_patience(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let Some(patience) = &mut self.patience else {
+            return Poll::Pending;
+        };
+        ready!(patience.poll_end(self.framer.stage(), cx));
+        self.give_up(GaveUp::Late);
+        Poll::Ready(())
+    }
+
+    fn give_up(&mut self, why: GaveUp) {
+        self.gave_up = Some(why);
+        self.framer.stop();
+    }
+
+    /// More bytes came. A head in one piece costs nothing here: hyper has its first buffer anyway.
+    fn count(&mut self, bytes: usize) {
+        let Some(room) = &mut self.room else { return };
+        if self.framer.stage() == Stage::Head {
+            self.begun += bytes;
+            if room.grow_to(self.begun).is_err() {
+                self.give_up(GaveUp::Full);
+            }
+        } else if self.begun > 0 {
+            self.begun = 0;
+            room.release();
         }
     }
 
@@ -132,9 +211,20 @@ impl<S: AsyncRead + Unpin> AsyncRead for TargetStream<S> {
                     continue;
                 }
             }
-            ready!(Pin::new(&mut this.io).poll_read(cx, buf))?;
-            if buf.filled().len() > from {
+            match Pin::new(&mut this.io).poll_read(cx, buf) {
+                Poll::Ready(Ok(())) => {}
+                // TLS, ended without saying so: where a message ends is known without it.
+                Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::UnexpectedEof => {}
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+                Poll::Pending => {
+                    ready!(this.poll_patience(cx));
+                    break;
+                }
+            }
+            let fresh = buf.filled().len() - from;
+            if fresh > 0 {
                 this.pass_fresh(buf, from);
+                this.count(fresh);
             } else if this.held.is_empty() {
                 break;
             } else {

@@ -7,12 +7,17 @@
     reason = "tests; the counters are whole numbers"
 )]
 
+mod access;
 mod answers;
 mod connections;
+mod ending;
 mod hyper_run;
+mod idling;
 mod kafka;
+mod overload;
 mod pieces;
 mod promise;
+mod proxies;
 mod records;
 mod refusals;
 mod reload;
@@ -21,4 +26,5 @@ mod storage;
 mod support;
 mod target;
 mod target_stream;
+mod tls;
 mod topic;

@@ -93,3 +93,47 @@ async fn the_key_is_in_no_log_record_metric_or_answer() {
     }
     assert!(!shown.contains(KEY), "{shown}");
 }
+
+/// `printf %s me:canary-word-5c1 | base64`, and with another password.
+const RIGHT: &str = "bWU6Y2FuYXJ5LXdvcmQtNWMx";
+const WRONG: &str = "bWU6Y2FuYXJ5LXdvcmQtNWMyCg==";
+
+#[tokio::test(flavor = "current_thread")]
+async fn a_password_is_in_no_log_record_metric_or_answer() {
+    let captured = Captured::default();
+    let subscriber = tracing_subscriber::fmt()
+        .with_max_level(tracing::Level::TRACE)
+        .with_ansi(false)
+        .with_writer(captured.clone())
+        .finish();
+    let _guard = tracing::subscriber::set_default(subscriber);
+
+    let auth = "basic_auth = { user = \"me\", password = \"canary-word-5c1\" }";
+    let settings = settings("", auth);
+    let ingest = Ingest::with(Kafka::Confirms, &settings, Limits::default()).await;
+    let mut shown = String::new();
+    for (credentials, status) in [(RIGHT, "200"), (WRONG, "401")] {
+        let header = format!("Authorization: Basic {credentials}\r\n");
+        let answer = ingest.exchange(request("GET", PATH, &header, "")).await;
+        assert!(
+            answer.starts_with(&format!("HTTP/1.1 {status} ")),
+            "{answer}"
+        );
+        shown += &answer;
+    }
+    apply(Ok(settings.clone()), &settings, &ingest.server);
+    shown += &format!("{:?}{settings:?}", ingest.kafka.records());
+    shown += &settings.to_toml().unwrap();
+    shown += &ingest.metrics();
+    shown += &String::from_utf8(captured.0.lock().unwrap().clone()).unwrap();
+    for expected in [
+        "sources reloaded",
+        "unauthorized",
+        "password = \"[hidden]\"",
+    ] {
+        assert!(shown.contains(expected), "the capture works: {expected}");
+    }
+    for secret in ["canary-word", RIGHT, WRONG] {
+        assert!(!shown.contains(secret), "{secret}: {shown}");
+    }
+}

@@ -12,14 +12,16 @@ use postback_ingest::breaker::Breaker;
 use postback_ingest::confirmation::{Unconfirmed, Waiting};
 use postback_ingest::kafka::{NotTaken, Producer};
 use postback_ingest::limits::Limits;
-use postback_ingest::listener;
+use postback_ingest::listener::{self, Door};
 use postback_ingest::metrics::IngestMetrics;
 use postback_ingest::refusals::{Noted, Refusals};
 use postback_ingest::server::Server;
 use postback_ingest::spool::{Drainer, Spooler};
 use postback_ingest::storage::Storage;
+use postback_ingest::tls::Tls;
 use postback_ingest::topic_watch::TopicMissing;
 use postback_service::lifecycle::Shutdown;
+use postback_service::listen::Listening;
 use postback_service::metrics::Metrics;
 use postback_spool::disk::Disk;
 use serde_json::Value;
@@ -145,6 +147,17 @@ impl Ingest {
         settings: &Settings,
         limits: Limits,
     ) -> Self {
+        Self::behind(|_| None, disk, kafka, settings, limits).await
+    }
+
+    /// With TLS, if `tls` makes any.
+    pub(crate) async fn behind(
+        tls: impl FnOnce(&mut Metrics) -> Option<Arc<Tls>>,
+        disk: Option<Arc<dyn Disk>>,
+        kafka: Kafka,
+        settings: &Settings,
+        limits: Limits,
+    ) -> Self {
         let kafka = Arc::new(FakeProducer {
             kafka: Mutex::new(kafka),
             records: Mutex::default(),
@@ -152,6 +165,7 @@ impl Ingest {
         });
         let mut metrics = Metrics::new();
         let counted = IngestMetrics::register(&mut metrics);
+        let tls = tls(&mut metrics);
         let missing = TopicMissing::default();
         let breaker = Breaker::new(settings.ingest.kafka_wait, counted.breaker.clone());
         let breaker = Arc::new(breaker);
@@ -181,7 +195,12 @@ impl Ingest {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
         let shutdown = Shutdown::new();
-        let serving = listener::serve(listener, Arc::clone(&server), shutdown.clone());
+        let socket = Listening {
+            listener,
+            handed_over: false,
+        };
+        let door = Door { socket, tls };
+        let serving = listener::serve(door, Arc::clone(&server), shutdown.clone());
         Self {
             address,
             server,

@@ -16,7 +16,8 @@ use crate::StackError;
 /// Put in front of a command it stays the same process: it replaces itself by the command.
 pub const DIE_WITH_PARENT: [&str; 4] = ["setpriv", "--pdeathsig", "KILL", "--"];
 
-/// A command to be started as a [`Supervised`] process. Its standard input is empty unless given.
+/// A command to be started as a [`Supervised`] process. Its standard input is empty unless one is
+/// given.
 #[derive(Debug)]
 pub struct Launch {
     command: Command,
@@ -66,13 +67,6 @@ impl Launch {
         self
     }
 
-    /// Gives it this as its standard input: a file, or a socket to be handed over.
-    #[must_use]
-    pub fn stdin(mut self, input: OwnedFd) -> Self {
-        self.command.stdin(Stdio::from(input));
-        self
-    }
-
     /// Runs it in this directory.
     #[must_use]
     pub fn current_dir(mut self, directory: impl AsRef<Path>) -> Self {
@@ -85,6 +79,13 @@ impl Launch {
     #[must_use]
     pub fn log(mut self, file: impl Into<PathBuf>) -> Self {
         self.log = Some(file.into());
+        self
+    }
+
+    /// Gives it this descriptor as its standard input.
+    #[must_use]
+    pub fn stdin(mut self, descriptor: OwnedFd) -> Self {
+        self.command.stdin(Stdio::from(descriptor));
         self
     }
 

@@ -8,6 +8,7 @@ mod imports;
 mod paths;
 mod text;
 mod tracked;
+mod units;
 mod versions;
 
 use std::process::ExitCode;
@@ -41,7 +42,7 @@ type Outcome = anyhow::Result<Option<String>>;
 type Check = fn(&Context<'_>) -> Outcome;
 
 /// The checks in their order: quick ones first.
-const CHECKS: [(&str, Check); 12] = [
+const CHECKS: [(&str, Check); 13] = [
     ("format", format),
     ("rust version", versions::check),
     ("text of the files", text::check),
@@ -49,6 +50,7 @@ const CHECKS: [(&str, Check); 12] = [
     ("directions of imports", imports::check),
     ("dependencies are justified", dependencies::check),
     ("docker-compose.yml", compose::check),
+    ("systemd units", units::check),
     ("alert rules", alerts::check),
     ("licences, bans, sources", deny::check),
     ("advisories", deny::check_advisories),

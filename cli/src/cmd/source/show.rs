@@ -71,6 +71,13 @@ fn facts(source: &SourceSettings, rules: &SourceRules, url: &str) -> Vec<(&'stat
         }
         KeyDayRule::Bucket => "bucket: one of 16, by the key's hash".to_owned(),
     };
+    let allowed = source.allow_from.as_ref();
+    let allowed = allowed.map_or_else(|| "anywhere".to_owned(), ToString::to_string);
+    let user = source.basic_auth.as_ref();
+    let user = user.map_or_else(
+        || "none".to_owned(),
+        |auth| format!("user {}, password {HIDDEN}", auth.user()),
+    );
     vec![
         (
             "network",
@@ -87,6 +94,8 @@ fn facts(source: &SourceSettings, rules: &SourceRules, url: &str) -> Vec<(&'stat
             .to_owned(),
         ),
         ("keys", keys.join(", ")),
+        ("allow_from", allowed),
+        ("basic_auth", user),
         ("url", url.to_owned()),
         (
             "currency",
