@@ -281,21 +281,20 @@ impl Pipeline {
         self.start(INGEST)
     }
 
-    /// Starts ingest in a way of the caller's: `prepare` gets the program and its arguments.
+    /// Starts ingest in a way of the caller's: `prepare` gets its name and its arguments.
     #[must_use]
-    pub fn start_ingest_by(&self, prepare: impl FnOnce(&Path, &[&str]) -> Launch) -> Program {
+    pub fn start_ingest_by(&self, prepare: impl FnOnce(&str, &[&str]) -> Launch) -> Program {
         let file = self.configuration();
-        let launch = prepare(&program::binary(INGEST), &["-c", path(&file)]);
-        Program::launch(launch, &self.log(INGEST))
+        Program::launch(prepare(INGEST, &["-c", path(&file)]), &self.log(INGEST))
     }
 
     /// Starts ingest as a supervisor does that holds its socket; it may not be ready yet. See
     /// [`Program::start_with_socket`].
     #[must_use]
     pub fn start_ingest_with_socket(&self, socket: OwnedFd, notify: Option<&Path>) -> Program {
-        let name = "postback-ingest";
         let file = self.configuration();
-        Program::start_with_socket(name, &["-c", path(&file)], &self.log(name), socket, notify)
+        let arguments = ["-c", path(&file)];
+        Program::start_with_socket(INGEST, &arguments, &self.log(INGEST), socket, notify)
     }
 
     /// Starts the consumer; it may not be ready yet.

@@ -36,6 +36,22 @@ pub fn binary(name: &str) -> PathBuf {
     path
 }
 
+/// `name` as a supervisor starts it that holds its socket: see [`Program::start_with_socket`].
+///
+/// # Panics
+/// When it has not been built.
+#[must_use]
+pub fn with_socket(name: &str, arguments: &[&str], socket: OwnedFd) -> Launch {
+    // The shell stays the same process, so its number is the program's.
+    let hand_over = "exec 3<&0 0</dev/null; \
+        export LISTEN_PID=$$ LISTEN_FDS=1 LISTEN_FDNAMES=ingest; exec \"$0\" \"$@\"";
+    Launch::new("sh")
+        .args(["-c", hand_over])
+        .args([binary(name)])
+        .args(arguments)
+        .stdin(socket)
+}
+
 /// A service that runs until the test ends it, or ends itself.
 #[derive(Debug)]
 pub struct Program {
@@ -78,23 +94,8 @@ impl Program {
         socket: OwnedFd,
         notify: Option<&Path>,
     ) -> Self {
-        // The shell stays the same process, so its number is the program's.
-        let hand_over = "exec 3<&0 0</dev/null; \
-            export LISTEN_PID=$$ LISTEN_FDS=1 LISTEN_FDNAMES=ingest; exec \"$0\" \"$@\"";
         let notify = notify.map(|path| ("NOTIFY_SOCKET", path));
-        let launch = Launch::new("sh")
-            .args(["-c", hand_over])
-            .args([binary(name)])
-            .args(arguments)
-            .envs(notify)
-            .stdin(socket)
-            .log(log);
-        Self {
-            process: plain_environment(launch)
-                .spawn()
-                .expect("the program can be started"),
-            log: log.to_owned(),
-        }
+        Self::launch(with_socket(name, arguments, socket).envs(notify), log)
     }
 
     /// Everything it has printed so far.

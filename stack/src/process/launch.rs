@@ -16,7 +16,8 @@ use crate::StackError;
 /// Put in front of a command it stays the same process: it replaces itself by the command.
 pub const DIE_WITH_PARENT: [&str; 4] = ["setpriv", "--pdeathsig", "KILL", "--"];
 
-/// A command to be started as a [`Supervised`] process. Its standard input is empty unless given.
+/// A command to be started as a [`Supervised`] process. Its standard input is empty unless one is
+/// given.
 #[derive(Debug)]
 pub struct Launch {
     command: Command,
@@ -63,13 +64,6 @@ impl Launch {
     #[must_use]
     pub fn env_remove(mut self, name: impl AsRef<OsStr>) -> Self {
         self.command.env_remove(name);
-        self
-    }
-
-    /// Gives it this as its standard input: a file, or a socket to be handed over.
-    #[must_use]
-    pub fn stdin(mut self, input: OwnedFd) -> Self {
-        self.command.stdin(Stdio::from(input));
         self
     }
 
