@@ -12,6 +12,7 @@
 #![warn(missing_docs)]
 
 pub mod admin;
+pub mod certificate;
 pub mod command_line;
 pub mod kafka;
 pub mod lifecycle;

@@ -3,9 +3,15 @@
 use std::io;
 use std::net::SocketAddr;
 
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 
 use crate::supervisor::Sockets;
+
+/// Connections that wait to be accepted, as far as `net.core.somaxconn` lets them. Beyond it the
+/// kernel drops the first packet of a connection without a word, and the sender tries again after a
+/// second: too late. tokio's own 128 are gone when many connect while this process does something
+/// else for a moment.
+const QUEUE: u32 = 4_096;
 
 /// A socket that listens.
 #[derive(Debug)]
@@ -46,9 +52,18 @@ pub async fn take_or_bind(
 /// # Errors
 /// [`BindError`], for this listener and any other.
 pub async fn bind(setting: &'static str, address: SocketAddr) -> Result<TcpListener, BindError> {
-    TcpListener::bind(address)
-        .await
-        .map_err(|error| BindError::new(setting, address, error))
+    listen(address).map_err(|error| BindError::new(setting, address, error))
+}
+
+/// As tokio's own, but for the queue.
+fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = match address {
+        SocketAddr::V4(_) => TcpSocket::new_v4()?,
+        SocketAddr::V6(_) => TcpSocket::new_v6()?,
+    };
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(QUEUE)
 }
 
 /// A listening address cannot be had.
@@ -92,7 +107,19 @@ fn remedy(error: &io::Error) -> &'static str {
 
 #[cfg(test)]
 mod tests {
+    use std::net::TcpStream;
+    use std::time::Duration;
+
     use super::*;
+
+    #[tokio::test]
+    async fn many_can_wait_to_be_accepted() {
+        let listener = bind("test", ([127, 0, 0, 1], 0).into()).await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let connect = |_| TcpStream::connect_timeout(&address, Duration::from_secs(10));
+        let waiting: io::Result<Vec<TcpStream>> = (0..500).map(connect).collect();
+        assert_eq!(waiting.unwrap().len(), 500);
+    }
 
     #[tokio::test]
     async fn an_address_in_use_is_named_with_its_setting() {

@@ -13,6 +13,7 @@
 )]
 
 pub mod database;
+pub mod faults;
 pub mod pipeline;
 pub mod program;
 pub mod raw;

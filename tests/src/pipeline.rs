@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use postback_simulator::{Delivery, Ledger, Registration, Sender};
-use postback_stack::port;
+use postback_stack::{Launch, port};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -17,6 +17,8 @@ use crate::program::{self, Finished, Program};
 use crate::servers::{self, Servers};
 use crate::topic::Topic;
 use crate::{secret, wait};
+
+const INGEST: &str = "postback-ingest";
 
 /// What a test wants to be different.
 #[derive(Debug, Clone)]
@@ -276,16 +278,23 @@ impl Pipeline {
     /// Starts ingest; it may not be ready yet.
     #[must_use]
     pub fn start_ingest(&self) -> Program {
-        self.start("postback-ingest")
+        self.start(INGEST)
+    }
+
+    /// Starts ingest in a way of the caller's: `prepare` gets its name and its arguments.
+    #[must_use]
+    pub fn start_ingest_by(&self, prepare: impl FnOnce(&str, &[&str]) -> Launch) -> Program {
+        let file = self.configuration();
+        Program::launch(prepare(INGEST, &["-c", path(&file)]), &self.log(INGEST))
     }
 
     /// Starts ingest as a supervisor does that holds its socket; it may not be ready yet. See
     /// [`Program::start_with_socket`].
     #[must_use]
     pub fn start_ingest_with_socket(&self, socket: OwnedFd, notify: Option<&Path>) -> Program {
-        let name = "postback-ingest";
         let file = self.configuration();
-        Program::start_with_socket(name, &["-c", path(&file)], &self.log(name), socket, notify)
+        let arguments = ["-c", path(&file)];
+        Program::start_with_socket(INGEST, &arguments, &self.log(INGEST), socket, notify)
     }
 
     /// Starts the consumer; it may not be ready yet.

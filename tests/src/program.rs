@@ -9,17 +9,17 @@ use rustix::process::Signal;
 
 use crate::wait;
 
-/// Where this build's binaries are: beside the directory of this test's own binary.
+/// Where this build's binaries are: beside this binary, or beside the directory of this test.
 ///
 /// # Panics
 /// When the test's own place is unknown.
 #[must_use]
 pub fn binaries() -> PathBuf {
     let own = std::env::current_exe().expect("a process knows its own binary");
-    own.ancestors()
-        .nth(2)
-        .expect("tests run from target/PROFILE/deps")
-        .to_owned()
+    let directory = own.parent().expect("a binary is in a directory");
+    // Tests are in target/PROFILE/deps, binaries above it.
+    let deps = directory.parent().filter(|_| directory.ends_with("deps"));
+    deps.unwrap_or(directory).to_owned()
 }
 
 /// A binary of this build.
@@ -36,6 +36,22 @@ pub fn binary(name: &str) -> PathBuf {
     path
 }
 
+/// `name` as a supervisor starts it that holds its socket: see [`Program::start_with_socket`].
+///
+/// # Panics
+/// When it has not been built.
+#[must_use]
+pub fn with_socket(name: &str, arguments: &[&str], socket: OwnedFd) -> Launch {
+    // The shell stays the same process, so its number is the program's.
+    let hand_over = "exec 3<&0 0</dev/null; \
+        export LISTEN_PID=$$ LISTEN_FDS=1 LISTEN_FDNAMES=ingest; exec \"$0\" \"$@\"";
+    Launch::new("sh")
+        .args(["-c", hand_over])
+        .args([binary(name)])
+        .args(arguments)
+        .stdin(socket)
+}
+
 /// A service that runs until the test ends it, or ends itself.
 #[derive(Debug)]
 pub struct Program {
@@ -49,9 +65,18 @@ impl Program {
     /// # Panics
     /// When it cannot be started.
     pub fn start(name: &str, arguments: &[&str], log: &Path) -> Self {
-        let launch = plain_environment(Launch::new(binary(name)).args(arguments).log(log));
+        Self::launch(Launch::new(binary(name)).args(arguments), log)
+    }
+
+    /// Starts what was prepared, with its output in `log`.
+    ///
+    /// # Panics
+    /// When it cannot be started.
+    pub fn launch(launch: Launch, log: &Path) -> Self {
         Self {
-            process: launch.spawn().expect("the program can be started"),
+            process: plain_environment(launch.log(log))
+                .spawn()
+                .expect("the program can be started"),
             log: log.to_owned(),
         }
     }
@@ -69,23 +94,8 @@ impl Program {
         socket: OwnedFd,
         notify: Option<&Path>,
     ) -> Self {
-        // The shell stays the same process, so its number is the program's.
-        let hand_over = "exec 3<&0 0</dev/null; \
-            export LISTEN_PID=$$ LISTEN_FDS=1 LISTEN_FDNAMES=ingest; exec \"$0\" \"$@\"";
         let notify = notify.map(|path| ("NOTIFY_SOCKET", path));
-        let launch = Launch::new("sh")
-            .args(["-c", hand_over])
-            .args([binary(name)])
-            .args(arguments)
-            .envs(notify)
-            .stdin(socket)
-            .log(log);
-        Self {
-            process: plain_environment(launch)
-                .spawn()
-                .expect("the program can be started"),
-            log: log.to_owned(),
-        }
+        Self::launch(with_socket(name, arguments, socket).envs(notify), log)
     }
 
     /// Everything it has printed so far.

@@ -43,6 +43,18 @@ impl Topic {
         config
     }
 
+    /// Whether the broker knows it.
+    ///
+    /// # Panics
+    /// When Kafka is away.
+    #[must_use]
+    pub fn exists(&self) -> bool {
+        let consumer: BaseConsumer = self.config().create().expect("a consumer");
+        let metadata = consumer.fetch_metadata(Some(&self.name), wait::LIMIT);
+        let metadata = metadata.expect("metadata");
+        metadata.topics()[0].error().is_none()
+    }
+
     /// The values of all messages that are there now, with their partition.
     ///
     /// # Panics

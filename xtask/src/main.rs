@@ -1,4 +1,4 @@
-//! The project's tasks: `cargo xtask demo`, `test`, `stack`, `check`, `fuzz`.
+//! The project's tasks: `cargo xtask demo`, `test`, `bench`, `soak`, `fuzz`, `stack`, `check`.
 //!
 //! This program builds with Rust and a C linker alone; it installs what the others need. One file
 //! or folder per command.
@@ -8,6 +8,7 @@
     reason = "a command-line program: results on standard output, progress on standard error"
 )]
 
+mod bench;
 mod check;
 mod demo;
 mod fuzz;
@@ -15,6 +16,7 @@ mod interrupt;
 mod project;
 mod report;
 mod servers;
+mod soak;
 mod stack;
 mod test;
 
@@ -44,6 +46,12 @@ enum Command {
     Test(test::Options),
     /// Check formatting, lints, imports, licences, docs and the paths that the docs name
     Check(check::Options),
+    /// Measure a part beside what it is built on
+    #[command(subcommand)]
+    Bench(bench::Command),
+    /// Play faults at full length on a part under load
+    #[command(subcommand)]
+    Soak(soak::Command),
     /// Look for bytes that break a promise of ingest or of its records
     Fuzz(fuzz::Options),
     /// Run only the two servers, Kafka and ClickHouse
@@ -69,6 +77,8 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Demo(options) => demo::run(&options, &project, &cancellation),
         Command::Test(options) => test::run(&options, &project, &cancellation),
         Command::Check(options) => check::run_command(options, &project, &cancellation),
+        Command::Bench(command) => bench::run(&command, &project, &cancellation),
+        Command::Soak(command) => soak::run(&command, &project, &cancellation),
         Command::Fuzz(options) => fuzz::run(&options, &project, &cancellation),
         Command::Stack(command) => stack::run(command, &project, &cancellation),
     }

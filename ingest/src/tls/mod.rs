@@ -5,7 +5,6 @@
 //! section 8).
 
 mod metrics;
-mod pair;
 mod watch;
 
 use std::fmt;
@@ -16,6 +15,8 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use postback_common::config::{self, ConfigError, Settings, TlsSettings};
+pub use postback_service::certificate::PairError;
+use postback_service::certificate::{Pair, Print};
 use rustls::ServerConfig;
 use rustls::crypto::ring::Ticketer;
 use rustls::server::ProducesTickets;
@@ -26,8 +27,6 @@ use tokio_rustls::server::TlsStream;
 use tracing::{debug, error, info, warn};
 
 pub use metrics::TlsMetrics;
-pub use pair::PairError;
-use pair::{Pair, Print};
 pub use watch::{EVERY, watch};
 
 /// A certificate that is exchanged when its files change. Connections that are open keep theirs.

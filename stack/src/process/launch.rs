@@ -67,6 +67,13 @@ impl Launch {
         self
     }
 
+    /// Gives it this as its standard input: a file, or a socket to be handed over.
+    #[must_use]
+    pub fn stdin(mut self, input: OwnedFd) -> Self {
+        self.command.stdin(Stdio::from(input));
+        self
+    }
+
     /// Runs it in this directory.
     #[must_use]
     pub fn current_dir(mut self, directory: impl AsRef<Path>) -> Self {
@@ -79,13 +86,6 @@ impl Launch {
     #[must_use]
     pub fn log(mut self, file: impl Into<PathBuf>) -> Self {
         self.log = Some(file.into());
-        self
-    }
-
-    /// Gives it this descriptor as its standard input.
-    #[must_use]
-    pub fn stdin(mut self, descriptor: OwnedFd) -> Self {
-        self.command.stdin(Stdio::from(descriptor));
         self
     }
 

@@ -10,7 +10,7 @@ use super::{Context, Outcome, fail_with};
 use crate::project::Project;
 
 /// Each crate and the crates of ours that it may depend on.
-const ALLOWED: [(&str, &[&str]); 13] = [
+const ALLOWED: [(&str, &[&str]); 14] = [
     ("postback-common", &[]),
     ("postback-service", &["postback-common"]),
     ("postback-normalise", &["postback-common"]),
@@ -39,6 +39,7 @@ const ALLOWED: [(&str, &[&str]); 13] = [
             "postback-spool",
         ],
     ),
+    ("postback-load", &[]),
     (
         "postback-fuzz",
         &["postback-common", "postback-service", "postback-ingest"],
@@ -53,12 +54,16 @@ const ALLOWED: [(&str, &[&str]); 13] = [
             "postback-service",
             "postback-normalise",
             "postback-store",
+            "postback-load",
             "postback-simulator",
             "postback-spool",
             "postback-stack",
         ],
     ),
-    ("xtask", &["postback-stack", "postback-simulator"]),
+    (
+        "xtask",
+        &["postback-load", "postback-simulator", "postback-stack"],
+    ),
 ];
 
 /// Packages that must not be anywhere in what a crate is built from.

@@ -1,6 +1,7 @@
 //! `postback doctor`: is everything safe, connected, caught up?
 
 mod answers;
+mod certificate;
 mod check;
 mod clickhouse;
 mod kafka;
@@ -54,7 +55,8 @@ impl Doctor {
             let what = format!("source {source}: {note}");
             checks.push(Check::doubtful("configuration", what, remedy));
         }
-        let answers = vec![answers::check(settings)];
+        let mut answers = vec![answers::check(settings)];
+        answers.extend(certificate::check(settings));
         let all = [
             kafka, clickhouse, identities, loading, refusals, ingest, answers, spool, consumer,
         ];

@@ -1,4 +1,5 @@
-//! A certificate chain and its private key, as they stand in files.
+//! A certificate chain and its private key, as they stand in files: what ingest listens with, and
+//! `doctor` looks at.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -14,10 +15,10 @@ use sha2::{Digest, Sha256};
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 
 /// Tells what was read before from what was not.
-pub(super) type Print = [u8; 32];
+pub type Print = [u8; 32];
 
 /// What the two files hold. No `Debug`: it holds the key.
-pub(super) struct Pair {
+pub struct Pair {
     chain: Vec<CertificateDer<'static>>,
     key: PrivateKeyDer<'static>,
     print: Print,
@@ -49,8 +50,8 @@ pub enum PairError {
 }
 
 impl PairError {
-    /// The same error prints alike, so that it is told once.
-    pub(super) fn print(&self) -> Print {
+    /// What tells this error from others: the same error prints alike, so that it is told once.
+    pub fn print(&self) -> Print {
         Sha256::digest(format!("{self:?}")).into()
     }
 
@@ -96,7 +97,10 @@ impl PairError {
 
 impl Pair {
     /// Reads both files.
-    pub(super) fn read(settings: &TlsSettings) -> Result<Self, PairError> {
+    ///
+    /// # Errors
+    /// [`PairError`] when one cannot be read, or does not hold what it should.
+    pub fn read(settings: &TlsSettings) -> Result<Self, PairError> {
         let cert = read(&settings.cert_file)?;
         let key = read(&settings.key_file)?;
         let mut print = Sha256::new();
@@ -117,12 +121,17 @@ impl Pair {
         })
     }
 
-    pub(super) const fn print(&self) -> Print {
+    /// What tells these files from others.
+    #[must_use]
+    pub const fn print(&self) -> Print {
         self.print
     }
 
     /// End of the certificate's validity.
-    pub(super) fn expiry(&self) -> Result<Timestamp, PairError> {
+    ///
+    /// # Errors
+    /// [`PairError::Unusable`] when it is no X.509 certificate.
+    pub fn expiry(&self) -> Result<Timestamp, PairError> {
         let unusable = |problem: String| PairError::Unusable(problem);
         let first = self.chain.first().map_or(&[][..], |first| first);
         let (_, certificate) =
@@ -132,13 +141,19 @@ impl Pair {
     }
 
     /// The same, if it can be used.
-    pub(super) fn checked(self) -> Result<Self, PairError> {
+    ///
+    /// # Errors
+    /// [`PairError::Mismatch`], [`PairError::Unusable`].
+    pub fn checked(self) -> Result<Self, PairError> {
         self.expiry()?;
         self.builder().map(|_| self)
     }
 
     /// Everything that a handshake needs.
-    pub(super) fn server_config(
+    ///
+    /// # Errors
+    /// [`PairError::Mismatch`], [`PairError::Unusable`].
+    pub fn server_config(
         &self,
         tickets: Arc<dyn ProducesTickets>,
     ) -> Result<Arc<ServerConfig>, PairError> {

@@ -1,0 +1,142 @@
+//! `cargo xtask bench ingest`: what ingest costs, beside a hyper that does nothing.
+//!
+//! Three servers take turns at the same load on the same processor: a bare hyper, ingest with
+//! Kafka, ingest with Kafka frozen. The machine is seldom quiet, so each has several turns and the
+//! medians are told; ratios of one run say more than any figure of it.
+
+mod figures;
+mod host;
+mod load;
+mod page;
+mod place;
+mod server;
+mod start;
+mod targets;
+mod turn;
+
+use std::process::ExitCode;
+
+use clap::{Args, Subcommand};
+use postback_stack::{Cancellation, Needs};
+
+use crate::project::Project;
+use crate::report;
+use figures::Figures;
+use host::Host;
+use place::Place;
+use server::Variant;
+
+/// Exit code: it ran, and a target is missed.
+const MISSED: u8 = 3;
+
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    /// What ingest costs, beside a hyper that does nothing; prints Markdown
+    Ingest(Options),
+}
+
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Options {
+    /// Print JSON instead of Markdown
+    #[arg(long)]
+    json: bool,
+    /// How long each load is sent
+    #[arg(long, value_name = "SECONDS", default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=60))]
+    seconds: u64,
+    /// How many turns each server has
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..=20))]
+    rounds: u64,
+    /// One turn of one second a load, to see that it works
+    #[arg(long)]
+    quick: bool,
+}
+
+impl Options {
+    fn settled(&self) -> Self {
+        let mut settled = self.clone();
+        if self.quick {
+            (settled.seconds, settled.rounds) = (1, 1);
+        }
+        settled
+    }
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// When something does not start or does not answer.
+pub(crate) fn run(
+    command: &Command,
+    project: &Project,
+    cancellation: &Cancellation,
+) -> anyhow::Result<ExitCode> {
+    let Command::Ingest(options) = command;
+    let options = options.settled();
+    let needs = Needs {
+        build: true,
+        compose: false,
+    };
+    let installation = postback_stack::install(needs, cancellation, &report::step)?;
+    build(project, cancellation)?;
+    let place = Place::make(project, &installation, cancellation)?;
+    let figures = measure(&options, &place, cancellation)?;
+    if options.json {
+        println!("{}", serde_json::to_string_pretty(&figures)?);
+    } else {
+        print!("{}", page::write(&figures));
+    }
+    let missed = figures.targets.iter().any(|target| !target.met);
+    Ok(if missed {
+        ExitCode::from(MISSED)
+    } else {
+        ExitCode::SUCCESS
+    })
+}
+
+/// The programs that are measured, and those that measure, as they are released.
+fn build(project: &Project, cancellation: &Cancellation) -> anyhow::Result<()> {
+    report::step("Building for release; the first time takes minutes");
+    let binaries = [
+        "build",
+        "--release",
+        "--locked",
+        "--bins",
+        "-p",
+        "postback-ingest",
+        "-p",
+        "postback-load",
+    ];
+    project.run_cargo(&binaries, cancellation)?;
+    let filler = [
+        "build",
+        "--release",
+        "--locked",
+        "-p",
+        "postback-spool",
+        "--example",
+        "fill",
+    ];
+    project.run_cargo(&filler, cancellation)?;
+    // Makes the topic; how fast does not matter.
+    let command = ["build", "--locked", "-p", "postback-cli"];
+    project.run_cargo(&command, cancellation)
+}
+
+fn measure(
+    options: &Options,
+    place: &Place,
+    cancellation: &Cancellation,
+) -> anyhow::Result<Figures> {
+    let mut turns = Vec::new();
+    for round in 1..=options.rounds {
+        for variant in Variant::ALL {
+            report::step(&format!("Round {round} of {}: {variant}", options.rounds));
+            turns.extend(turn::take(variant, options, place, cancellation)?);
+        }
+    }
+    report::step("10,000 connections while Kafka is frozen");
+    let crowd = turn::crowd(place, cancellation)?;
+    report::step("From the start to the first connection, with an empty and a full spool");
+    let starts = start::measure(options, place, cancellation)?;
+    Ok(Figures::new(Host::look(), options, turns, crowd, starts))
+}
