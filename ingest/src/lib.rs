@@ -35,6 +35,7 @@ pub mod kafka;
 pub mod limits;
 pub mod listener;
 pub mod metrics;
+mod places;
 pub mod refusals;
 pub mod reload;
 pub mod room;

@@ -7,29 +7,23 @@ use postback_common::config::{Fault, Settings};
 use postback_common::record::{IdSource, IdSourceError};
 use postback_service::admin::{self, Admin};
 use postback_service::command_line::Options;
-use postback_service::kafka::KafkaMetrics;
 use postback_service::lifecycle::{ExitCode, Reloads, Shutdown, shutdown_on_signal};
 use postback_service::listen::{BindError, take_or_bind};
 use postback_service::metrics::Metrics;
 use postback_service::probes::{Probe, Readiness};
 use postback_service::supervisor::{self, HandoverError, Sockets};
 use postback_service::version::VERSION;
-use postback_spool::disk::RealDisk;
 use tokio::time::timeout;
 use tracing::{debug, info, warn};
 
 use crate::accept::Acceptor;
-use crate::breaker::Breaker;
-use crate::kafka::{KafkaProducer, Producer};
 use crate::limits::Limits;
 use crate::listener::Door;
 use crate::metrics::IngestMetrics;
+use crate::places::Places;
 use crate::refusals::{self, Refusals};
 use crate::server::Server;
-use crate::spool::{self, Drainer, Left, SpoolFigures, Spooler};
-use crate::storage::Storage;
 use crate::tls::{self, Tls, TlsMetrics};
-use crate::topic_watch::{self, TopicMissing, TopicSight};
 use crate::{listener, reload};
 
 /// Why ingest cannot start.
@@ -141,134 +135,6 @@ async fn ingest(
     end.cancel();
     info!("ended");
     Ok(code)
-}
-
-/// Where records go, and what watches over it.
-struct Places {
-    producer: Arc<KafkaProducer>,
-    missing: TopicMissing,
-    breaker: Arc<Breaker>,
-    spooler: Option<Arc<Spooler>>,
-    probe: Probe,
-}
-
-impl Places {
-    fn new(
-        settings: &Settings,
-        metrics: &mut Metrics,
-        counted: &IngestMetrics,
-        probe: Probe,
-    ) -> Result<Self, StartError> {
-        let ingest = &settings.ingest;
-        let kafka = KafkaMetrics::register(metrics);
-        let producer = KafkaProducer::new(settings, kafka, counted.deliveries.clone());
-        let breaker = Breaker::new(ingest.kafka_wait, counted.breaker.clone());
-        let spooler = ingest
-            .spool
-            .as_ref()
-            .map(|spool| Arc::new(Spooler::new(spool, ingest, Arc::new(RealDisk))));
-        Ok(Self {
-            producer: Arc::new(producer.map_err(StartError::Kafka)?),
-            missing: TopicMissing::default(),
-            breaker: Arc::new(breaker),
-            spooler,
-            probe,
-        })
-    }
-
-    fn producer(&self) -> Arc<dyn Producer> {
-        Arc::clone(&self.producer) as Arc<dyn Producer>
-    }
-
-    fn storage(&self) -> Storage {
-        Storage::new(
-            self.producer(),
-            self.missing.clone(),
-            Arc::clone(&self.breaker),
-            self.spooler.clone(),
-        )
-    }
-
-    /// Opens and drains the spool from now on, if there is one.
-    fn start_spool(
-        &self,
-        readiness: &Readiness,
-        metrics: &mut Metrics,
-        counted: &IngestMetrics,
-        end: &Shutdown,
-    ) -> Result<Option<Drainer>, StartError> {
-        let Some(spooler) = &self.spooler else {
-            warn!("no ingest.spool_dir: while Kafka is away, senders get 503");
-            return Ok(None);
-        };
-        let figures = SpoolFigures::new(Arc::clone(spooler));
-        metrics.collect(figures.clone());
-        let probe = readiness.one_of("storage", "spool");
-        let watching = spool::watch(Arc::clone(spooler), figures, probe, end.clone());
-        tokio::spawn(watching);
-        let drainer = Drainer::start(
-            Arc::clone(spooler),
-            self.producer(),
-            self.missing.clone(),
-            Arc::clone(&self.breaker),
-            counted,
-        )?;
-        Ok(Some(drainer))
-    }
-
-    fn watch_topic(&self, settings: &Arc<Settings>, end: &Shutdown) {
-        let judged = Arc::clone(settings);
-        tokio::spawn(topic_watch::watch(
-            Arc::clone(&self.producer) as Arc<dyn TopicSight>,
-            settings.kafka.topic.clone(),
-            self.missing.clone(),
-            self.probe.clone(),
-            move || drop(tokio::spawn(topic_watch::judge(Arc::clone(&judged)))),
-            end.clone(),
-        ));
-    }
-
-    /// Brings to Kafka what can be brought there in time. What then stays in the spool is drained by
-    /// the next process.
-    async fn empty(&self, spool: Option<Drainer>, limits: Limits) -> ExitCode {
-        let within = limits.flush_within;
-        let producer = Arc::clone(&self.producer);
-        let flushing = tokio::task::spawn_blocking(move || producer.flush(within));
-        let closing = self.spooler.clone().map(|spooler| {
-            // Nothing comes any more, so this takes one write.
-            tokio::task::spawn_blocking(move || spooler.close(within))
-        });
-        if let Some(closing) = closing
-            && let Err(error) = closing.await
-        {
-            warn!(%error, "the spool was not closed");
-        }
-        let left = match spool {
-            Some(drainer) => drainer.finish(within).await,
-            None => Left::default(),
-        };
-        match flushing.await {
-            Ok(0) => {}
-            Ok(records) if self.spooler.is_some() => {
-                info!(
-                    records,
-                    "Kafka has not confirmed these records; what was acknowledged of them is in the spool"
-                );
-            }
-            Ok(records) => warn!(
-                records,
-                "Kafka has not confirmed these records; their senders were told 503"
-            ),
-            Err(error) => warn!(%error, "the producer was not flushed"),
-        }
-        if left == Left::default() {
-            return ExitCode::Done;
-        }
-        let Left { records, bytes } = left;
-        let remedy = "start postback-ingest again, or run `postback spool drain`";
-        warn!(records, bytes, remedy, "records stay in the spool");
-        ExitCode::Found
-    }
 }
 
 /// TLS for the networks, if they are to have it, and the watch over its certificate.

@@ -118,10 +118,21 @@ impl Run {
 fn gap(bytes: &[u8]) -> usize {
     let mut at = 0;
     while at < bytes.len() && key_character(&bytes[at..]).is_none() {
-        // `%2F` as a whole: its digits are not the beginning of a run.
-        at += decoded(&bytes[at..]).map_or(1, |_| 3);
+        at += separator(&bytes[at..]);
     }
     at
+}
+
+/// Bytes of what stands between runs. `%2F` is one separator as a whole, unless a key may begin with
+/// its digits: a `%` may as well stand before a key.
+fn separator(bytes: &[u8]) -> usize {
+    const ENCODED: usize = 3;
+    let holds_key = |from: usize| {
+        let rest = bytes.get(from..).unwrap_or_default();
+        Run::at(rest).characters >= MIN_KEY_CHARS
+    };
+    let joins = decoded(bytes).is_some() && (holds_key(ENCODED) || !holds_key(1));
+    if joins { ENCODED } else { 1 }
 }
 
 /// How many bytes the character of a key takes that stands first; `None` if none does.

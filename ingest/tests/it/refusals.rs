@@ -368,6 +368,16 @@ proptest! {
 }
 
 #[test]
+fn a_key_behind_a_percent_sign_is_no_encoded_byte() {
+    use postback_ingest::refusals::mask;
+    // `%00` would be one byte, and what is left of the key too short to be one.
+    let masked = mask::text(b"-00aaaA~A-a~_~Aa00A0aa0%", false, 600).text;
+    assert!(masked.starts_with("[23 characters"), "{masked}");
+    let masked = mask::text(b"?%00aaaA~A-a~_~Aa00A0aa0", false, 600).text;
+    assert!(masked.starts_with("?%[22 characters"), "{masked}");
+}
+
+#[test]
 fn what_cannot_be_a_key_stays_readable() {
     use postback_ingest::refusals::mask;
     let query = "is_event=N&u1=shop-42&sale_amount=12.50&product_name=Shirt%20#4 <x>";

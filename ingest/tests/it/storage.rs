@@ -73,6 +73,7 @@ impl Bench {
             "set aside" => status.counts.set_aside_records,
             "unwanted" => status.counts.unwanted_records,
             "committed" => status.counts.committed_records,
+            "released" => status.counts.released_records,
             other => panic!("{other}"),
         }
     }
@@ -179,9 +180,9 @@ async fn with_neither_503_at_the_deadline_and_the_record_is_kept_all_the_same() 
     bench.disk.open_gate();
     until("it is on the disk", || bench.figure("committed") == 1).await;
     bench.ingest.kafka.turn(Kafka::Confirms);
-    bench.ingest.kafka.take();
     bench.ingest.kafka.confirm_all();
     bench.drained(&[1]).await;
+    assert_eq!(bench.figure("released"), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]

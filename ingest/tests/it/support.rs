@@ -85,12 +85,13 @@ impl FakeProducer {
 
 impl Producer for FakeProducer {
     fn offer(&self, record: &[u8], waiting: Waiting) -> Result<(), NotTaken> {
-        let kafka = *self.kafka.lock().unwrap();
-        if let Kafka::QueueFull = kafka {
+        // Held to the end: after a turn nothing is taken the old way any more.
+        let kafka = self.kafka.lock().unwrap();
+        if let Kafka::QueueFull = *kafka {
             return Err(NotTaken::QueueFull);
         }
         self.records.lock().unwrap().push(record.to_vec());
-        match kafka {
+        match *kafka {
             Kafka::Confirms => waiting.tell(Ok(())),
             Kafka::SaysNo => waiting.tell(Err(Unconfirmed::Failed("no".to_owned()))),
             Kafka::RefusesIt => waiting.tell(Err(Unconfirmed::Refused("never".to_owned()))),
