@@ -21,8 +21,8 @@ const BOTH_WAYS: Duration = Duration::from_millis(100);
 /// and a disk that takes so much of that gets an honest refusal: it is the machine's, not ingest's.
 const TOO_LONG: Duration = Duration::from_millis(100);
 
-/// Around a fault records may go both ways that were answered quickly: what probes whether Kafka is
-/// back, and what is drained again because nothing was heard of it.
+/// Around a fault, and around any record that went both ways, others may that were answered quickly:
+/// what probes whether Kafka is back, and what is drained again because nothing was heard of it.
 const AROUND: Duration = Duration::from_secs(1);
 
 /// Broken promises that are shown; thousands of one kind say no more.
@@ -78,7 +78,7 @@ pub struct Account {
     pub missing: usize,
     /// Further copies of records in Kafka of requests that took so long that they went both ways.
     pub copies_of_slow: usize,
-    /// Further copies around the fault: probes, and what was drained again.
+    /// Further copies around the fault and around slow requests: probes, and what was drained again.
     pub copies_around: usize,
     /// From the end of the fault until the spool was empty and ingest ready.
     pub normal_after: Duration,
@@ -172,6 +172,11 @@ impl Account {
                 format!("the record of attempt {number} has the id {id}, acknowledged as {acknowledged:?}")
             });
         }
+        let slow = ledger.attempts.iter();
+        let slow = slow.filter(|attempt| attempt.latency() >= BOTH_WAYS);
+        let mut troubles: Vec<(Duration, Duration)> =
+            slow.map(|slow| (slow.planned, slow.ended)).collect();
+        troubles.push((marks.began, marks.normal));
         for (number, attempt) in ledger.attempts.iter().enumerate() {
             let Some(id) = attempt.acknowledged() else {
                 continue;
@@ -188,17 +193,24 @@ impl Account {
                         format!("attempt {number} is missing: {attempt:?}")
                     });
                 }
-                Some(copies) => self.copies(number, attempt, copies - 1, marks),
+                Some(copies) => self.copies(number, attempt, copies - 1, &troubles),
             }
         }
     }
 
-    fn copies(&mut self, number: usize, attempt: &Attempt, copies: usize, marks: &Marks) {
+    fn copies(
+        &mut self,
+        number: usize,
+        attempt: &Attempt,
+        copies: usize,
+        troubles: &[(Duration, Duration)],
+    ) {
         if copies == 0 {
             return;
         }
-        let around =
-            attempt.ended + AROUND >= marks.began && attempt.planned <= marks.normal + AROUND;
+        let around = troubles.iter().any(|(began, ended)| {
+            attempt.ended + AROUND >= *began && attempt.planned <= *ended + AROUND
+        });
         if attempt.latency() >= BOTH_WAYS {
             self.copies_of_slow += copies;
         } else if around {
@@ -388,6 +400,17 @@ mod tests {
         around.ended = ms(1_005);
         let around = draw(around);
         assert_eq!((around.copies_around, around.broken.len()), (1, 0));
+    }
+
+    #[test]
+    fn a_slow_record_explains_quick_ones_beside_it() {
+        let copies = [record(0), record(1), record(1), record(12), record(12)];
+        let mut all: Vec<Attempt> = (0..=12).map(|number| status(number, 503)).collect();
+        (all[0], all[1], all[12]) = (stored(0, 150), stored(1, 5), stored(12, 5));
+        // The second is sent 50 ms before the first is answered, the third 1,050 ms after it.
+        let account = draw(Promise::Honest, all, &copies, &marks());
+        assert_eq!(account.copies_around, 1);
+        assert_eq!(account.broken.len(), 1, "{:?}", account.broken);
     }
 
     #[test]
