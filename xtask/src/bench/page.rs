@@ -31,10 +31,17 @@ pub(super) fn write(figures: &Figures) -> String {
         &["load", "server", "p50 ms", "p99 ms", "p99.9 ms", "max ms"],
         open.map(latency_row),
     ));
-    text.push_str("\n### CPU by thread, µs a request at 256 connections\n\n");
-    let full = figures.measured.iter();
-    let full = full.filter(|measured| measured.load == Load::Closed { connections: 256 });
-    text.push_str(&table(&["server", "threads"], full.map(threads_row)));
+    text.push_str("\n### CPU by thread, µs a request\n\n");
+    let shown = [
+        Load::Closed { connections: 256 },
+        Load::Open { rate: 2_000 },
+    ];
+    let loads = figures.measured.iter();
+    let loads = loads.filter(|measured| shown.contains(&measured.load));
+    text.push_str(&table(
+        &["load", "server", "threads"],
+        loads.map(threads_row),
+    ));
     text.push_str("\n### Memory and start\n\n");
     text.push_str(&table(&["what", "measured"], others(figures).into_iter()));
     text.push_str("\n### Targets\n\n");
@@ -113,6 +120,7 @@ fn threads_row(measured: &Measured) -> Vec<String> {
         .filter(|(_, us)| **us >= 0.05)
         .map(|(name, us)| format!("{name} {us:.1}"));
     vec![
+        measured.load.name(),
         measured.variant.to_string(),
         shown.collect::<Vec<_>>().join(", "),
     ]
