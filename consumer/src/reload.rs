@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clickhouse::Client;
-use postback_common::config::{ConfigError, Settings};
+use postback_common::config::{self, ConfigError, Settings};
+use postback_common::name::SourceName;
 use postback_normalise::Configured;
 use postback_service::lifecycle::{Reloads, Shutdown};
 use postback_store::{StoreError, identities};
@@ -28,6 +29,11 @@ enum ReloadError {
     Accounts(#[from] AccountsError),
     #[error("the file was not read: {0}")]
     Task(#[from] JoinError),
+    /// Records in Kafka name it; and the file may have been read half-written.
+    #[error(
+        "source {0} is missing in the file\n    remedy: disable a source with enabled = false; removing it takes a restart"
+    )]
+    Dropped(SourceName),
 }
 
 /// Reads the file at each SIGHUP.
@@ -41,7 +47,7 @@ pub(crate) struct Reloader {
 
 impl Reloader {
     /// Works until shutdown.
-    pub(crate) async fn listen(self, mut reloads: Reloads, shutdown: Shutdown) {
+    pub(crate) async fn listen(mut self, mut reloads: Reloads, shutdown: Shutdown) {
         loop {
             tokio::select! {
                 () = shutdown.cancelled() => return,
@@ -56,15 +62,20 @@ impl Reloader {
         }
     }
 
-    async fn reload(&self) -> Result<usize, ReloadError> {
+    async fn reload(&mut self) -> Result<usize, ReloadError> {
         let file = self.file.clone();
         let (settings, proposed) = tokio::task::spawn_blocking(move || args::load(&file)).await??;
+        let dropped = config::dropped_sources(&self.running.sources, &settings.sources);
+        if let Some(source) = dropped.into_iter().next() {
+            return Err(ReloadError::Dropped(source));
+        }
         let recorded = identities::freeze(&self.client, &accounts::wanted(&proposed)).await?;
         let rules = accounts::rules(Path::new(&self.file), &settings.sources, recorded)?;
         if others(&self.running) != others(&settings) {
             warn!("other settings than sources have changed; they take effect only at a restart");
         }
         let sources = settings.sources.len();
+        self.running.sources = settings.sources;
         self.rules.send_replace(Arc::new(rules));
         Ok(sources)
     }

@@ -145,7 +145,10 @@ impl Places {
         }
         let Left { records, bytes } = left;
         let remedy = "start postback-ingest again, or run `postback spool drain`";
-        warn!(records, bytes, remedy, "records stay in the spool");
+        warn!(
+            records_counted = records,
+            bytes, remedy, "records stay in the spool"
+        );
         ExitCode::Found
     }
 }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use postback_common::config::{self, ConfigError, Settings};
+use postback_common::config::{self, ConfigError, Settings, SourceSettings};
 use postback_service::lifecycle::{Reloads, Shutdown};
 use toml::Table;
 use tracing::{error, info, warn};
@@ -14,7 +14,7 @@ use crate::server::Server;
 pub async fn listen(
     mut reloads: Reloads,
     file: PathBuf,
-    running: Arc<Settings>,
+    mut running: Arc<Settings>,
     server: Arc<Server>,
     shutdown: Shutdown,
 ) {
@@ -25,34 +25,55 @@ pub async fn listen(
         }
         let path = file.clone();
         match tokio::task::spawn_blocking(move || config::load(&path)).await {
-            Ok(loaded) => apply(loaded, &running, &server),
+            Ok(loaded) => {
+                if let Some(sources) = apply(loaded, &running, &server) {
+                    Arc::make_mut(&mut running).sources = sources;
+                }
+            }
             Err(error) => error!(%error, "the configuration was not read again"),
         }
     }
 }
 
-/// Takes the sources of a good file; of a bad one nothing.
-pub fn apply(loaded: Result<Settings, ConfigError>, running: &Settings, server: &Server) {
+/// Takes the sources of a good file and returns them; of a bad one nothing. One that lacks a source
+/// is bad: sources are disabled, never removed, and the file may have been read half-written.
+pub fn apply(
+    loaded: Result<Settings, ConfigError>,
+    running: &Settings,
+    server: &Server,
+) -> Option<Vec<SourceSettings>> {
     let [taken, refused] = &server.metrics().reloads;
-    match loaded {
+    let loaded = match loaded {
+        Ok(loaded) => loaded,
         Err(error) => {
             refused.inc();
             error!("configuration refused, the old sources stay: {error}");
+            return None;
         }
-        Ok(loaded) => {
-            let waiting = changed(running, &loaded);
-            if !waiting.is_empty() {
-                let settings = waiting.join(", ");
-                warn!(
-                    settings,
-                    "changed settings that take effect only at a restart"
-                );
-            }
-            server.replace_sources(&loaded.sources);
-            taken.inc();
-            info!(sources = loaded.sources.len(), "sources reloaded");
-        }
+    };
+    let dropped = config::dropped_sources(&running.sources, &loaded.sources);
+    if !dropped.is_empty() {
+        refused.inc();
+        let sources: Vec<String> = dropped.iter().map(ToString::to_string).collect();
+        error!(
+            sources = sources.join(", "),
+            remedy = "disable a source with enabled = false; removing it takes a restart",
+            "configuration refused, the old sources stay: some are missing in the file"
+        );
+        return None;
     }
+    let waiting = changed(running, &loaded);
+    if !waiting.is_empty() {
+        let settings = waiting.join(", ");
+        warn!(
+            settings,
+            "changed settings that take effect only at a restart"
+        );
+    }
+    server.replace_sources(&loaded.sources);
+    taken.inc();
+    info!(sources = loaded.sources.len(), "sources reloaded");
+    Some(loaded.sources)
 }
 
 /// The names of settings outside the sources that differ. Of secrets only librdkafka's are compared:

@@ -159,10 +159,11 @@ fn tls(
 }
 
 fn announce(settings: &Settings, door: &Door) {
-    let listen = door.socket.listener.local_addr().ok();
+    let listen = door.socket.listener.local_addr();
+    let listen = listen.map_or_else(|_| settings.ingest.listen.to_string(), |at| at.to_string());
     let handed_over = door.socket.handed_over;
     let tls = door.tls.is_some();
-    info!(version = VERSION, ?listen, handed_over, tls, admin = %settings.ingest.admin_listen, "listening");
+    info!(version = VERSION, listen, handed_over, tls, admin = %settings.ingest.admin_listen, "listening");
     if !settings.sources.iter().any(|source| source.enabled) {
         warn!("no source is enabled: every request gets 404");
     }

@@ -138,6 +138,12 @@ impl Queue {
         self.work.notify_one();
     }
 
+    /// Lets the committer count again what is in the spool directory.
+    pub(crate) fn recount(&self) {
+        self.state().recount = true;
+        self.nudge();
+    }
+
     /// No more records from now on.
     pub(crate) fn close(&self) {
         self.state().closing = true;

@@ -35,6 +35,7 @@ pub use fault::{ConfigError, Fault, FaultCode};
 pub use ingest::IngestSettings;
 pub use kafka::{KafkaOption, KafkaSettings};
 pub use source::{Identity, Reply, SourceKey, SourceSettings, TemplateUrl};
+pub use sources::dropped_sources;
 pub use spool::SpoolSettings;
 pub use tls::TlsSettings;
 

@@ -37,6 +37,15 @@ pub(super) fn read_all(value: Option<Value>, faults: &mut Vec<Fault>) -> Vec<Sou
     sources
 }
 
+/// Names of the sources that were there before and are not any more. A source is disabled, never
+/// removed: a file without one is more likely cut off than meant.
+#[must_use]
+pub fn dropped_sources(before: &[SourceSettings], after: &[SourceSettings]) -> Vec<SourceName> {
+    let kept: BTreeSet<&SourceName> = after.iter().map(|source| &source.name).collect();
+    let names = before.iter().map(|source| &source.name);
+    names.filter(|name| !kept.contains(name)).cloned().collect()
+}
+
 fn read(section: &mut Section<'_>) -> Option<SourceSettings> {
     let remedy = "use a-z, 0-9, - and _, such as rakuten-us";
     let which = "name a network, such as rakuten";

@@ -114,6 +114,11 @@ impl Collector for SpoolFigures {
                 status.bytes as f64,
             ),
             (
+                "uncounted_bytes",
+                "Of these, bytes of a dead process's segments whose records are not counted yet",
+                status.uncounted_bytes as f64,
+            ),
+            (
                 "used_bytes",
                 "Bytes of everything in the spool directory",
                 status.used_bytes as f64,

@@ -130,6 +130,15 @@ impl Spooler {
         &self.settings
     }
 
+    /// Room below which the spool counts as full: a record of the longest kind may not fit any more.
+    /// In a small spool that is less than a record, so that it is not full from the start.
+    #[must_use]
+    pub fn record_room(&self) -> u64 {
+        self.options
+            .record_max_bytes
+            .min(self.settings.max_bytes / 16)
+    }
+
     /// Takes a copy of `record`, received `at_micros` after 1970, without waiting.
     ///
     /// # Errors

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use postback_service::lifecycle::Shutdown;
 use postback_service::probes::Probe;
-use postback_spool::{Report, Spool, Status};
+use postback_spool::{Fault, OpenError, Report, Spool, Status, SubmitError};
 use tracing::{error, info, warn};
 
 use super::{SpoolFigures, Spooler};
@@ -55,25 +55,40 @@ fn look_at_free_space(spooler: Arc<Spooler>, figures: SpoolFigures) {
 }
 
 fn set(probe: &Probe, spooler: &Spooler) {
-    match spooler.status() {
-        Some(status) => judge(probe, &status),
-        None => match spooler.trouble() {
-            Some(error) => probe.fail(error.to_string(), error.remedy()),
-            None => probe.fail("not open yet", ""),
-        },
+    let max_bytes = spooler.settings().max_bytes;
+    match (spooler.status(), spooler.trouble()) {
+        (Some(status), _) => judge(probe, &status, spooler.record_room()),
+        (None, Some(OpenError::Disk(fault))) => {
+            let dir = spooler.settings().dir.display().to_string();
+            let remedy = OpenError::Disk(fault.clone()).remedy();
+            probe.fail(format!("{dir} cannot be used: {}", plain(&fault)), remedy);
+        }
+        (None, Some(error)) => probe.fail(
+            format!("spool_max_bytes = {max_bytes}: {error}"),
+            error.remedy(),
+        ),
+        // Its first try is under way.
+        (None, None) => {}
     }
 }
 
-fn judge(probe: &Probe, status: &Status) {
+fn judge(probe: &Probe, status: &Status, record_room: u64) {
     let stalled = status.stalled_for.is_some_and(|time| time >= STALLED);
     if let Err(error) = &status.ready {
-        probe.fail(error.to_string(), error.remedy());
+        let what = match error {
+            SubmitError::NotReady(fault) | SubmitError::DiskFull(fault) => plain(fault),
+            other => other.to_string(),
+        };
+        probe.fail(
+            format!("the disk does not take records: {what}"),
+            error.remedy(),
+        );
     } else if stalled {
         probe.fail(
             "the disk does not finish a write",
             "look for I/O errors in the kernel's log; postbacks go to Kafka alone meanwhile",
         );
-    } else if status.used_bytes >= status.max_bytes {
+    } else if status.used_bytes.saturating_add(record_room) > status.max_bytes {
         probe.fail(
             format!("the spool is full: spool_max_bytes = {}", status.max_bytes),
             "bring Kafka back, or raise ingest.spool_max_bytes if the disk has room",
@@ -83,23 +98,35 @@ fn judge(probe: &Probe, status: &Status) {
     }
 }
 
+/// A fault without the name of the file, which is another one at each try: the same trouble is the
+/// same text.
+fn plain(fault: &Fault) -> String {
+    format!("{}: {}", fault.operation, fault.kind)
+}
+
 /// Writes reports to the log, the same one not again and again.
 #[derive(Debug, Default)]
 struct Journal {
-    last: Option<(Report, Instant)>,
+    last: Option<(String, Instant)>,
 }
 
 impl Journal {
     fn write(&mut self, report: &Report, now: Instant) {
+        let reason = report.reason();
+        let trouble = match report {
+            Report::WriteFailed(fault) | Report::ReadFailed(fault) | Report::TidyFailed(fault) => {
+                format!("{reason} {}", plain(fault))
+            }
+            other => other.to_string(),
+        };
         let repeated = self
             .last
             .as_ref()
-            .is_some_and(|(last, at)| last == report && now - *at < QUIET);
+            .is_some_and(|(last, at)| *last == trouble && now - *at < QUIET);
         if repeated {
             return;
         }
-        self.last = Some((report.clone(), now));
-        let reason = report.reason();
+        self.last = Some((trouble, now));
         match report {
             Report::Recovered { .. } => info!(reason, "{report}"),
             Report::Damage { .. }

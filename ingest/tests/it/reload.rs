@@ -10,7 +10,8 @@ use crate::support::{Ingest, KEY, Kafka, PATH, get, settings};
 fn with_key(key: &str) -> Result<config::Settings, config::ConfigError> {
     let text = format!(
         "[kafka]\nbrokers = \"127.0.0.1:1\"\n[[source]]\nname = \"shop\"\nnetwork = \"rakuten\"\n\
-         [[source.key]]\nkey = \"{key}\"\n"
+         [[source.key]]\nkey = \"{key}\"\n\
+         [[source]]\nname = \"closed\"\nnetwork = \"rakuten\"\nenabled = false\n"
     );
     config::read(Path::new("test.toml"), &text, [])
 }
@@ -54,6 +55,19 @@ async fn keys_are_exchanged_and_a_bad_file_changes_nothing() {
         ))
     };
     assert_eq!((reloads("taken"), reloads("refused")), (1.0, 1.0));
+}
+
+#[tokio::test]
+async fn a_file_that_lacks_a_source_is_taken_for_cut_off() {
+    let running = settings("", "");
+    let ingest = Ingest::start(Kafka::Confirms).await;
+    let cut = "[kafka]\nbrokers = \"127.0.0.1:1\"\n";
+    let cut = config::read(Path::new("test.toml"), cut, []);
+    assert!(cut.is_ok(), "by itself it is a good file");
+    assert!(apply(cut, &running, &ingest.server).is_none());
+    assert_eq!(status(&ingest, KEY).await, "200");
+    let refused = "postback_ingest_reloads_total{outcome=\"refused\"}";
+    assert_eq!(ingest.metric(refused), 1.0);
 }
 
 #[test]

@@ -53,6 +53,10 @@ impl Drain {
                 Err(fault) => ledger.report(Report::TidyFailed(fault)),
             }
         }
+        if let Some(queue) = &self.queue {
+            // What others wrote or drained counts too, also while nothing is written here.
+            queue.recount();
+        }
         Ok(adopted)
     }
 

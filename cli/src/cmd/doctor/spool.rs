@@ -167,6 +167,12 @@ fn unfit(file_system: u64) -> Option<(&'static str, &'static str)> {
 fn judge_room(ground: &Ground, survey: &Survey) -> Option<Check> {
     let sums = Sums::of(survey);
     let used = sums.waiting.bytes + sums.set_aside.bytes;
+    if used >= ground.max_bytes - ground.max_bytes / 10 {
+        let (used, most) = (size(used), size(ground.max_bytes));
+        let what = format!("{used} of {most} are used: it is full, or nearly so");
+        let remedy = "bring Kafka back, or raise ingest.spool_max_bytes if the disk has room";
+        return Some(Check::broken(NAME, what, remedy));
+    }
     let wanted = ground.max_bytes.saturating_sub(used);
     (survey.free_bytes < wanted).then(|| {
         let (free, wanted) = (size(survey.free_bytes), size(wanted));

@@ -92,7 +92,7 @@ impl Tally {
         if self.torn_bytes > 0 {
             let bytes = size(self.torn_bytes);
             console.note(format_args!(
-                "{bytes} at the end of a segment are an append that was cut short: it was never acknowledged."
+                "{bytes} at the end of a segment are an append that was cut short: unless the file was cut afterwards, it was never acknowledged."
             ));
         }
         if self.damaged_bytes > 0 || self.unreadable > 0 {
