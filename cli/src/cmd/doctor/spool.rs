@@ -224,7 +224,7 @@ fn judge_contents(survey: &Survey, now: Timestamp) -> Vec<Check> {
         let damaged = sums.waiting.damaged_bytes + sums.set_aside.damaged_bytes;
         let records = plural(sums.set_aside.records, "record");
         let what = format!("set aside: {records}; damaged: {}", size(damaged));
-        let remedy = "`postback spool export` prints what can be read; remove the files in set-aside/ once they are seen to";
+        let remedy = "`postback spool export -v` prints the reasons; once they are mended, `postback spool drain --set-aside` sends what was refused again. Damage stays in set-aside/ until somebody removes it";
         checks.push(Check::doubtful(NAME, what, remedy));
     }
     checks

@@ -194,7 +194,7 @@ fn notes(directory: &Directory, survey: &Survey, sums: &Sums) -> Vec<String> {
     if *set_aside_files > 0 {
         notes.push(format!(
             "Set aside: {} and {} of damage in {}; `postback spool export` prints the records. \
-             Remove the files once they are seen to.",
+             Once the reason is mended, `postback spool drain --set-aside` sends what was refused again.",
             plural(set_aside.records, "record"),
             size(set_aside.damaged_bytes),
             plural(*set_aside_files, "file"),

@@ -3,6 +3,7 @@
 mod carrier;
 mod delivery;
 mod pace;
+mod put_back;
 mod window;
 
 use std::path::Path;
@@ -47,12 +48,16 @@ const LARGEST: u32 = 1_100_000;
     after_help = "Example: postback spool drain --dir /mnt/dead-host/spool\n\
     Takes over the orphaned directories; those of living processes are left to them. A record leaves\n\
     the spool only after Kafka confirmed it: Ctrl-C, or a crash, loses nothing and repeats some, with\n\
-    the same ids. A record that Kafka refuses for itself is set aside. Then shows what stays.\n\
+    the same ids. A record that Kafka refuses for itself is set aside; once the reason is mended (mostly\n\
+    max.message.bytes of the topic), --set-aside sends it again. Then shows what stays.\n\
     Exit code 3 when something stays, 1 when Kafka does not take the records."
 )]
 pub(super) struct Drain {
     #[command(flatten)]
     place: Place,
+    /// First put back what was set aside, once Kafka would take it
+    #[arg(long)]
+    set_aside: bool,
 }
 
 impl Drain {
@@ -65,6 +70,9 @@ impl Drain {
         let directory = self.place.find(options, console)?;
         contents::check(&directory.path)?;
         let mut interrupts = signal(SignalKind::interrupt()).map_err(Failure::failed)?;
+        if self.set_aside {
+            put_back(&directory.path, console).await?;
+        }
         let (drain, adopted) = tokio::select! {
             _ = interrupts.recv() => return Err(Failure::Interrupted),
             adopted = adopt(&directory.path) => adopted?,
@@ -85,6 +93,27 @@ impl Drain {
             shown = status::report(&directory, options, console) => shown,
         }
     }
+}
+
+async fn put_back(root: &Path, console: &mut Console) -> Result<(), Trouble> {
+    let path = root.to_owned();
+    let remedy =
+        "run it again: what is in the spool already comes twice with the same id, and counts once";
+    let asked = tokio::task::spawn_blocking(move || put_back::put_back(&path)).await;
+    let put = asked
+        .map_err(|error| Trouble::new(error.to_string(), remedy))?
+        .map_err(|error| Trouble::new(error.to_string(), remedy))?;
+    console.note(format_args!(
+        "Put back {} that were set aside.",
+        plural(put.records, "record")
+    ));
+    if put.kept_files > 0 {
+        console.note(format_args!(
+            "{} with damage, or of a living process, stay set aside.",
+            plural(put.kept_files, "file")
+        ));
+    }
+    Ok(())
 }
 
 /// Takes over what dead processes left. Nobody else can, until the drain is dropped.
