@@ -65,10 +65,13 @@ impl Options {
         service: impl Future<Output = Result<ExitCode, E>>,
         code: impl FnOnce(&E) -> ExitCode,
     ) -> ExitCode {
-        if let Err(error) = log::init(self.log_format) {
-            complain(&error);
-            return ExitCode::Usage;
-        }
+        let log = match log::init(self.log_format) {
+            Ok(log) => log,
+            Err(error) => {
+                complain(&error);
+                return ExitCode::Usage;
+            }
+        };
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .enable_all()
             .build();
@@ -78,6 +81,8 @@ impl Options {
             runtime.shutdown_background();
             ended
         });
+        // What was logged before comes first.
+        drop(log);
         match ended {
             Ok(code) => code,
             Err(error) => {

@@ -4,6 +4,7 @@ use std::fmt;
 use std::io::{self, IsTerminal};
 use std::str::FromStr;
 
+use tracing_appender::non_blocking::{NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::{SubscriberInitExt, TryInitError};
@@ -69,23 +70,40 @@ pub enum LogError {
     Twice(#[from] TryInitError),
 }
 
+/// Lines that wait for a stderr that does not take them; later ones are dropped.
+const WAITING_LINES: usize = 8_192;
+
+/// Keeps the log going. Dropped, it writes what still waits, for about a second at most.
+#[derive(Debug)]
+#[must_use = "without it nothing is logged"]
+pub struct Log {
+    _writer: WorkerGuard,
+}
+
 /// Sends all events of the process to stderr. `None` takes [`LogFormat::of_stderr`].
+///
+/// A thread of its own writes: a full pipe, or a log on a disk that hangs, must not stop those that
+/// answer requests.
 ///
 /// The filter is `RUST_LOG`, or [`DEFAULT_FILTER`]; librdkafka's own lines come from `warn` on
 /// unless `RUST_LOG` names the target `librdkafka`.
 ///
 /// # Errors
 /// [`LogError`] when `RUST_LOG` is no filter, or when called twice.
-pub fn init(format: Option<LogFormat>) -> Result<(), LogError> {
+pub fn init(format: Option<LogFormat>) -> Result<Log, LogError> {
     let given = std::env::var("RUST_LOG").unwrap_or_default();
     let filter = EnvFilter::try_new(filter(&given))?;
     let registry = tracing_subscriber::registry().with(filter);
+    let (writer, guard) = NonBlockingBuilder::default()
+        .buffered_lines_limit(WAITING_LINES)
+        .thread_name("log")
+        .finish(io::stderr());
     match format.unwrap_or_else(LogFormat::of_stderr) {
         LogFormat::Text => registry
             .with(
                 tracing_subscriber::fmt::layer()
                     .with_ansi(colours())
-                    .with_writer(io::stderr),
+                    .with_writer(writer),
             )
             .try_init()?,
         LogFormat::Json => registry
@@ -93,11 +111,11 @@ pub fn init(format: Option<LogFormat>) -> Result<(), LogError> {
                 tracing_subscriber::fmt::layer()
                     .json()
                     .flatten_event(true)
-                    .with_writer(io::stderr),
+                    .with_writer(writer),
             )
             .try_init()?,
     }
-    Ok(())
+    Ok(Log { _writer: guard })
 }
 
 /// The filter that holds when `RUST_LOG` is `given`.

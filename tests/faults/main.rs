@@ -59,3 +59,8 @@ fn an_ingest_killed() {
 fn an_ingest_killed_while_kafka_is_frozen() {
     play(Fault::IngestKilledAndKafkaFrozen);
 }
+
+#[test]
+fn an_ingest_killed_while_there_is_nowhere_to_store() {
+    play(Fault::IngestKilledAndNowhereToStore);
+}

@@ -22,3 +22,4 @@ mod restart;
 mod secrets;
 mod spool_command;
 mod templates;
+mod unread_log;

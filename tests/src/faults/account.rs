@@ -152,7 +152,7 @@ impl Account {
         self.refused_for_the_disk += usize::from(for_the_disk);
         let kept = match promise {
             Promise::Stored => stored || for_the_disk,
-            Promise::Honest => stored || honest,
+            Promise::Honest => stored || honest || in_flight(attempt, marks),
             Promise::InFlightMayFail => stored || for_the_disk || in_flight(attempt, marks),
         };
         let without_id = attempt.is_success() && attempt.acknowledged().is_none();

@@ -37,11 +37,13 @@ pub enum Fault {
     IngestKilled,
     /// The same while the broker stands still.
     IngestKilledAndKafkaFrozen,
+    /// The same while the broker stands still and syncs do not return: what was not synced is gone.
+    IngestKilledAndNowhereToStore,
 }
 
 impl Fault {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::KafkaFrozen,
         Self::KafkaAway,
         Self::TopicMadeAgain,
@@ -50,6 +52,7 @@ impl Fault {
         Self::DiskFailsAndKafkaFrozen,
         Self::IngestKilled,
         Self::IngestKilledAndKafkaFrozen,
+        Self::IngestKilledAndNowhereToStore,
     ];
 
     /// Names topics and logs.
@@ -64,7 +67,18 @@ impl Fault {
             Self::DiskFailsAndKafkaFrozen => "disk_fails_and_kafka_frozen",
             Self::IngestKilled => "ingest_killed",
             Self::IngestKilledAndKafkaFrozen => "ingest_killed_and_kafka_frozen",
+            Self::IngestKilledAndNowhereToStore => "ingest_killed_and_nowhere_to_store",
         }
+    }
+
+    /// Whether ingest is killed in it, and started again by who holds its socket.
+    pub(crate) const fn kills_ingest(self) -> bool {
+        matches!(
+            self,
+            Self::IngestKilled
+                | Self::IngestKilledAndKafkaFrozen
+                | Self::IngestKilledAndNowhereToStore
+        )
     }
 
     /// What ingest promises its senders meanwhile.
@@ -74,7 +88,9 @@ impl Fault {
             Self::KafkaFrozen | Self::KafkaAway | Self::TopicMadeAgain | Self::DiskHangs => {
                 Promise::Stored
             }
-            Self::DiskHangsAndKafkaFrozen | Self::DiskFailsAndKafkaFrozen => Promise::Honest,
+            Self::DiskHangsAndKafkaFrozen
+            | Self::DiskFailsAndKafkaFrozen
+            | Self::IngestKilledAndNowhereToStore => Promise::Honest,
             Self::IngestKilled | Self::IngestKilledAndKafkaFrozen => Promise::InFlightMayFail,
         }
     }
@@ -91,8 +107,8 @@ impl fmt::Display for Fault {
 pub enum Promise {
     /// A 2xx in time.
     Stored,
-    /// A 2xx or, while there is nowhere to store, a 503; in time. There are such 503s: without them
-    /// the fault was none.
+    /// A 2xx or, while there is nowhere to store, a 503; in time, but for what was in flight when
+    /// ingest was killed. There are such 503s: without them the fault was none.
     Honest,
     /// A 2xx in time, but for what was in flight when ingest was killed.
     InFlightMayFail,

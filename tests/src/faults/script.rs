@@ -96,30 +96,48 @@ fn play(fault: Fault, length: &Length, stage: &mut Stage) -> Scene {
             stage.disk.end(disk::Fault::Hang);
         }
         Fault::DiskHangsAndKafkaFrozen => {
-            disk_and_kafka(disk::Fault::Hang, length, stage, &mut scene);
+            disk_and_kafka(disk::Fault::Hang, stage, &mut scene, |_, _| {
+                last(length.fault);
+            });
         }
         Fault::DiskFailsAndKafkaFrozen => {
-            disk_and_kafka(disk::Fault::Eio, length, stage, &mut scene);
+            disk_and_kafka(disk::Fault::Eio, stage, &mut scene, |_, _| {
+                last(length.fault);
+            });
         }
         Fault::IngestKilled => kill(stage, &mut scene),
         Fault::IngestKilledAndKafkaFrozen => {
             freeze(stage);
-            last(length.fault / 2);
-            kill(stage, &mut scene);
-            last(length.fault / 2);
+            kill_in_the_middle(length, stage, &mut scene);
             thaw(stage);
+        }
+        Fault::IngestKilledAndNowhereToStore => {
+            disk_and_kafka(disk::Fault::Hang, stage, &mut scene, |stage, scene| {
+                kill_in_the_middle(length, stage, scene);
+            });
         }
     }
     scene
 }
 
-fn disk_and_kafka(fault: disk::Fault, length: &Length, stage: &Stage, scene: &mut Scene) {
+fn disk_and_kafka(
+    fault: disk::Fault,
+    stage: &mut Stage,
+    scene: &mut Scene,
+    meanwhile: impl FnOnce(&mut Stage, &mut Scene),
+) {
     stage.disk.begin(fault);
     freeze(stage);
-    last(length.fault);
+    meanwhile(stage, scene);
     thaw(stage);
     stage.disk.end(fault);
     scene.disk_works = !stage.disk.was_met(fault);
+}
+
+fn kill_in_the_middle(length: &Length, stage: &mut Stage, scene: &mut Scene) {
+    last(length.fault / 2);
+    kill(stage, scene);
+    last(length.fault / 2);
 }
 
 /// What a supervisor does: it starts what has ended.

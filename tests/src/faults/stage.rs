@@ -4,7 +4,7 @@ use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use postback_load::{Ledger, OpenLoop, Request};
 use postback_stack::{Cancellation, KafkaOptions, KafkaServer, Launch, Needs, install};
@@ -64,14 +64,12 @@ impl Stage {
             .source("rakuten-us", TEMPLATE)
             .lines("ingest", &format!("spool_dir = \"{}\"", spool.display()))
             .prepare();
-        let held = matches!(
-            fault,
-            Fault::IngestKilled | Fault::IngestKilledAndKafkaFrozen
-        );
         let mut stage = Self {
             ingest: None,
             disk: Disk::new(directory.path()),
-            socket: held.then(|| listening(pipeline.address).expect("a socket")),
+            socket: fault
+                .kills_ingest()
+                .then(|| listening(pipeline.address).expect("a socket")),
             pipeline,
             kafka,
             _memory: memory,
@@ -172,10 +170,8 @@ impl Sender {
 }
 
 /// A time that has to pass: a fault has a length.
-pub(super) fn last(time: Duration) -> (Instant, Instant) {
-    let begin = Instant::now();
+pub(super) fn last(time: Duration) {
     std::thread::sleep(time);
-    (begin, Instant::now())
 }
 
 /// A directory in memory where the machine has such a place: a broker there is as quick as a healthy
