@@ -25,6 +25,9 @@ const TOO_LONG: Duration = Duration::from_millis(100);
 /// what probes whether Kafka is back, and what is drained again because nothing was heard of it.
 const AROUND: Duration = Duration::from_secs(1);
 
+/// The end of a connection is in the kernel's hands before the sender looks for it.
+const TOLD_WITHIN: Duration = Duration::from_millis(5);
+
 /// Broken promises that are shown; thousands of one kind say no more.
 const SHOWN: usize = 20;
 
@@ -230,13 +233,14 @@ fn longest(times: &[(Duration, Duration)]) -> Duration {
     lengths.max().unwrap_or_default()
 }
 
-/// Sent before ingest was gone, and without an outcome when it was killed.
+/// Sent before the sender could know that ingest was gone, and without an outcome when it was killed.
 fn in_flight(attempt: &Attempt, marks: &Marks) -> bool {
     let failed = matches!(attempt.outcome, Outcome::Failed(_));
+    let known = |gone| gone + TOLD_WITHIN + attempt.own_stall;
     failed
         && marks
             .killed
-            .is_some_and(|(killed, gone)| attempt.begun <= gone && attempt.ended >= killed)
+            .is_some_and(|(killed, gone)| attempt.begun <= known(gone) && attempt.ended >= killed)
 }
 
 /// A record's id, and the number of the request that it was made of.
