@@ -3,14 +3,10 @@
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc;
-use std::time::Duration;
 
 use anyhow::Context as _;
 use postback_spool::disk::{Disk, RealDisk};
-use postback_spool::{Found, Options, Records, Spool, SubmitError, survey};
-
-/// For the last write of a spool that is closed.
-const CLOSED_WITHIN: Duration = Duration::from_secs(30);
+use postback_spool::{Committer, Found, Options, Records, Spool, SubmitError, survey};
 
 /// What was put back.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -44,7 +40,9 @@ pub(super) fn put_back(root: &Path) -> anyhow::Result<PutBack> {
         max_bytes: u64::MAX / 2,
         ..Options::default()
     };
-    let spool = Spool::open(Arc::clone(&disk) as Arc<dyn Disk>, root, options)?;
+    // Its committer runs here, and not on a thread that might hold the directory a little longer.
+    let shared = Arc::clone(&disk) as Arc<dyn Disk>;
+    let (spool, mut committer) = Spool::with_committer(shared, root, options)?;
     for file in &found.rejected {
         let name = file.path.file_name().and_then(|name| name.to_str());
         let is_living = name.is_some_and(|name| living.iter().any(|dir| name.starts_with(dir)));
@@ -52,16 +50,20 @@ pub(super) fn put_back(root: &Path) -> anyhow::Result<PutBack> {
             put_back.kept_files += 1;
             continue;
         }
-        put_back.records += submit_all(&*disk, &file.path, &spool)?;
+        put_back.records += submit_all(&*disk, &file.path, &spool, &mut committer)?;
         let removed = disk.unlink(&file.path);
         removed.with_context(|| format!("cannot remove {}", file.path.display()))?;
     }
-    spool.close(CLOSED_WITHIN);
     Ok(put_back)
 }
 
 /// Returns when all records of the file are synced.
-fn submit_all(disk: &dyn Disk, path: &Path, spool: &Spool) -> anyhow::Result<u64> {
+fn submit_all(
+    disk: &dyn Disk,
+    path: &Path,
+    spool: &Spool,
+    committer: &mut Committer,
+) -> anyhow::Result<u64> {
     let mut records = 0;
     for found in Records::open(disk, path)? {
         let Found::Rejected {
@@ -76,7 +78,8 @@ fn submit_all(disk: &dyn Disk, path: &Path, spool: &Spool) -> anyhow::Result<u64
             // Whoever asked waits right below.
             drop(told.send(outcome));
         })?;
-        hears.recv().unwrap_or(Err(SubmitError::Closed))?;
+        committer.step();
+        hears.try_recv().unwrap_or(Err(SubmitError::Closed))?;
         records += 1;
     }
     Ok(records)
@@ -94,14 +97,16 @@ mod tests {
     }
 
     fn spooled(root: &Path, records: &[&[u8]]) {
-        let spool = Spool::open(Arc::new(RealDisk), root, Options::default()).unwrap();
+        let options = Options::default();
+        let (spool, mut committer) =
+            Spool::with_committer(Arc::new(RealDisk), root, options).unwrap();
         for (at, record) in (7..).zip(records) {
             let (told, hears) = mpsc::channel();
             let tell = move |outcome| told.send(outcome).unwrap();
             spool.submit(record, at, tell).unwrap();
-            hears.recv().unwrap().unwrap();
+            committer.step();
+            hears.try_recv().unwrap().unwrap();
         }
-        assert!(spool.close(CLOSED_WITHIN));
     }
 
     #[test]
