@@ -194,10 +194,13 @@ impl Work {
     /// Sends one window and waits for its confirmations; returns how many records were released.
     fn deliver(&mut self, drain: &mut Drain) -> usize {
         let begun = Instant::now();
+        // A broker refuses a batch as a whole, so only of a record that was alone it is known whose
+        // fault that is.
+        let alone = self.window == 1;
         let outcomes = self.send();
         let mut all_safe = true;
         for (pending, outcome) in self.pending.iter_mut().zip(outcomes) {
-            pending.safe = pending.safe || settle(drain, &pending.entry, outcome);
+            pending.safe = pending.safe || settle(drain, &pending.entry, outcome, alone);
             all_safe &= pending.safe;
         }
         let released = self.release(drain);
@@ -277,10 +280,11 @@ impl Work {
 type Outcome = Result<(), Unconfirmed>;
 
 /// Whether the record is safe elsewhere now.
-fn settle(drain: &mut Drain, entry: &Entry, outcome: Outcome) -> bool {
+fn settle(drain: &mut Drain, entry: &Entry, outcome: Outcome, alone: bool) -> bool {
     match outcome {
         Ok(()) => true,
         Err(Unconfirmed::Failed(_)) => false,
+        Err(Unconfirmed::Refused(_)) if !alone => false,
         Err(Unconfirmed::Refused(reason)) => match drain.set_aside(entry, &reason) {
             Ok(_) => true,
             Err(error) => {

@@ -140,6 +140,21 @@ async fn what_kafka_refuses_for_itself_is_set_aside_and_blocks_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_shares_a_batch_with_a_refused_record_is_not_set_aside() {
+    let bench = Bench::start(Kafka::SaysNo, PATIENT).await;
+    for number in 1001..=1040 {
+        assert_eq!(bench.send(number).await, 200);
+    }
+    let kafka = &bench.ingest.kafka;
+    kafka.turn(Kafka::RefusesBatchesWith("1017"));
+    until("everything has left the spool", || {
+        bench.figure("records ") == 0
+    })
+    .await;
+    assert_eq!(bench.figure("set aside"), 1, "1017 alone");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_hanging_disk_is_not_noticed_while_kafka_confirms() {
     let bench = Bench::start(Kafka::Confirms, PATIENT).await;
     bench.disk.close_gate();

@@ -48,6 +48,8 @@ pub(crate) enum Kafka {
     /// Kafka will never take such a record.
     RefusesIt,
     QueueFull,
+    /// Kafka takes batches, and refuses one as a whole when it holds this text.
+    RefusesBatchesWith(&'static str),
 }
 
 #[derive(Debug)]
@@ -55,7 +57,11 @@ pub(crate) struct FakeProducer {
     kafka: Mutex<Kafka>,
     records: Mutex<Vec<Vec<u8>>>,
     silent: Mutex<Vec<Waiting>>,
+    batch: Arc<Mutex<Batch>>,
 }
+
+/// Records under way together.
+type Batch = Vec<(Vec<u8>, Waiting)>;
 
 impl FakeProducer {
     pub(crate) fn records(&self) -> Vec<Value> {
@@ -73,6 +79,27 @@ impl FakeProducer {
     pub(crate) fn confirm_all(&self) {
         let silent = std::mem::take(&mut *self.silent.lock().unwrap());
         silent.into_iter().for_each(|waiting| waiting.tell(Ok(())));
+    }
+
+    /// As a broker and `linger.ms` do it.
+    fn batch(&self, refused: &'static str, record: &[u8], waiting: Waiting) {
+        let mut batch = self.batch.lock().unwrap();
+        batch.push((record.to_vec(), waiting));
+        if batch.len() > 1 {
+            return;
+        }
+        let batch = Arc::clone(&self.batch);
+        std::thread::spawn(move || {
+            std::thread::sleep(Duration::from_millis(20));
+            let batch = std::mem::take(&mut *batch.lock().unwrap());
+            let holds =
+                |(record, _): &(Vec<u8>, _)| String::from_utf8_lossy(record).contains(refused);
+            let refuses = batch.iter().any(holds);
+            for (_, waiting) in batch {
+                let never = Err(Unconfirmed::Refused("never".to_owned()));
+                waiting.tell(if refuses { never } else { Ok(()) });
+            }
+        });
     }
 
     /// The records since the last call.
@@ -96,6 +123,7 @@ impl Producer for FakeProducer {
             Kafka::SaysNo => waiting.tell(Err(Unconfirmed::Failed("no".to_owned()))),
             Kafka::RefusesIt => waiting.tell(Err(Unconfirmed::Refused("never".to_owned()))),
             Kafka::Silent | Kafka::QueueFull => self.silent.lock().unwrap().push(waiting),
+            Kafka::RefusesBatchesWith(text) => self.batch(text, record, waiting),
             Kafka::ConfirmsAfter(time) => drop(tokio::spawn(async move {
                 sleep(time).await;
                 waiting.tell(Ok(()));
@@ -163,6 +191,7 @@ impl Ingest {
             kafka: Mutex::new(kafka),
             records: Mutex::default(),
             silent: Mutex::default(),
+            batch: Arc::default(),
         });
         let mut metrics = Metrics::new();
         let counted = IngestMetrics::register(&mut metrics);
