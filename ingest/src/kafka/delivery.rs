@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use postback_service::kafka::ClientEvents;
+use postback_service::kafka::{ClientEvents, is_refused_for_itself};
 use rdkafka::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
@@ -69,7 +69,7 @@ impl ProducerContext for Reports {
                 failures
                     .get_or_create(&CodeLabel { code: code.clone() })
                     .inc();
-                let outcome = if is_the_records_own(error) {
+                let outcome = if is_refused_for_itself(error) {
                     Unconfirmed::Refused(code)
                 } else {
                     self.trouble.notify_one();
@@ -79,14 +79,6 @@ impl ProducerContext for Reports {
             }
         }
     }
-}
-
-/// Whether the same record would be refused again by a cluster in the best of health.
-fn is_the_records_own(error: &KafkaError) -> bool {
-    matches!(
-        error.rdkafka_error_code(),
-        Some(RDKafkaErrorCode::MessageSizeTooLarge | RDKafkaErrorCode::InvalidRecord)
-    )
 }
 
 /// librdkafka's name of an error.

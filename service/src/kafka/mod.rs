@@ -8,7 +8,7 @@ pub use events::{ClientEvents, KafkaMetrics};
 pub use producer::producer_config;
 /// The client library, in the version that every service uses.
 pub use rdkafka;
-pub use refusal::explain;
+pub use refusal::{explain, is_refused_for_itself};
 
 use postback_common::config::KafkaSettings;
 use rdkafka::ClientConfig;

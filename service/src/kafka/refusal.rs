@@ -1,8 +1,8 @@
-//! Why librdkafka refuses to make a client, in words that hold no secret.
+//! What librdkafka refuses: to make a client, in words that hold no secret, and records for themselves.
 
 use postback_common::config::KafkaSettings;
 use postback_common::secret::HIDDEN;
-use rdkafka::error::{IsError as _, KafkaError};
+use rdkafka::error::{IsError as _, KafkaError, RDKafkaErrorCode};
 use rdkafka::types::RDKafkaConfRes;
 
 /// The text of an error of making a client, for logs and people.
@@ -37,6 +37,21 @@ fn hide(text: &str, secret: &str) -> String {
     } else {
         text.replace(secret, HIDDEN)
     }
+}
+
+/// Whether a delivery failed for the record itself, or for the batch that it was in: a cluster in
+/// the best of health would refuse the same again. The broker judges batches, so what was not alone
+/// in one may be as good as any.
+#[must_use]
+pub fn is_refused_for_itself(error: &KafkaError) -> bool {
+    matches!(
+        error.rdkafka_error_code(),
+        Some(
+            RDKafkaErrorCode::MessageSizeTooLarge
+                | RDKafkaErrorCode::InvalidRecord
+                | RDKafkaErrorCode::MessageBatchTooLarge
+        )
+    )
 }
 
 #[cfg(test)]

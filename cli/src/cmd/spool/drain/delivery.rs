@@ -2,6 +2,7 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use postback_service::kafka::is_refused_for_itself;
 use postback_service::kafka::rdkafka::ClientContext;
 use postback_service::kafka::rdkafka::config::RDKafkaLogLevel;
 use postback_service::kafka::rdkafka::error::{KafkaError, RDKafkaErrorCode};
@@ -63,12 +64,10 @@ impl ProducerContext for Reports {
 
 /// What a failed delivery means: something about the record, or, as an error, a reason to stop.
 pub(super) fn judge(error: &KafkaError) -> Result<Word, Halt> {
+    if is_refused_for_itself(error) {
+        return Ok(Word::Refused(error.to_string()));
+    }
     match error.rdkafka_error_code() {
-        Some(
-            RDKafkaErrorCode::MessageSizeTooLarge
-            | RDKafkaErrorCode::InvalidRecord
-            | RDKafkaErrorCode::MessageBatchTooLarge,
-        ) => Ok(Word::Refused(error.to_string())),
         Some(
             RDKafkaErrorCode::TopicAuthorizationFailed
             | RDKafkaErrorCode::ClusterAuthorizationFailed,
