@@ -16,6 +16,7 @@ pub mod generations;
 pub mod identities;
 pub mod insert;
 mod migrate;
+mod native;
 pub mod reports;
 pub mod rows;
 pub mod tables;
