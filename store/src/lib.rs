@@ -22,7 +22,7 @@ pub mod tables;
 
 pub use connection::{Role, client};
 pub use error::{Kind, MAX_MESSAGE, StoreError};
-pub use generations::Manifest;
+pub use generations::{Event, Life, Lineage, Manifest, Offsets};
 pub use identities::{AccountIdentity, WantedIdentity};
 pub use migrate::{Report, Step, migrate};
 pub use tables::Generation;
