@@ -8,6 +8,7 @@ use jiff::tz::TimeZone;
 use postback_common::name::{AccountName, NetworkName, SourceName};
 use serde::{Deserialize, Serialize};
 
+use crate::configured::Fixed;
 use crate::currency::Currency;
 use crate::identity::{Identity, KeyDayRule};
 use crate::profile::{self, Profile};
@@ -119,6 +120,22 @@ impl Difference {
 }
 
 impl Recorded {
+    /// As it stands in the table of later rules.
+    ///
+    /// # Errors
+    /// None in practice: there is nothing in it that JSON has no form for.
+    pub fn to_json(&self) -> Result<String, RecordedError> {
+        serde_json::to_string(self).map_err(|error| RecordedError::Json(error.to_string()))
+    }
+
+    /// Reads what stands in the table of later rules.
+    ///
+    /// # Errors
+    /// [`RecordedError::Json`].
+    pub fn from_json(json: &str) -> Result<Self, RecordedError> {
+        serde_json::from_str(json).map_err(|error| RecordedError::Json(error.to_string()))
+    }
+
     /// The rules in force.
     ///
     /// # Errors
@@ -244,6 +261,38 @@ impl RecordedRules {
     /// None in practice: there is nothing in it that JSON has no form for.
     pub fn to_json(&self) -> Result<String, RecordedError> {
         serde_json::to_string(self).map_err(|error| RecordedError::Json(error.to_string()))
+    }
+
+    /// A source that is new; one that is there already keeps its rules.
+    pub fn add(&mut self, rules: Recorded) {
+        if self.of(&rules.source).is_none() {
+            self.sources.push(rules);
+        }
+    }
+
+    /// Changed rules of a source take the place of its old ones.
+    pub fn accept(&mut self, rules: Recorded) {
+        self.sources.retain(|known| known.source != rules.source);
+        self.sources.push(rules);
+    }
+
+    /// One source's rules.
+    #[must_use]
+    pub fn of(&self, source: &SourceName) -> Option<&Recorded> {
+        self.sources.iter().find(|known| known.source == *source)
+    }
+
+    /// What is fixed for each account.
+    #[must_use]
+    pub fn fixed(&self) -> BTreeMap<AccountName, Fixed> {
+        let fixed = self.sources.iter().rev().map(|rules| {
+            let fixed = Fixed {
+                identity: rules.identity,
+                key_day: rules.key_day,
+            };
+            (rules.account.clone(), fixed)
+        });
+        fixed.collect()
     }
 
     /// Reads what stands in the table.

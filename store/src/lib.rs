@@ -13,6 +13,7 @@ pub mod check;
 mod connection;
 mod error;
 pub mod generations;
+pub mod history;
 pub mod identities;
 pub mod insert;
 mod migrate;
