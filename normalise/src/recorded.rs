@@ -263,6 +263,27 @@ impl RecordedRules {
         serde_json::to_string(self).map_err(|error| RecordedError::Json(error.to_string()))
     }
 
+    /// What holds after later changes: `made` as it stands in the table, then each change's JSON, with
+    /// true for one that was accepted in place of older rules.
+    ///
+    /// # Errors
+    /// [`RecordedError::Json`].
+    pub fn with_later<'a>(
+        made: &str,
+        later: impl IntoIterator<Item = (bool, &'a str)>,
+    ) -> Result<Self, RecordedError> {
+        let mut rules = Self::from_json(made)?;
+        for (is_accepted, json) in later {
+            let rule = Recorded::from_json(json)?;
+            if is_accepted {
+                rules.accept(rule);
+            } else {
+                rules.add(rule);
+            }
+        }
+        Ok(rules)
+    }
+
     /// A source that is new; one that is there already keeps its rules.
     pub fn add(&mut self, rules: Recorded) {
         if self.of(&rules.source).is_none() {
@@ -379,6 +400,37 @@ mod tests {
         assert_eq!(us.identity(), Identity::TransactionId);
         assert_eq!(us.account().as_str(), "main");
         assert!(rules.source("eu").is_none());
+    }
+
+    #[test]
+    fn the_first_that_is_added_counts_and_the_last_that_is_accepted() {
+        let with = |currency: &str| Recorded {
+            currency: Some(currency.to_owned()),
+            ..recorded()
+        };
+        let of = |made: &[Recorded], later: &[(bool, &str)]| {
+            let sources = made.to_vec();
+            let made = RecordedRules { sources }.to_json().unwrap();
+            let later: Vec<_> = (later.iter())
+                .map(|(is_accepted, currency)| (*is_accepted, with(currency).to_json().unwrap()))
+                .collect();
+            let later = later
+                .iter()
+                .map(|(is_accepted, json)| (*is_accepted, &**json));
+            let rules = RecordedRules::with_later(&made, later).unwrap();
+            assert_eq!(rules.sources.len(), 1);
+            rules.sources[0].currency.clone().unwrap()
+        };
+        let added = [(false, "USD"), (false, "EUR")];
+        assert_eq!(of(&[], &added), "USD");
+        assert_eq!(
+            of(&[with("GBP")], &added),
+            "GBP",
+            "it was there from the beginning"
+        );
+        let accepted = [(true, "JPY"), (false, "USD"), (true, "CHF")];
+        assert_eq!(of(&[with("GBP")], &accepted), "CHF");
+        assert_eq!(of(&[with("GBP")], &accepted[..2]), "JPY");
     }
 
     #[test]

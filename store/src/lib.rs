@@ -10,6 +10,7 @@
 #![warn(missing_docs)]
 
 pub mod check;
+pub mod comparison;
 mod connection;
 mod error;
 pub mod generations;
@@ -19,6 +20,7 @@ pub mod insert;
 mod migrate;
 pub mod reports;
 pub mod rows;
+pub mod sample;
 pub mod tables;
 
 pub use connection::{Role, client};

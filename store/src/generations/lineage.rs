@@ -201,6 +201,8 @@ impl Lineage {
 
     fn take(&mut self, generation: Generation, event: Event, at: i64) {
         let is_active = self.active == Some(generation);
+        let is_needed =
+            (self.live()).any(|life| life.is_replaying() && life.base() == Some(generation));
         let Some(life) = self
             .lives
             .get_mut(&generation)
@@ -234,7 +236,7 @@ impl Lineage {
             Event::Filled(records) => {
                 life.filled.get_or_insert(records);
             }
-            Event::Dropped if !is_active => {
+            Event::Dropped if !is_active && !is_needed => {
                 life.dropped_at = Some(at);
                 self.give_up(generation);
             }

@@ -206,6 +206,48 @@ pub async fn drop_tables(client: &Client, generation: Generation) -> Result<bool
     Ok(true)
 }
 
+/// What a generation's tables hold, without a look at their rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stored {
+    /// Rows, copies that are not folded yet included.
+    pub postbacks: u64,
+    /// Rows, revisions that are not folded yet included.
+    pub conversions: u64,
+    /// On disk.
+    pub bytes: u64,
+}
+
+#[derive(Row, Deserialize)]
+struct Size {
+    name: String,
+    rows: Option<u64>,
+    bytes: Option<u64>,
+}
+
+/// What a generation's tables hold; `None` where they are gone.
+///
+/// # Errors
+/// As the server answers.
+pub async fn stored(client: &Client, generation: Generation) -> Result<Option<Stored>, StoreError> {
+    let names = [generation.postbacks(), generation.conversions()];
+    let sql = "SELECT name, total_rows AS rows, total_bytes AS bytes FROM system.tables \
+               WHERE database = currentDatabase() AND name IN ?";
+    let found: Vec<Size> = run(
+        "read the sizes of tables",
+        client.query(sql).bind(&names[..]).fetch_all(),
+    )
+    .await?;
+    let rows = |name: &str| found.iter().find(|size| size.name == name)?.rows;
+    let (Some(postbacks), Some(conversions)) = (rows(&names[0]), rows(&names[1])) else {
+        return Ok(None);
+    };
+    Ok(Some(Stored {
+        postbacks,
+        conversions,
+        bytes: found.iter().filter_map(|size| size.bytes).sum(),
+    }))
+}
+
 /// Activates the first generation unless one was ever activated, and lets the views read the
 /// active one. Returns it, and the views that were changed.
 pub(crate) async fn settle(client: &Client) -> Result<(Generation, Vec<&'static str>), StoreError> {
