@@ -4,13 +4,12 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use clickhouse::Client;
 use postback_common::config::{ConfigError, Settings};
 use postback_common::name::AccountName;
 use postback_normalise::configured::Fixed;
 use postback_normalise::{Configured, RecordedRules};
 use postback_store::generations::{Change, later_rules};
-use postback_store::{Generation, Life, Lineage, Role, client, generations};
+use postback_store::{Client, Generation, Life, Lineage, Role, client, generations};
 
 use crate::arguments::Options;
 use crate::ending::Failure;

@@ -23,6 +23,8 @@ pub mod rows;
 pub mod sample;
 pub mod tables;
 
+/// The client that everything here asks by, made by [`client()`].
+pub use clickhouse::Client;
 pub use connection::{Role, client};
 pub use error::{Kind, MAX_MESSAGE, StoreError};
 pub use generations::{Event, Life, Lineage, Manifest, Offsets};

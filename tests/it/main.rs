@@ -18,6 +18,7 @@ mod missing_topic;
 mod outage;
 mod poison;
 mod refusals;
+mod replay;
 mod restart;
 mod secrets;
 mod spool_command;

@@ -161,7 +161,8 @@ impl Pipeline {
             state.holds.retain(|partition| progress.is_ours(partition));
         }
         let is_due = state.loading.is_none() && state.collecting.is_due(self.bounds, now);
-        if is_due && self.may_load() {
+        if is_due && self.may_load(now) {
+            self.turns.take(&self.role, now);
             self.begin(state, now);
         }
         self.pause_and_resume(state);
@@ -247,10 +248,11 @@ impl Pipeline {
             return None;
         }
         let due = state.collecting.due_at(self.bounds)?;
-        let earliest = if self.may_load() {
+        let now = Instant::now();
+        let earliest = if self.may_load(now) {
             due
         } else {
-            Instant::now() + LOOK_AGAIN
+            now + LOOK_AGAIN
         };
         Some(due.max(earliest))
     }
