@@ -79,6 +79,7 @@ pub(crate) enum Command {
     Spool(cmd::spool::Spool),
     Report(cmd::report::Report),
     Trace(cmd::trace::Trace),
+    Verify(cmd::verify::Verify),
 }
 
 impl Command {

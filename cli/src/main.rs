@@ -10,6 +10,7 @@ mod console;
 mod ending;
 mod lag;
 mod output;
+mod progress;
 mod range;
 mod servers;
 

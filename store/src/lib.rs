@@ -17,8 +17,10 @@ pub mod identities;
 pub mod insert;
 mod migrate;
 pub mod reports;
+pub mod retention;
 pub mod rows;
 pub mod tables;
+pub mod verify;
 
 pub use connection::{Role, client};
 pub use error::{Kind, MAX_MESSAGE, StoreError};

@@ -23,3 +23,4 @@ mod secrets;
 mod spool_command;
 mod templates;
 mod unread_log;
+mod verify;
