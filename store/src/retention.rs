@@ -46,12 +46,13 @@ impl Month {
         ((1970..=2149).contains(&year) && (1..=12).contains(&month)).then_some(Self(number))
     }
 
-    /// The month that a day lies in; years outside of the tables' range are cut to it.
+    /// The month that a day lies in; days before 1970, which no table has, are in its first.
     #[must_use]
     pub fn of(day: Date) -> Self {
-        let year = u32::try_from(day.year()).unwrap_or(1970);
-        let month = u32::try_from(day.month()).unwrap_or(1);
-        Self(year.clamp(1970, 2149) * 100 + month)
+        match (u32::try_from(day.year()), u32::try_from(day.month())) {
+            (Ok(year @ 1970..), Ok(month)) => Self(year * 100 + month),
+            _ => Self::BUCKETS,
+        }
     }
 }
 

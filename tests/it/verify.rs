@@ -246,6 +246,14 @@ fn what_waits_and_what_is_not_there_is_said() {
         (code, count(&shown, "missing")),
         (3, ledger.counts().acknowledged)
     );
+    let doctor = pipeline.postback(&["doctor"]);
+    assert!(
+        doctor.code == 3
+            && doctor.stdout.contains("has read the topic, and database")
+            && doctor.stdout.contains("--reset-offsets"),
+        "{}",
+        doctor.shown()
+    );
     pipeline.topic.remove();
     wait::until_true("the topic is gone", || !pipeline.topic.exists());
     let finished = pipeline.postback(&["verify"]);
