@@ -12,6 +12,7 @@ mod lag;
 mod output;
 mod progress;
 mod range;
+mod replays;
 mod servers;
 
 use std::time::Duration;

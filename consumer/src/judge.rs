@@ -9,13 +9,16 @@ use jiff::civil::Date;
 use postback_common::reason::Rejection;
 pub(crate) use postback_common::record::Message;
 use postback_common::record::{RawRecord, RecordError};
-use postback_normalise::{Configured, Conversion, Outcome, SourceRules, normalise};
+use postback_normalise::{Conversion, Outcome, Rules, SourceRules, normalise};
+use postback_store::history::Kept;
 use uuid::Uuid;
 
 use crate::progress::Offset;
 
 /// What stands before bytes that are not UTF-8 in the column `raw`. No JSON begins so.
 const BASE64: &str = "base64:";
+/// What stands before the hash of a text that ClickHouse refused. No JSON begins so.
+const HASHED: &str = "blake3:";
 
 /// A message, judged.
 #[derive(Debug, Clone)]
@@ -70,32 +73,71 @@ pub(crate) enum Verdict {
 pub(crate) struct LaterVersion(pub(crate) u64);
 
 /// Judges a message by the rules of its source.
-pub(crate) fn judge(message: Message<'_>, rules: &Configured) -> Result<Judged, LaterVersion> {
-    let record = match RawRecord::decode(message.bytes) {
-        Ok(record) => record,
-        Err(RecordError::UnknownVersion(version)) => return Err(LaterVersion(version)),
-        Err(RecordError::NotARecord(_)) => return Ok(no_record(message)),
+pub(crate) fn judge(message: Message<'_>, rules: &Rules) -> Result<Judged, LaterVersion> {
+    match RawRecord::decode(message.bytes) {
+        Ok(record) => Ok(judge_record(
+            &record,
+            message.offset,
+            as_text(message.bytes),
+            rules,
+        )),
+        Err(RecordError::UnknownVersion(version)) => Err(LaterVersion(version)),
+        Err(RecordError::NotARecord(_)) => Ok(no_record(message)),
+    }
+}
+
+/// Judges a record that another generation keeps, as it was judged when it came from Kafka, or
+/// would be now.
+pub(crate) fn judge_again(kept: Kept, rules: &Rules) -> Judged {
+    let Kept {
+        id,
+        received_at,
+        offset,
+        raw,
+        ..
+    } = kept;
+    let raw: Box<str> = raw.into();
+    if let Ok(record) = RawRecord::decode(raw.as_bytes()) {
+        return judge_record(&record, offset, raw.clone(), rules);
+    }
+    let reason = if raw.starts_with(HASHED) {
+        Rejection::RawNotKept
+    } else {
+        Rejection::NotARecord
     };
+    Judged {
+        offset,
+        id,
+        received_at,
+        origin: Origin::Nowhere,
+        via: "",
+        remote: "".into(),
+        raw,
+        verdict: rejected(reason),
+    }
+}
+
+fn judge_record(record: &RawRecord<'_>, offset: Offset, raw: Box<str>, rules: &Rules) -> Judged {
     let (origin, verdict) = match rules.source(&record.source) {
         Some(source) => (
             Origin::Source(Arc::clone(source)),
-            verdict(normalise(&record, source)),
+            verdict(normalise(record, source)),
         ),
         None => (
             Origin::Unknown((*record.source).into()),
             rejected(Rejection::UnknownSource),
         ),
     };
-    Ok(Judged {
-        offset: message.offset,
+    Judged {
+        offset,
         id: record.id,
         received_at: record.received_at,
         origin,
         via: record.via.as_str(),
         remote: record.remote.as_deref().unwrap_or_default().into(),
-        raw: as_text(message.bytes),
+        raw,
         verdict,
-    })
+    }
 }
 
 fn verdict(outcome: Outcome) -> Verdict {
@@ -145,15 +187,17 @@ pub(crate) mod tests {
     use std::path::Path;
 
     use postback_common::config;
+    use postback_normalise::Configured;
 
     use super::*;
 
     pub(crate) const RECORD: &str = r#"{"v":1,"id":"01a05a43-fc00-7f54-8d8e-0023af5570ee","source":"rakuten-us","key":"k1","received_at":"2026-09-01T00:00:00.000001Z","method":"GET","query":{"utf8":"is_event=N&etransaction_id=0123456789abcdef0123456789abcdef&transaction_date=2026-08-31T10:00:00Z&sale_amount=-180&commissions=5.4&currency=USD&u1=click&cid=7"},"content_type":null,"body":null,"remote":"203.0.113.7","headers":{},"via":"http"}"#;
 
-    pub(crate) fn rules() -> Configured {
+    pub(crate) fn rules() -> Rules {
         let text = "[kafka]\nbrokers = \"a:1\"\n[[source]]\nname = \"rakuten-us\"\nnetwork = \"rakuten\"\naccount = \"main\"\nenabled = false\n";
         let settings = config::read(Path::new("t.toml"), text, []).unwrap();
-        Configured::new(&settings.sources, &BTreeMap::new()).unwrap()
+        let configured = Configured::new(&settings.sources, &BTreeMap::new()).unwrap();
+        configured.rules().clone()
     }
 
     pub(crate) fn message(bytes: &[u8]) -> Message<'_> {

@@ -13,8 +13,9 @@
 pub mod args;
 pub mod run;
 
-mod accounts;
 mod batch;
+mod coordinator;
+mod generations;
 mod health;
 mod holds;
 mod judge;
@@ -24,6 +25,6 @@ mod metrics;
 mod pipeline;
 mod progress;
 mod refusals;
-mod reload;
+mod role;
 mod rows;
 mod start;

@@ -14,8 +14,8 @@ use postback_store::{Generation, Kind, StoreError, insert, tables};
 use crate::batch::{Batch, Part};
 use crate::health::ClickHouseHealth;
 use crate::kafka::SharedProgress;
-use crate::metrics::ConsumerMetrics;
 use crate::progress::{Epoch, Offset, Partition};
+use crate::role::RoleMetrics;
 use crate::rows::{ConversionRows, PostbackRows, Records};
 
 /// First pause before an attempt is repeated; it doubles up to [`LONGEST_PAUSE`]. A batch's load
@@ -32,7 +32,7 @@ pub(crate) struct Loader {
     pub(crate) topic: String,
     pub(crate) progress: SharedProgress,
     pub(crate) health: ClickHouseHealth,
-    pub(crate) metrics: ConsumerMetrics,
+    pub(crate) metrics: RoleMetrics,
     /// Ends waiting; what was waited for is dropped.
     pub(crate) shutdown: Shutdown,
 }

@@ -1,4 +1,5 @@
-//! What the consumer counts: all metrics `postback_consumer_…`.
+//! What the consumer counts: all metrics `postback_consumer_…` and, of a generation that readers do
+//! not see, `postback_standby_…`.
 
 use std::sync::atomic::AtomicU64;
 
@@ -7,6 +8,7 @@ use postback_service::metrics::prometheus_client::metrics::counter::Counter;
 use postback_service::metrics::prometheus_client::metrics::family::Family;
 use postback_service::metrics::prometheus_client::metrics::gauge::Gauge;
 use postback_service::metrics::prometheus_client::metrics::histogram::Histogram;
+use postback_service::metrics::prometheus_client::registry::Registry;
 use postback_service::metrics::{Latency, Metrics};
 use postback_store::Kind;
 
@@ -51,11 +53,14 @@ pub(crate) struct ConsumerMetrics {
     /// Offsets that Kafka passed over.
     pub(crate) skipped_offsets: Counter,
     pub(crate) log_restarts: Counter,
+    changed_sources: Gauge,
 }
 
 impl ConsumerMetrics {
     /// Registers them. What can be known ahead begins at 0.
-    pub(crate) fn register(metrics: &mut Metrics) -> Self {
+    ///
+    /// `part` is `consumer` for what readers see, `standby` for a generation beside it.
+    pub(crate) fn register(metrics: &mut Metrics, part: &str) -> Self {
         let all = Self {
             postbacks: Family::default(),
             rejections: Family::default(),
@@ -74,9 +79,10 @@ impl ConsumerMetrics {
             unknown_sources: Counter::default(),
             skipped_offsets: Counter::default(),
             log_restarts: Counter::default(),
+            changed_sources: Gauge::default(),
         };
         all.begin_at_zero();
-        all.name_in(metrics);
+        all.name_in(metrics.part(part));
         all
     }
 
@@ -100,8 +106,7 @@ impl ConsumerMetrics {
         self.wait_for(None);
     }
 
-    fn name_in(&self, metrics: &mut Metrics) {
-        let part = metrics.part("consumer");
+    fn name_in(&self, part: &mut Registry) {
         let help = "Postbacks loaded, by outcome: repetitions after a crash or rebalance included";
         part.register("postbacks", help, self.postbacks.clone());
         let help = "Reasons of rejected postbacks; one postback can have several";
@@ -151,6 +156,8 @@ impl ConsumerMetrics {
         part.register("skipped_offsets", help, self.skipped_offsets.clone());
         let help = "Partitions whose log began anew below what was read: the topic was deleted and made again, or cut short";
         part.register("log_restarts", help, self.log_restarts.clone());
+        let help = "Sources of which the file says something else than a generation is loaded by";
+        part.register("changed_sources", help, self.changed_sources.clone());
     }
 
     /// A batch is about to be loaded.
@@ -218,6 +225,12 @@ impl ConsumerMetrics {
 
     pub(crate) fn commit(&self, is_done: bool) {
         self.commits.get_or_create(&result(is_done)).inc();
+    }
+
+    /// So many sources wait for a replay.
+    pub(crate) fn changed_sources(&self, sources: usize) {
+        let sources = i64::try_from(sources).unwrap_or(i64::MAX);
+        self.changed_sources.set(sources);
     }
 
     pub(crate) fn reload(&self, is_done: bool) {

@@ -88,7 +88,8 @@ async fn kafka(
 
 async fn clickhouse(loaded: &Loaded, options: &Options, sheet: &mut Sheet) -> Result<(), Failure> {
     let settings = &loaded.settings.clickhouse;
-    let rules = serde_json::to_string(loaded.configured.recorded()).map_err(Failure::failed)?;
+    let rules = loaded.configured.recorded().to_json();
+    let rules = rules.map_err(Failure::failed)?;
     let made_by = format!("postback {}", version::VERSION);
     let manifest = Manifest {
         normaliser_version: NORMALISER_VERSION,
