@@ -10,6 +10,7 @@ use postback_common::record::Message;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::BorrowedMessage;
+use rdkafka::metadata::MetadataPartition;
 use rdkafka::{Message as _, Offset, TopicPartitionList};
 
 use super::{client_config, explain};
@@ -94,15 +95,21 @@ impl LogReader {
     /// # Errors
     /// [`LogError::Options`]
     pub fn open(settings: &KafkaSettings, topic: &str, client_id: &str) -> Result<Self, LogError> {
+        // librdkafka asks for a group; this one is neither joined nor written.
+        Self::of_group(settings, topic, client_id, client_id)
+    }
+
+    /// The same, to ask for a group's offsets too, as an outsider.
+    ///
+    /// # Errors
+    /// [`LogError::Options`]
+    pub fn of_group(
+        settings: &KafkaSettings,
+        topic: &str,
+        client_id: &str,
+        group: &str,
+    ) -> Result<Self, LogError> {
         let mut config = client_config(settings, client_id);
-        config
-            // Some versions of librdkafka make no consumer without; it is neither joined nor written.
-            .set("group.id", client_id)
-            .set("enable.auto.commit", "false")
-            .set("enable.auto.offset.store", "false")
-            .set("enable.partition.eof", "true")
-            // What retention takes meanwhile is passed over.
-            .set("auto.offset.reset", "earliest");
         // Memory is bounded whatever the topic holds.
         for (option, value) in [
             ("queued.max.messages.kbytes", "16384"),
@@ -114,6 +121,13 @@ impl LogReader {
                 config.set(option, value);
             }
         }
+        config
+            .set("group.id", group)
+            .set("enable.auto.commit", "false")
+            .set("enable.auto.offset.store", "false")
+            .set("enable.partition.eof", "true")
+            // What retention takes meanwhile is passed over.
+            .set("auto.offset.reset", "earliest");
         let consumer = config
             .create()
             .map_err(|error| LogError::Options(explain(settings, &error)))?;
@@ -122,6 +136,44 @@ impl LogReader {
             topic: topic.to_owned(),
             brokers: settings.brokers.join(", "),
         })
+    }
+
+    /// The topic's partitions; none where there is no such topic.
+    ///
+    /// # Errors
+    /// [`LogError`]
+    pub fn partitions(&self) -> Result<Vec<i32>, LogError> {
+        let metadata = self
+            .consumer
+            .fetch_metadata(Some(&self.topic), ANSWER_WITHIN)
+            .map_err(|error| self.failed(&error))?;
+        let ours = metadata
+            .topics()
+            .iter()
+            .filter(|found| found.name() == self.topic);
+        let mut all: Vec<i32> = ours
+            .flat_map(|found| found.partitions().iter().map(MetadataPartition::id))
+            .collect();
+        all.sort_unstable();
+        Ok(all)
+    }
+
+    /// What the group has committed of these partitions: the next offsets to be loaded. None for one
+    /// of which it has committed nothing.
+    ///
+    /// # Errors
+    /// [`LogError`]
+    pub fn committed(&self, partitions: &[i32]) -> Result<BTreeMap<i32, i64>, LogError> {
+        let list = self.list(
+            partitions
+                .iter()
+                .map(|partition| (*partition, Offset::Invalid)),
+        )?;
+        let known = self
+            .consumer
+            .committed_offsets(list, ANSWER_WITHIN)
+            .map_err(|error| self.failed(&error))?;
+        Ok(offsets(&known))
     }
 
     /// The oldest offset of a partition that Kafka still has, and the one behind the newest.
@@ -150,15 +202,7 @@ impl LogReader {
             .consumer
             .offsets_for_times(list, ANSWER_WITHIN)
             .map_err(|error| self.failed(&error))?;
-        let offset = |offset| match offset {
-            Offset::Offset(offset) => Some(offset),
-            _ => None,
-        };
-        let elements = found.elements();
-        Ok(elements
-            .iter()
-            .filter_map(|element| Some((element.partition(), offset(element.offset())?)))
-            .collect())
+        Ok(offsets(&found))
     }
 
     /// Reads spans of different partitions, side by side; in each, `each` gets the records in the
@@ -279,6 +323,19 @@ impl LogReader {
             cause,
         }
     }
+}
+
+/// Those that are known.
+fn offsets(list: &TopicPartitionList) -> BTreeMap<i32, i64> {
+    let offset = |offset| match offset {
+        Offset::Offset(offset) => Some(offset),
+        _ => None,
+    };
+    let elements = list.elements();
+    let known = elements.iter();
+    known
+        .filter_map(|element| Some((element.partition(), offset(element.offset())?)))
+        .collect()
 }
 
 /// What waiting does not change.

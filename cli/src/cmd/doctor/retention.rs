@@ -24,9 +24,8 @@ pub(super) async fn check(settings: &Settings) -> Vec<Check> {
 
 async fn due(settings: &Settings, keep_days: u32) -> Result<Vec<Drop>, StoreError> {
     let client = client(&settings.clickhouse, Role::Query)?;
-    let made = generations::all(&client).await?;
-    let numbers = made.iter().filter_map(|made| Generation::new(made.number));
-    let generations: Vec<Generation> = numbers.collect();
+    let lineage = generations::lineage(&client).await?;
+    let generations: Vec<Generation> = lineage.live().map(|life| life.generation).collect();
     retention::plan(&client, &generations, Timestamp::now(), keep_days).await
 }
 
