@@ -81,6 +81,7 @@ pub(crate) enum Command {
     Generation(cmd::generation::Generation),
     Report(cmd::report::Report),
     Trace(cmd::trace::Trace),
+    Verify(cmd::verify::Verify),
 }
 
 impl Command {

@@ -7,28 +7,18 @@ use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use postback_common::reason::Rejection;
+pub(crate) use postback_common::record::Message;
 use postback_common::record::{RawRecord, RecordError};
 use postback_normalise::{Conversion, Outcome, Rules, SourceRules, normalise};
 use postback_store::history::Kept;
 use uuid::Uuid;
 
-use crate::progress::{Offset, Partition};
+use crate::progress::Offset;
 
 /// What stands before bytes that are not UTF-8 in the column `raw`. No JSON begins so.
 const BASE64: &str = "base64:";
 /// What stands before the hash of a text that ClickHouse refused. No JSON begins so.
 const HASHED: &str = "blake3:";
-
-/// A message as it came from Kafka.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Message<'a> {
-    pub(crate) topic: &'a str,
-    pub(crate) partition: Partition,
-    pub(crate) offset: Offset,
-    /// When the broker took it, in milliseconds since 1970; -1 where it does not say.
-    pub(crate) broker_millis: i64,
-    pub(crate) bytes: &'a [u8],
-}
 
 /// A message, judged.
 #[derive(Debug, Clone)]
@@ -172,33 +162,14 @@ fn rejected(reason: Rejection) -> Verdict {
 fn no_record(message: Message<'_>) -> Judged {
     Judged {
         offset: message.offset,
-        id: id_of_bytes(message),
-        received_at: Timestamp::from_millisecond(message.broker_millis).unwrap_or_default(),
+        id: message.id_of_bytes(),
+        received_at: message.broker_time(),
         origin: Origin::Nowhere,
         via: "",
         remote: "".into(),
         raw: as_text(message.bytes),
         verdict: rejected(Rejection::NotARecord),
     }
-}
-
-/// An id for bytes that have none, the same whenever they are read: the leading 128 bits of BLAKE3
-/// over topic, partition, offset, the broker's time and the bytes, each behind its length as
-/// 8 bytes; all numbers little-endian.
-fn id_of_bytes(message: Message<'_>) -> Uuid {
-    let mut hasher = blake3::Hasher::new();
-    let mut push = |value: &[u8]| {
-        hasher.update(&(value.len() as u64).to_le_bytes());
-        hasher.update(value);
-    };
-    push(message.topic.as_bytes());
-    push(&message.partition.to_le_bytes());
-    push(&message.offset.to_le_bytes());
-    push(&message.broker_millis.to_le_bytes());
-    push(message.bytes);
-    let mut leading = [0; 16];
-    hasher.finalize_xof().fill(&mut leading);
-    Uuid::from_bytes(leading)
 }
 
 /// Records are JSON, and so stand in the table as they are. Other bytes do so where they are
@@ -300,18 +271,7 @@ pub(crate) mod tests {
         assert!(matches!(judged.origin, Origin::Nowhere));
         assert_eq!((judged.via, &*judged.remote), ("", ""));
 
-        // b3sum over the bytes written out by hand: each value behind its length.
-        let mut written = Vec::new();
-        written.extend_from_slice(b"\x0d\0\0\0\0\0\0\0postbacks.raw");
-        written.extend_from_slice(b"\x04\0\0\0\0\0\0\0\x03\0\0\0");
-        written.extend_from_slice(b"\x08\0\0\0\0\0\0\0\x2a\0\0\0\0\0\0\0");
-        written.extend_from_slice(b"\x08\0\0\0\0\0\0\0");
-        written.extend_from_slice(&1_788_220_800_123_i64.to_le_bytes());
-        written.extend_from_slice(b"\x0a\0\0\0\0\0\0\0\xffno record");
-        assert_eq!(
-            judged.id.as_bytes()[..],
-            blake3::hash(&written).as_bytes()[..16]
-        );
+        assert_eq!(judged.id, message(b"\xffno record").id_of_bytes());
 
         let plain = judge(message(b"no record"), &rules()).unwrap();
         assert_eq!(&*plain.raw, "no record");

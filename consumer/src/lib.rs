@@ -7,6 +7,7 @@
 //! The path of a record: `pipeline` reads it, `judge` sends it through the normaliser, `batch`
 //! collects it, `load` stores it (its rows by `rows`), `progress` says what may be committed.
 //! `refusals` loads what ingest refused, beside all that.
+//! `upkeep` looks after the tables, `unread` measures what waits, beside all that too.
 //! `holds` keeps partitions that ClickHouse, or this version, cannot take. `start` comes before all
 //! that, `pipeline::ending` after it.
 
@@ -28,3 +29,5 @@ mod refusals;
 mod role;
 mod rows;
 mod start;
+mod unread;
+mod upkeep;

@@ -19,6 +19,7 @@ use crate::progress::Partition;
 /// One label. Values come from the configuration, an enum, or the topic's partitions.
 type Label = [(&'static str, String); 1];
 type Amount = Gauge<u64, AtomicU64>;
+type Seconds = Gauge<f64, AtomicU64>;
 
 /// Upper bounds in seconds: from a small batch on an idle server to the time-out of an insert.
 const SECONDS: [f64; 12] = [
@@ -34,6 +35,7 @@ pub(crate) struct ConsumerMetrics {
     rejections: Family<Label, Counter>,
     rows: Family<Label, Counter>,
     lag: Family<Label, Amount>,
+    unread_age: Family<Label, Seconds>,
     held: Family<Label, Gauge>,
     waiting: Family<Label, Gauge>,
     batch_rows: Histogram,
@@ -66,6 +68,7 @@ impl ConsumerMetrics {
             rejections: Family::default(),
             rows: Family::default(),
             lag: Family::default(),
+            unread_age: Family::default(),
             held: Family::default(),
             waiting: Family::default(),
             batch_rows: Histogram::new(ROWS),
@@ -114,6 +117,8 @@ impl ConsumerMetrics {
         part.register("rows", "Rows inserted, by table", self.rows.clone());
         let help = "Records of a partition behind the committed offset";
         part.register("lag_records", help, self.lag.clone());
+        let help = "How long ago the broker took the oldest record of a partition that is not loaded; 0 where there is none";
+        part.register("unread_age_seconds", help, self.unread_age.clone());
         let help = "1 while a partition of ours is held because of what it contains";
         part.register("partition_held", help, self.held.clone());
         let help = "1 while loading waits for ClickHouse, by the kind of trouble";
@@ -211,6 +216,12 @@ impl ConsumerMetrics {
             .set(records);
     }
 
+    pub(crate) fn unread_age(&self, partition: Partition, seconds: f64) {
+        self.unread_age
+            .get_or_create(&of_partition(partition))
+            .set(seconds);
+    }
+
     pub(crate) fn hold(&self, partition: Partition, is_held: bool) {
         self.held
             .get_or_create(&of_partition(partition))
@@ -220,6 +231,7 @@ impl ConsumerMetrics {
     /// Somebody else measures this partition now.
     pub(crate) fn forget(&self, partition: Partition) {
         self.lag.remove(&of_partition(partition));
+        self.unread_age.remove(&of_partition(partition));
         self.held.remove(&of_partition(partition));
     }
 

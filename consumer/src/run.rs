@@ -28,6 +28,7 @@ use crate::pipeline::PipelineError;
 use crate::refusals::{RefusalMetrics, Refusals};
 use crate::role::Turns;
 use crate::start::{PrepareError, prepare};
+use crate::upkeep::UpkeepMetrics;
 
 /// At the end, for the member of the group that loads refusals to leave it.
 const REFUSALS_END_WITHIN: Duration = Duration::from_secs(5);
@@ -113,6 +114,7 @@ struct Counted {
     standby: ConsumerMetrics,
     kafka: KafkaMetrics,
     refused: RefusalMetrics,
+    upkeep: UpkeepMetrics,
 }
 
 impl Counted {
@@ -122,6 +124,7 @@ impl Counted {
             standby: ConsumerMetrics::register(metrics, "standby"),
             kafka: KafkaMetrics::register(metrics),
             refused: RefusalMetrics::register(metrics),
+            upkeep: UpkeepMetrics::register(metrics),
         }
     }
 }
@@ -196,6 +199,7 @@ async fn load(
         standby: counted.standby,
         probes: probes.pipelines,
         turns: Turns::default(),
+        upkeep: counted.upkeep,
     };
     let prepared = prepare(
         &options.config,
@@ -218,7 +222,7 @@ async fn load(
     let refusals = tokio::spawn(refusals.load(shutdown.clone()));
     let file = options.config.clone();
     let keeper = Keeper::new(file, settings, asking, parts, probes.generations);
-    keeper.run(reloads, shutdown).await?;
+    Box::pin(keeper.run(reloads, shutdown)).await?;
     // What it does not finish is loaded again.
     if timeout(REFUSALS_END_WITHIN, refusals).await.is_err() {
         warn!("loading refusals did not end in time");

@@ -19,9 +19,11 @@ pub mod identities;
 pub mod insert;
 mod migrate;
 pub mod reports;
+pub mod retention;
 pub mod rows;
 pub mod sample;
 pub mod tables;
+pub mod verify;
 
 /// The client that everything here asks by, made by [`client()`].
 pub use clickhouse::Client;

@@ -24,3 +24,5 @@ mod secrets;
 mod spool_command;
 mod templates;
 mod unread_log;
+mod upkeep;
+mod verify;

@@ -74,7 +74,12 @@ async fn kafka(
             let done = format!("made topic {} with {partitions}", topic.name);
             sheet.rows.push(vec![Cell::text("kafka"), Cell::Text(done)]);
         }
-        for finding in topic::findings(&topic, settings, purpose) {
+        let mut findings = topic::findings(&topic, settings, purpose);
+        if purpose == Purpose::Raw {
+            findings.extend(topic::history_findings(&topic, settings));
+            console.detail(topic::history(&topic, settings));
+        }
+        for finding in findings {
             console.warn(Trouble::new(finding.what, finding.remedy));
         }
     }

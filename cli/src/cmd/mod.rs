@@ -9,6 +9,7 @@ pub(crate) mod report;
 pub(crate) mod source;
 pub(crate) mod spool;
 pub(crate) mod trace;
+pub(crate) mod verify;
 
 use std::collections::BTreeMap;
 
@@ -32,6 +33,7 @@ pub(crate) async fn run(arguments: &Arguments, console: &mut Console) -> Result<
         Command::Generation(generation) => Box::pin(generation.run(options, console)).await,
         Command::Report(report) => report.run(options, console).await,
         Command::Trace(trace) => trace.run(options, console).await,
+        Command::Verify(verify) => Box::pin(verify.run(options, console)).await,
     }
 }
 

@@ -7,6 +7,7 @@
 //! - `replay`: notes where the live generation is when a new one begins; takes over what Kafka has
 //!   no more once the new one has passed that.
 //! - `activation`: holds the generation that readers leave, lets the other one pass it, switches.
+//! - `upkeep`, beside these steps: samples of the topic against the table, retention.
 //! - Tables and groups of dropped generations are removed.
 
 mod activation;
@@ -24,6 +25,7 @@ use tokio::task::JoinError;
 use tracing::{debug, info, warn};
 
 use crate::generations::{Parts, RulesError};
+use crate::upkeep::Upkeep;
 use activation::Watched;
 use groups::Groups;
 
@@ -53,6 +55,7 @@ pub(crate) struct Coordinator {
     client: Client,
     parts: Parts,
     groups: Groups,
+    upkeep: Upkeep,
     watched: Watched,
     /// Dropped generations of which nothing is left.
     cleared: BTreeSet<Generation>,
@@ -61,9 +64,14 @@ pub(crate) struct Coordinator {
 impl Coordinator {
     pub(crate) fn new(settings: &Settings, client: Client, parts: &Parts) -> Self {
         Self {
-            client,
             parts: parts.clone(),
             groups: Groups::new(settings),
+            upkeep: Upkeep {
+                settings: settings.clone(),
+                client: client.clone(),
+                metrics: parts.upkeep.clone(),
+            },
+            client,
             watched: Watched::default(),
             cleared: BTreeSet::new(),
         }
@@ -72,6 +80,7 @@ impl Coordinator {
     /// Leads until told otherwise.
     pub(crate) async fn lead(mut self, until: Shutdown) {
         info!("coordinating: this process has partition 0");
+        let upkeep = self.upkeep.clone().run();
         let leading = async {
             loop {
                 let pause = match self.step(&until).await {
@@ -87,6 +96,7 @@ impl Coordinator {
         tokio::select! {
             () = until.cancelled() => {}
             () = leading => {}
+            () = upkeep => {}
         }
         info!("coordinating no more");
     }

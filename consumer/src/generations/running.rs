@@ -27,6 +27,8 @@ use crate::load::Loader;
 use crate::metrics::ConsumerMetrics;
 use crate::pipeline::{Pipeline, PipelineError};
 use crate::role::{Role, RoleMetrics, RoleProbe, Turns};
+use crate::unread::Unread;
+use crate::upkeep::UpkeepMetrics;
 
 /// What every pipeline of this process is made of.
 #[derive(Clone)]
@@ -42,6 +44,7 @@ pub(crate) struct Parts {
     pub(crate) standby: ConsumerMetrics,
     pub(crate) probes: PipelineProbes,
     pub(crate) turns: Turns,
+    pub(crate) upkeep: UpkeepMetrics,
 }
 
 /// What `/readyz` shows of pipelines.
@@ -120,6 +123,13 @@ impl Parts {
             instance: consumer.instance_id.clone(),
             turns: self.turns.clone(),
         };
+        let unread = Unread {
+            kafka: kafka.clone(),
+            group: group.clone(),
+            progress: progress.clone(),
+            metrics: metrics.clone(),
+        };
+        tokio::spawn(unread.watch(stop.clone()));
         info!(group, topic = kafka.topic, %generation, "joining the group");
         let (role_now, metrics_now, progress_now) =
             (role.clone(), metrics.clone(), progress.clone());
