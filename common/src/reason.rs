@@ -75,6 +75,14 @@ reasons! {
         NoParameters = "no_parameters", "The request carried no parameter at all.";
         MissingIdentity = "missing_identity", "What the account's identity is made of (transaction id, or order id) is missing.";
         UnreadableKeyDate = "unreadable_key_date", "The network's immutable date, which places the conversion, is missing or unreadable.";
+        RefusedByServer = "refused_by_server", "ClickHouse refused the conversion's row for a value of it; postbacks.detail has its words.";
+    }
+}
+
+reasons! {
+    /// What is remarkable about a row of postbacks.
+    PostbackFlag {
+        RawReplaced = "raw_replaced", "ClickHouse refused the row with its raw text, which the hash of it stands for; postbacks.detail has its words.";
     }
 }
 

@@ -19,6 +19,7 @@ use postback_service::kafka::{ClientEvents, client_config};
 use postback_service::probes::Probe;
 use tracing::{info, warn};
 
+use crate::crash::{self, Place};
 use crate::metrics::ConsumerMetrics;
 use crate::progress::{Partition, Progress};
 
@@ -130,6 +131,7 @@ impl ConsumerContext for GroupEvents {
 
 impl GroupEvents {
     fn assigned(&self, partitions: &[Partition]) {
+        crash::pass(Place::Assigned);
         self.progress.lock().assign(partitions.iter().copied());
         if !partitions.is_empty() {
             self.is_topic_missing.store(false, Ordering::Relaxed);
@@ -138,6 +140,7 @@ impl GroupEvents {
     }
 
     fn revoked(&self, partitions: &[Partition]) {
+        crash::pass(Place::Revoked);
         self.progress.lock().revoke(partitions.iter().copied());
         for partition in partitions {
             self.metrics.forget(*partition);

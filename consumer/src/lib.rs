@@ -15,6 +15,7 @@ pub mod run;
 
 mod accounts;
 mod batch;
+mod crash;
 mod health;
 mod holds;
 mod judge;

@@ -25,7 +25,7 @@ use tracing::{info, warn};
 use crate::batch::Bounds;
 use crate::health::ClickHouseHealth;
 use crate::kafka::{GroupEvents, SharedProgress, join, member_config};
-use crate::load::Loader;
+use crate::load::{Experience, Loader};
 use crate::metrics::ConsumerMetrics;
 use crate::pipeline::{Pipeline, PipelineError};
 use crate::refusals::{RefusalMetrics, Refusals};
@@ -207,6 +207,7 @@ async fn load(
         health,
         metrics: metrics.clone(),
         shutdown: shutdown.clone(),
+        experience: Experience::default(),
     };
     let pipeline = Pipeline {
         member,

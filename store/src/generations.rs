@@ -11,7 +11,7 @@ use crate::connection::run;
 use crate::error::{Kind, StoreError};
 use crate::tables::{
     CONVERSIONS, CONVERSIONS_TABLE, CONVERSIONS_VIEW, GENERATION_EVENTS, GENERATIONS, Generation,
-    POSTBACKS, POSTBACKS_TABLE, POSTBACKS_VIEW,
+    POSTBACKS, POSTBACKS_ADDED, POSTBACKS_TABLE, POSTBACKS_VIEW,
 };
 
 /// With what a generation is made.
@@ -41,6 +41,11 @@ pub struct Record {
 }
 
 const ACTIVATED: &str = "activated";
+
+/// Each table and view with its columns.
+const COLUMNS: &str = "(SELECT table, groupArray(name) AS names FROM \
+    (SELECT table, name FROM system.columns WHERE database = currentDatabase() ORDER BY table, position) \
+    GROUP BY table)";
 
 /// The generation that readers see.
 ///
@@ -100,7 +105,7 @@ pub(crate) async fn make(
             .bind(manifest.made_by);
         run(&attempt, insert.with_setting("async_insert", "0").execute()).await?;
     }
-    for table in [POSTBACKS_TABLE, CONVERSIONS_TABLE] {
+    for table in [POSTBACKS_TABLE, POSTBACKS_ADDED, CONVERSIONS_TABLE] {
         run(&attempt, client.query_raw(&table.of(generation)).execute()).await?;
     }
     Ok(is_new)
@@ -123,7 +128,8 @@ pub(crate) async fn settle(
     Ok((active, point_views_at(client, active).await?))
 }
 
-/// Lets both views read the tables of `generation`; leaves alone a view that does so already.
+/// Lets both views read the tables of `generation`; leaves alone a view that does so already and has
+/// all of its columns.
 async fn point_views_at(
     client: &Client,
     generation: Generation,
@@ -131,7 +137,9 @@ async fn point_views_at(
     let attempt = format!("let the views read generation {generation}");
     let sql = format!(
         "SELECT name FROM system.tables WHERE database = currentDatabase() \
-         AND endsWith(comment, 'Reads generation {generation}.')"
+         AND endsWith(comment, 'Reads generation {generation}.') AND name IN ( \
+         SELECT seen.table FROM {COLUMNS} AS seen JOIN {COLUMNS} AS read \
+         ON concat(seen.table, '_g{generation}') = read.table WHERE seen.names = read.names)"
     );
     let right: Vec<String> = run(&attempt, client.query_raw(&sql).fetch_all()).await?;
     let mut changed = Vec::new();
