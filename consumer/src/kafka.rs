@@ -18,6 +18,7 @@ use postback_service::kafka::rdkafka::topic_partition_list::{
 use postback_service::kafka::{ClientEvents, client_config};
 use tracing::{info, warn};
 
+use crate::crash::{self, Place};
 use crate::progress::{Partition, Progress};
 use crate::role::{RoleMetrics, RoleProbe};
 
@@ -129,6 +130,7 @@ impl ConsumerContext for GroupEvents {
 
 impl GroupEvents {
     fn assigned(&self, partitions: &[Partition]) {
+        crash::pass(Place::Assigned);
         self.progress.lock().assign(partitions.iter().copied());
         if !partitions.is_empty() {
             self.is_topic_missing.store(false, Ordering::Relaxed);
@@ -137,6 +139,7 @@ impl GroupEvents {
     }
 
     fn revoked(&self, partitions: &[Partition]) {
+        crash::pass(Place::Revoked);
         self.progress.lock().revoke(partitions.iter().copied());
         for partition in partitions {
             self.metrics.forget(*partition);

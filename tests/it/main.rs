@@ -17,6 +17,7 @@ mod main_path;
 mod missing_topic;
 mod outage;
 mod poison;
+mod pressure;
 mod refusals;
 mod replay;
 mod restart;

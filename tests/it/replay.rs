@@ -152,7 +152,8 @@ fn a_replay_is_equal_to_a_load_from_scratch_also_where_kafka_has_the_past_no_mor
     // Readers still see the old rules.
     let clicks =
         "SELECT count() FROM {db}.conversions WHERE match(sku, '^(NW-|B00-|K/|978|HH |SD-)')";
-    let skus = "SELECT count() FROM {db}.conversions WHERE match(click_id, '^(NW-|B00-|K/|978|HH |SD-)')";
+    let skus =
+        "SELECT count() FROM {db}.conversions WHERE match(click_id, '^(NW-|B00-|K/|978|HH |SD-)')";
     let sample = pipeline
         .database
         .rows("SELECT click_id, sku FROM {db}.conversions WHERE sku != '' LIMIT 1");

@@ -33,6 +33,7 @@ use hold::Standstill;
 use loaded::finished;
 
 use crate::batch::{Batch, Bounds};
+use crate::crash::{self, Place};
 use crate::holds::{Cause, Holds};
 use crate::judge::{LaterVersion, Message, Origin, judge};
 use crate::kafka::{Member, SharedProgress};
@@ -186,6 +187,7 @@ impl Pipeline {
             return;
         };
         let Taken { epoch, skipped, .. } = taken;
+        crash::pass(Place::Taken);
         let events = self.member.context();
         events.is_topic_missing.store(false, Ordering::Relaxed);
         if let Some(expected) = taken.restarted_at {
