@@ -16,11 +16,11 @@ use postback_service::kafka::rdkafka::topic_partition_list::{
     Offset, TopicPartitionList, TopicPartitionListElem,
 };
 use postback_service::kafka::{ClientEvents, client_config};
-use postback_service::probes::Probe;
 use tracing::{info, warn};
 
-use crate::metrics::ConsumerMetrics;
+use crate::crash::{self, Place};
 use crate::progress::{Partition, Progress};
+use crate::role::{RoleMetrics, RoleProbe};
 
 /// The progress, as the group's callbacks, the pipeline and a load share it. Never locked across a
 /// wait.
@@ -46,8 +46,8 @@ pub(crate) struct GroupEvents {
     pub(crate) brokers: String,
     pub(crate) events: ClientEvents,
     pub(crate) progress: SharedProgress,
-    pub(crate) metrics: ConsumerMetrics,
-    pub(crate) probe: Probe,
+    pub(crate) metrics: RoleMetrics,
+    pub(crate) probe: RoleProbe,
     /// Kafka said that the topic does not exist.
     pub(crate) is_topic_missing: AtomicBool,
 }
@@ -130,6 +130,7 @@ impl ConsumerContext for GroupEvents {
 
 impl GroupEvents {
     fn assigned(&self, partitions: &[Partition]) {
+        crash::pass(Place::Assigned);
         self.progress.lock().assign(partitions.iter().copied());
         if !partitions.is_empty() {
             self.is_topic_missing.store(false, Ordering::Relaxed);
@@ -138,6 +139,7 @@ impl GroupEvents {
     }
 
     fn revoked(&self, partitions: &[Partition]) {
+        crash::pass(Place::Revoked);
         self.progress.lock().revoke(partitions.iter().copied());
         for partition in partitions {
             self.metrics.forget(*partition);

@@ -18,9 +18,9 @@ use crate::tables::{Generation, REFUSALS_LOG};
 /// Longest time for one insert, sending included.
 const INSERT_WITHIN: Duration = Duration::from_secs(120);
 
-/// Rows that are sent as one block. The server joins smaller ones, which costs it a copy; larger ones
-/// cost us memory.
-const BLOCK_ROWS: usize = 65_536;
+/// Rows that are sent as one block. The server joins the blocks of an insert before it stores them, so
+/// that larger ones save it nothing and cost us memory.
+const BLOCK_ROWS: usize = 8_192;
 
 /// Inserts rows into the conversions of a generation. Does nothing without rows.
 ///
