@@ -1,5 +1,5 @@
 //! `cargo xtask bench`: what the parts cost, beside what they are built on. [`loader`] is `bench
-//! load`; the rest of this folder is `bench ingest`: what ingest costs, beside a hyper that does
+//! load`, [`reports`] `bench reports`; the rest of this folder is `bench ingest`: what ingest costs, beside a hyper that does
 //! nothing.
 //!
 //! Three servers take turns at the same load on the same processor: a bare hyper, ingest with
@@ -12,6 +12,7 @@ mod load;
 mod loader;
 mod page;
 mod place;
+mod reports;
 mod server;
 mod start;
 mod targets;
@@ -38,6 +39,8 @@ pub(crate) enum Command {
     Ingest(Options),
     /// What loading costs, beside ClickHouse's Kafka engine; prints Markdown
     Load(loader::Options),
+    /// What reports cost over many conversions; prints Markdown
+    Reports(reports::Options),
 }
 
 #[derive(Args, Clone, Debug)]
@@ -78,6 +81,7 @@ pub(crate) fn run(
     let options = match command {
         Command::Ingest(options) => options.settled(),
         Command::Load(options) => return loader::run(options, project, cancellation),
+        Command::Reports(options) => return reports::run(options, project, cancellation),
     };
     let needs = Needs {
         build: true,

@@ -10,7 +10,7 @@ mod engine;
 mod figures;
 mod floor;
 mod page;
-mod site;
+pub(super) mod site;
 mod targets;
 
 use std::process::ExitCode;
@@ -81,7 +81,7 @@ pub(crate) fn run(
 }
 
 /// The programs that are measured and the one that fills the topic, as they are released.
-fn build(project: &Project, cancellation: &Cancellation) -> anyhow::Result<()> {
+pub(super) fn build(project: &Project, cancellation: &Cancellation) -> anyhow::Result<()> {
     report::step("Building for release; the first time takes minutes");
     let programs = [
         "build",
