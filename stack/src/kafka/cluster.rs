@@ -43,7 +43,11 @@ pub fn start_cluster(
             ports,
         })
     };
-    let brokers = [begin(1, a, first)?, begin(2, b, second)?, begin(3, c, third)?];
+    let brokers = [
+        begin(1, a, first)?,
+        begin(2, b, second)?,
+        begin(3, c, third)?,
+    ];
     for broker in &brokers {
         let KafkaServer {
             options,

@@ -53,7 +53,9 @@ impl Account {
         account.hold_conversions(stage, &expected);
         let most = stage.disturbances * BATCH_ROWS * u64::from(PARTITIONS);
         let copies = account.copies;
-        account.hold(copies <= most, || format!("{copies} copies, more than {most}"));
+        account.hold(copies <= most, || {
+            format!("{copies} copies, more than {most}")
+        });
         account.notes.clone_from(&stage.notes);
         account
     }
@@ -108,9 +110,10 @@ impl Account {
 
     /// Every conversion in its newest revision, to the hundredth of a cent, and nothing else.
     fn hold_conversions(&mut self, stage: &Stage, expected: &Expected) {
-        let lines = stage.pipeline.database.run(
-            "SELECT transaction_id, sale_amount, commission FROM {db}.conversions FORMAT TSV",
-        );
+        let lines = stage
+            .pipeline
+            .database
+            .run("SELECT transaction_id, sale_amount, commission FROM {db}.conversions FORMAT TSV");
         let mut found: BTreeMap<String, (String, String)> = BTreeMap::new();
         for line in lines.lines() {
             let fields: Vec<&str> = line.split('\t').collect();
@@ -131,7 +134,9 @@ impl Account {
             )
         });
         let (many, most) = (found.len(), expected.conversions.len());
-        self.hold(many <= most, || format!("{many} conversions instead of {most}"));
+        self.hold(many <= most, || {
+            format!("{many} conversions instead of {most}")
+        });
     }
 }
 

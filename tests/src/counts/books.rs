@@ -253,7 +253,10 @@ pub(super) fn expected<'a>(messages: impl IntoIterator<Item = &'a [u8]>) -> Expe
             expected.no_records += 1;
             continue;
         };
-        let id: Uuid = record["id"].as_str().and_then(|id| id.parse().ok()).expect("our record");
+        let id: Uuid = record["id"]
+            .as_str()
+            .and_then(|id| id.parse().ok())
+            .expect("our record");
         expected.ids.insert(id);
         let place = u64::try_from(id.as_u128() - IDS).expect("our id");
         let (conversion, revision) = (place / 256, place % 256);
@@ -268,7 +271,9 @@ pub(super) fn expected<'a>(messages: impl IntoIterator<Item = &'a [u8]>) -> Expe
     for (conversion, revision) in revisions {
         let Money { sale, commission } = money(conversion, revision);
         let amounts = (decimal(sale, 2), decimal(commission, 4));
-        expected.conversions.insert(format!("{conversion:032}"), amounts);
+        expected
+            .conversions
+            .insert(format!("{conversion:032}"), amounts);
     }
     expected
 }
@@ -289,8 +294,13 @@ mod tests {
         assert!(distinct < 20_000, "some are told twice");
         let dollars = expected.conversions.iter();
         let dollars = dollars.filter(|(_, (sale, _))| !sale.starts_with('-'));
-        let sum: f64 = dollars.map(|(_, (sale, _))| sale.parse::<f64>().unwrap()).sum();
-        assert!((sum * 100.0 - sent.usd as f64).abs() < 0.5, "{sum} {sent:?}");
+        let sum: f64 = dollars
+            .map(|(_, (sale, _))| sale.parse::<f64>().unwrap())
+            .sum();
+        assert!(
+            (sum * 100.0 - sent.usd as f64).abs() < 0.5,
+            "{sum} {sent:?}"
+        );
         assert!((0..12).all(|partition| messages.iter().any(|m| m.partition == partition)));
     }
 

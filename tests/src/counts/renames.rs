@@ -7,8 +7,7 @@ use std::time::{Duration, Instant};
 use postback_stack::{Cancellation, Launch, Supervised, strace};
 
 use super::account::Account;
-use super::stage::{Setting, Stage};
-use super::watcher::Watcher;
+use super::stage::Stage;
 use crate::wait;
 
 /// System calls by which a part gets its name.
@@ -31,41 +30,36 @@ const MESSAGES: u32 = 150;
 const ATTACHED_WITHIN: Duration = Duration::from_secs(30);
 
 /// Dies at each of the moments, and is started again.
-pub(super) fn play(stage: &mut Stage, setting: Setting) -> Account {
+pub(super) fn play(stage: &mut Stage) -> Account {
     let tracer = strace(&Cancellation::new(), &|_| {}).expect("strace can be had");
-    let burst = Setting {
-        rate: MESSAGES * 10,
-        ..setting
-    };
     let member = stage.add_member(true);
     stage.start(member);
-    let mut watched = send_a_batch(stage, burst).end();
-    watched.broken.extend(Account::draw(stage).broken);
+    let watcher = stage.watch();
+    stage.send(MESSAGES);
+    let mut broken = Account::draw(stage).broken;
     for (table, moment) in MOMENTS {
-        let seen = die(stage, &tracer, burst, table, moment);
-        watched.looks += seen.looks;
-        watched.broken.extend(seen.broken);
+        broken.extend(die(stage, &tracer, table, moment));
     }
     let mut account = Account::draw(stage);
-    account.add(watched);
+    account.broken.extend(broken);
+    account.add(watcher.end());
     account
 }
 
 /// The batch is in hand when ClickHouse dies, and is repeated when it is back.
-fn die(
-    stage: &mut Stage,
-    tracer: &Path,
-    burst: Setting,
-    table: &str,
-    moment: u32,
-) -> super::watcher::Watched {
+fn die(stage: &mut Stage, tracer: &Path, table: &str, moment: u32) -> Vec<String> {
     let alter = |stage: &Stage, is_read_only: u8| {
         stage.pipeline.database.run(&format!(
             "ALTER TABLE {{db}}.postbacks_g1 MODIFY SETTING table_readonly = {is_read_only}"
         ));
     };
     freeze(stage);
-    let watcher = send_a_batch(stage, burst);
+    // A merge renames its part, too.
+    for table in ["conversions_g1", "postbacks_g1"] {
+        let stop = format!("SYSTEM STOP MERGES {{db}}.{table}");
+        stage.pipeline.database.run(&stop);
+    }
+    stage.send(MESSAGES);
     if table == "postbacks_g1" {
         // The conversions come first, and are not what it is to die of.
         let before = parts(stage, "conversions_g1");
@@ -92,10 +86,7 @@ fn die(
     assert_eq!(stored, u64::from(moment) - 1, "{note}");
     stage.notes.push(note);
     thaw(stage);
-    let settled = Account::draw(stage);
-    let mut watched = watcher.end();
-    watched.broken.extend(settled.broken);
-    watched
+    Account::draw(stage).broken
 }
 
 fn freeze(stage: &Stage) {
@@ -106,16 +97,6 @@ fn freeze(stage: &Stage) {
 fn thaw(stage: &Stage) {
     let program = stage.program(0).expect("it runs");
     program.process().thaw().expect("it can be thawed");
-}
-
-/// Sends about so many messages, to the last one; the reader goes on.
-fn send_a_batch(stage: &Stage, burst: Setting) -> Watcher {
-    let traffic = stage.begin(burst);
-    let before = stage.books.sent().messages;
-    wait::until_true("a batch is sent", || {
-        stage.books.sent().messages > before + u64::from(MESSAGES)
-    });
-    traffic.end_sending()
 }
 
 /// Parts that were stored, merged or not.

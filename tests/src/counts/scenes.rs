@@ -24,7 +24,7 @@ pub fn run(scene: Scene, length: &Length) -> Account {
     };
     let mut stage = Stage::set(setting);
     if scene == Scene::Renames {
-        return renames::play(&mut stage, setting);
+        return renames::play(&mut stage);
     }
     let traffic = stage.begin(setting);
     let mut chance = Chance::new(length.seed);
@@ -149,9 +149,7 @@ fn load_again(stage: &mut Stage) -> Account {
     stage.pipeline.topic.forget_group(&group);
     let before = stage.disturbances;
     let member = one(stage);
-    wait::until_true("everything is read again", || {
-        stage.lag(member) == Some(0)
-    });
+    wait::until_true("everything is read again", || stage.lag(member) == Some(0));
     // All of it is copies.
     stage.disturbances = u64::MAX / 1_000_000;
     let account = Account::draw(stage);

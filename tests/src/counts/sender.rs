@@ -25,15 +25,7 @@ pub(super) struct Sender {
 impl Sender {
     /// Begins to send so many messages a second.
     pub(super) fn begin(brokers: &str, topic: &str, books: Arc<Books>, rate: u32) -> Self {
-        let producer: BaseProducer = ClientConfig::new()
-            .set("bootstrap.servers", brokers)
-            // A broker that is killed must not write anything twice or out of order: each message is
-            // in the topic once.
-            .set("enable.idempotence", "true")
-            .set("linger.ms", "5")
-            .set("reconnect.backoff.max.ms", "500")
-            .create()
-            .expect("a producer");
+        let producer = producer(brokers);
         let (stop, topic) = (Arc::new(AtomicBool::new(false)), topic.to_owned());
         let told = Arc::clone(&stop);
         let thread = std::thread::spawn(move || send(&producer, &topic, &books, rate, &told));
@@ -45,6 +37,27 @@ impl Sender {
         self.stop.store(true, Ordering::Relaxed);
         self.thread.join().expect("the sender does not panic");
     }
+}
+
+/// Sends so many messages, and waits until Kafka has them.
+pub(super) fn send_now(brokers: &str, topic: &str, books: &Books, many: u32) {
+    let producer = producer(brokers);
+    for _ in 0..many {
+        write(&producer, topic, books);
+    }
+    producer.flush(wait::LIMIT).expect("Kafka takes it");
+}
+
+fn producer(brokers: &str) -> BaseProducer {
+    ClientConfig::new()
+        .set("bootstrap.servers", brokers)
+        // A broker that is killed must not write anything twice or out of order: each message is in
+        // the topic once.
+        .set("enable.idempotence", "true")
+        .set("linger.ms", "5")
+        .set("reconnect.backoff.max.ms", "500")
+        .create()
+        .expect("a producer")
 }
 
 fn send(producer: &BaseProducer, topic: &str, books: &Books, rate: u32, stop: &AtomicBool) {

@@ -13,7 +13,7 @@ use postback_stack::{
 use tempfile::TempDir;
 
 use super::books::{Books, REFUSED_ORDERS};
-use super::sender::Sender;
+use super::sender::{Sender, send_now};
 use super::watcher::Watcher;
 use crate::program::Program;
 use crate::{Pipeline, Servers, Setup, wait};
@@ -86,9 +86,8 @@ impl Stage {
         let options = ClickHouseOptions::new(directory.path().join("clickhouse"));
         let clickhouse = ClickHouseServer::start(&installation, options, &cancellation)
             .expect("ClickHouse starts");
-        let addresses: Vec<String> = brokers.iter().map(KafkaServer::brokers).collect();
         let servers = Servers {
-            brokers: addresses.join(","),
+            brokers: addresses(&brokers),
             clickhouse_url: clickhouse.url(),
             clickhouse_user: USER.to_owned(),
             clickhouse_password: clickhouse.password().reveal().to_owned(),
@@ -132,16 +131,27 @@ impl Stage {
 
     /// Begins to send and to watch.
     pub(super) fn begin(&self, setting: Setting) -> Traffic {
-        let addresses: Vec<String> = self.brokers.iter().map(KafkaServer::brokers).collect();
+        let books = Arc::clone(&self.books);
+        let topic = self.pipeline.topic.name();
         Traffic {
-            sender: Sender::begin(
-                &addresses.join(","),
-                self.pipeline.topic.name(),
-                Arc::clone(&self.books),
-                setting.rate,
-            ),
-            watcher: Watcher::begin(self.pipeline.reader(), Arc::clone(&self.books)),
+            sender: Sender::begin(&self.addresses(), topic, books, setting.rate),
+            watcher: self.watch(),
         }
+    }
+
+    /// Begins to watch.
+    pub(super) fn watch(&self) -> Watcher {
+        Watcher::begin(self.pipeline.reader(), Arc::clone(&self.books))
+    }
+
+    /// Sends so many messages, and waits until Kafka has them.
+    pub(super) fn send(&self, many: u32) {
+        let topic = self.pipeline.topic.name();
+        send_now(&self.addresses(), topic, &self.books, many);
+    }
+
+    fn addresses(&self) -> String {
+        addresses(&self.brokers)
     }
 
     /// Starts a consumer.
@@ -152,10 +162,7 @@ impl Stage {
     /// Starts a consumer that dies at a place of its code; see `consumer/src/crash.rs`.
     pub(super) fn start_to_crash(&mut self, member: usize, place: Option<String>) {
         let member = &mut self.members[member];
-        let mut variables = vec![(
-            "POSTBACK__CONSUMER__ADMIN_LISTEN",
-            member.admin.to_string(),
-        )];
+        let mut variables = vec![("POSTBACK__CONSUMER__ADMIN_LISTEN", member.admin.to_string())];
         if member.is_static {
             let id = format!("member-{}", member.number);
             variables.push(("POSTBACK__CONSUMER__INSTANCE_ID", id));
@@ -260,6 +267,12 @@ impl Traffic {
         self.sender.end();
         self.watcher
     }
+}
+
+/// What clients connect to.
+fn addresses(brokers: &[KafkaServer]) -> String {
+    let addresses: Vec<String> = brokers.iter().map(KafkaServer::brokers).collect();
+    addresses.join(",")
 }
 
 fn brokers(setting: Setting, installation: &Installation, directory: &Path) -> Vec<KafkaServer> {

@@ -144,8 +144,20 @@ mod tests {
     fn each_promise_is_looked_at() {
         assert_eq!(judge(SHOWN, SHOWN, SENT), None);
         let wrong = |now| judge(Shown::default(), now, SENT).unwrap();
-        assert!(wrong(Shown { distinct_ids: 9, ..SHOWN }).starts_with("an id"));
-        assert!(wrong(Shown { distinct_keys: 4, ..SHOWN }).starts_with("a conversion"));
+        assert!(
+            wrong(Shown {
+                distinct_ids: 9,
+                ..SHOWN
+            })
+            .starts_with("an id")
+        );
+        assert!(
+            wrong(Shown {
+                distinct_keys: 4,
+                ..SHOWN
+            })
+            .starts_with("a conversion")
+        );
         let more = Shown {
             postbacks: 11,
             distinct_ids: 11,
