@@ -18,6 +18,16 @@ pub(crate) struct Bounds {
 }
 
 impl Bounds {
+    /// No more rows or bytes fit.
+    pub(crate) fn is_full(self, rows: usize, bytes: usize) -> bool {
+        rows >= self.rows || bytes >= self.bytes
+    }
+
+    /// More records than fit into two batches, one being loaded and one being collected.
+    pub(crate) fn is_many(self, records: u64) -> bool {
+        records > 2 * self.rows as u64
+    }
+
     pub(crate) fn of(settings: &ConsumerSettings) -> Self {
         Self {
             rows: settings.batch_max_rows,
@@ -160,7 +170,7 @@ impl Batch {
 
     /// No more rows or bytes fit.
     pub(crate) fn is_full(&self, bounds: Bounds) -> bool {
-        self.rows >= bounds.rows || self.bytes >= bounds.bytes
+        bounds.is_full(self.rows, self.bytes)
     }
 
     /// When it must be loaded at the latest; `None` while it is empty.

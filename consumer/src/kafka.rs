@@ -16,12 +16,11 @@ use postback_service::kafka::rdkafka::topic_partition_list::{
     Offset, TopicPartitionList, TopicPartitionListElem,
 };
 use postback_service::kafka::{ClientEvents, client_config};
-use postback_service::probes::Probe;
 use tracing::{info, warn};
 
 use crate::crash::{self, Place};
-use crate::metrics::ConsumerMetrics;
 use crate::progress::{Partition, Progress};
+use crate::role::{RoleMetrics, RoleProbe};
 
 /// The progress, as the group's callbacks, the pipeline and a load share it. Never locked across a
 /// wait.
@@ -47,8 +46,8 @@ pub(crate) struct GroupEvents {
     pub(crate) brokers: String,
     pub(crate) events: ClientEvents,
     pub(crate) progress: SharedProgress,
-    pub(crate) metrics: ConsumerMetrics,
-    pub(crate) probe: Probe,
+    pub(crate) metrics: RoleMetrics,
+    pub(crate) probe: RoleProbe,
     /// Kafka said that the topic does not exist.
     pub(crate) is_topic_missing: AtomicBool,
 }

@@ -27,6 +27,7 @@ pub mod key;
 mod mapping;
 pub mod money;
 pub mod profile;
+pub mod recorded;
 mod rules;
 pub mod template;
 mod values;
@@ -40,6 +41,7 @@ pub use identity::{Identity, KeyDayRule};
 pub use mapping::{Carrier, Mapping};
 pub use money::Amount;
 pub use profile::Profile;
+pub use recorded::{Recorded, RecordedError, RecordedRules, Rules};
 pub use rules::{RulesError, SourceDescription, SourceRules};
 pub use template::{Template, TemplateError, TemplateNote};
 

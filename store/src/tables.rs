@@ -10,6 +10,8 @@ use serde::Serialize;
 pub const SCHEMA_MIGRATIONS: &str = "schema_migrations";
 /// One row per generation made.
 pub const GENERATIONS: &str = "generations";
+/// Rules that a generation got after it was made.
+pub const GENERATION_RULES: &str = "generation_rules";
 /// What became of each generation.
 pub const GENERATION_EVENTS: &str = "generation_events";
 /// Identity of each account's conversions.

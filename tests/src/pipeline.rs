@@ -159,6 +159,11 @@ impl Source {
         }
     }
 
+    /// The configuration says another template from the next time on that it is written.
+    pub fn configure_template(&mut self, template: &str) {
+        template.clone_into(&mut self.template);
+    }
+
     /// The path of its postbacks.
     #[must_use]
     pub fn path(&self) -> String {
@@ -382,11 +387,16 @@ impl Pipeline {
     /// When the template is none.
     #[must_use]
     pub fn registration(&self, source: usize) -> Registration {
-        let Source {
-            name,
-            key,
-            template,
-        } = &self.sources[source];
+        self.registered_as(source, &self.sources[source].template)
+    }
+
+    /// The registration of a source whose URL the network knows otherwise than the configuration.
+    ///
+    /// # Panics
+    /// When the template is none.
+    #[must_use]
+    pub fn registered_as(&self, source: usize, template: &str) -> Registration {
+        let Source { name, key, .. } = &self.sources[source];
         let url = format!("http://{}/postback/{key}?{template}", self.address);
         Registration::new(name, &url, "USD").expect("a URL template")
     }

@@ -155,6 +155,46 @@ impl Topic {
         producer.flush(wait::LIMIT).expect("Kafka takes it");
     }
 
+    /// Takes the records before these offsets away, as retention does.
+    ///
+    /// # Panics
+    /// When Kafka refuses it.
+    pub fn forget_before(&self, offsets: &[(i32, i64)]) {
+        let mut list = TopicPartitionList::new();
+        for (partition, offset) in offsets {
+            list.add_partition_offset(&self.name, *partition, Offset::Offset(*offset))
+                .expect("an offset");
+        }
+        let admin: AdminClient<DefaultClientContext> =
+            self.config().create().expect("an admin client");
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .expect("a runtime");
+        runtime
+            .block_on(admin.delete_records(&list, &AdminOptions::new()))
+            .expect("Kafka forgets them");
+    }
+
+    /// First and next offset of each partition.
+    ///
+    /// # Panics
+    /// When Kafka is away.
+    #[must_use]
+    pub fn extents(&self) -> Vec<(i32, i64, i64)> {
+        let consumer: BaseConsumer = self.config().create().expect("a consumer");
+        let metadata = consumer
+            .fetch_metadata(Some(&self.name), wait::LIMIT)
+            .expect("metadata");
+        let extents = metadata.topics()[0].partitions().iter().map(|partition| {
+            let (low, high) = consumer
+                .fetch_watermarks(&self.name, partition.id(), wait::LIMIT)
+                .expect("watermarks");
+            (partition.id(), low, high)
+        });
+        extents.collect()
+    }
+
     /// Deletes a consumer group, whose members must have left, with its offsets.
     ///
     /// # Panics

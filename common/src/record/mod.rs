@@ -4,11 +4,13 @@
 //! rule that reads them can be changed later and applied to the past.
 
 mod id;
+mod message;
 mod payload;
 mod text;
 mod wire;
 
 pub use id::{IdSource, IdSourceError};
+pub use message::{Identity, Message};
 pub use payload::Payload;
 pub use text::Text;
 pub use wire::{RecordError, VERSION};

@@ -19,7 +19,7 @@ use postback_service::lifecycle::Shutdown;
 use postback_store::{Generation, Kind, StoreError, insert, tables};
 use tracing::warn;
 
-pub(crate) use objections::{Objection, Objections};
+pub(crate) use objections::{BLAKE3, Objection, Objections};
 use patience::Patience;
 use pieces::{AtOnce, Pieces, Refused};
 
@@ -28,8 +28,8 @@ use crate::crash::{self, Place};
 use crate::health::ClickHouseHealth;
 use crate::judge::Judged;
 use crate::kafka::SharedProgress;
-use crate::metrics::ConsumerMetrics;
 use crate::progress::{Epoch, Offset, Partition};
+use crate::role::RoleMetrics;
 use crate::rows::{ConversionRows, PostbackRows, Records};
 
 /// Refused rows of one batch that are told of one by one.
@@ -43,7 +43,7 @@ pub(crate) struct Loader {
     pub(crate) topic: String,
     pub(crate) progress: SharedProgress,
     pub(crate) health: ClickHouseHealth,
-    pub(crate) metrics: ConsumerMetrics,
+    pub(crate) metrics: RoleMetrics,
     /// Ends waiting; what was waited for is dropped.
     pub(crate) shutdown: Shutdown,
     pub(crate) experience: Experience,

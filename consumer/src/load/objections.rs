@@ -9,7 +9,7 @@ use crate::judge::Judged;
 use crate::progress::{Offset, Partition};
 
 /// What stands before the hash that a raw record is replaced by. No record begins so.
-const BLAKE3: &str = "blake3:";
+pub(crate) const BLAKE3: &str = "blake3:";
 
 /// Against one record.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -100,7 +100,7 @@ impl std::error::Error for StoreError {}
 
 impl StoreError {
     /// An error that is found by this crate rather than by the server.
-    pub(crate) fn own(
+    pub fn own(
         kind: Kind,
         attempt: &str,
         message: impl Into<String>,

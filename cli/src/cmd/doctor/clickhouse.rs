@@ -3,7 +3,7 @@
 use postback_common::config::Settings;
 use postback_normalise::Configured;
 use postback_store::check::{Findings, TESTED_VERSION};
-use postback_store::{Kind, Role, StoreError, client, identities};
+use postback_store::{Kind, Role, StoreError, client, generations, identities};
 
 use super::check::Check;
 use crate::cmd::{Loaded, migrate};
@@ -92,7 +92,11 @@ pub(super) async fn identities(loaded: &Loaded) -> Vec<Check> {
         Ok(client) => client,
         Err(error) => return trouble(error),
     };
-    let recorded = match identities::read(&client).await {
+    let recorded = async {
+        let active = generations::active(&client).await?;
+        identities::read(&client, active).await
+    };
+    let recorded = match recorded.await {
         Ok(recorded) => recorded,
         Err(error) => return trouble(error),
     };

@@ -7,6 +7,7 @@ mod clickhouse;
 mod kafka;
 mod loading;
 mod refusals;
+mod retention;
 mod services;
 mod spool;
 
@@ -36,10 +37,11 @@ impl Doctor {
     ) -> Result<Ending, Failure> {
         let loaded = load(options, console)?;
         let settings = &loaded.settings;
-        let (kafka, clickhouse, identities, loading, refusals, ingest, spool, consumer) = tokio::join!(
+        let (kafka, clickhouse, identities, retention, loading, refusals, ingest, spool, consumer) = tokio::join!(
             within("kafka", kafka::check(settings)),
             within("clickhouse", clickhouse::check(settings)),
             within("identities", clickhouse::identities(&loaded)),
+            within("retention", retention::check(settings)),
             within("loading", loading::check(settings)),
             within("refusals", refusals::check(settings)),
             within("ingest", services::ingest(settings)),
@@ -58,7 +60,8 @@ impl Doctor {
         let mut answers = vec![answers::check(settings)];
         answers.extend(certificate::check(settings));
         let all = [
-            kafka, clickhouse, identities, loading, refusals, ingest, answers, spool, consumer,
+            kafka, clickhouse, identities, retention, loading, refusals, ingest, answers, spool,
+            consumer,
         ];
         checks.extend(all.into_iter().flatten());
         write(&checks, options, console)?;
