@@ -13,12 +13,11 @@ use postback_normalise::{Conversion, Outcome, Rules, SourceRules, normalise};
 use postback_store::history::Kept;
 use uuid::Uuid;
 
+use crate::load::BLAKE3;
 use crate::progress::Offset;
 
 /// What stands before bytes that are not UTF-8 in the column `raw`. No JSON begins so.
 const BASE64: &str = "base64:";
-/// What stands before the hash of a text that ClickHouse refused. No JSON begins so.
-const HASHED: &str = "blake3:";
 
 /// A message, judged.
 #[derive(Debug, Clone)]
@@ -100,7 +99,7 @@ pub(crate) fn judge_again(kept: Kept, rules: &Rules) -> Judged {
     if let Ok(record) = RawRecord::decode(raw.as_bytes()) {
         return judge_record(&record, offset, raw.clone(), rules);
     }
-    let reason = if raw.starts_with(HASHED) {
+    let reason = if raw.starts_with(BLAKE3) {
         Rejection::RawNotKept
     } else {
         Rejection::NotARecord

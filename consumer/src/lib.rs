@@ -16,6 +16,7 @@ pub mod run;
 
 mod batch;
 mod coordinator;
+mod crash;
 mod generations;
 mod health;
 mod holds;

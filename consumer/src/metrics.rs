@@ -13,7 +13,7 @@ use postback_service::metrics::{Latency, Metrics};
 use postback_store::Kind;
 
 use crate::batch::Part;
-use crate::judge::Verdict;
+use crate::judge::{Judged, Verdict};
 use crate::progress::Partition;
 
 /// One label. Values come from the configuration, an enum, or the topic's partitions.
@@ -25,6 +25,14 @@ type Seconds = Gauge<f64, AtomicU64>;
 const SECONDS: [f64; 12] = [
     0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0, 60.0, 240.0,
 ];
+/// What loading waits for, rather than blaming a row.
+const WAITED_FOR: [Kind; 5] = [
+    Kind::Outage,
+    Kind::Pressure,
+    Kind::TooLarge,
+    Kind::Setup,
+    Kind::Unknown,
+];
 const ROWS: [f64; 8] = [1.0, 10.0, 100.0, 1e3, 5e3, 1e4, 5e4, 1e5];
 const BYTES: [f64; 8] = [1e3, 1e4, 1e5, 1e6, 5e6, 1e7, 5e7, 1e8];
 
@@ -34,6 +42,7 @@ pub(crate) struct ConsumerMetrics {
     postbacks: Family<Label, Counter>,
     rejections: Family<Label, Counter>,
     rows: Family<Label, Counter>,
+    refused_rows: Family<Label, Counter>,
     lag: Family<Label, Amount>,
     unread_age: Family<Label, Seconds>,
     held: Family<Label, Gauge>,
@@ -67,6 +76,7 @@ impl ConsumerMetrics {
             postbacks: Family::default(),
             rejections: Family::default(),
             rows: Family::default(),
+            refused_rows: Family::default(),
             lag: Family::default(),
             unread_age: Family::default(),
             held: Family::default(),
@@ -101,6 +111,7 @@ impl ConsumerMetrics {
         }
         for table in ["conversions", "postbacks"] {
             drop(self.rows.get_or_create(&label("table", table)));
+            drop(self.refused_rows.get_or_create(&label("table", table)));
         }
         for result in ["done", "failed"] {
             drop(self.commits.get_or_create(&label("result", result)));
@@ -115,6 +126,8 @@ impl ConsumerMetrics {
         let help = "Reasons of rejected postbacks; one postback can have several";
         part.register("rejections", help, self.rejections.clone());
         part.register("rows", "Rows inserted, by table", self.rows.clone());
+        let help = "Rows that ClickHouse refused for themselves, by table";
+        part.register("refused_rows", help, self.refused_rows.clone());
         let help = "Records of a partition behind the committed offset";
         part.register("lag_records", help, self.lag.clone());
         let help = "How long ago the broker took the oldest record of a partition that is not loaded; 0 where there is none";
@@ -178,20 +191,23 @@ impl ConsumerMetrics {
             .inc_by(rows as u64);
     }
 
-    /// Everything of a part is stored.
-    pub(crate) fn stored(&self, part: &Part) {
-        let mut accepted = 0;
+    /// Everything of a part is stored; `is_refused` says of which record ClickHouse refused the
+    /// conversion.
+    pub(crate) fn stored(&self, part: &Part, is_refused: impl Fn(&Judged) -> bool) {
+        let (mut accepted, mut refused) = (0, 0);
         for record in &part.records {
             match &record.verdict {
+                Verdict::Accepted(_) if is_refused(record) => refused += 1,
                 Verdict::Accepted(_) => accepted += 1,
                 Verdict::Rejected { reasons, .. } => {
                     for reason in reasons {
-                        self.rejections
-                            .get_or_create(&label("reason", reason.as_str()))
-                            .inc();
+                        self.reject(*reason, 1);
                     }
                 }
             }
+        }
+        if refused > 0 {
+            self.reject(Rejection::RefusedByServer, refused);
         }
         let rejected = part.records.len() as u64 - accepted;
         self.postbacks
@@ -202,9 +218,22 @@ impl ConsumerMetrics {
             .inc_by(rejected);
     }
 
+    fn reject(&self, reason: Rejection, many: u64) {
+        self.rejections
+            .get_or_create(&label("reason", reason.as_str()))
+            .inc_by(many);
+    }
+
+    /// ClickHouse refused a row of this table for itself.
+    pub(crate) fn refused(&self, table: &'static str) {
+        self.refused_rows
+            .get_or_create(&label("table", table))
+            .inc();
+    }
+
     /// What loading waits for; `None`: nothing.
     pub(crate) fn wait_for(&self, kind: Option<Kind>) {
-        for each in [Kind::Outage, Kind::Pressure, Kind::Setup] {
+        for each in WAITED_FOR {
             let gauge = self.waiting.get_or_create(&label("reason", each.as_str()));
             gauge.set(i64::from(kind == Some(each)));
         }

@@ -2,8 +2,9 @@
 //! trouble makes the process unready, which metrics count, who waits for whom.
 
 use std::ops::Deref;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use postback_service::probes::Probe;
 
@@ -97,19 +98,43 @@ impl RoleMetrics {
     }
 }
 
-/// Live first: a standby begins no load while the active generation is behind. Cloning shares it.
+/// Where the active generation never catches up, a standby still goes on, at this pace.
+const STARVED_AFTER: Duration = Duration::from_secs(3);
+
+/// Live first: a standby begins a load only while the active generation is not behind, or after a
+/// long wait. Cloning shares it.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Turns(Arc<AtomicBool>);
+pub(crate) struct Turns(Arc<Mutex<Taken>>);
+
+#[derive(Debug, Default)]
+struct Taken {
+    is_behind: bool,
+    /// When a standby last began a load.
+    last: Option<Instant>,
+}
 
 impl Turns {
+    fn lock(&self) -> MutexGuard<'_, Taken> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// The active generation is behind, or caught up.
     pub(crate) fn set_behind(&self, is_behind: bool) {
-        self.0.store(is_behind, Ordering::Relaxed);
+        self.lock().is_behind = is_behind;
     }
 
     /// Whether a pipeline of that role may begin a load.
-    pub(crate) fn allow(&self, role: &Role) -> bool {
-        role.is_active() || !self.0.load(Ordering::Relaxed)
+    pub(crate) fn allow(&self, role: &Role, now: Instant) -> bool {
+        let taken = self.lock();
+        let is_starved = |last: Instant| now.saturating_duration_since(last) > STARVED_AFTER;
+        role.is_active() || !taken.is_behind || taken.last.is_none_or(is_starved)
+    }
+
+    /// A pipeline of that role begins a load.
+    pub(crate) fn take(&self, role: &Role, now: Instant) {
+        if !role.is_active() {
+            self.lock().last = Some(now);
+        }
     }
 }
 
@@ -140,10 +165,20 @@ mod tests {
     }
 
     #[test]
-    fn a_standby_waits_while_the_active_one_is_behind() {
+    fn a_standby_waits_while_the_active_one_is_behind_and_never_for_ever() {
         let (turns, active, standby) = (Turns::default(), Role::new(true), Role::new(false));
-        assert!(turns.allow(&active) && turns.allow(&standby));
+        let now = Instant::now();
+        assert!(turns.allow(&active, now) && turns.allow(&standby, now));
         turns.set_behind(true);
-        assert!(turns.allow(&active) && !turns.allow(&standby));
+        turns.take(&standby, now);
+        assert!(turns.allow(&active, now) && !turns.allow(&standby, now));
+        turns.take(&active, now + STARVED_AFTER);
+        let later = now + STARVED_AFTER + Duration::from_millis(1);
+        assert!(!turns.allow(&standby, now + STARVED_AFTER));
+        assert!(turns.allow(&standby, later));
+        turns.take(&standby, later);
+        assert!(!turns.allow(&standby, later));
+        turns.set_behind(false);
+        assert!(turns.allow(&standby, later));
     }
 }

@@ -25,6 +25,8 @@ pub mod sample;
 pub mod tables;
 pub mod verify;
 
+/// The client that everything here asks by, made by [`client()`].
+pub use clickhouse::Client;
 pub use connection::{Role, client};
 pub use error::{Kind, MAX_MESSAGE, StoreError};
 pub use generations::{Event, Life, Lineage, Manifest, Offsets};

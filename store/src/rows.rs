@@ -41,6 +41,8 @@ pub struct PostbackRow<'a> {
     #[serde(serialize_with = "optional_day")]
     pub key_day: Option<Date>,
     pub version: u128,
+    pub flags: Vec<&'a str>,
+    pub detail: &'a str,
 }
 
 /// One revision of one conversion: a row of `conversions_gN`.
@@ -133,12 +135,20 @@ impl Serialize for Outcome {
 
 /// `postbacks.version`: of rows with one id, which are copies of one record, the highest counts.
 ///
-/// A row that the server took beats one that it had refused (bit 96); among those the lower
-/// (partition, offset) wins, so that every replay ends with the same row.
+/// A row whose conversion the server took, or that has none, beats one whose conversion it refused
+/// (bit 96, see [`refused_version`]); among those the lower (partition, offset) wins, so that every
+/// replay ends with the same row.
 #[must_use]
 pub const fn postback_version(partition: u32, offset: u64) -> u128 {
     const TAKEN: u128 = 1 << 96;
-    TAKEN | (!partition as u128) << 64 | !offset as u128
+    TAKEN | refused_version(partition, offset)
+}
+
+/// The version of a row that is rejected because the server refused its conversion: every copy with
+/// a normal outcome beats it.
+#[must_use]
+pub const fn refused_version(partition: u32, offset: u64) -> u128 {
+    (!partition as u128) << 64 | !offset as u128
 }
 
 /// `DateTime64(6)`.
@@ -198,6 +208,12 @@ mod tests {
         );
         assert_eq!(versions[5], 1 << 96);
         assert_eq!(versions[0], 0x1_ffff_ffff_ffff_ffff_ffff_ffff);
+        let refused = order.map(|(partition, offset)| refused_version(partition, offset));
+        assert!(refused.is_sorted_by(|higher, lower| higher > lower));
+        assert!(
+            refused[0] < versions[5],
+            "the worst copy beats a refused one"
+        );
     }
 
     #[test]

@@ -125,6 +125,10 @@ impl Definition {
 pub(crate) const POSTBACKS_TABLE: Definition = Definition {
     sql: include_str!("../../schemas/clickhouse/generation/postbacks.sql"),
 };
+/// Columns that [`POSTBACKS_TABLE`] had not when the first tables were made.
+pub(crate) const POSTBACKS_ADDED: Definition = Definition {
+    sql: include_str!("../../schemas/clickhouse/generation/postbacks_added.sql"),
+};
 pub(crate) const CONVERSIONS_TABLE: Definition = Definition {
     sql: include_str!("../../schemas/clickhouse/generation/conversions.sql"),
 };
@@ -159,6 +163,19 @@ mod tests {
     }
 
     #[test]
+    fn columns_that_were_added_are_those_of_a_new_table() {
+        let added = POSTBACKS_ADDED.sql.lines().filter_map(|line| {
+            let column = line.trim().strip_prefix("ADD COLUMN IF NOT EXISTS ")?;
+            Some(column.trim_end_matches(','))
+        });
+        let added: Vec<_> = added.collect();
+        assert_eq!(added.len(), 2);
+        for column in added {
+            assert!(POSTBACKS_TABLE.sql.contains(column), "{column}");
+        }
+    }
+
+    #[test]
     fn names_carry_the_number() {
         let seventh = Generation::new(7).unwrap();
         assert_eq!(seventh.postbacks(), "postbacks_g7");
@@ -171,6 +188,7 @@ mod tests {
     fn definitions_leave_nothing_open() {
         for definition in [
             POSTBACKS_TABLE,
+            POSTBACKS_ADDED,
             CONVERSIONS_TABLE,
             POSTBACKS_VIEW,
             CONVERSIONS_VIEW,

@@ -17,7 +17,7 @@ use crate::batch::{Batch, Bounds};
 use crate::generations::current;
 use crate::judge::judge_again;
 use crate::kafka::SharedProgress;
-use crate::load::{Fate, Loader};
+use crate::load::{Experience, Fate, Loader};
 use crate::role::Role;
 
 impl Coordinator {
@@ -39,6 +39,10 @@ impl Coordinator {
             return Ok(());
         };
         if !self.groups.positions(generation).await?.passed(target) {
+            return Ok(());
+        }
+        // What the live one has loaded since would be taken over, too, and then be read as well.
+        if !self.is_close(base, generation).await? {
             return Ok(());
         }
         match self.fill(life, base, until).await {
@@ -158,11 +162,12 @@ impl Coordinator {
             health: self.parts.health.told_by(&metrics),
             metrics,
             shutdown: until.clone(),
+            experience: Experience::default(),
         };
         for loaded in Arc::new(loader).load(batch).await {
             match loaded.fate {
                 Fate::Stored => {}
-                Fate::Refused(error) => return Err(StepError::NotStored(error.to_string())),
+                Fate::Refused(_, error) => return Err(StepError::NotStored(error.to_string())),
                 Fate::Dropped => return Err(StepError::NotStored("interrupted".to_owned())),
             }
         }

@@ -23,7 +23,7 @@ use super::rules::RulesError;
 use crate::batch::Bounds;
 use crate::health::ClickHouseHealth;
 use crate::kafka::{GroupEvents, SharedProgress, join, member_config};
-use crate::load::Loader;
+use crate::load::{Experience, Loader};
 use crate::metrics::ConsumerMetrics;
 use crate::pipeline::{Pipeline, PipelineError};
 use crate::role::{Role, RoleMetrics, RoleProbe, Turns};
@@ -115,6 +115,7 @@ impl Parts {
             health: self.health.told_by(&metrics),
             metrics: metrics.clone(),
             shutdown: stop.clone(),
+            experience: Experience::default(),
         };
         let probe = RoleProbe::new(&role, &self.probes.partitions, Some(&self.probes.standby));
         let begin = Begin {

@@ -44,8 +44,8 @@ impl Standstill {
 
 impl Pipeline {
     /// A load may begin: nothing is held, and it is our turn.
-    pub(super) fn may_load(&self) -> bool {
-        self.hold.borrow().is_none() && self.turns.allow(&self.role)
+    pub(super) fn may_load(&self, now: Instant) -> bool {
+        self.hold.borrow().is_none() && self.turns.allow(&self.role, now)
     }
 
     /// Marks what stands still. Called whenever something may have changed.

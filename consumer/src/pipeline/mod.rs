@@ -33,6 +33,7 @@ use hold::Standstill;
 use loaded::finished;
 
 use crate::batch::{Batch, Bounds};
+use crate::crash::{self, Place};
 use crate::holds::{Cause, Holds};
 use crate::judge::{LaterVersion, Message, Origin, judge};
 use crate::kafka::{Member, SharedProgress};
@@ -161,7 +162,8 @@ impl Pipeline {
             state.holds.retain(|partition| progress.is_ours(partition));
         }
         let is_due = state.loading.is_none() && state.collecting.is_due(self.bounds, now);
-        if is_due && self.may_load() {
+        if is_due && self.may_load(now) {
+            self.turns.take(&self.role, now);
             self.begin(state, now);
         }
         self.pause_and_resume(state);
@@ -185,6 +187,7 @@ impl Pipeline {
             return;
         };
         let Taken { epoch, skipped, .. } = taken;
+        crash::pass(Place::Taken);
         let events = self.member.context();
         events.is_topic_missing.store(false, Ordering::Relaxed);
         if let Some(expected) = taken.restarted_at {
@@ -247,10 +250,11 @@ impl Pipeline {
             return None;
         }
         let due = state.collecting.due_at(self.bounds)?;
-        let earliest = if self.may_load() {
+        let now = Instant::now();
+        let earliest = if self.may_load(now) {
             due
         } else {
-            Instant::now() + LOOK_AGAIN
+            now + LOOK_AGAIN
         };
         Some(due.max(earliest))
     }

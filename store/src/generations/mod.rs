@@ -17,7 +17,7 @@ use crate::connection::run;
 use crate::error::{Kind, StoreError};
 use crate::tables::{
     CONVERSIONS, CONVERSIONS_TABLE, CONVERSIONS_VIEW, GENERATION_EVENTS, GENERATIONS, Generation,
-    POSTBACKS, POSTBACKS_TABLE, POSTBACKS_VIEW,
+    POSTBACKS, POSTBACKS_ADDED, POSTBACKS_TABLE, POSTBACKS_VIEW,
 };
 
 /// With what a generation is made.
@@ -49,6 +49,11 @@ pub struct Record {
     /// When, in microseconds since 1970, UTC.
     pub made_at: i64,
 }
+
+/// Each table and view with its columns.
+const COLUMNS: &str = "(SELECT table, groupArray(name) AS names FROM \
+    (SELECT table, name FROM system.columns WHERE database = currentDatabase() ORDER BY table, position) \
+    GROUP BY table)";
 
 #[derive(Debug, Clone, Row, Deserialize)]
 struct EventRow {
@@ -178,7 +183,7 @@ async fn insert_record(
 
 async fn make_tables(client: &Client, generation: Generation) -> Result<(), StoreError> {
     let attempt = format!("make the tables of generation {generation}");
-    for table in [POSTBACKS_TABLE, CONVERSIONS_TABLE] {
+    for table in [POSTBACKS_TABLE, POSTBACKS_ADDED, CONVERSIONS_TABLE] {
         run(&attempt, client.query_raw(&table.of(generation)).execute()).await?;
     }
     Ok(())
@@ -264,7 +269,8 @@ pub(crate) async fn settle(client: &Client) -> Result<(Generation, Vec<&'static 
     Ok((active, point_views_at(client, active).await?))
 }
 
-/// Lets both views read the tables of `generation`; leaves alone a view that does so already.
+/// Lets both views read the tables of `generation`; leaves alone a view that does so already and has
+/// all of its columns.
 ///
 /// # Errors
 /// As the server answers.
@@ -275,7 +281,9 @@ pub async fn point_views_at(
     let attempt = format!("let the views read generation {generation}");
     let sql = format!(
         "SELECT name FROM system.tables WHERE database = currentDatabase() \
-         AND endsWith(comment, 'Reads generation {generation}.')"
+         AND endsWith(comment, 'Reads generation {generation}.') AND name IN ( \
+         SELECT seen.table FROM {COLUMNS} AS seen JOIN {COLUMNS} AS read \
+         ON concat(seen.table, '_g{generation}') = read.table WHERE seen.names = read.names)"
     );
     let right: Vec<String> = run(&attempt, client.query_raw(&sql).fetch_all()).await?;
     let mut changed = Vec::new();

@@ -170,3 +170,20 @@ fn everything_has_a_comment_and_the_engine_settings_hold() {
         }
     });
 }
+
+#[test]
+fn tables_of_an_earlier_version_get_the_columns_that_were_added() {
+    with_tables(|database| async move {
+        for column in ["flags", "detail"] {
+            let drop = format!("ALTER TABLE postbacks_g1 DROP COLUMN {column}");
+            database.execute(&drop).await;
+        }
+        let view = "CREATE OR REPLACE VIEW postbacks AS SELECT * FROM postbacks_g1 FINAL COMMENT 'Reads generation 1.'";
+        database.execute(view).await;
+        let report = database.migrate(&[]).await.unwrap();
+        assert_eq!(report.steps.len(), 1, "{:?}", report.steps);
+        let columns = "SELECT concat(toString(groupArray(flags)), toString(groupArray(detail))) FROM postbacks";
+        assert_eq!(database.ask(columns).await, "[][]");
+        assert!(database.migrate(&[]).await.unwrap().steps.is_empty());
+    });
+}

@@ -78,7 +78,7 @@ pub(super) fn unknown(name: &'static str, error: &StoreError, settings: &Setting
     match error.kind {
         Kind::Outage => Check::broken(name, "not known while ClickHouse does not answer", remedy),
         Kind::Setup => Check::broken(name, "not known while the tables cannot be read", remedy),
-        Kind::Pressure | Kind::Data | Kind::Contradiction => {
+        Kind::Pressure | Kind::TooLarge | Kind::Data | Kind::Unknown | Kind::Contradiction => {
             Check::of_trouble(name, Trouble::of_clickhouse(error, &settings.clickhouse))
         }
     }

@@ -1,0 +1,3 @@
+ALTER TABLE postbacks_g{generation}
+    ADD COLUMN IF NOT EXISTS flags Array(LowCardinality(String)) COMMENT 'What is remarkable about this row: raw_replaced',
+    ADD COLUMN IF NOT EXISTS detail String COMMENT 'What ClickHouse said against this row; empty where it took it as it was'
