@@ -68,13 +68,17 @@ impl Storage {
         }
     }
 
-    /// Makes a record durable, at most until `deadline`.
+    /// Makes a record durable that is whole `now`, at most until `deadline`.
     ///
     /// # Errors
     /// [`Refusal::NowhereToStore`] as soon as no place is left that could take it.
     /// [`Refusal::NotConfirmed`] at the deadline; the record is still on its way.
-    pub async fn store(&self, record: &impl Record, deadline: Instant) -> Result<Way, Refusal> {
-        let now = Instant::now();
+    pub async fn store(
+        &self,
+        record: &impl Record,
+        now: Instant,
+        deadline: Instant,
+    ) -> Result<Way, Refusal> {
         let route = self.route(now);
         let mut race = Race {
             storage: self,
@@ -83,7 +87,7 @@ impl Storage {
             spool: Place::Untried,
         };
         if route == Route::Kafka {
-            race.try_kafka();
+            race.try_kafka(now);
             let wait = now + self.wait();
             if let Place::Tried(confirmation) = &mut race.kafka {
                 match timeout_at(wait.min(deadline), confirmation).await {
@@ -98,7 +102,7 @@ impl Storage {
         }
         race.try_spool();
         if route == Route::Probe {
-            race.try_kafka();
+            race.try_kafka(now);
         }
         race.run(deadline).await
     }
@@ -152,7 +156,7 @@ impl<C: Future + Unpin> Place<C> {
 }
 
 impl<R: Record> Race<'_, R> {
-    fn try_kafka(&mut self) {
+    fn try_kafka(&mut self, now: Instant) {
         if !matches!(self.kafka, Place::Untried) {
             return;
         }
@@ -161,7 +165,7 @@ impl<R: Record> Race<'_, R> {
             self.kafka = Place::Failed;
             return;
         }
-        let now = Instant::now().into_std();
+        let now = now.into_std();
         let (waiting, confirmation) = Waiting::pair(Arc::clone(&storage.breaker), now);
         let offered = self
             .record
@@ -202,7 +206,7 @@ impl<R: Record> Race<'_, R> {
         let second = Instant::now() + self.storage.breaker.wait();
         loop {
             if !self.spool.is_tried() {
-                self.try_kafka();
+                self.try_kafka(Instant::now());
             }
             if !self.spool.is_tried() && !self.kafka.is_tried() {
                 return Err(Refusal::NowhereToStore);
@@ -218,7 +222,7 @@ impl<R: Record> Race<'_, R> {
                     Ok(()) => return Ok(Way::Spool),
                     Err(_) => self.spool = Place::Failed,
                 },
-                () = sleep_until(second), if untried => self.try_kafka(),
+                () = sleep_until(second), if untried => self.try_kafka(Instant::now()),
                 () = sleep_until(deadline) => return Err(Refusal::NotConfirmed),
             }
         }
