@@ -3,7 +3,7 @@
 //! | Kafka | first | and then |
 //! |---|---|---|
 //! | confirms in time (breaker closed) | Kafka | the spool too, when Kafka has not confirmed within the wait, or said no |
-//! | is away, slow or full (breaker open) | the spool | Kafka too, when the spool has not confirmed within the wait, or said no |
+//! | is away, slow or full (breaker open) | the spool | Kafka too, when the spool has not confirmed within the wait, or said no; at once, while the disk has been at one write for longer than the wait |
 //! | the topic is missing | the spool | nothing |
 //!
 //! At the deadline, or when both said no, the record is nowhere that one could promise. The same
@@ -101,7 +101,7 @@ impl Storage {
             }
         }
         race.try_spool();
-        if route == Route::Probe {
+        if route == Route::Probe || self.spool_has_stalled() {
             race.try_kafka(now);
         }
         race.run(deadline).await
@@ -113,6 +113,13 @@ impl Storage {
             (None, false) => Route::Kafka,
             (Some(_), false) => self.breaker.route(now.into_std()),
         }
+    }
+
+    /// Whether a record that is spooled now can be expected to take longer than the wait: then no
+    /// time is to be lost for the other place.
+    fn spool_has_stalled(&self) -> bool {
+        let spool = self.spool.as_ref();
+        spool.is_some_and(|spool| spool.has_stalled(self.breaker.wait()))
     }
 
     /// How long Kafka is waited for before the spool is asked: for ever if there is none.
