@@ -77,8 +77,11 @@ pub(crate) enum Command {
     Migrate(cmd::migrate::Migrate),
     Source(cmd::source::Source),
     Spool(cmd::spool::Spool),
+    Replay(cmd::replay::Replay),
+    Generation(cmd::generation::Generation),
     Report(cmd::report::Report),
     Trace(cmd::trace::Trace),
+    Verify(cmd::verify::Verify),
 }
 
 impl Command {

@@ -10,7 +10,9 @@ mod console;
 mod ending;
 mod lag;
 mod output;
+mod progress;
 mod range;
+mod replays;
 mod servers;
 
 use std::time::Duration;

@@ -51,14 +51,34 @@ impl RangeOptions {
         if from < to {
             Ok(Range { from, to })
         } else {
-            let zone = now.time_zone();
-            let (from, to) = (shown(from, zone), shown(to, zone));
-            Err(Failure::Usage(format!(
-                "nothing lies between --from {from} (inclusive) and --to {to} (exclusive)\n  \
-                 give an end that is later than the beginning"
-            )))
+            Err(empty(from, to, now.time_zone()))
         }
     }
+}
+
+/// Both ends as given, either of which may be left open, as seen at `now`.
+pub(crate) fn open(
+    from: Option<&str>,
+    to: Option<&str>,
+    now: &Zoned,
+) -> Result<(Option<Timestamp>, Option<Timestamp>), Failure> {
+    let read = |option, text: Option<&str>| {
+        let read = |text| when(text, now).ok_or_else(|| unreadable(option, text));
+        text.map(read).transpose()
+    };
+    let (from, to) = (read("--from", from)?, read("--to", to)?);
+    match (from, to) {
+        (Some(begin), Some(end)) if begin >= end => Err(empty(begin, end, now.time_zone())),
+        ends => Ok(ends),
+    }
+}
+
+fn empty(from: Timestamp, to: Timestamp, zone: &TimeZone) -> Failure {
+    let (from, to) = (shown(from, zone), shown(to, zone));
+    Failure::Usage(format!(
+        "nothing lies between --from {from} (inclusive) and --to {to} (exclusive)\n  \
+         give an end that is later than the beginning"
+    ))
 }
 
 fn unreadable(option: &str, text: &str) -> Failure {
@@ -250,6 +270,25 @@ mod tests {
             );
             assert!(error.contains(FORMS), "{error}");
         }
+    }
+
+    #[test]
+    fn ends_may_be_left_open() {
+        let now = now("2026-09-15T10:00:00[UTC]");
+        let ends = |from, to| {
+            let ends = open(from, to, &now).map_err(|failure| failure.to_string())?;
+            Ok::<_, String>((ends.0.map(|m| m.to_string()), ends.1.map(|m| m.to_string())))
+        };
+        assert_eq!(ends(None, None), Ok((None, None)));
+        let midnight = Some("2026-09-01T00:00:00Z".to_owned());
+        assert_eq!(ends(Some("2026-09-01"), None), Ok((midnight.clone(), None)));
+        assert_eq!(ends(None, Some("2026-09-01")), Ok((None, midnight)));
+        assert!(ends(Some("today"), Some("yesterday")).is_err());
+        assert!(
+            ends(None, Some("soon"))
+                .unwrap_err()
+                .starts_with("--to \"soon\" is no date")
+        );
     }
 
     #[test]

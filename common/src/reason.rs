@@ -74,7 +74,16 @@ reasons! {
         UnknownSource = "unknown_source", "The configuration has no source of this name.";
         NoParameters = "no_parameters", "The request carried no parameter at all.";
         MissingIdentity = "missing_identity", "What the account's identity is made of (transaction id, or order id) is missing.";
+        RawNotKept = "raw_not_kept", "The database had refused the raw record's text and kept its hash alone, and Kafka has it no more: nothing is left to be read again.";
         UnreadableKeyDate = "unreadable_key_date", "The network's immutable date, which places the conversion, is missing or unreadable.";
+        RefusedByServer = "refused_by_server", "ClickHouse refused the conversion's row for a value of it; postbacks.detail has its words.";
+    }
+}
+
+reasons! {
+    /// What is remarkable about a row of postbacks.
+    PostbackFlag {
+        RawReplaced = "raw_replaced", "ClickHouse refused the row with its raw text, which the hash of it stands for; postbacks.detail has its words.";
     }
 }
 

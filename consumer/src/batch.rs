@@ -1,6 +1,7 @@
 //! What is loaded at once: the judged records of all our partitions, in the order read.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::time::{Duration, Instant};
 
 use postback_common::config::ConsumerSettings;
@@ -17,6 +18,16 @@ pub(crate) struct Bounds {
 }
 
 impl Bounds {
+    /// No more rows or bytes fit.
+    pub(crate) fn is_full(self, rows: usize, bytes: usize) -> bool {
+        rows >= self.rows || bytes >= self.bytes
+    }
+
+    /// More records than fit into two batches, one being loaded and one being collected.
+    pub(crate) fn is_many(self, records: u64) -> bool {
+        records > 2 * self.rows as u64
+    }
+
     pub(crate) fn of(settings: &ConsumerSettings) -> Self {
         Self {
             rows: settings.batch_max_rows,
@@ -35,15 +46,17 @@ pub(crate) struct Part {
 }
 
 impl Part {
-    /// Offset of the first record.
-    pub(crate) fn first(&self) -> Offset {
-        self.records.first().map_or(0, |record| record.offset)
-    }
-
     /// The next offset behind the last record.
     pub(crate) fn end(&self) -> Offset {
         self.records.last().map_or(0, |record| record.offset + 1)
     }
+}
+
+/// Some records of a part.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Run<'a> {
+    pub(crate) partition: Partition,
+    pub(crate) records: &'a [Judged],
 }
 
 /// A batch being filled, then loaded.
@@ -108,6 +121,28 @@ impl Batch {
         }
     }
 
+    /// The records with these numbers, counted through all parts in their order, as far as `keep`
+    /// keeps their part: each part's with its partition.
+    pub(crate) fn runs(
+        &self,
+        numbers: &Range<usize>,
+        keep: impl Fn(&Part) -> bool,
+    ) -> Vec<Run<'_>> {
+        let mut runs = Vec::new();
+        let mut begin = 0;
+        for part in self.parts() {
+            let many = part.records.len();
+            let from = numbers.start.saturating_sub(begin).min(many);
+            let to = numbers.end.saturating_sub(begin).min(many);
+            begin += many;
+            if from < to && keep(part) {
+                let (partition, records) = (part.partition, &part.records[from..to]);
+                runs.push(Run { partition, records });
+            }
+        }
+        runs
+    }
+
     pub(crate) fn parts(&self) -> impl Iterator<Item = &Part> {
         self.parts.values()
     }
@@ -135,7 +170,7 @@ impl Batch {
 
     /// No more rows or bytes fit.
     pub(crate) fn is_full(&self, bounds: Bounds) -> bool {
-        self.rows >= bounds.rows || self.bytes >= bounds.bytes
+        bounds.is_full(self.rows, self.bytes)
     }
 
     /// When it must be loaded at the latest; `None` while it is empty.
@@ -209,7 +244,7 @@ mod tests {
         batch.push(7, old, judged(12, 5), now);
         let ranges: Vec<_> = batch
             .parts()
-            .map(|part| (part.first(), part.end()))
+            .map(|part| (part.records[0].offset, part.end()))
             .collect();
         assert_eq!(ranges, [(10, 13)]);
 
@@ -217,9 +252,33 @@ mod tests {
         assert_eq!((batch.rows(), batch.bytes()), (1, 5));
         let ranges: Vec<_> = batch
             .parts()
-            .map(|part| (part.first(), part.end()))
+            .map(|part| (part.records[0].offset, part.end()))
             .collect();
         assert_eq!(ranges, [(10, 11)]);
+    }
+
+    #[test]
+    fn records_are_numbered_through_all_parts() {
+        let (now, [zero, one]) = (Instant::now(), epochs());
+        let mut batch = Batch::default();
+        for offset in 10..13 {
+            batch.push(0, zero, judged(offset, 1), now);
+        }
+        for offset in 20..22 {
+            batch.push(1, one, judged(offset, 1), now);
+        }
+        let runs = |numbers: Range<usize>, keep: fn(&Part) -> bool| {
+            let runs = batch.runs(&numbers, keep).into_iter();
+            let offsets = |run: Run<'_>| run.records.iter().map(|r| r.offset).collect::<Vec<_>>();
+            runs.map(|run| (run.partition, offsets(run)))
+                .collect::<Vec<_>>()
+        };
+        let all = [(0, vec![10, 11, 12]), (1, vec![20, 21])];
+        assert_eq!(runs(0..5, |_| true), all);
+        assert_eq!(runs(2..4, |_| true), [(0, vec![12]), (1, vec![20])]);
+        assert_eq!(runs(3..4, |_| true), [(1, vec![20])]);
+        assert_eq!(runs(0..5, |part| part.partition == 1), all[1..]);
+        assert_eq!(runs(0..3, |part| part.partition == 1), []);
     }
 
     #[test]

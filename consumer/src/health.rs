@@ -10,6 +10,7 @@ use postback_service::probes::Probe;
 use postback_store::{StoreError, check};
 
 use crate::metrics::ConsumerMetrics;
+use crate::role::RoleMetrics;
 
 /// Pause between two questions to an idle server.
 const ASK_EVERY: Duration = Duration::from_secs(5);
@@ -21,6 +22,8 @@ pub(crate) struct ClickHouseHealth {
     metrics: ConsumerMetrics,
     url: Arc<str>,
     is_waiting: Arc<AtomicBool>,
+    /// Of the pipeline that it is told by: a standby's trouble is nobody else's.
+    role: Option<RoleMetrics>,
 }
 
 impl ClickHouseHealth {
@@ -30,11 +33,29 @@ impl ClickHouseHealth {
             metrics,
             url: url.into(),
             is_waiting: Arc::default(),
+            role: None,
         }
+    }
+
+    /// The same, as a pipeline tells it.
+    pub(crate) fn told_by(&self, metrics: &RoleMetrics) -> Self {
+        Self {
+            role: Some(metrics.clone()),
+            ..self.clone()
+        }
+    }
+
+    fn standby(&self) -> Option<&RoleMetrics> {
+        self.role
+            .as_ref()
+            .filter(|metrics| !metrics.role.is_active())
     }
 
     /// Loading waits for this to pass.
     pub(crate) fn waits(&self, error: &StoreError) {
+        if let Some(standby) = self.standby() {
+            return standby.wait_for(Some(error.kind));
+        }
         self.is_waiting.store(true, Ordering::Relaxed);
         self.metrics.wait_for(Some(error.kind));
         self.fail(error);
@@ -42,6 +63,9 @@ impl ClickHouseHealth {
 
     /// The server took something, or refused it with open eyes.
     pub(crate) fn works(&self) {
+        if let Some(standby) = self.standby() {
+            return standby.wait_for(None);
+        }
         self.is_waiting.store(false, Ordering::Relaxed);
         self.metrics.wait_for(None);
         self.probe.pass();

@@ -7,25 +7,17 @@ use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use postback_common::reason::Rejection;
+pub(crate) use postback_common::record::Message;
 use postback_common::record::{RawRecord, RecordError};
-use postback_normalise::{Configured, Conversion, Outcome, SourceRules, normalise};
+use postback_normalise::{Conversion, Outcome, Rules, SourceRules, normalise};
+use postback_store::history::Kept;
 use uuid::Uuid;
 
-use crate::progress::{Offset, Partition};
+use crate::load::BLAKE3;
+use crate::progress::Offset;
 
 /// What stands before bytes that are not UTF-8 in the column `raw`. No JSON begins so.
 const BASE64: &str = "base64:";
-
-/// A message as it came from Kafka.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Message<'a> {
-    pub(crate) topic: &'a str,
-    pub(crate) partition: Partition,
-    pub(crate) offset: Offset,
-    /// When the broker took it, in milliseconds since 1970; -1 where it does not say.
-    pub(crate) broker_millis: i64,
-    pub(crate) bytes: &'a [u8],
-}
 
 /// A message, judged.
 #[derive(Debug, Clone)]
@@ -80,32 +72,71 @@ pub(crate) enum Verdict {
 pub(crate) struct LaterVersion(pub(crate) u64);
 
 /// Judges a message by the rules of its source.
-pub(crate) fn judge(message: Message<'_>, rules: &Configured) -> Result<Judged, LaterVersion> {
-    let record = match RawRecord::decode(message.bytes) {
-        Ok(record) => record,
-        Err(RecordError::UnknownVersion(version)) => return Err(LaterVersion(version)),
-        Err(RecordError::NotARecord(_)) => return Ok(no_record(message)),
+pub(crate) fn judge(message: Message<'_>, rules: &Rules) -> Result<Judged, LaterVersion> {
+    match RawRecord::decode(message.bytes) {
+        Ok(record) => Ok(judge_record(
+            &record,
+            message.offset,
+            as_text(message.bytes),
+            rules,
+        )),
+        Err(RecordError::UnknownVersion(version)) => Err(LaterVersion(version)),
+        Err(RecordError::NotARecord(_)) => Ok(no_record(message)),
+    }
+}
+
+/// Judges a record that another generation keeps, as it was judged when it came from Kafka, or
+/// would be now.
+pub(crate) fn judge_again(kept: Kept, rules: &Rules) -> Judged {
+    let Kept {
+        id,
+        received_at,
+        offset,
+        raw,
+        ..
+    } = kept;
+    let raw: Box<str> = raw.into();
+    if let Ok(record) = RawRecord::decode(raw.as_bytes()) {
+        return judge_record(&record, offset, raw.clone(), rules);
+    }
+    let reason = if raw.starts_with(BLAKE3) {
+        Rejection::RawNotKept
+    } else {
+        Rejection::NotARecord
     };
+    Judged {
+        offset,
+        id,
+        received_at,
+        origin: Origin::Nowhere,
+        via: "",
+        remote: "".into(),
+        raw,
+        verdict: rejected(reason),
+    }
+}
+
+fn judge_record(record: &RawRecord<'_>, offset: Offset, raw: Box<str>, rules: &Rules) -> Judged {
     let (origin, verdict) = match rules.source(&record.source) {
         Some(source) => (
             Origin::Source(Arc::clone(source)),
-            verdict(normalise(&record, source)),
+            verdict(normalise(record, source)),
         ),
         None => (
             Origin::Unknown((*record.source).into()),
             rejected(Rejection::UnknownSource),
         ),
     };
-    Ok(Judged {
-        offset: message.offset,
+    Judged {
+        offset,
         id: record.id,
         received_at: record.received_at,
         origin,
         via: record.via.as_str(),
         remote: record.remote.as_deref().unwrap_or_default().into(),
-        raw: as_text(message.bytes),
+        raw,
         verdict,
-    })
+    }
 }
 
 fn verdict(outcome: Outcome) -> Verdict {
@@ -130,33 +161,14 @@ fn rejected(reason: Rejection) -> Verdict {
 fn no_record(message: Message<'_>) -> Judged {
     Judged {
         offset: message.offset,
-        id: id_of_bytes(message),
-        received_at: Timestamp::from_millisecond(message.broker_millis).unwrap_or_default(),
+        id: message.id_of_bytes(),
+        received_at: message.broker_time(),
         origin: Origin::Nowhere,
         via: "",
         remote: "".into(),
         raw: as_text(message.bytes),
         verdict: rejected(Rejection::NotARecord),
     }
-}
-
-/// An id for bytes that have none, the same whenever they are read: the leading 128 bits of BLAKE3
-/// over topic, partition, offset, the broker's time and the bytes, each behind its length as
-/// 8 bytes; all numbers little-endian.
-fn id_of_bytes(message: Message<'_>) -> Uuid {
-    let mut hasher = blake3::Hasher::new();
-    let mut push = |value: &[u8]| {
-        hasher.update(&(value.len() as u64).to_le_bytes());
-        hasher.update(value);
-    };
-    push(message.topic.as_bytes());
-    push(&message.partition.to_le_bytes());
-    push(&message.offset.to_le_bytes());
-    push(&message.broker_millis.to_le_bytes());
-    push(message.bytes);
-    let mut leading = [0; 16];
-    hasher.finalize_xof().fill(&mut leading);
-    Uuid::from_bytes(leading)
 }
 
 /// Records are JSON, and so stand in the table as they are. Other bytes do so where they are
@@ -174,15 +186,17 @@ pub(crate) mod tests {
     use std::path::Path;
 
     use postback_common::config;
+    use postback_normalise::Configured;
 
     use super::*;
 
     pub(crate) const RECORD: &str = r#"{"v":1,"id":"01a05a43-fc00-7f54-8d8e-0023af5570ee","source":"rakuten-us","key":"k1","received_at":"2026-09-01T00:00:00.000001Z","method":"GET","query":{"utf8":"is_event=N&etransaction_id=0123456789abcdef0123456789abcdef&transaction_date=2026-08-31T10:00:00Z&sale_amount=-180&commissions=5.4&currency=USD&u1=click&cid=7"},"content_type":null,"body":null,"remote":"203.0.113.7","headers":{},"via":"http"}"#;
 
-    pub(crate) fn rules() -> Configured {
+    pub(crate) fn rules() -> Rules {
         let text = "[kafka]\nbrokers = \"a:1\"\n[[source]]\nname = \"rakuten-us\"\nnetwork = \"rakuten\"\naccount = \"main\"\nenabled = false\n";
         let settings = config::read(Path::new("t.toml"), text, []).unwrap();
-        Configured::new(&settings.sources, &BTreeMap::new()).unwrap()
+        let configured = Configured::new(&settings.sources, &BTreeMap::new()).unwrap();
+        configured.rules().clone()
     }
 
     pub(crate) fn message(bytes: &[u8]) -> Message<'_> {
@@ -256,18 +270,7 @@ pub(crate) mod tests {
         assert!(matches!(judged.origin, Origin::Nowhere));
         assert_eq!((judged.via, &*judged.remote), ("", ""));
 
-        // b3sum over the bytes written out by hand: each value behind its length.
-        let mut written = Vec::new();
-        written.extend_from_slice(b"\x0d\0\0\0\0\0\0\0postbacks.raw");
-        written.extend_from_slice(b"\x04\0\0\0\0\0\0\0\x03\0\0\0");
-        written.extend_from_slice(b"\x08\0\0\0\0\0\0\0\x2a\0\0\0\0\0\0\0");
-        written.extend_from_slice(b"\x08\0\0\0\0\0\0\0");
-        written.extend_from_slice(&1_788_220_800_123_i64.to_le_bytes());
-        written.extend_from_slice(b"\x0a\0\0\0\0\0\0\0\xffno record");
-        assert_eq!(
-            judged.id.as_bytes()[..],
-            blake3::hash(&written).as_bytes()[..16]
-        );
+        assert_eq!(judged.id, message(b"\xffno record").id_of_bytes());
 
         let plain = judge(message(b"no record"), &rules()).unwrap();
         assert_eq!(&*plain.raw, "no record");

@@ -16,11 +16,11 @@ use postback_service::kafka::rdkafka::topic_partition_list::{
     Offset, TopicPartitionList, TopicPartitionListElem,
 };
 use postback_service::kafka::{ClientEvents, client_config};
-use postback_service::probes::Probe;
 use tracing::{info, warn};
 
-use crate::metrics::ConsumerMetrics;
+use crate::crash::{self, Place};
 use crate::progress::{Partition, Progress};
+use crate::role::{RoleMetrics, RoleProbe};
 
 /// The progress, as the group's callbacks, the pipeline and a load share it. Never locked across a
 /// wait.
@@ -46,8 +46,8 @@ pub(crate) struct GroupEvents {
     pub(crate) brokers: String,
     pub(crate) events: ClientEvents,
     pub(crate) progress: SharedProgress,
-    pub(crate) metrics: ConsumerMetrics,
-    pub(crate) probe: Probe,
+    pub(crate) metrics: RoleMetrics,
+    pub(crate) probe: RoleProbe,
     /// Kafka said that the topic does not exist.
     pub(crate) is_topic_missing: AtomicBool,
 }
@@ -61,13 +61,14 @@ pub(crate) fn member_config(
     let mut config = client_config(kafka, "postback-consumer");
     for (option, value) in [
         // A member that was killed keeps its partitions for so long; Kafka's 45 s would be a long
-        // silence. 6 s is the least that brokers allow by default.
-        ("session.timeout.ms", "8000"),
-        ("heartbeat.interval.ms", "2000"),
+        // silence. It is the least that brokers allow by default: loading is to go on within 10 s, of
+        // which a supervisor takes one.
+        ("session.timeout.ms", "6000"),
+        ("heartbeat.interval.ms", "1500"),
         // The lag, once a second.
         ("statistics.interval.ms", "1000"),
         // Memory: what is fetched ahead stays below a batch.
-        ("queued.max.messages.kbytes", "32768"),
+        ("queued.max.messages.kbytes", "16384"),
         ("fetch.max.bytes", "16777216"),
         // librdkafka's second would be a pause in every catching up.
         ("fetch.queue.backoff.ms", "50"),
@@ -81,7 +82,8 @@ pub(crate) fn member_config(
         .set("auto.offset.reset", "earliest")
         .set("enable.auto.commit", "false")
         .set("enable.auto.offset.store", "false")
-        .set("partition.assignment.strategy", "cooperative-sticky");
+        // Not cooperative: docs/decisions/0009-rebalances-are-eager.md.
+        .set("partition.assignment.strategy", "range");
     if let Some(instance) = &consumer.instance_id {
         config.set("group.instance.id", instance);
     }
@@ -130,6 +132,7 @@ impl ConsumerContext for GroupEvents {
 
 impl GroupEvents {
     fn assigned(&self, partitions: &[Partition]) {
+        crash::pass(Place::Assigned);
         self.progress.lock().assign(partitions.iter().copied());
         if !partitions.is_empty() {
             self.is_topic_missing.store(false, Ordering::Relaxed);
@@ -138,6 +141,7 @@ impl GroupEvents {
     }
 
     fn revoked(&self, partitions: &[Partition]) {
+        crash::pass(Place::Revoked);
         self.progress.lock().revoke(partitions.iter().copied());
         for partition in partitions {
             self.metrics.forget(*partition);
@@ -269,9 +273,9 @@ mod tests {
             ("auto.offset.reset", "earliest"),
             ("enable.auto.commit", "false"),
             ("enable.auto.offset.store", "false"),
-            ("partition.assignment.strategy", "cooperative-sticky"),
+            ("partition.assignment.strategy", "range"),
             ("session.timeout.ms", "30000"),
-            ("heartbeat.interval.ms", "2000"),
+            ("heartbeat.interval.ms", "1500"),
         ] {
             assert_eq!(config.get(option), Some(value), "{option}");
         }

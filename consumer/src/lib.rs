@@ -7,14 +7,17 @@
 //! The path of a record: `pipeline` reads it, `judge` sends it through the normaliser, `batch`
 //! collects it, `load` stores it (its rows by `rows`), `progress` says what may be committed.
 //! `refusals` loads what ingest refused, beside all that.
+//! `upkeep` looks after the tables, `unread` measures what waits, beside all that too.
 //! `holds` keeps partitions that ClickHouse, or this version, cannot take. `start` comes before all
 //! that, `pipeline::ending` after it.
 
 pub mod args;
 pub mod run;
 
-mod accounts;
 mod batch;
+mod coordinator;
+mod crash;
+mod generations;
 mod health;
 mod holds;
 mod judge;
@@ -24,6 +27,8 @@ mod metrics;
 mod pipeline;
 mod progress;
 mod refusals;
-mod reload;
+mod role;
 mod rows;
 mod start;
+mod unread;
+mod upkeep;

@@ -1,4 +1,5 @@
-//! What the consumer counts: all metrics `postback_consumer_…`.
+//! What the consumer counts: all metrics `postback_consumer_…` and, of a generation that readers do
+//! not see, `postback_standby_…`.
 
 use std::sync::atomic::AtomicU64;
 
@@ -7,20 +8,30 @@ use postback_service::metrics::prometheus_client::metrics::counter::Counter;
 use postback_service::metrics::prometheus_client::metrics::family::Family;
 use postback_service::metrics::prometheus_client::metrics::gauge::Gauge;
 use postback_service::metrics::prometheus_client::metrics::histogram::Histogram;
+use postback_service::metrics::prometheus_client::registry::Registry;
 use postback_service::metrics::{Latency, Metrics};
 use postback_store::Kind;
 
 use crate::batch::Part;
-use crate::judge::Verdict;
+use crate::judge::{Judged, Verdict};
 use crate::progress::Partition;
 
 /// One label. Values come from the configuration, an enum, or the topic's partitions.
 type Label = [(&'static str, String); 1];
 type Amount = Gauge<u64, AtomicU64>;
+type Seconds = Gauge<f64, AtomicU64>;
 
 /// Upper bounds in seconds: from a small batch on an idle server to the time-out of an insert.
 const SECONDS: [f64; 12] = [
     0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0, 60.0, 240.0,
+];
+/// What loading waits for, rather than blaming a row.
+const WAITED_FOR: [Kind; 5] = [
+    Kind::Outage,
+    Kind::Pressure,
+    Kind::TooLarge,
+    Kind::Setup,
+    Kind::Unknown,
 ];
 const ROWS: [f64; 8] = [1.0, 10.0, 100.0, 1e3, 5e3, 1e4, 5e4, 1e5];
 const BYTES: [f64; 8] = [1e3, 1e4, 1e5, 1e6, 5e6, 1e7, 5e7, 1e8];
@@ -31,7 +42,9 @@ pub(crate) struct ConsumerMetrics {
     postbacks: Family<Label, Counter>,
     rejections: Family<Label, Counter>,
     rows: Family<Label, Counter>,
+    refused_rows: Family<Label, Counter>,
     lag: Family<Label, Amount>,
+    unread_age: Family<Label, Seconds>,
     held: Family<Label, Gauge>,
     waiting: Family<Label, Gauge>,
     batch_rows: Histogram,
@@ -51,16 +64,21 @@ pub(crate) struct ConsumerMetrics {
     /// Offsets that Kafka passed over.
     pub(crate) skipped_offsets: Counter,
     pub(crate) log_restarts: Counter,
+    changed_sources: Gauge,
 }
 
 impl ConsumerMetrics {
     /// Registers them. What can be known ahead begins at 0.
-    pub(crate) fn register(metrics: &mut Metrics) -> Self {
+    ///
+    /// `part` is `consumer` for what readers see, `standby` for a generation beside it.
+    pub(crate) fn register(metrics: &mut Metrics, part: &str) -> Self {
         let all = Self {
             postbacks: Family::default(),
             rejections: Family::default(),
             rows: Family::default(),
+            refused_rows: Family::default(),
             lag: Family::default(),
+            unread_age: Family::default(),
             held: Family::default(),
             waiting: Family::default(),
             batch_rows: Histogram::new(ROWS),
@@ -74,9 +92,10 @@ impl ConsumerMetrics {
             unknown_sources: Counter::default(),
             skipped_offsets: Counter::default(),
             log_restarts: Counter::default(),
+            changed_sources: Gauge::default(),
         };
         all.begin_at_zero();
-        all.name_in(metrics);
+        all.name_in(metrics.part(part));
         all
     }
 
@@ -92,6 +111,7 @@ impl ConsumerMetrics {
         }
         for table in ["conversions", "postbacks"] {
             drop(self.rows.get_or_create(&label("table", table)));
+            drop(self.refused_rows.get_or_create(&label("table", table)));
         }
         for result in ["done", "failed"] {
             drop(self.commits.get_or_create(&label("result", result)));
@@ -100,15 +120,18 @@ impl ConsumerMetrics {
         self.wait_for(None);
     }
 
-    fn name_in(&self, metrics: &mut Metrics) {
-        let part = metrics.part("consumer");
+    fn name_in(&self, part: &mut Registry) {
         let help = "Postbacks loaded, by outcome: repetitions after a crash or rebalance included";
         part.register("postbacks", help, self.postbacks.clone());
         let help = "Reasons of rejected postbacks; one postback can have several";
         part.register("rejections", help, self.rejections.clone());
         part.register("rows", "Rows inserted, by table", self.rows.clone());
+        let help = "Rows that ClickHouse refused for themselves, by table";
+        part.register("refused_rows", help, self.refused_rows.clone());
         let help = "Records of a partition behind the committed offset";
         part.register("lag_records", help, self.lag.clone());
+        let help = "How long ago the broker took the oldest record of a partition that is not loaded; 0 where there is none";
+        part.register("unread_age_seconds", help, self.unread_age.clone());
         let help = "1 while a partition of ours is held because of what it contains";
         part.register("partition_held", help, self.held.clone());
         let help = "1 while loading waits for ClickHouse, by the kind of trouble";
@@ -151,6 +174,8 @@ impl ConsumerMetrics {
         part.register("skipped_offsets", help, self.skipped_offsets.clone());
         let help = "Partitions whose log began anew below what was read: the topic was deleted and made again, or cut short";
         part.register("log_restarts", help, self.log_restarts.clone());
+        let help = "Sources of which the file says something else than a generation is loaded by";
+        part.register("changed_sources", help, self.changed_sources.clone());
     }
 
     /// A batch is about to be loaded.
@@ -166,20 +191,23 @@ impl ConsumerMetrics {
             .inc_by(rows as u64);
     }
 
-    /// Everything of a part is stored.
-    pub(crate) fn stored(&self, part: &Part) {
-        let mut accepted = 0;
+    /// Everything of a part is stored; `is_refused` says of which record ClickHouse refused the
+    /// conversion.
+    pub(crate) fn stored(&self, part: &Part, is_refused: impl Fn(&Judged) -> bool) {
+        let (mut accepted, mut refused) = (0, 0);
         for record in &part.records {
             match &record.verdict {
+                Verdict::Accepted(_) if is_refused(record) => refused += 1,
                 Verdict::Accepted(_) => accepted += 1,
                 Verdict::Rejected { reasons, .. } => {
                     for reason in reasons {
-                        self.rejections
-                            .get_or_create(&label("reason", reason.as_str()))
-                            .inc();
+                        self.reject(*reason, 1);
                     }
                 }
             }
+        }
+        if refused > 0 {
+            self.reject(Rejection::RefusedByServer, refused);
         }
         let rejected = part.records.len() as u64 - accepted;
         self.postbacks
@@ -190,9 +218,22 @@ impl ConsumerMetrics {
             .inc_by(rejected);
     }
 
+    fn reject(&self, reason: Rejection, many: u64) {
+        self.rejections
+            .get_or_create(&label("reason", reason.as_str()))
+            .inc_by(many);
+    }
+
+    /// ClickHouse refused a row of this table for itself.
+    pub(crate) fn refused(&self, table: &'static str) {
+        self.refused_rows
+            .get_or_create(&label("table", table))
+            .inc();
+    }
+
     /// What loading waits for; `None`: nothing.
     pub(crate) fn wait_for(&self, kind: Option<Kind>) {
-        for each in [Kind::Outage, Kind::Pressure, Kind::Setup] {
+        for each in WAITED_FOR {
             let gauge = self.waiting.get_or_create(&label("reason", each.as_str()));
             gauge.set(i64::from(kind == Some(each)));
         }
@@ -204,6 +245,12 @@ impl ConsumerMetrics {
             .set(records);
     }
 
+    pub(crate) fn unread_age(&self, partition: Partition, seconds: f64) {
+        self.unread_age
+            .get_or_create(&of_partition(partition))
+            .set(seconds);
+    }
+
     pub(crate) fn hold(&self, partition: Partition, is_held: bool) {
         self.held
             .get_or_create(&of_partition(partition))
@@ -213,11 +260,18 @@ impl ConsumerMetrics {
     /// Somebody else measures this partition now.
     pub(crate) fn forget(&self, partition: Partition) {
         self.lag.remove(&of_partition(partition));
+        self.unread_age.remove(&of_partition(partition));
         self.held.remove(&of_partition(partition));
     }
 
     pub(crate) fn commit(&self, is_done: bool) {
         self.commits.get_or_create(&result(is_done)).inc();
+    }
+
+    /// So many sources wait for a replay.
+    pub(crate) fn changed_sources(&self, sources: usize) {
+        let sources = i64::try_from(sources).unwrap_or(i64::MAX);
+        self.changed_sources.set(sources);
     }
 
     pub(crate) fn reload(&self, is_done: bool) {

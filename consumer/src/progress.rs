@@ -236,6 +236,15 @@ impl Progress {
         }
     }
 
+    /// Records behind what is stored, of all partitions that were read.
+    pub(crate) fn whole_lag(&self) -> u64 {
+        let behind = |position: &Position| {
+            let stored = position.offsets?.stored;
+            u64::try_from(position.end.saturating_sub(stored)).ok()
+        };
+        self.positions.values().filter_map(behind).sum()
+    }
+
     /// Records behind what is committed. Before the first record was read `from` stands for it:
     /// what the group had committed, or the topic's beginning.
     pub(crate) fn lag(&self, partition: Partition, from: Option<Offset>) -> Option<u64> {

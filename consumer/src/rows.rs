@@ -1,25 +1,30 @@
 //! Rows of both tables, borrowed from judged records.
 
+use postback_common::reason::{PostbackFlag, Rejection};
 use postback_normalise::{Amount, Conversion, Currency};
-use postback_store::rows::{ConversionRow, Decimal4, Outcome, PostbackRow, postback_version};
+use postback_store::rows::{
+    ConversionRow, Decimal4, Outcome, PostbackRow, postback_version, refused_version,
+};
 
-use crate::batch::Part;
+use crate::batch::Run;
+use crate::crash::{self, Place};
 use crate::judge::{Judged, Origin, Verdict};
+use crate::load::{Objection, Objections};
 use crate::progress::Partition;
 
-/// All records of some parts, in order. The iterators of this page are types of their own because
-/// a load is sent to another thread, for which the compiler wants closures to be more general than
+/// All records of some runs, in order. The iterators of this page are types of their own because a
+/// load is sent to another thread, for which the compiler wants closures to be more general than
 /// they can be written.
 #[derive(Debug, Clone)]
 pub(crate) struct Records<'a> {
-    parts: std::slice::Iter<'a, &'a Part>,
+    runs: std::slice::Iter<'a, Run<'a>>,
     current: Option<(Partition, std::slice::Iter<'a, Judged>)>,
 }
 
 impl<'a> Records<'a> {
-    pub(crate) fn of(parts: &'a [&'a Part]) -> Self {
+    pub(crate) fn of(runs: &'a [Run<'a>]) -> Self {
         Self {
-            parts: parts.iter(),
+            runs: runs.iter(),
             current: None,
         }
     }
@@ -35,8 +40,8 @@ impl<'a> Iterator for Records<'a> {
             {
                 return Some((*partition, record));
             }
-            let part = self.parts.next()?;
-            self.current = Some((part.partition, part.records.iter()));
+            let run = self.runs.next()?;
+            self.current = Some((run.partition, run.records.iter()));
         }
     }
 }
@@ -49,6 +54,7 @@ impl<'a> Iterator for ConversionRows<'a> {
     type Item = ConversionRow<'a>;
 
     fn next(&mut self) -> Option<Self::Item> {
+        crash::pass(Place::InConversions);
         self.0.find_map(|(_, record)| conversion(record))
     }
 }
@@ -58,14 +64,21 @@ impl<'a> Iterator for ConversionRows<'a> {
 pub(crate) struct PostbackRows<'a> {
     pub(crate) topic: &'a str,
     pub(crate) records: Records<'a>,
+    /// What ClickHouse said against single ones.
+    pub(crate) objections: &'a Objections,
 }
 
 impl<'a> Iterator for PostbackRows<'a> {
     type Item = PostbackRow<'a>;
 
     fn next(&mut self) -> Option<Self::Item> {
+        crash::pass(Place::InPostbacks);
         let (partition, record) = self.records.next()?;
-        Some(postback(self.topic, partition, record))
+        let row = postback(self.topic, partition, record);
+        Some(match self.objections.to(record.id) {
+            None => row,
+            Some(objection) => objected(row, objection),
+        })
     }
 }
 
@@ -118,7 +131,27 @@ fn postback<'a>(topic: &'a str, partition: Partition, record: &'a Judged) -> Pos
         conversion_key,
         key_day,
         version: postback_version(kafka_partition, kafka_offset),
+        flags: Vec::new(),
+        detail: "",
     }
+}
+
+/// The row of a record that ClickHouse has refused a row of.
+fn objected<'a>(row: PostbackRow<'a>, objection: &'a Objection) -> PostbackRow<'a> {
+    let mut row = PostbackRow {
+        detail: &objection.detail,
+        ..row
+    };
+    if objection.is_rejected {
+        row.outcome = Outcome::Rejected;
+        row.reasons = vec![Rejection::RefusedByServer.as_str()];
+        row.version = refused_version(row.kafka_partition, row.kafka_offset);
+    }
+    if let Some(hash) = &objection.raw_hash {
+        row.raw = hash;
+        row.flags = vec![PostbackFlag::RawReplaced.as_str()];
+    }
+    row
 }
 
 /// The row of `conversions`: only an accepted record has one.
@@ -264,33 +297,53 @@ mod tests {
 
     #[test]
     fn rows_come_in_the_order_of_parts_and_records() {
-        let mut progress = crate::progress::Progress::default();
-        progress.assign([0, 4, 9]);
-        let mut part = |partition, records: &[(i64, &str)]| Part {
-            partition,
-            epoch: progress.take(partition, 0).unwrap().epoch,
-            records: (records.iter())
-                .map(|(offset, bytes)| crate::judge::Judged {
-                    offset: *offset,
-                    ..judge(message(bytes.as_bytes()), &rules()).unwrap()
-                })
-                .collect(),
+        let judged = |offset, bytes: &str| Judged {
+            offset,
+            ..judge(message(bytes.as_bytes()), &rules()).unwrap()
         };
-        let parts = [
-            part(0, &[(5, "x"), (6, RECORD)]),
-            part(4, &[]),
-            part(9, &[(1, RECORD)]),
-        ];
-        let parts: Vec<&Part> = parts.iter().collect();
+        let (zero, nine) = ([judged(5, "x"), judged(6, RECORD)], [judged(1, RECORD)]);
+        let runs = [(0, &zero[..]), (4, &[]), (9, &nine)];
+        let runs = runs.map(|(partition, records)| Run { partition, records });
         let postbacks = PostbackRows {
             topic: "t",
-            records: Records::of(&parts),
+            records: Records::of(&runs),
+            objections: &Objections::default(),
         };
         let places: Vec<_> = postbacks
             .map(|row| (row.kafka_partition, row.kafka_offset))
             .collect();
         assert_eq!(places, [(0, 5), (0, 6), (9, 1)]);
-        assert_eq!(ConversionRows(Records::of(&parts)).count(), 2);
+        assert_eq!(ConversionRows(Records::of(&runs)).count(), 2);
+    }
+
+    #[test]
+    fn a_row_that_was_refused_says_why() {
+        let record = judge(message(RECORD.as_bytes()), &rules()).unwrap();
+        let row = postback("t", 3, &record);
+        let mut objection = Objection {
+            detail: "too odd".to_owned(),
+            is_rejected: true,
+            raw_hash: None,
+        };
+        let rejected = objected(row.clone(), &objection);
+        assert_eq!(
+            (rejected.outcome, &rejected.reasons[..], rejected.detail),
+            (Outcome::Rejected, &["refused_by_server"][..], "too odd")
+        );
+        assert!(rejected.version < 1 << 96 && rejected.flags.is_empty());
+        assert_eq!((rejected.raw, rejected.key_day), (row.raw, row.key_day));
+
+        objection.is_rejected = false;
+        objection.raw_hash = Some("blake3:00".to_owned());
+        let replaced = objected(row.clone(), &objection);
+        assert_eq!(
+            (replaced.outcome, replaced.version),
+            (row.outcome, row.version)
+        );
+        assert_eq!(
+            (replaced.raw, &replaced.flags[..]),
+            ("blake3:00", &["raw_replaced"][..])
+        );
     }
 
     #[test]

@@ -2,7 +2,6 @@
 
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use postback_common::config::Settings;
@@ -17,20 +16,19 @@ use postback_service::metrics::Metrics;
 use postback_service::probes::{Probe, Readiness};
 use postback_service::supervisor::{self, HandoverError, Sockets};
 use postback_service::version::VERSION;
-use postback_store::{Generation, Kind, Role, StoreError};
-use tokio::sync::watch;
+use postback_store::{Kind, Role, StoreError};
 use tokio::time::timeout;
 use tracing::{info, warn};
 
-use crate::batch::Bounds;
+use crate::generations::{Keeper, OfferError, Parts, PipelineProbes};
 use crate::health::ClickHouseHealth;
-use crate::kafka::{GroupEvents, SharedProgress, join, member_config};
-use crate::load::Loader;
+use crate::kafka::member_config;
 use crate::metrics::ConsumerMetrics;
-use crate::pipeline::{Pipeline, PipelineError};
+use crate::pipeline::PipelineError;
 use crate::refusals::{RefusalMetrics, Refusals};
-use crate::reload::Reloader;
+use crate::role::Turns;
 use crate::start::{PrepareError, prepare};
+use crate::upkeep::UpkeepMetrics;
 
 /// At the end, for the member of the group that loads refusals to leave it.
 const REFUSALS_END_WITHIN: Duration = Duration::from_secs(5);
@@ -62,9 +60,9 @@ impl RunError {
         match self {
             Self::Options(_)
             | Self::Handover(_)
-            | Self::Prepare(PrepareError::Topic { .. } | PrepareError::Accounts(_)) => {
-                ExitCode::Usage
-            }
+            | Self::Prepare(
+                PrepareError::Topic { .. } | PrepareError::Offer(OfferError::Config(_)),
+            ) => ExitCode::Usage,
             Self::Prepare(PrepareError::Store(error)) if error.kind == Kind::Contradiction => {
                 ExitCode::Usage
             }
@@ -86,10 +84,49 @@ pub fn to_the_end(options: &Options, settings: Settings, rules: Configured) -> E
 
 /// What `/readyz` shows.
 struct Probes {
-    kafka: Probe,
+    pipelines: PipelineProbes,
     clickhouse: Probe,
-    partitions: Probe,
     refusals: Probe,
+    generations: Probe,
+}
+
+impl Probes {
+    fn of(readiness: &Readiness) -> Self {
+        let kafka = readiness.probe("kafka");
+        let clickhouse = readiness.probe("clickhouse");
+        let partitions = readiness.probe("partitions");
+        Self {
+            pipelines: PipelineProbes {
+                kafka,
+                partitions,
+                standby: readiness.notice("standby"),
+            },
+            clickhouse,
+            refusals: readiness.notice("refusals"),
+            generations: readiness.notice("generations"),
+        }
+    }
+}
+
+/// What is counted.
+struct Counted {
+    active: ConsumerMetrics,
+    standby: ConsumerMetrics,
+    kafka: KafkaMetrics,
+    refused: RefusalMetrics,
+    upkeep: UpkeepMetrics,
+}
+
+impl Counted {
+    fn register(metrics: &mut Metrics) -> Self {
+        Self {
+            active: ConsumerMetrics::register(metrics, "consumer"),
+            standby: ConsumerMetrics::register(metrics, "standby"),
+            kafka: KafkaMetrics::register(metrics),
+            refused: RefusalMetrics::register(metrics),
+            upkeep: UpkeepMetrics::register(metrics),
+        }
+    }
 }
 
 async fn consume(
@@ -104,15 +141,8 @@ async fn consume(
     let shutdown = shutdown_on_signal()?;
     let reloads = Reloads::listen()?;
     let (mut metrics, readiness) = (Metrics::new(), Readiness::new());
-    let counted = ConsumerMetrics::register(&mut metrics);
-    let kafka_metrics = KafkaMetrics::register(&mut metrics);
-    let refused = RefusalMetrics::register(&mut metrics);
-    let probes = Probes {
-        kafka: readiness.probe("kafka"),
-        clickhouse: readiness.probe("clickhouse"),
-        partitions: readiness.probe("partitions"),
-        refusals: readiness.notice("refusals"),
-    };
+    let counted = Counted::register(&mut metrics);
+    let probes = Probes::of(&readiness);
     metrics.collect(readiness.clone());
     let admin = Admin {
         readiness,
@@ -132,110 +162,67 @@ async fn consume(
         supervisor::tell_stopping();
     });
     let ended = load(
-        options,
-        settings,
-        proposed,
-        probes,
-        counted,
-        refused,
-        &kafka_metrics,
-        reloads,
-        shutdown,
+        options, settings, proposed, probes, counted, reloads, shutdown,
     )
     .await;
     admin_end.cancel();
     ended.map(|()| ExitCode::Done)
 }
 
-#[expect(
-    clippy::too_many_arguments,
-    reason = "each is made by the one caller and used once"
-)]
 async fn load(
     options: &Options,
     settings: Settings,
     proposed: Configured,
     probes: Probes,
-    metrics: ConsumerMetrics,
-    refused: RefusalMetrics,
-    kafka_metrics: &KafkaMetrics,
+    counted: Counted,
     reloads: Reloads,
     shutdown: Shutdown,
 ) -> Result<(), RunError> {
     let Settings {
-        kafka,
         clickhouse,
         consumer,
+        kafka,
         ..
     } = &settings;
+    // Wrong options are told before anything is waited for.
+    let options_are_right = member_config(kafka, consumer, "check").create_native_config();
+    drop(options_are_right?);
     let url = &clickhouse.url;
-    let health = ClickHouseHealth::new(probes.clickhouse, metrics.clone(), url);
+    let health = ClickHouseHealth::new(probes.clickhouse, counted.active.clone(), url);
+    let asking = postback_store::client(clickhouse, Role::Query)?;
+    let parts = Parts {
+        settings: settings.clone(),
+        loading: postback_store::client(clickhouse, Role::Load)?,
+        health: health.clone(),
+        kafka_metrics: counted.kafka,
+        metrics: counted.active,
+        standby: counted.standby,
+        probes: probes.pipelines,
+        turns: Turns::default(),
+        upkeep: counted.upkeep,
+    };
     let prepared = prepare(
         &options.config,
         &settings,
         &proposed,
-        &probes.kafka,
-        &health,
+        &parts,
+        &asking,
         &shutdown,
     );
-    let Some(rules) = prepared.await? else {
+    if prepared.await?.is_none() {
         return Ok(());
-    };
-    let (rules, rules_seen) = watch::channel(Arc::new(rules));
-    let asking = postback_store::client(clickhouse, Role::Query)?;
-    tokio::spawn(health.clone().watch(asking.clone(), shutdown.clone()));
-
-    let generation = Generation::FIRST;
-    let group = generation.consumer_group(&consumer.group);
-    let progress = SharedProgress::default();
-    let events = GroupEvents {
-        topic: kafka.topic.clone(),
-        brokers: kafka.brokers.join(","),
-        events: kafka_metrics.client("consumer"),
-        progress: progress.clone(),
-        metrics: metrics.clone(),
-        probe: probes.kafka,
-        is_topic_missing: AtomicBool::new(false),
-    };
-    let member = Arc::new(join(&member_config(kafka, consumer, &group), events)?);
-    info!(group, topic = kafka.topic, %generation, "joining the group");
-    let loader = Loader {
-        client: postback_store::client(clickhouse, Role::Load)?,
-        generation,
-        topic: kafka.topic.clone(),
-        progress: progress.clone(),
-        health,
-        metrics: metrics.clone(),
-        shutdown: shutdown.clone(),
-    };
-    let pipeline = Pipeline {
-        member,
-        group,
-        topic: kafka.topic.clone(),
-        instance: consumer.instance_id.clone(),
-        bounds: Bounds::of(consumer),
-        progress,
-        loader: Arc::new(loader),
-        metrics: metrics.clone(),
-        probe: probes.partitions,
-        rules: rules_seen,
-    };
+    }
+    tokio::spawn(health.watch(asking.clone(), shutdown.clone()));
     let refusals = Refusals {
         settings: settings.clone(),
         client: postback_store::client(clickhouse, Role::Load)?,
-        metrics: refused,
+        metrics: counted.refused,
         notice: probes.refusals,
     };
     let refusals = tokio::spawn(refusals.load(shutdown.clone()));
-    let reloader = Reloader {
-        file: options.config.clone(),
-        client: asking,
-        rules,
-        metrics,
-        running: settings,
-    };
-    tokio::spawn(reloader.listen(reloads, shutdown.clone()));
-    pipeline.run(shutdown).await?;
+    let file = options.config.clone();
+    let keeper = Keeper::new(file, settings, asking, parts, probes.generations);
+    Box::pin(keeper.run(reloads, shutdown)).await?;
     // What it does not finish is loaded again.
     if timeout(REFUSALS_END_WITHIN, refusals).await.is_err() {
         warn!("loading refusals did not end in time");

@@ -1,21 +1,20 @@
-//! Before the first record: topic, tables and the accounts' identities, waited for as long as it
+//! Before the first record: topic, tables, and the rules of new sources, waited for as long as it
 //! takes, visibly.
 
 use std::path::Path;
 use std::time::Duration;
 
+use clickhouse::Client;
 use postback_common::config::Settings;
 use postback_normalise::{Configured, NORMALISER_VERSION};
 use postback_service::lifecycle::Shutdown;
 use postback_service::probes::Probe;
 use postback_service::topic::{self, Ensured, Purpose, TopicError};
 use postback_service::version::RELEASE;
-use postback_store::{Manifest, Report, StoreError, migrate};
-use serde_json::json;
+use postback_store::{Kind, Manifest, Report, StoreError, generations, migrate};
 use tracing::{info, warn};
 
-use crate::accounts::{self, AccountsError};
-use crate::health::ClickHouseHealth;
+use crate::generations::{OfferError, Offered, Parts, offer, tell};
 
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
 const LONGEST_PAUSE: Duration = Duration::from_secs(3);
@@ -28,33 +27,42 @@ pub(crate) enum PrepareError {
     #[error(transparent)]
     Store(#[from] StoreError),
     #[error(transparent)]
-    Accounts(#[from] AccountsError),
+    Offer(#[from] OfferError),
 }
 
-/// Makes what is missing, and gives the rules under what is recorded. `None` at shutdown.
+impl PrepareError {
+    /// Waiting may help.
+    fn passing(&self) -> Option<&StoreError> {
+        match self {
+            Self::Store(error) => Some(error).filter(|error| error.kind.passes_with_time()),
+            Self::Offer(error) => error.passing(),
+            Self::Topic { .. } => None,
+        }
+    }
+}
+
+/// Makes what is missing, and records the rules of sources that are new. `None` at shutdown.
 pub(crate) async fn prepare(
     file: &Path,
     settings: &Settings,
     proposed: &Configured,
-    kafka: &Probe,
-    clickhouse: &ClickHouseHealth,
+    parts: &Parts,
+    asking: &Client,
     shutdown: &Shutdown,
-) -> Result<Option<Configured>, PrepareError> {
+) -> Result<Option<()>, PrepareError> {
     let prepared = tokio::select! {
         () = shutdown.cancelled() => return Ok(None),
         prepared = async {
-            tokio::try_join!(topic_is_there(settings, kafka), tables_are_there(settings, proposed, clickhouse))
+            let kafka = topic_is_there(settings, &parts.probes.kafka);
+            tokio::try_join!(kafka, rules_are_there(file, settings, proposed, parts, asking))
         } => prepared,
     };
-    let ((), report) = prepared?;
-    for step in &report.steps {
-        info!("migrate: {step}");
-    }
-    let rules = accounts::rules(file, &settings.sources, report.identities)?;
-    for (source, note) in rules.notes() {
+    let ((), offered) = prepared?;
+    for (source, note) in proposed.notes() {
         warn!(%source, "{note}");
     }
-    Ok(Some(rules))
+    tell(&offered, parts);
+    Ok(Some(()))
 }
 
 async fn topic_is_there(settings: &Settings, probe: &Probe) -> Result<(), PrepareError> {
@@ -75,27 +83,64 @@ async fn topic_is_there(settings: &Settings, probe: &Probe) -> Result<(), Prepar
     }
 }
 
+async fn rules_are_there(
+    file: &Path,
+    settings: &Settings,
+    proposed: &Configured,
+    parts: &Parts,
+    asking: &Client,
+) -> Result<Offered, PrepareError> {
+    let report = patiently(parts, || tables_are_there(settings, proposed)).await?;
+    for step in &report.steps {
+        info!("migrate: {step}");
+    }
+    let sources = &settings.sources;
+    patiently(parts, || async {
+        let lineage = generations::lineage(asking).await?;
+        Ok(offer(asking, file, sources, &lineage).await?)
+    })
+    .await
+}
+
 async fn tables_are_there(
     settings: &Settings,
     proposed: &Configured,
-    health: &ClickHouseHealth,
 ) -> Result<Report, PrepareError> {
-    let rules = json!({ "sources": proposed.recorded() }).to_string();
+    let rules = proposed.recorded().to_json();
+    let rules = rules.map_err(|error| {
+        let remedy = "report this as a fault of Postback";
+        StoreError::own(
+            Kind::Contradiction,
+            "write the rules down",
+            error.to_string(),
+            remedy,
+        )
+    })?;
     let first = Manifest {
         normaliser_version: NORMALISER_VERSION,
         rules: &rules,
         made_by: &format!("postback-consumer {RELEASE}"),
     };
-    let wanted = accounts::wanted(proposed);
+    Ok(migrate(&settings.clickhouse, first, &[]).await?)
+}
+
+/// Tries until it is done, or waiting does not help.
+async fn patiently<T, F: Future<Output = Result<T, PrepareError>>>(
+    parts: &Parts,
+    act: impl Fn() -> F,
+) -> Result<T, PrepareError> {
     let mut pause = FIRST_PAUSE;
     loop {
-        match migrate(&settings.clickhouse, first, &wanted).await {
-            Ok(report) => {
-                health.works();
-                return Ok(report);
+        let error = match act().await {
+            Ok(done) => {
+                parts.health.works();
+                return Ok(done);
             }
-            Err(error) if error.kind.passes_with_time() => health.waits(&error),
-            Err(error) => return Err(error.into()),
+            Err(error) => error,
+        };
+        match error.passing() {
+            Some(passing) => parts.health.waits(passing),
+            None => return Err(error),
         }
         tokio::time::sleep(pause).await;
         pause = (pause * 2).min(LONGEST_PAUSE);

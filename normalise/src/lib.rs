@@ -16,6 +16,7 @@
 
 #![warn(missing_docs)]
 
+mod by_name;
 pub mod configured;
 mod conversion;
 mod currency;
@@ -27,11 +28,13 @@ pub mod key;
 mod mapping;
 pub mod money;
 pub mod profile;
+pub mod recorded;
 mod rules;
 pub mod template;
 mod values;
 pub mod when;
 
+pub use by_name::ByName;
 pub use configured::Configured;
 pub use conversion::{Conversion, Kind, Outcome, Rejected, Status};
 pub use currency::{Currency, UnknownCurrency};
@@ -40,6 +43,7 @@ pub use identity::{Identity, KeyDayRule};
 pub use mapping::{Carrier, Mapping};
 pub use money::Amount;
 pub use profile::Profile;
+pub use recorded::{Recorded, RecordedError, RecordedRules, Rules};
 pub use rules::{RulesError, SourceDescription, SourceRules};
 pub use template::{Template, TemplateError, TemplateNote};
 
@@ -128,8 +132,8 @@ fn row(
         received_at: record.received_at,
         revision: key::revision(values, record.received_at, record.id, rules),
         flags: sorted(intake.flags),
-        sub_ids: intake.sub_ids,
-        extra: intake.extra,
+        sub_ids: intake.sub_ids.fitted(),
+        extra: intake.extra.fitted(),
     }
 }
 

@@ -1,4 +1,4 @@
-//! Identity of each account's conversions, fixed for good when the account is first seen.
+//! Identity of each account's conversions, fixed for a generation when it first sees the account.
 //!
 //! Under another identity or another day the same conversion would count twice, so whoever comes
 //! first decides, and everyone reads back what was decided.
@@ -12,7 +12,7 @@ use serde::Deserialize;
 
 use crate::connection::run;
 use crate::error::{Kind, StoreError};
-use crate::tables::ACCOUNT_IDENTITIES;
+use crate::tables::{ACCOUNT_IDENTITIES, Generation};
 
 /// What an account's conversions are known by.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,16 +41,23 @@ struct Frozen {
     key_day: String,
 }
 
-/// All recorded identities, by account.
+/// All identities that hold in a generation, by account.
 ///
 /// # Errors
 /// As the server answers; [`Kind::Contradiction`] for an identity that this version does not know.
-pub async fn read(client: &Client) -> Result<BTreeMap<AccountName, AccountIdentity>, StoreError> {
+pub async fn read(
+    client: &Client,
+    generation: Generation,
+) -> Result<BTreeMap<AccountName, AccountIdentity>, StoreError> {
     let attempt = "read the accounts' identities";
     let sql = format!(
-        "SELECT ?fields FROM {ACCOUNT_IDENTITIES} ORDER BY account, _block_number LIMIT 1 BY account"
+        "SELECT ?fields FROM {ACCOUNT_IDENTITIES} WHERE generation = ? ORDER BY account, _block_number LIMIT 1 BY account"
     );
-    let rows: Vec<Frozen> = run(attempt, client.query(&sql).fetch_all()).await?;
+    let rows: Vec<Frozen> = run(
+        attempt,
+        client.query(&sql).bind(generation.number()).fetch_all(),
+    )
+    .await?;
     let understood = |row: Frozen| {
         let account = AccountName::new(&row.account).ok()?;
         let identity = Identity::from_name(&row.identity)?;
@@ -78,26 +85,27 @@ pub async fn read(client: &Client) -> Result<BTreeMap<AccountName, AccountIdenti
         })
 }
 
-/// Records the accounts that are new, and returns what is recorded for all of them.
+/// Records the accounts that are new to a generation, and returns what holds for all of them.
 ///
 /// # Errors
 /// [`Kind::Contradiction`] where the configuration demands another identity than the recorded one.
 pub async fn freeze(
     client: &Client,
+    generation: Generation,
     wanted: &[WantedIdentity],
 ) -> Result<BTreeMap<AccountName, AccountIdentity>, StoreError> {
-    let known = read(client).await?;
+    let known = read(client, generation).await?;
     let mut is_changed = false;
     for new in wanted
         .iter()
         .filter(|wanted| !known.contains_key(&wanted.account))
     {
-        record(client, new).await?;
+        record(client, generation, new).await?;
         is_changed = true;
     }
     // What another process recorded before us counts, and the server's order decides who was first.
     let frozen = if is_changed {
-        read(client).await?
+        read(client, generation).await?
     } else {
         known
     };
@@ -109,12 +117,18 @@ pub async fn freeze(
     Ok(frozen)
 }
 
-async fn record(client: &Client, new: &WantedIdentity) -> Result<(), StoreError> {
+async fn record(
+    client: &Client,
+    generation: Generation,
+    new: &WantedIdentity,
+) -> Result<(), StoreError> {
     let attempt = format!("record the identity of account {}", new.account);
-    let sql =
-        format!("INSERT INTO {ACCOUNT_IDENTITIES} (account, identity, key_day) VALUES (?, ?, ?)");
+    let sql = format!(
+        "INSERT INTO {ACCOUNT_IDENTITIES} (generation, account, identity, key_day) VALUES (?, ?, ?, ?)"
+    );
     let insert = client
         .query(&sql)
+        .bind(generation.number())
         .bind(new.account.as_str())
         .bind(new.proposed.identity.as_str())
         .bind(&new.proposed.key_day);
@@ -132,7 +146,8 @@ fn check(wanted: &WantedIdentity, recorded: &AccountIdentity) -> Result<(), Stor
                 wanted.account, recorded.identity
             ),
             format!(
-                "write identity = \"{}\" for every source of the account, or give the source an account of its own",
+                "write identity = \"{}\" for every source of the account, or give the source an account of its own, \
+                 or load everything anew with `postback replay start`",
                 recorded.identity
             ),
         )),

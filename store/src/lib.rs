@@ -10,19 +10,27 @@
 #![warn(missing_docs)]
 
 pub mod check;
+pub mod comparison;
 mod connection;
 mod error;
 pub mod generations;
+pub mod history;
 pub mod identities;
 pub mod insert;
 mod migrate;
+mod native;
 pub mod reports;
+pub mod retention;
 pub mod rows;
+pub mod sample;
 pub mod tables;
+pub mod verify;
 
+/// The client that everything here asks by, made by [`client()`].
+pub use clickhouse::Client;
 pub use connection::{Role, client};
 pub use error::{Kind, MAX_MESSAGE, StoreError};
-pub use generations::Manifest;
+pub use generations::{Event, Life, Lineage, Manifest, Offsets};
 pub use identities::{AccountIdentity, WantedIdentity};
 pub use migrate::{Report, Step, migrate};
 pub use tables::Generation;

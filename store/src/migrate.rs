@@ -35,6 +35,11 @@ const MIGRATIONS: &[Migration] = &[
         name: "refusals",
         sql: REFUSALS_SQL,
     },
+    Migration {
+        number: 3,
+        name: "generations",
+        sql: include_str!("../../schemas/clickhouse/0003_generations.sql"),
+    },
 ];
 
 impl Migration {
@@ -98,12 +103,12 @@ pub struct Report {
     pub steps: Vec<Step>,
     /// The generation that readers see.
     pub active: Generation,
-    /// The recorded identity of every account.
+    /// The identity of every account in that generation.
     pub identities: BTreeMap<AccountName, AccountIdentity>,
 }
 
 /// Makes database, tables, generation 1 and views where they are missing, and records the identity
-/// of accounts that are new.
+/// of accounts that are new to the active generation.
 ///
 /// # Errors
 /// [`StoreError`]: of [`Kind::Contradiction`] where the configuration demands another identity than
@@ -117,21 +122,21 @@ pub async fn migrate(
     steps.extend(make_database(settings).await?);
     let client = connection::client(settings, Role::Query)?;
     steps.extend(apply_migrations(&client).await?);
-    let known = identities::read(&client).await?;
-    let identities = identities::freeze(&client, accounts).await?;
-    steps.extend(
-        (identities.iter())
-            .filter(|(account, _)| !known.contains_key(*account))
-            .map(|(account, identity)| Step::AccountFrozen(account.clone(), identity.clone())),
-    );
-    if generations::make(&client, Generation::FIRST, first).await? {
+    if generations::make_first(&client, first).await? {
         steps.push(Step::GenerationMade(Generation::FIRST));
     }
-    let (active, views) = generations::settle(&client, Generation::FIRST).await?;
+    let (active, views) = generations::settle(&client).await?;
     steps.extend(
         views
             .into_iter()
             .map(|view| Step::ViewSwitched(view, active)),
+    );
+    let known = identities::read(&client, active).await?;
+    let identities = identities::freeze(&client, active, accounts).await?;
+    steps.extend(
+        (identities.iter())
+            .filter(|(account, _)| !known.contains_key(*account))
+            .map(|(account, identity)| Step::AccountFrozen(account.clone(), identity.clone())),
     );
     Ok(Report {
         steps,
@@ -260,7 +265,9 @@ mod tests {
             assert!(migration.sql.ends_with(";\n"), "{}", migration.name);
             for statement in migration.statements() {
                 assert!(statement.contains("IF NOT EXISTS"), "{statement}");
-                assert_eq!(statement.matches("CREATE ").count(), 1, "{statement}");
+                let begun =
+                    statement.matches("CREATE ").count() + statement.matches("ALTER ").count();
+                assert_eq!(begun, 1, "{statement}");
             }
         }
         assert_eq!(MIGRATIONS[0].statements().count(), 4);

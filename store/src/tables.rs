@@ -10,6 +10,8 @@ use serde::Serialize;
 pub const SCHEMA_MIGRATIONS: &str = "schema_migrations";
 /// One row per generation made.
 pub const GENERATIONS: &str = "generations";
+/// Rules that a generation got after it was made.
+pub const GENERATION_RULES: &str = "generation_rules";
 /// What became of each generation.
 pub const GENERATION_EVENTS: &str = "generation_events";
 /// Identity of each account's conversions.
@@ -123,6 +125,10 @@ impl Definition {
 pub(crate) const POSTBACKS_TABLE: Definition = Definition {
     sql: include_str!("../../schemas/clickhouse/generation/postbacks.sql"),
 };
+/// Columns and indexes that [`POSTBACKS_TABLE`] had not when the first tables were made.
+pub(crate) const POSTBACKS_ADDED: Definition = Definition {
+    sql: include_str!("../../schemas/clickhouse/generation/postbacks_added.sql"),
+};
 pub(crate) const CONVERSIONS_TABLE: Definition = Definition {
     sql: include_str!("../../schemas/clickhouse/generation/conversions.sql"),
 };
@@ -157,6 +163,23 @@ mod tests {
     }
 
     #[test]
+    fn what_was_added_is_as_in_a_new_table() {
+        let added = POSTBACKS_ADDED.sql.lines().filter_map(|line| {
+            let line = line
+                .trim()
+                .trim_end_matches(',')
+                .replace("IF NOT EXISTS ", "");
+            let column = line.strip_prefix("ADD COLUMN ").map(ToOwned::to_owned);
+            column.or_else(|| line.strip_prefix("ADD ").map(ToOwned::to_owned))
+        });
+        let added: Vec<String> = added.collect();
+        assert_eq!(added.len(), 3);
+        for column in added {
+            assert!(POSTBACKS_TABLE.sql.contains(&column), "{column}");
+        }
+    }
+
+    #[test]
     fn names_carry_the_number() {
         let seventh = Generation::new(7).unwrap();
         assert_eq!(seventh.postbacks(), "postbacks_g7");
@@ -169,6 +192,7 @@ mod tests {
     fn definitions_leave_nothing_open() {
         for definition in [
             POSTBACKS_TABLE,
+            POSTBACKS_ADDED,
             CONVERSIONS_TABLE,
             POSTBACKS_VIEW,
             CONVERSIONS_VIEW,

@@ -28,9 +28,18 @@ pub(crate) fn own_kafka(directory: &std::path::Path) -> (KafkaServer, Servers) {
     (kafka, servers)
 }
 
-fn own_clickhouse(directory: &std::path::Path) -> (ClickHouseServer, Servers) {
+pub(crate) fn own_clickhouse(
+    directory: &std::path::Path,
+    settings: &[(&str, &str)],
+) -> (ClickHouseServer, Servers) {
     let installation = install(Needs::default(), &Cancellation::new(), &|_| {}).unwrap();
-    let options = ClickHouseOptions::new(directory.join("clickhouse"));
+    let settings = settings.iter();
+    let options = ClickHouseOptions {
+        settings: settings
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+            .collect(),
+        ..ClickHouseOptions::new(directory.join("clickhouse"))
+    };
     let clickhouse = ClickHouseServer::start(&installation, options, &Cancellation::new()).unwrap();
     let servers = Servers {
         clickhouse_url: clickhouse.url(),
@@ -44,7 +53,7 @@ fn own_clickhouse(directory: &std::path::Path) -> (ClickHouseServer, Servers) {
 #[test]
 fn a_stopped_clickhouse_delays_and_loses_nothing() {
     let directory = tempfile::tempdir().unwrap();
-    let (mut clickhouse, servers) = own_clickhouse(directory.path());
+    let (mut clickhouse, servers) = own_clickhouse(directory.path(), &[]);
     let running = Setup::on("clickhouse_away", servers)
         .source("rakuten-us", COMPLETE)
         .start();

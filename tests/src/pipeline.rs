@@ -19,6 +19,7 @@ use crate::topic::Topic;
 use crate::{secret, wait};
 
 const INGEST: &str = "postback-ingest";
+const CONSUMER: &str = "postback-consumer";
 
 /// What a test wants to be different.
 #[derive(Debug, Clone)]
@@ -29,6 +30,7 @@ pub struct Setup {
     partitions: u32,
     lines: BTreeMap<&'static str, String>,
     answer_within: Duration,
+    batch_wait: Duration,
 }
 
 impl Setup {
@@ -48,6 +50,7 @@ impl Setup {
             partitions: 3,
             lines: BTreeMap::new(),
             answer_within: Duration::from_secs(60),
+            batch_wait: Duration::from_millis(200),
         }
     }
 
@@ -64,6 +67,20 @@ impl Setup {
     #[must_use]
     pub fn answering_in_time(mut self) -> Self {
         self.answer_within = Duration::from_millis(250);
+        self
+    }
+
+    /// Lets a batch that is not full wait so long for more.
+    #[must_use]
+    pub fn collecting_for(mut self, wait: Duration) -> Self {
+        self.batch_wait = wait;
+        self
+    }
+
+    /// Gives the topic so many partitions.
+    #[must_use]
+    pub fn partitions(mut self, partitions: u32) -> Self {
+        self.partitions = partitions;
         self
     }
 
@@ -142,6 +159,11 @@ impl Source {
         }
     }
 
+    /// The configuration says another template from the next time on that it is written.
+    pub fn configure_template(&mut self, template: &str) {
+        template.clone_into(&mut self.template);
+    }
+
     /// The path of its postbacks.
     #[must_use]
     pub fn path(&self) -> String {
@@ -211,7 +233,7 @@ impl Pipeline {
             "[kafka]\nbrokers = \"{brokers}\"\ntopic = \"{}\"\nrefused_topic = \"{}\"\npartitions = {}\n{}\n\
              [clickhouse]\nurl = \"{clickhouse_url}\"\ndatabase = \"{}\"\nuser = \"{clickhouse_user}\"\npassword = \"{clickhouse_password}\"\n{}\n\
              [ingest]\nlisten = \"{}\"\nadmin_listen = \"{}\"\nanswer_within_ms = {}\n{}\n\
-             [consumer]\nadmin_listen = \"{}\"\ngroup = \"{}\"\nbatch_max_wait_ms = 200\n{}\n",
+             [consumer]\nadmin_listen = \"{}\"\ngroup = \"{}\"\nbatch_max_wait_ms = {}\n{}\n",
             self.topic.name(),
             self.refused_topic.name(),
             self.setup.partitions,
@@ -224,6 +246,7 @@ impl Pipeline {
             lines("ingest"),
             self.consumer_admin,
             self.name,
+            self.setup.batch_wait.as_millis(),
             lines("consumer"),
         );
         for Source {
@@ -241,6 +264,18 @@ impl Pipeline {
             .expect("text grows");
         }
         text
+    }
+
+    /// Its database, for another thread.
+    #[must_use]
+    pub fn reader(&self) -> Database {
+        self.setup.servers.database(&self.name).kept()
+    }
+
+    /// The consumer group that loads a generation.
+    #[must_use]
+    pub fn group(&self, generation: u32) -> String {
+        format!("{}-g{generation}", self.name)
     }
 
     /// The file that keeps what a program prints.
@@ -297,10 +332,20 @@ impl Pipeline {
         Program::start_with_socket(INGEST, &arguments, &self.log(INGEST), socket, notify)
     }
 
+    /// Starts a consumer with these variables in its environment; it may not be ready yet.
+    #[must_use]
+    pub fn start_consumer_with(&self, variables: &[(&str, String)]) -> Program {
+        let file = self.configuration();
+        let launch = Launch::new(program::binary(CONSUMER))
+            .args(["-c", path(&file)])
+            .envs(variables.iter().map(|(name, value)| (name, value)));
+        Program::launch(launch, &self.log(CONSUMER))
+    }
+
     /// Starts the consumer; it may not be ready yet.
     #[must_use]
     pub fn start_consumer(&self) -> Program {
-        self.start("postback-consumer")
+        self.start(CONSUMER)
     }
 
     fn start(&self, binary: &str) -> Program {
@@ -342,11 +387,16 @@ impl Pipeline {
     /// When the template is none.
     #[must_use]
     pub fn registration(&self, source: usize) -> Registration {
-        let Source {
-            name,
-            key,
-            template,
-        } = &self.sources[source];
+        self.registered_as(source, &self.sources[source].template)
+    }
+
+    /// The registration of a source whose URL the network knows otherwise than the configuration.
+    ///
+    /// # Panics
+    /// When the template is none.
+    #[must_use]
+    pub fn registered_as(&self, source: usize, template: &str) -> Registration {
+        let Source { name, key, .. } = &self.sources[source];
         let url = format!("http://{}/postback/{key}?{template}", self.address);
         Registration::new(name, &url, "USD").expect("a URL template")
     }

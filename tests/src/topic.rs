@@ -6,6 +6,7 @@ use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
 use rdkafka::{Message as _, Offset, TopicPartitionList};
 use serde_json::Value;
@@ -139,9 +140,77 @@ impl Topic {
             let record = BaseRecord::<(), [u8]>::to(&self.name)
                 .partition(partition)
                 .payload(value);
-            producer.send(record).expect("the queue has room");
+            let mut left = Some(record);
+            while let Some(record) = left.take() {
+                match producer.send(record) {
+                    Ok(()) => {}
+                    Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), record)) => {
+                        producer.poll(Duration::from_millis(10));
+                        left = Some(record);
+                    }
+                    Err((error, _)) => panic!("it cannot be sent: {error}"),
+                }
+            }
         }
         producer.flush(wait::LIMIT).expect("Kafka takes it");
+    }
+
+    /// Takes the records before these offsets away, as retention does.
+    ///
+    /// # Panics
+    /// When Kafka refuses it.
+    pub fn forget_before(&self, offsets: &[(i32, i64)]) {
+        let mut list = TopicPartitionList::new();
+        for (partition, offset) in offsets {
+            list.add_partition_offset(&self.name, *partition, Offset::Offset(*offset))
+                .expect("an offset");
+        }
+        let admin: AdminClient<DefaultClientContext> =
+            self.config().create().expect("an admin client");
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .expect("a runtime");
+        runtime
+            .block_on(admin.delete_records(&list, &AdminOptions::new()))
+            .expect("Kafka forgets them");
+    }
+
+    /// First and next offset of each partition.
+    ///
+    /// # Panics
+    /// When Kafka is away.
+    #[must_use]
+    pub fn extents(&self) -> Vec<(i32, i64, i64)> {
+        let consumer: BaseConsumer = self.config().create().expect("a consumer");
+        let metadata = consumer
+            .fetch_metadata(Some(&self.name), wait::LIMIT)
+            .expect("metadata");
+        let extents = metadata.topics()[0].partitions().iter().map(|partition| {
+            let (low, high) = consumer
+                .fetch_watermarks(&self.name, partition.id(), wait::LIMIT)
+                .expect("watermarks");
+            (partition.id(), low, high)
+        });
+        extents.collect()
+    }
+
+    /// Deletes a consumer group, whose members must have left, with its offsets.
+    ///
+    /// # Panics
+    /// When Kafka refuses it.
+    pub fn forget_group(&self, group: &str) {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .expect("a runtime");
+        let admin: AdminClient<DefaultClientContext> =
+            self.config().create().expect("an admin client");
+        wait::until("the group is deleted", || {
+            let options = AdminOptions::new();
+            let deleted = runtime.block_on(admin.delete_groups(&[group], &options));
+            deleted.expect("Kafka answers")[0].as_ref().ok().cloned()
+        });
     }
 
     /// Removes it from Kafka. A broker that is gone by now has taken it along.

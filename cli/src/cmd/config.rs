@@ -1,7 +1,10 @@
 //! `postback config`: is the configuration good, and what is in force?
 
 use clap::{Args, Subcommand};
-use postback_common::config::{ConfigError, Fault};
+use jiff::Zoned;
+use jiff::tz::TimeZone;
+use postback_common::config::{ConfigError, Fault, Settings};
+use postback_store::retention::Horizon;
 use serde_json::Value;
 
 use super::{Loaded, load};
@@ -62,6 +65,7 @@ fn check(options: &Options, console: &mut Console) -> Result<Ending, Failure> {
                 settings.kafka.topic,
                 settings.clickhouse.database,
             )];
+            sheet.notes.extend(retention(&settings));
             sheet.write(options, console)?;
             for (source, note) in configured.notes() {
                 console.warn(format_args!("source {source}: {note}"));
@@ -78,6 +82,16 @@ fn check(options: &Options, console: &mut Console) -> Result<Ending, Failure> {
         }
         Err(failure) => Err(failure),
     }
+}
+
+/// What `keep_days` means today.
+fn retention(settings: &Settings) -> Option<String> {
+    let keep_days = settings.clickhouse.keep_days?;
+    let today = Zoned::now().with_time_zone(TimeZone::UTC).date();
+    let oldest = Horizon::new(today, keep_days).oldest();
+    Some(format!(
+        "keep_days = {keep_days}: months before {oldest} are dropped; `postback doctor` lists them"
+    ))
 }
 
 fn row(fault: &Fault) -> Vec<Cell> {

@@ -74,7 +74,12 @@ async fn kafka(
             let done = format!("made topic {} with {partitions}", topic.name);
             sheet.rows.push(vec![Cell::text("kafka"), Cell::Text(done)]);
         }
-        for finding in topic::findings(&topic, settings, purpose) {
+        let mut findings = topic::findings(&topic, settings, purpose);
+        if purpose == Purpose::Raw {
+            findings.extend(topic::history_findings(&topic, settings));
+            console.detail(topic::history(&topic, settings));
+        }
+        for finding in findings {
             console.warn(Trouble::new(finding.what, finding.remedy));
         }
     }
@@ -83,7 +88,8 @@ async fn kafka(
 
 async fn clickhouse(loaded: &Loaded, options: &Options, sheet: &mut Sheet) -> Result<(), Failure> {
     let settings = &loaded.settings.clickhouse;
-    let rules = serde_json::to_string(loaded.configured.recorded()).map_err(Failure::failed)?;
+    let rules = loaded.configured.recorded().to_json();
+    let rules = rules.map_err(Failure::failed)?;
     let made_by = format!("postback {}", version::VERSION);
     let manifest = Manifest {
         normaliser_version: NORMALISER_VERSION,

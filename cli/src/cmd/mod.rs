@@ -2,11 +2,14 @@
 
 pub(crate) mod config;
 pub(crate) mod doctor;
+pub(crate) mod generation;
 pub(crate) mod migrate;
+pub(crate) mod replay;
 pub(crate) mod report;
 pub(crate) mod source;
 pub(crate) mod spool;
 pub(crate) mod trace;
+pub(crate) mod verify;
 
 use std::collections::BTreeMap;
 
@@ -26,8 +29,11 @@ pub(crate) async fn run(arguments: &Arguments, console: &mut Console) -> Result<
         Command::Migrate(migrate) => migrate.run(options, console).await,
         Command::Source(source) => source.run(options, console),
         Command::Spool(spool) => spool.run(options, console).await,
+        Command::Replay(replay) => Box::pin(replay.run(options, console)).await,
+        Command::Generation(generation) => Box::pin(generation.run(options, console)).await,
         Command::Report(report) => report.run(options, console).await,
         Command::Trace(trace) => trace.run(options, console).await,
+        Command::Verify(verify) => Box::pin(verify.run(options, console)).await,
     }
 }
 

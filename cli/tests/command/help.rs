@@ -3,7 +3,7 @@ use crate::run::{AWAY, Place};
 #[test]
 fn every_page_of_help() {
     let place = Place::with(AWAY);
-    let pages: [&[&str]; 16] = [
+    let pages: [&[&str]; 17] = [
         &["--help"],
         &["doctor", "--help"],
         &["config", "--help"],
@@ -20,6 +20,7 @@ fn every_page_of_help() {
         &["report", "--help"],
         &["report", "summary", "--help"],
         &["trace", "--help"],
+        &["verify", "--help"],
     ];
     let text: Vec<String> = pages.iter().map(|page| place.run(page)).collect();
     insta::assert_snapshot!(text.join("\n"));

@@ -162,6 +162,8 @@ fn told<'a>(number: u8, raw: &'a str, amounts: (i64, i64)) -> Told<'a> {
         conversion_key: Some(id),
         key_day: Some(key_day),
         version: postback_version(3, number.into()),
+        flags: vec![],
+        detail: "",
     };
     Told {
         conversion,

@@ -18,7 +18,15 @@ pub struct ClickHouseSettings {
     /// From `password` or `password_file`; `None` for a user without one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub password: Option<Secret>,
+    /// Days that postbacks and conversions are kept: months that are wholly older are dropped.
+    /// `None`: for ever. At least [`LEAST_KEEP_DAYS`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub keep_days: Option<u32>,
 }
+
+/// Fewest days that can be kept. Whole months are dropped, and the month in which a late reversal of
+/// last month's sales comes is not over yet.
+pub const LEAST_KEEP_DAYS: u32 = 62;
 
 impl ClickHouseSettings {
     pub(super) fn read(section: &mut Section<'_>) -> Self {
@@ -40,14 +48,13 @@ impl ClickHouseSettings {
             "use letters, digits and _, not beginning with a digit",
             identifier,
         );
-        let settings = Self {
+        Self {
             url: url.trim_end_matches('/').to_owned(),
             database: database.unwrap_or_else(|| "postback".to_owned()),
             user: section.text("user").unwrap_or_else(|| "default".to_owned()),
             password: section.secret("password", "password_file"),
-        };
-        section.not_built(&["keep_days"]);
-        settings
+            keep_days: section.optional_number("keep_days", LEAST_KEEP_DAYS..=36_500),
+        }
     }
 }
 

@@ -29,7 +29,7 @@ use std::path::Path;
 
 use serde::Serialize;
 
-pub use clickhouse::ClickHouseSettings;
+pub use clickhouse::{ClickHouseSettings, LEAST_KEEP_DAYS};
 pub use consumer::ConsumerSettings;
 pub use fault::{ConfigError, Fault, FaultCode};
 pub use ingest::IngestSettings;

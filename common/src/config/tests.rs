@@ -224,7 +224,7 @@ partitions = 0
 acks = "1"
 [clickhouse]
 database = "drop table"
-keep_days = 90
+keep_days = 61
 [ingest]
 listen = "8080"
 admin_listen = "127.0.0.1:9000"

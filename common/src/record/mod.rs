@@ -4,12 +4,14 @@
 //! rule that reads them can be changed later and applied to the past.
 
 mod id;
+mod message;
 mod payload;
 mod text;
 mod wire;
 mod writing;
 
 pub use id::{IdSource, IdSourceError};
+pub use message::{Identity, Message};
 pub use payload::Payload;
 pub use text::Text;
 pub use wire::{RecordError, VERSION};

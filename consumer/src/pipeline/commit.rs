@@ -9,6 +9,7 @@ use tokio::task::{JoinError, JoinHandle};
 use tracing::warn;
 
 use super::{Pipeline, State};
+use crate::crash::{self, Place};
 use crate::kafka::offsets;
 use crate::progress::{Offset, Partition};
 
@@ -40,7 +41,9 @@ impl Pipeline {
         let (member, topic) = (Arc::clone(&self.member), self.topic.clone());
         state.committing = Some(tokio::task::spawn_blocking(move || {
             let list = offsets(&topic, &stored)?;
+            crash::pass(Place::BeforeCommit);
             member.commit(&list, CommitMode::Sync)?;
+            crash::pass(Place::AfterCommit);
             Ok(stored)
         }));
     }

@@ -21,7 +21,6 @@ impl Pipeline {
             let Loaded {
                 partition,
                 epoch,
-                first,
                 end,
                 fate,
             } = part;
@@ -33,11 +32,12 @@ impl Pipeline {
                         info!(topic = self.topic, partition, "the held partition goes on");
                     }
                 }
-                Fate::Refused(error) => {
+                Fate::Refused(offset, error) => {
                     let mut progress = self.progress.lock();
                     if !progress.is_current(partition, epoch) {
                         continue;
                     }
+                    progress.store(partition, epoch, offset);
                     progress.halt(partition);
                     drop(progress);
                     let code = error
@@ -45,8 +45,8 @@ impl Pipeline {
                         .map(|code| format!(", code {code}"))
                         .unwrap_or_default();
                     let cause = Cause {
-                        first,
-                        end,
+                        first: offset,
+                        end: offset + 1,
                         problem: format!(
                             "{}: {} [{}{code}]",
                             error.attempt,

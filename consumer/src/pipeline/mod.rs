@@ -7,6 +7,7 @@
 mod commit;
 mod drain;
 mod ending;
+mod hold;
 mod loaded;
 mod pausing;
 
@@ -16,12 +17,11 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use futures_util::{FutureExt as _, StreamExt as _};
-use postback_normalise::Configured;
+use postback_normalise::Rules;
 use postback_service::kafka::rdkafka::consumer::Consumer as _;
 use postback_service::kafka::rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use postback_service::kafka::rdkafka::message::{BorrowedMessage, Message as _};
 use postback_service::lifecycle::Shutdown;
-use postback_service::probes::Probe;
 use tokio::sync::watch;
 use tokio::task::{JoinError, JoinHandle};
 use tokio::time::MissedTickBehavior;
@@ -29,20 +29,24 @@ use tracing::{error, warn};
 
 use commit::{Committing, answered};
 use drain::act_on_all;
+use hold::Standstill;
 use loaded::finished;
 
 use crate::batch::{Batch, Bounds};
+use crate::crash::{self, Place};
 use crate::holds::{Cause, Holds};
 use crate::judge::{LaterVersion, Message, Origin, judge};
 use crate::kafka::{Member, SharedProgress};
 use crate::load::{Loaded, Loader};
-use crate::metrics::ConsumerMetrics;
 use crate::progress::{Epoch, Partition, Taken};
+use crate::role::{Role, RoleMetrics, RoleProbe, Turns};
 
 /// How often held partitions, failed commits and paused partitions are looked at.
 const TICK: Duration = Duration::from_secs(1);
 /// Records taken from librdkafka before anything else gets its turn.
 const RECORDS_AT_ONCE: usize = 512;
+/// While a batch waits for its turn, and a mark for its answer.
+const LOOK_AGAIN: Duration = Duration::from_millis(50);
 /// A seek is answered by librdkafka itself, not by a broker.
 const SEEK_WITHIN: Duration = Duration::from_secs(1);
 /// Names of unknown sources that are warned of, each once.
@@ -78,10 +82,14 @@ pub(crate) struct Pipeline {
     pub(crate) bounds: Bounds,
     pub(crate) progress: SharedProgress,
     pub(crate) loader: Arc<Loader>,
-    pub(crate) metrics: ConsumerMetrics,
+    pub(crate) metrics: RoleMetrics,
     /// Fails while a partition is held, and before the group gave us an assignment.
-    pub(crate) probe: Probe,
-    pub(crate) rules: watch::Receiver<Arc<Configured>>,
+    pub(crate) probe: RoleProbe,
+    pub(crate) rules: watch::Receiver<Arc<Rules>>,
+    pub(crate) role: Role,
+    pub(crate) turns: Turns,
+    /// The mark under which to stand still, while another generation passes.
+    pub(crate) hold: watch::Receiver<Option<Arc<str>>>,
 }
 
 /// What changes while it runs.
@@ -94,6 +102,7 @@ struct State {
     paused: BTreeSet<(Partition, Epoch)>,
     committing: Option<Committing>,
     commit_from: Option<Instant>,
+    standstill: Standstill,
     measuring: Option<JoinHandle<()>>,
     warned_sources: BTreeSet<Box<str>>,
 }
@@ -112,9 +121,11 @@ impl Pipeline {
         let mut state = State::default();
         let mut tick = tokio::time::interval(TICK);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut holds = self.hold.clone();
         loop {
             self.settle(&mut state);
-            let due = state.wait_until(self.bounds);
+            self.take_mark(&mut state).await;
+            let due = self.wait_until(&state);
             tokio::select! {
                 biased;
                 () = shutdown.cancelled() => break,
@@ -122,6 +133,8 @@ impl Pipeline {
                 result = answered(&mut state.committing) => self.committed(&mut state, result?),
                 _ = tick.tick() => self.tick(&mut state),
                 () = sleep_until(due) => {}
+                // At its end nothing changes any more.
+                Ok(()) = holds.changed() => {}
                 Some(first) = messages.next() => {
                     let next = || messages.next().now_or_never().flatten();
                     act_on_all(first, next, RECORDS_AT_ONCE, |message| {
@@ -148,11 +161,14 @@ impl Pipeline {
             state.collecting.retain_current(&progress);
             state.holds.retain(|partition| progress.is_ours(partition));
         }
-        if state.loading.is_none() && state.collecting.is_due(self.bounds, now) {
+        let is_due = state.loading.is_none() && state.collecting.is_due(self.bounds, now);
+        if is_due && self.may_load(now) {
+            self.turns.take(&self.role, now);
             self.begin(state, now);
         }
         self.pause_and_resume(state);
         self.commit(state, now);
+        self.mark_standstill(state, now);
         self.show(state);
     }
 
@@ -171,6 +187,7 @@ impl Pipeline {
             return;
         };
         let Taken { epoch, skipped, .. } = taken;
+        crash::pass(Place::Taken);
         let events = self.member.context();
         events.is_topic_missing.store(false, Ordering::Relaxed);
         if let Some(expected) = taken.restarted_at {
@@ -224,6 +241,24 @@ impl Pipeline {
         }
     }
 
+    /// When the batch must be looked at again: for its age, or because it waits for its turn.
+    fn wait_until(&self, state: &State) -> Option<Instant> {
+        if state.standstill.is_marking() {
+            return Some(Instant::now() + LOOK_AGAIN);
+        }
+        if state.loading.is_some() {
+            return None;
+        }
+        let due = state.collecting.due_at(self.bounds)?;
+        let now = Instant::now();
+        let earliest = if self.may_load(now) {
+            due
+        } else {
+            now + LOOK_AGAIN
+        };
+        Some(due.max(earliest))
+    }
+
     fn warn_of_source(&self, warned: &mut BTreeSet<Box<str>>, source: &str) {
         self.metrics.unknown_sources.inc();
         if warned.len() < MAX_WARNED_SOURCES && warned.insert(source.into()) {
@@ -237,6 +272,10 @@ impl Pipeline {
 
     /// What is looked at now and then.
     fn tick(&self, state: &mut State) {
+        if self.role.is_active() {
+            let lag = self.progress.lock().whole_lag();
+            self.turns.set_behind(self.bounds.is_many(lag));
+        }
         self.try_held(state);
         self.measure_paused(state);
     }
@@ -276,16 +315,6 @@ impl Pipeline {
         // librdkafka tries again by itself; the probe and its own log say what is wrong.
         tracing::debug!(%error, "Kafka");
         Ok(())
-    }
-}
-
-impl State {
-    /// When the batch must be looked at again for its age.
-    fn wait_until(&self, bounds: Bounds) -> Option<Instant> {
-        match self.loading {
-            Some(_) => None,
-            None => self.collecting.due_at(bounds),
-        }
     }
 }
 

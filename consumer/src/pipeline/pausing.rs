@@ -14,7 +14,7 @@ use crate::progress::{Epoch, Partition};
 impl Pipeline {
     /// Paused is what is not to be read, and everything while no more fits.
     pub(super) fn pause_and_resume(&self, state: &mut State) {
-        let no_more_fits = state.loading.is_some() && state.collecting.is_full(self.bounds);
+        let no_more_fits = state.collecting.is_full(self.bounds);
         let assignments: BTreeMap<_, _> = (self.progress.lock().assignments())
             .map(|(partition, epoch, is_read)| ((partition, epoch), is_read))
             .collect();

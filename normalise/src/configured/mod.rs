@@ -8,12 +8,12 @@ use std::sync::Arc;
 
 use postback_common::config::{Fault, FaultCode, SourceSettings};
 use postback_common::name::{AccountName, SourceName};
-use serde::Serialize;
 
 use crate::currency::Currency;
 use crate::identity::{self, Identity, KeyDayRule};
 use crate::mapping::Mapping;
 use crate::profile::{self, Profile};
+use crate::recorded::{Recorded, RecordedRules, Rules};
 use crate::rules::{SourceDescription, SourceRules};
 use crate::template::{Template, TemplateNote};
 use faults::{
@@ -45,23 +45,10 @@ pub struct Account {
 /// The rules of all sources of a configuration.
 #[derive(Debug, Clone)]
 pub struct Configured {
-    sources: BTreeMap<SourceName, Arc<SourceRules>>,
+    rules: Rules,
     accounts: Vec<Account>,
     notes: Vec<(SourceName, TemplateNote)>,
-    recorded: Vec<Recorded>,
-}
-
-/// A source's rules as a generation records them. The URL's path, which holds the key, is left out.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Recorded {
-    source: SourceName,
-    network: String,
-    account: AccountName,
-    identity: Identity,
-    key_day: KeyDayRule,
-    currency: Option<String>,
-    time_zone: Option<String>,
-    template_query: Option<String>,
+    recorded: RecordedRules,
 }
 
 impl Configured {
@@ -87,10 +74,10 @@ impl Configured {
         }
         let accounts = accounts(&parsed, fixed, &mut faults);
         let mut configured = Self {
-            sources: BTreeMap::new(),
+            rules: Rules::default(),
             accounts: accounts.into_values().collect(),
             notes: Vec::new(),
-            recorded: Vec::new(),
+            recorded: RecordedRules::default(),
         };
         for source in parsed {
             if let Err(fault) = configured.add(source) {
@@ -125,24 +112,25 @@ impl Configured {
             key_day_rule: fixed.map(|fixed| fixed.key_day),
         });
         let rules = rules.map_err(|error| unserved(settings, &error))?;
-        self.recorded.push(Recorded {
+        self.recorded.sources.push(Recorded {
             source: settings.name.clone(),
-            network: rules.profile().network.to_string(),
+            network: rules.profile().network.clone(),
             account: settings.account.clone(),
             identity: rules.identity(),
             key_day: rules.key_day_rule(),
             currency: settings.currency.clone(),
             time_zone: settings.time_zone.iana_name().map(str::to_owned),
             template_query: query(settings).map(str::to_owned),
+            profile: Some(rules.profile().text.to_string()),
         });
-        self.sources.insert(settings.name.clone(), Arc::new(rules));
+        self.rules.add(rules);
         Ok(())
     }
 
     /// The rules of a source; `None` where the configuration has no such source.
     #[must_use]
     pub fn source(&self, name: &str) -> Option<&Arc<SourceRules>> {
-        self.sources.get(name)
+        self.rules.source(name)
     }
 
     /// All accounts, each once, by name.
@@ -157,9 +145,15 @@ impl Configured {
         &self.notes
     }
 
-    /// What a generation records of these rules, to be written as JSON.
+    /// The rules of all sources.
     #[must_use]
-    pub fn recorded(&self) -> &[Recorded] {
+    pub fn rules(&self) -> &Rules {
+        &self.rules
+    }
+
+    /// What a generation records of these rules.
+    #[must_use]
+    pub fn recorded(&self) -> &RecordedRules {
         &self.recorded
     }
 }

@@ -53,7 +53,7 @@ fn the_first_source_of_an_account_decides_for_all() {
     assert_eq!(account.fixed.identity, Identity::Order);
     assert_eq!(account.fixed.key_day, KeyDayRule::Bucket);
     assert_eq!(account.configured, None);
-    for source in &configured.recorded {
+    for source in &configured.recorded.sources {
         assert_eq!(source.identity, Identity::Order);
     }
     assert!(configured.source("nobody").is_none());

@@ -72,7 +72,7 @@ pub enum ProfileError {
     NoDateForm,
 }
 
-pub(super) fn check(file: ProfileFile) -> Result<Profile, ProfileError> {
+pub(super) fn check(file: ProfileFile, text: &str) -> Result<Profile, ProfileError> {
     let network =
         NetworkName::new(&file.network).map_err(|_| ProfileError::Network(file.network))?;
     let macro_style =
@@ -110,6 +110,7 @@ pub(super) fn check(file: ProfileFile) -> Result<Profile, ProfileError> {
         },
         identity,
         date_forms: file.dates.forms,
+        text: text.into(),
     })
 }
 

@@ -68,6 +68,8 @@ pub struct Profile {
     pub identity: IdentityRules,
     /// The forms its dates come in, tried in this order.
     pub date_forms: Vec<DateForm>,
+    /// As it was written: TOML, comments included.
+    pub text: Arc<str>,
 }
 
 /// One parameter that the network can send.
@@ -163,7 +165,8 @@ impl Profile {
     /// # Errors
     /// [`ProfileError`] says what is wrong and how to mend it.
     pub fn parse(toml: &str) -> Result<Self, ProfileError> {
-        check::check(toml::from_str(toml).map_err(|error| ProfileError::Toml(error.to_string()))?)
+        let file = toml::from_str(toml).map_err(|error| ProfileError::Toml(error.to_string()))?;
+        check::check(file, toml)
     }
 
     /// The network's parameter that fills a column.

@@ -1,10 +1,12 @@
 //! How every client reaches Kafka, and where librdkafka's own words and figures go.
 
 mod events;
+mod log;
 mod producer;
 mod refusal;
 
 pub use events::{ClientEvents, KafkaMetrics};
+pub use log::{End, LogError, LogReader, Span};
 pub use producer::producer_config;
 /// The client library, in the version that every service uses.
 pub use rdkafka;

@@ -7,6 +7,7 @@
 mod cluster;
 mod error;
 mod findings;
+mod history;
 mod making;
 mod wanted;
 
@@ -15,6 +16,7 @@ use std::time::Duration;
 
 pub use error::TopicError;
 pub use findings::{Finding, findings};
+pub use history::{Kept, history, history_findings};
 pub use making::{Ensured, ensure};
 pub use wanted::record_bytes_max;
 

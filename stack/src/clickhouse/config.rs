@@ -43,18 +43,25 @@ pub(super) fn arguments(http_port: u16, tcp_port: u16) -> Vec<String> {
 }
 
 /// Writes the settings.
-pub(super) fn write(directory: &Path, password: &Password) -> Result<(), StackError> {
+pub(super) fn write(
+    directory: &Path,
+    password: &Password,
+    settings: &[(String, String)],
+) -> Result<(), StackError> {
     write_private(&directory.join("config.xml"), CONFIG)?;
-    write_private(&directory.join("users.xml"), &users(password))
+    write_private(&directory.join("users.xml"), &users(password, settings))
 }
 
 /// The user `default` starts the listeners, so it must have no password; it may do nothing else
-/// that the server lets us forbid.
-fn users(password: &Password) -> String {
+/// that the server lets us forbid. The settings are those of the other user.
+fn users(password: &Password, settings: &[(String, String)]) -> String {
     let hash = hash::sha256(password.reveal());
+    let settings: String = (settings.iter())
+        .map(|(name, value)| format!("<{name}>{value}</{name}>"))
+        .collect();
     format!(
         "<clickhouse>
-  <profiles><default/></profiles>
+  <profiles><default/><{user}>{settings}</{user}></profiles>
   <quotas><default/></quotas>
   <users>
     <default>
@@ -71,7 +78,7 @@ fn users(password: &Password) -> String {
     <{user}>
       <password_sha256_hex>{hash}</password_sha256_hex>
       <networks><ip>127.0.0.1</ip></networks>
-      <profile>default</profile>
+      <profile>{user}</profile>
       <quota>default</quota>
     </{user}>
   </users>
@@ -117,7 +124,9 @@ mod tests {
         let first = random_password(directory.path()).unwrap();
         let second = random_password(directory.path()).unwrap();
         assert_eq!(first.reveal(), second.reveal());
-        let users = users(&Password::new("secret"));
+        let limit = [("max_memory_usage".to_owned(), "7".to_owned())];
+        let users = users(&Password::new("secret"), &limit);
         assert!(users.contains(&hash::sha256("secret")) && !users.contains("secret"));
+        assert!(users.contains("<postback><max_memory_usage>7</max_memory_usage></postback>"));
     }
 }

@@ -35,6 +35,8 @@ pub struct ClickHouseOptions {
     /// The password of the user `postback`; `None` takes the directory's last random one, or makes
     /// one.
     pub password: Option<Password>,
+    /// Settings of the user `postback`: names and values, such as `max_memory_usage`.
+    pub settings: Vec<(String, String)>,
 }
 
 impl ClickHouseOptions {
@@ -46,6 +48,7 @@ impl ClickHouseOptions {
             http_port: None,
             tcp_port: None,
             password: None,
+            settings: Vec::new(),
         }
     }
 }
@@ -89,7 +92,7 @@ impl ClickHouseServer {
             Some(password) => password.clone(),
             None => config::random_password(directory)?,
         };
-        config::write(directory, &password)?;
+        config::write(directory, &password, &options.settings)?;
         let library = installation.clickhouse_library.clone();
         let host = find_host()?;
         let mut tries = 1;
@@ -165,6 +168,14 @@ impl ClickHouseServer {
     /// Kills it (SIGKILL); blocks until it has ended.
     pub fn kill(&self) {
         self.process.kill();
+    }
+
+    /// Gives the user `postback` other settings, from the next start on.
+    ///
+    /// # Errors
+    /// When they cannot be written.
+    pub fn set_settings(&self, settings: &[(String, String)]) -> Result<(), StackError> {
+        config::write(&self.directory, &self.password, settings)
     }
 
     /// Starts it again on its directory and ports, after killing it if it still runs.

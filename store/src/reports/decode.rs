@@ -22,7 +22,7 @@ impl std::ops::Add for Money {
 }
 
 /// `DateTime64(6)`.
-pub(super) fn micros<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Timestamp, D::Error> {
+pub(crate) fn micros<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Timestamp, D::Error> {
     let micros = i64::deserialize(deserializer)?;
     Timestamp::from_microsecond(micros).map_err(serde::de::Error::custom)
 }
@@ -37,7 +37,7 @@ pub(super) fn optional_micros<'de, D: Deserializer<'de>>(
 }
 
 /// `Date`: days since 1970.
-pub(super) fn day<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Date, D::Error> {
+pub(crate) fn day<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Date, D::Error> {
     let days = u16::deserialize(deserializer)?;
     after_1970(days).map_err(serde::de::Error::custom)
 }

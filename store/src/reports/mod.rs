@@ -11,4 +11,5 @@ pub mod summary;
 pub mod trace;
 
 pub use decode::Money;
+pub(crate) use decode::{day, micros};
 pub use reader::Reader;

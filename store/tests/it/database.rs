@@ -36,6 +36,7 @@ pub(crate) fn settings(database: &str) -> ClickHouseSettings {
         database: database.to_owned(),
         user: variable("POSTBACK__CLICKHOUSE__USER"),
         password: Some(Secret::new(variable("POSTBACK__CLICKHOUSE__PASSWORD"))),
+        keep_days: None,
     }
 }
 

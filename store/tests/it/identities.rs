@@ -1,7 +1,7 @@
 use futures_util::future::join_all;
 use postback_common::config::Identity;
 use postback_common::name::AccountName;
-use postback_store::{AccountIdentity, Kind, Step, WantedIdentity, identities};
+use postback_store::{AccountIdentity, Generation, Kind, Step, WantedIdentity, identities};
 
 use crate::database::with_database;
 
@@ -50,7 +50,9 @@ fn the_first_decides_and_a_contradiction_is_refused_with_the_remedy() {
         assert_eq!(error.kind, Kind::Contradiction);
         assert!(error.message.contains("account main"), "{error}");
         assert!(error.remedy.contains("identity = \"order\""), "{error}");
-        let still = identities::read(&database.client).await.unwrap();
+        let still = identities::read(&database.client, Generation::FIRST)
+            .await
+            .unwrap();
         assert_eq!(still[&main], identity(Identity::Order));
     });
 }
@@ -64,7 +66,9 @@ fn of_many_at_once_one_decides_and_all_read_the_same() {
             let client = database.client.clone();
             async move {
                 let racer = [wanted("main", proposed, None)];
-                identities::freeze(&client, &racer).await.unwrap()
+                identities::freeze(&client, Generation::FIRST, &racer)
+                    .await
+                    .unwrap()
             }
         });
         let seen = join_all(racing).await;
@@ -72,6 +76,11 @@ fn of_many_at_once_one_decides_and_all_read_the_same() {
         database
             .execute("OPTIMIZE TABLE account_identities FINAL")
             .await;
-        assert_eq!(identities::read(&database.client).await.unwrap(), seen[0]);
+        assert_eq!(
+            identities::read(&database.client, Generation::FIRST)
+                .await
+                .unwrap(),
+            seen[0]
+        );
     });
 }

@@ -6,5 +6,6 @@ mod database;
 mod errors;
 mod identities;
 mod migrations;
+mod retention;
 mod rows;
 mod views;

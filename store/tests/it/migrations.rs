@@ -15,6 +15,7 @@ fn an_empty_server_gets_everything_and_the_second_time_nothing() {
                 Step::DatabaseMade(name),
                 Step::MigrationApplied(1, "bookkeeping".to_owned()),
                 Step::MigrationApplied(2, "refusals".to_owned()),
+                Step::MigrationApplied(3, "generations".to_owned()),
                 Step::GenerationMade(Generation::FIRST),
                 Step::ViewSwitched("conversions", Generation::FIRST),
                 Step::ViewSwitched("postbacks", Generation::FIRST),
@@ -90,6 +91,11 @@ fn a_changed_migration_is_refused() {
 fn the_generation_activated_last_is_active_whatever_the_clocks_say() {
     with_tables(|database| async move {
         for (number, recorded_at) in [(2, "2030-01-01"), (3, "2020-01-01")] {
+            database
+                .execute(&format!(
+                    "INSERT INTO generations (number) VALUES ({number})"
+                ))
+                .await;
             let sql = format!(
                 "INSERT INTO generation_events (number, event, recorded_at) VALUES ({number}, 'activated', '{recorded_at}')"
             );
@@ -130,7 +136,7 @@ fn an_unmade_database_is_told_from_an_unmigrated_one() {
         let found = check::check(&database.settings).await.unwrap();
         assert_eq!(
             found.pending_migrations,
-            ["0001 bookkeeping", "0002 refusals"]
+            ["0001 bookkeeping", "0002 refusals", "0003 generations"]
         );
         assert_eq!(found.active, None);
     });
@@ -162,5 +168,22 @@ fn everything_has_a_comment_and_the_engine_settings_hold() {
                 assert_eq!(database.ask(&sql).await, "1", "{table}: {setting}");
             }
         }
+    });
+}
+
+#[test]
+fn tables_of_an_earlier_version_get_the_columns_that_were_added() {
+    with_tables(|database| async move {
+        for column in ["flags", "detail"] {
+            let drop = format!("ALTER TABLE postbacks_g1 DROP COLUMN {column}");
+            database.execute(&drop).await;
+        }
+        let view = "CREATE OR REPLACE VIEW postbacks AS SELECT * FROM postbacks_g1 FINAL COMMENT 'Reads generation 1.'";
+        database.execute(view).await;
+        let report = database.migrate(&[]).await.unwrap();
+        assert_eq!(report.steps.len(), 1, "{:?}", report.steps);
+        let columns = "SELECT concat(toString(groupArray(flags)), toString(groupArray(detail))) FROM postbacks";
+        assert_eq!(database.ask(columns).await, "[][]");
+        assert!(database.migrate(&[]).await.unwrap().steps.is_empty());
     });
 }

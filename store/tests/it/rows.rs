@@ -36,6 +36,8 @@ pub(crate) fn postback() -> PostbackRow<'static> {
         conversion_key: Some(id("00112233-4455-6677-8899-aabbccddeeff")),
         key_day: Some(date(2026, 8, 31)),
         version: postback_version(11, 9_000_000_000),
+        flags: vec![],
+        detail: "",
     }
 }
 
@@ -105,6 +107,8 @@ fn every_column_of_a_postback_arrives() {
             conversion_key: None,
             key_day: None,
             version: postback_version(0, 0),
+            flags: vec!["raw_replaced"],
+            detail: "Constraint 'ä'",
             ..postback()
         };
         let rows = [postback(), rejected];
@@ -113,16 +117,16 @@ fn every_column_of_a_postback_arrives() {
             .unwrap();
         let columns = "toString(id), toString(received_at), source, network, account, via, outcome, toString(reasons), raw, remote, kafka_topic, \
              toString(kafka_partition), toString(kafka_offset), ifNull(toString(conversion_key), 'NULL'), ifNull(toString(key_day), 'NULL'), \
-             leftPad(hex(version), 32, '0')";
+             leftPad(hex(version), 32, '0'), toString(flags), detail";
         assert_eq!(
             printed(&database.client, columns, "postbacks").await,
             [
                 // 2^96 + (2^32 - 1 - 11) * 2^64 + 2^64 - 1 - 9,000,000,000 (0x2_1871_1A00).
                 "01a05a43-fc00-7f54-8d8e-0023af5570ee|2026-09-01 23:59:59.999999|rakuten-us|rakuten|main|http|accepted|[]\
                  |{\"v\":1,\"agent\":\"ä 'quoted' \\\\ \\u0000\"}|2001:db8::7|postbacks.raw|11|9000000000\
-                 |00112233-4455-6677-8899-aabbccddeeff|2026-08-31|00000001FFFFFFF4FFFFFFFDE78EE5FF",
+                 |00112233-4455-6677-8899-aabbccddeeff|2026-08-31|00000001FFFFFFF4FFFFFFFDE78EE5FF|[]|",
                 "01a05a43-fc00-7f54-8d8e-0023af5570ef|2026-09-01 23:59:59.999999|||||rejected|['not_a_record','unknown_source']\
-                 |base64:/w==||postbacks.raw|0|0|NULL|NULL|00000001FFFFFFFFFFFFFFFFFFFFFFFF",
+                 |base64:/w==||postbacks.raw|0|0|NULL|NULL|00000001FFFFFFFFFFFFFFFFFFFFFFFF|['raw_replaced']|Constraint 'ä'",
             ]
         );
     });

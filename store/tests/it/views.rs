@@ -15,6 +15,8 @@ fn copies_of_a_postback_fold_to_the_lowest_partition_and_offset() {
                 kafka_partition: partition,
                 kafka_offset: offset,
                 version: postback_version(partition, offset),
+                flags: vec![],
+                detail: "",
                 ..postback()
             };
             insert::postbacks(&database.client, Generation::FIRST, [row])

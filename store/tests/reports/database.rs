@@ -39,5 +39,6 @@ fn settings(database: &str) -> ClickHouseSettings {
         database: database.to_owned(),
         user: variable("USER"),
         password: Some(Secret::new(variable("PASSWORD"))),
+        keep_days: None,
     }
 }

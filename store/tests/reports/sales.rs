@@ -194,6 +194,8 @@ pub(crate) fn postback(
         conversion_key: Some(id(key)),
         key_day: Some(SECOND_DAY),
         version: postback_version(3, offset),
+        flags: vec![],
+        detail: "",
     }
 }
 

@@ -3,7 +3,7 @@
 use postback_common::config::Settings;
 use postback_normalise::Configured;
 use postback_store::check::{Findings, TESTED_VERSION};
-use postback_store::{Kind, Role, StoreError, client, identities};
+use postback_store::{Kind, Role, StoreError, client, generations, identities};
 
 use super::check::Check;
 use crate::cmd::{Loaded, migrate};
@@ -78,7 +78,7 @@ pub(super) fn unknown(name: &'static str, error: &StoreError, settings: &Setting
     match error.kind {
         Kind::Outage => Check::broken(name, "not known while ClickHouse does not answer", remedy),
         Kind::Setup => Check::broken(name, "not known while the tables cannot be read", remedy),
-        Kind::Pressure | Kind::Data | Kind::Contradiction => {
+        Kind::Pressure | Kind::TooLarge | Kind::Data | Kind::Unknown | Kind::Contradiction => {
             Check::of_trouble(name, Trouble::of_clickhouse(error, &settings.clickhouse))
         }
     }
@@ -92,7 +92,11 @@ pub(super) async fn identities(loaded: &Loaded) -> Vec<Check> {
         Ok(client) => client,
         Err(error) => return trouble(error),
     };
-    let recorded = match identities::read(&client).await {
+    let recorded = async {
+        let active = generations::active(&client).await?;
+        identities::read(&client, active).await
+    };
+    let recorded = match recorded.await {
         Ok(recorded) => recorded,
         Err(error) => return trouble(error),
     };

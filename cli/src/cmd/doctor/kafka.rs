@@ -26,6 +26,7 @@ pub(super) async fn check(settings: &Settings) -> Vec<Check> {
         Ok(TopicState::Present(topic)) => {
             let mut checks = vec![answers(&brokers, topic.brokers)];
             checks.extend(safe(&topic, settings));
+            checks.push(history(&topic, settings));
             checks
         }
     }
@@ -51,4 +52,12 @@ fn safe(topic: &Topic, settings: &Settings) -> Vec<Check> {
     }
     let check = |finding: topic::Finding| Check::doubtful("topic", finding.what, finding.remedy);
     findings.into_iter().map(check).collect()
+}
+
+/// How far back a replay reaches.
+fn history(topic: &Topic, settings: &Settings) -> Check {
+    match topic::history_findings(topic, settings) {
+        Some(finding) => Check::doubtful("history", finding.what, finding.remedy),
+        None => Check::well("history", topic::history(topic, settings)),
+    }
 }

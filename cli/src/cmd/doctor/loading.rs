@@ -42,7 +42,37 @@ pub(super) async fn check(settings: &Settings) -> Vec<Check> {
             Err(words) => return vec![unknown(&words)],
         };
     }
-    judge(&first, &last, longest)
+    let mut checks = judge(&first, &last, longest);
+    // Asked after the offsets: what they say was stored before.
+    match reader.loaded_through().await {
+        Ok(loaded_through) => checks.extend(emptied(&first, loaded_through.is_none(), settings)),
+        Err(error) => checks.push(clickhouse::unknown("loading", &error, settings)),
+    }
+    checks
+}
+
+/// Offsets that say loaded over tables that are empty: the database was dropped, renamed or made
+/// anew under the group.
+fn emptied(lag: &GroupLag, is_empty: bool, settings: &Settings) -> Option<Check> {
+    let read = |found: &PartitionLag| {
+        found
+            .committed
+            .is_some_and(|committed| committed > found.low)
+    };
+    if !is_empty || !lag.partitions.iter().any(read) {
+        return None;
+    }
+    let (group, topic) = (&lag.group, &settings.kafka.topic);
+    let database = &settings.clickhouse.database;
+    let what = format!(
+        "group {group} has read the topic, and database {database} has no postback: it was dropped, \
+         renamed or made anew, and what was read before is not loaded again by itself"
+    );
+    let remedy = format!(
+        "stop the consumers, then kafka-consumer-groups --group {group} --topic {topic} --reset-offsets \
+         --to-earliest --execute; or correct clickhouse.database, or give consumer.group a new name"
+    );
+    Some(Check::broken("loading", what, remedy))
 }
 
 fn unknown(words: &str) -> Check {
@@ -149,6 +179,23 @@ mod tests {
             judged(&lag(0, 10, 0), &lag(0, 10, 0)),
             [(State::Broken, what)]
         );
+    }
+
+    #[test]
+    fn empty_tables_under_a_group_that_has_read_are_told() {
+        let text = "[kafka]\nbrokers = \"a:1\"\n[clickhouse]\ndatabase = \"other\"\n";
+        let settings =
+            postback_common::config::read(std::path::Path::new("t.toml"), text, []).unwrap();
+        let told = |committed, low, is_empty| emptied(&lag(1, committed, low), is_empty, &settings);
+        let check = told(4, 0, true).unwrap();
+        assert_eq!(check.state, State::Broken);
+        assert!(
+            check.what.contains("loader-g1") && check.what.contains("other"),
+            "{check:?}"
+        );
+        assert_eq!(told(4, 0, false), None);
+        // Retention has emptied the topic, or nothing was read yet.
+        assert_eq!(told(4, 4, true), None);
     }
 
     #[test]

@@ -4,9 +4,11 @@ mod answers;
 mod certificate;
 mod check;
 mod clickhouse;
+mod generations;
 mod kafka;
 mod loading;
 mod refusals;
+mod retention;
 mod services;
 mod spool;
 
@@ -36,10 +38,23 @@ impl Doctor {
     ) -> Result<Ending, Failure> {
         let loaded = load(options, console)?;
         let settings = &loaded.settings;
-        let (kafka, clickhouse, identities, loading, refusals, ingest, spool, consumer) = tokio::join!(
+        let (
+            kafka,
+            clickhouse,
+            identities,
+            generations,
+            retention,
+            loading,
+            refusals,
+            ingest,
+            spool,
+            consumer,
+        ) = tokio::join!(
             within("kafka", kafka::check(settings)),
             within("clickhouse", clickhouse::check(settings)),
             within("identities", clickhouse::identities(&loaded)),
+            within("generations", generations::check(&loaded, options)),
+            within("retention", retention::check(settings)),
             within("loading", loading::check(settings)),
             within("refusals", refusals::check(settings)),
             within("ingest", services::ingest(settings)),
@@ -58,7 +73,17 @@ impl Doctor {
         let mut answers = vec![answers::check(settings)];
         answers.extend(certificate::check(settings));
         let all = [
-            kafka, clickhouse, identities, loading, refusals, ingest, answers, spool, consumer,
+            kafka,
+            clickhouse,
+            identities,
+            generations,
+            retention,
+            loading,
+            refusals,
+            ingest,
+            answers,
+            spool,
+            consumer,
         ];
         checks.extend(all.into_iter().flatten());
         write(&checks, options, console)?;

@@ -1,24 +1,35 @@
 //! What ClickHouse answers when it does not do what it was asked, and what follows from it.
 
+mod codes;
+
 use std::borrow::Cow;
 use std::error::Error as _;
 use std::fmt;
 
 use clickhouse::error::Error as ClientError;
 
+use codes::{kind_of_code, remedy};
+
 /// What kind of trouble it is, and so what to do about it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Kind {
     /// The server cannot be reached, does not answer in time, or is going down. Trying again helps.
     Outage,
-    /// The server is there but takes nothing now: no memory, too many parts or queries, a full
-    /// disk, read-only. Trying again, more slowly, helps.
+    /// The server is there but takes nothing now: too many parts or queries, a full disk,
+    /// read-only. Trying again, more slowly, helps; fewer rows at once do not.
     Pressure,
+    /// Too much at once for the server's memory, or for a limit of the server or of a proxy before
+    /// it. Fewer rows at once help.
+    TooLarge,
     /// User, password, grants, database or tables are not as they must be. Trying again helps once
     /// a person has mended it; the rows are not to blame.
     Setup,
-    /// The server refuses these rows or this statement. Trying again changes nothing by itself.
+    /// The server refuses a value of these rows, or this statement. Trying again changes nothing by
+    /// itself.
     Data,
+    /// The server answers with a code of which this version does not know whether the rows are to
+    /// blame.
+    Unknown,
     /// The database holds something that contradicts the configuration.
     Contradiction,
 }
@@ -30,8 +41,10 @@ impl Kind {
         match self {
             Self::Outage => "outage",
             Self::Pressure => "pressure",
+            Self::TooLarge => "too_large",
             Self::Setup => "setup",
             Self::Data => "data",
+            Self::Unknown => "unknown",
             Self::Contradiction => "contradiction",
         }
     }
@@ -39,7 +52,10 @@ impl Kind {
     /// True where the same attempt can succeed later, whatever the rows are.
     #[must_use]
     pub const fn passes_with_time(self) -> bool {
-        matches!(self, Self::Outage | Self::Pressure | Self::Setup)
+        matches!(
+            self,
+            Self::Outage | Self::Pressure | Self::TooLarge | Self::Setup
+        )
     }
 }
 
@@ -84,7 +100,7 @@ impl std::error::Error for StoreError {}
 
 impl StoreError {
     /// An error that is found by this crate rather than by the server.
-    pub(crate) fn own(
+    pub fn own(
         kind: Kind,
         attempt: &str,
         message: impl Into<String>,
@@ -116,7 +132,9 @@ impl StoreError {
                 (Kind::Outage, None, with_causes(error))
             }
             ClientError::SchemaMismatch(_) => (Kind::Setup, None, error.to_string()),
-            _ => (Kind::Data, None, with_causes(error)),
+            // A value that the column's type cannot hold: our own serialisers say so.
+            ClientError::Custom(_) => (Kind::Data, None, error.to_string()),
+            _ => (Kind::Unknown, None, with_causes(error)),
         };
         Self {
             kind,
@@ -146,103 +164,24 @@ fn server_words(answer: &str) -> String {
     words.trim().to_owned()
 }
 
-/// Codes by `src/Common/ErrorCodes.cpp` of ClickHouse. What is not named here is blamed on the
-/// rows: held and shown, rather than tried for ever without a word.
-fn kind_of_code(code: u32) -> Kind {
-    match code {
-        159 // TIMEOUT_EXCEEDED
-        | 209 // SOCKET_TIMEOUT
-        | 210 // NETWORK_ERROR
-        | 225 // NO_ZOOKEEPER
-        | 236 // ABORTED: the server is going down
-        | 279 // ALL_CONNECTION_TRIES_FAILED
-        | 319 // UNKNOWN_STATUS_OF_INSERT
-        | 394 // QUERY_WAS_CANCELLED
-        | 733 // TABLE_IS_BEING_RESTARTED
-        | 735 // QUERY_WAS_CANCELLED_BY_CLIENT
-        | 999 // KEEPER_EXCEPTION
-        => Kind::Outage,
-        74 // CANNOT_READ_FROM_FILE_DESCRIPTOR
-        | 75 // CANNOT_WRITE_TO_FILE_DESCRIPTOR: also a full disk
-        | 76 // CANNOT_OPEN_FILE
-        | 160 // TOO_SLOW
-        | 164 // READONLY
-        | 173 // CANNOT_ALLOCATE_MEMORY
-        | 201 // QUOTA_EXCEEDED
-        | 202 // TOO_MANY_SIMULTANEOUS_QUERIES
-        | 203 // NO_FREE_CONNECTION
-        | 241 // MEMORY_LIMIT_EXCEEDED
-        | 242 // TABLE_IS_READ_ONLY
-        | 243 // NOT_ENOUGH_SPACE
-        | 252 // TOO_MANY_PARTS
-        | 285 // TOO_FEW_LIVE_REPLICAS
-        | 286 // UNSATISFIED_QUORUM_FOR_PREVIOUS_WRITE
-        | 364 // CANNOT_FSYNC
-        | 425 // SYSTEM_ERROR
-        | 439 // CANNOT_SCHEDULE_TASK
-        | 473 // DEADLOCK_AVOIDED
-        | 499 // S3_ERROR
-        | 745 // SERVER_OVERLOADED
-        | 1001 // STD_EXCEPTION: the operating system's errors
-        => Kind::Pressure,
-        16 // NO_SUCH_COLUMN_IN_TABLE
-        | 60 // UNKNOWN_TABLE
-        | 81 // UNKNOWN_DATABASE
-        | 115 // UNKNOWN_SETTING
-        | 192 // UNKNOWN_USER
-        | 193 // WRONG_PASSWORD
-        | 194 // REQUIRED_PASSWORD
-        | 195 // IP_ADDRESS_NOT_ALLOWED
-        | 218 // TABLE_IS_DROPPED
-        | 291 // DATABASE_ACCESS_DENIED
-        | 452 // SETTING_CONSTRAINT_VIOLATION
-        | 497 // ACCESS_DENIED
-        | 516 // AUTHENTICATION_FAILED
-        => Kind::Setup,
-        _ => Kind::Data,
-    }
-}
-
 /// An answer without a code comes from something between us and the server, or from a server that
 /// ran out of words: by its HTTP status.
 fn kind_of_answer(answer: &str) -> Kind {
-    match answer.get(..3) {
+    match http_status(answer) {
         Some("401" | "403" | "404" | "407") => Kind::Setup,
+        Some("413") => Kind::TooLarge,
         Some("429") => Kind::Pressure,
         _ => Kind::Outage,
     }
 }
 
-fn remedy(kind: Kind, code: Option<u32>) -> &'static str {
-    match (code, kind) {
-        (Some(192..=194 | 516), _) => {
-            "check clickhouse.user, clickhouse.password and clickhouse.password_file"
-        }
-        (Some(60 | 81), _) => {
-            "check clickhouse.database, or make the tables with `postback migrate`"
-        }
-        (Some(164 | 291 | 497), _) => {
-            "give the user SELECT, INSERT, CREATE, DROP and ALTER on clickhouse.database, and no readonly setting"
-        }
-        (Some(195), _) => "let the user connect from this host",
-        (Some(241), _) => {
-            "give ClickHouse more memory, or lower consumer.batch_max_rows; it is tried again"
-        }
-        (Some(243), _) => "make room on ClickHouse's disk; it is tried again",
-        (Some(252), _) => {
-            "let ClickHouse merge, or raise consumer.batch_max_rows; it is tried again"
-        }
-        (_, Kind::Outage) => {
-            "see that ClickHouse runs and clickhouse.url reaches it; it is tried again"
-        }
-        (_, Kind::Pressure) => "see ClickHouse's own log for what it lacks; it is tried again",
-        (_, Kind::Setup) => {
-            "see that the tables are those of this version: `postback migrate`, `postback doctor`"
-        }
-        (_, Kind::Data | Kind::Contradiction) => {
-            "see what ClickHouse says about the value or the statement, and mend the table"
-        }
-    }
+/// The status that an answer names: where its body was empty the client library says it, and a
+/// proxy's page has it as its title.
+fn http_status(answer: &str) -> Option<&str> {
+    let words = answer
+        .split_once("<title>")
+        .map_or(answer, |(_, words)| words);
+    words.get(..3)
 }
 
 /// The client library prints only the outermost error; what a person needs (`Connection refused`)
@@ -284,7 +223,7 @@ mod tests {
         let error = answered(
             "Code: 241. DB::Exception: Memory limit (total) exceeded: would use 2 GiB. (MEMORY_LIMIT_EXCEEDED) (version 26.7.3.1 (official build))",
         );
-        assert_eq!((error.kind, error.code), (Kind::Pressure, Some(241)));
+        assert_eq!((error.kind, error.code), (Kind::TooLarge, Some(241)));
         assert_eq!(
             error.message,
             "Memory limit (total) exceeded: would use 2 GiB. (MEMORY_LIMIT_EXCEEDED)"
@@ -313,12 +252,12 @@ mod tests {
     fn each_kind_by_its_codes() {
         for (kind, codes) in [
             (Kind::Outage, &[159, 209, 210, 236, 394][..]),
-            (Kind::Pressure, &[164, 202, 241, 242, 243, 252]),
+            (Kind::Pressure, &[164, 202, 204, 242, 243, 252]),
+            (Kind::TooLarge, &[158, 173, 241, 307]),
             (Kind::Setup, &[16, 60, 81, 497, 516]),
-            (
-                Kind::Data,
-                &[6, 27, 33, 53, 69, 117, 321, 349, 395, 407, 469],
-            ),
+            (Kind::Data, &[6, 27, 53, 69, 117, 321, 349, 395, 407, 469]),
+            // CANNOT_READ_ALL_DATA: a row of ours, or a connection that was cut.
+            (Kind::Unknown, &[33, 49, 1002, 100_000]),
         ] {
             for code in codes {
                 let error = answered(&format!("Code: {code}. DB::Exception: words"));
@@ -333,6 +272,9 @@ mod tests {
         assert_eq!(answered("<html>upstream is away</html>").kind, Kind::Outage);
         assert_eq!(answered("429 Too Many Requests").kind, Kind::Pressure);
         assert_eq!(answered("403 Forbidden").kind, Kind::Setup);
+        assert_eq!(answered("413 Payload Too Large").kind, Kind::TooLarge);
+        let page = "<html>\r\n<head><title>413 Request Entity Too Large</title></head>";
+        assert_eq!(answered(page).kind, Kind::TooLarge);
         assert_eq!(answered("").kind, Kind::Outage);
     }
 

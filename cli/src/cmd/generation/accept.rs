@@ -1,0 +1,111 @@
+//! `postback generation accept`: changed rules for a running generation, without a replay.
+
+use clap::Args;
+use postback_service::version;
+use postback_store::generations::{Change, LaterRule, record_rule};
+
+use crate::arguments::Options;
+use crate::cmd::load;
+use crate::console::Console;
+use crate::ending::{Ending, Failure};
+use crate::output::{Cell, Sheet, number, text};
+use crate::replays::{Record, renewed};
+use crate::servers::Trouble;
+
+/// Take changed rules into the generation that readers see, for what comes from now on
+#[derive(Debug, Args)]
+#[command(after_help = "Example: postback generation accept rakuten-us\n\
+    What is loaded already stays as it is: only a replay changes the past. So only changes are taken\n\
+    that leave every conversion where it is; another account, identity or key_day takes a replay.\n\
+    The consumers must be stopped: the record says from which offsets on the new rules hold.")]
+pub(super) struct Accept {
+    /// The source whose rules have changed
+    #[arg(value_name = "SOURCE")]
+    source: String,
+}
+
+impl Accept {
+    pub(super) async fn run(
+        &self,
+        options: &Options,
+        console: &mut Console,
+    ) -> Result<Ending, Failure> {
+        let loaded = load(options, console)?;
+        let record = Record::of(&loaded.settings)?;
+        let (lineage, active) = record.with_active().await?;
+        let rules = record.rules(&lineage.lives[&active]).await?;
+        let file = renewed(&loaded.settings, options, &rules)?;
+        let proposed = file
+            .recorded()
+            .sources
+            .iter()
+            .find(|rules| rules.source.as_str() == self.source);
+        let Some(proposed) = proposed else {
+            return Err(Failure::Usage(format!(
+                "the configuration has no source {}",
+                self.source
+            )));
+        };
+        let Some(known) = rules.of(&proposed.source) else {
+            let what = format!("source {} is new to generation {active}", self.source);
+            let remedy = "the consumers add it by themselves: reload (SIGHUP) or restart them";
+            return Err(Trouble::new(what, remedy).into());
+        };
+        let differences = known.differences(proposed);
+        let mut sheet = Sheet::new(&[
+            number("generation", "Generation"),
+            text("source", "Source"),
+            text("changed", "Changed"),
+        ]);
+        if differences.is_empty() {
+            let already = format!("Generation {active} is loaded by these rules already.");
+            sheet.notes.push(already);
+            sheet.write(options, console)?;
+            return Ok(Ending::Done);
+        }
+        let moving: Vec<_> = (differences.iter())
+            .filter(|difference| difference.moves_conversions())
+            .map(|difference| difference.as_str())
+            .collect();
+        if !moving.is_empty() {
+            let what = format!(
+                "source {}: {} would change; conversions that are loaded already could count twice",
+                self.source,
+                moving.join(", ")
+            );
+            return Err(Trouble::new(what, "load everything anew: `postback replay start`").into());
+        }
+        let lag = record.lag(active).await?;
+        if lag.members > 0 {
+            let what = format!("group {} has {} member(s)", lag.group, lag.members);
+            let remedy = "stop every postback-consumer first, and start them again afterwards";
+            return Err(Trouble::new(what, remedy).into());
+        }
+        let offsets: std::collections::BTreeMap<_, _> = (lag.partitions.iter())
+            .map(|found| (found.partition, found.committed.unwrap_or(found.low)))
+            .collect();
+        let later = LaterRule {
+            source: self.source.clone(),
+            change: Change::Accepted,
+            rule: proposed.to_json().map_err(Failure::failed)?,
+        };
+        let offsets = serde_json::to_string(&offsets).map_err(Failure::failed)?;
+        let by = format!("postback {}", version::VERSION);
+        let recorded = record_rule(&record.client, active, &later, &offsets, &by).await;
+        recorded.map_err(|error| record.trouble(&error))?;
+        let changed = differences
+            .iter()
+            .map(|found| found.as_str().to_owned())
+            .collect();
+        sheet.rows.push(vec![
+            Cell::Count(active.number().into()),
+            Cell::text(&self.source),
+            Cell::List(changed),
+        ]);
+        sheet
+            .notes
+            .push("It holds for what is loaded from now on. Start the consumers again.".to_owned());
+        sheet.write(options, console)?;
+        Ok(Ending::Done)
+    }
+}

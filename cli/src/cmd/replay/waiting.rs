@@ -1,0 +1,99 @@
+//! Waiting for what the consumers do, with a bar for a person who watches.
+
+use std::time::{Duration, Instant};
+
+use postback_store::Generation;
+
+use crate::console::Console;
+use crate::ending::Failure;
+use crate::progress::{self, Meter};
+use crate::replays::{Distance, LOOK_EVERY, Phase, Record};
+use crate::servers::Trouble;
+
+/// How long a group may be without a member before that is said.
+const NOBODY_FOR: Duration = Duration::from_secs(10);
+
+/// What is waited for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Until {
+    /// The generation has all of the past.
+    Whole,
+    /// Readers see it.
+    Active,
+}
+
+impl Until {
+    /// Waits. Interrupted, nothing is undone: the consumers go on.
+    ///
+    /// # Errors
+    /// Where the generation is dropped, or the request withdrawn, meanwhile.
+    pub(crate) async fn reached(
+        self,
+        generation: Generation,
+        record: &Record,
+        console: &mut Console,
+    ) -> Result<(), Failure> {
+        let meter = Meter::new("loading");
+        let lonely =
+            progress::shown(&meter, console, self.look(generation, record, &meter)).await?;
+        if lonely {
+            console.note("No consumer was a member of the group for a while; all is well now.");
+        }
+        Ok(())
+    }
+
+    /// True where nobody was loading for a while.
+    async fn look(
+        self,
+        generation: Generation,
+        record: &Record,
+        meter: &Meter,
+    ) -> Result<bool, Failure> {
+        let (mut phase, mut done) = (None, 0);
+        let (mut nobody_since, mut was_lonely) = (None::<Instant>, false);
+        let mut was_asked = false;
+        loop {
+            let lineage = record.lineage().await?;
+            let Some(life) = lineage.live_one(generation) else {
+                let what = format!("generation {generation} was dropped meanwhile");
+                return Err(Trouble::new(what, "see `postback generation ls`").into());
+            };
+            let lag = record.lag(generation).await?;
+            let now = Phase::of(life, &lineage, Some(&lag));
+            match (self, now) {
+                (_, Phase::Active) | (Self::Whole, Phase::Standby | Phase::Switching) => {
+                    return Ok(was_lonely);
+                }
+                (Self::Active, Phase::Switching) => was_asked = true,
+                (Self::Active, Phase::Standby) if was_asked => {
+                    let what = "the switch was withdrawn meanwhile";
+                    return Err(Trouble::new(what, "see `postback generation ls`").into());
+                }
+                _ => {}
+            }
+            let far = Distance::of(&lag, life);
+            if phase != Some(now) {
+                let what = match now {
+                    Phase::Loading => "loading from Kafka",
+                    Phase::Filling => "taking over what Kafka has no more",
+                    _ => "switching readers",
+                };
+                let total = if now == Phase::Loading { far.total } else { 0 };
+                meter.begin(what, total);
+                (phase, done) = (Some(now), 0);
+            }
+            meter.advance(far.done.saturating_sub(done));
+            done = far.done;
+            if lag.members > 0 {
+                nobody_since = None;
+            } else {
+                let since = *nobody_since.get_or_insert_with(Instant::now);
+                if since.elapsed() > NOBODY_FOR {
+                    meter.begin("waiting for a postback-consumer: none is loading", 0);
+                    (phase, was_lonely) = (None, true);
+                }
+            }
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+    }
+}

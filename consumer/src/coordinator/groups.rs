@@ -1,0 +1,188 @@
+//! The consumer groups of generations, seen from outside.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use postback_common::config::{KafkaSettings, Settings};
+use postback_service::kafka::client_config;
+use postback_service::kafka::rdkafka::admin::{AdminClient, AdminOptions};
+use postback_service::kafka::rdkafka::client::DefaultClientContext;
+use postback_service::kafka::rdkafka::consumer::{BaseConsumer, Consumer as _};
+use postback_service::kafka::rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
+use postback_service::kafka::rdkafka::{Offset, TopicPartitionList};
+use postback_store::{Generation, Offsets};
+
+use super::StepError;
+
+/// For one question or order.
+const WITHIN: Duration = Duration::from_secs(10);
+
+/// What a group has committed of one partition, and what the partition holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Position {
+    committed: Option<i64>,
+    /// What its member wrote beside the offset.
+    mark: String,
+    low: i64,
+    high: i64,
+}
+
+/// All partitions of the topic, as one group has them.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Positions(BTreeMap<i32, Position>);
+
+impl Positions {
+    /// The next offsets to load. An offset beyond the end belongs to an older log of that name.
+    pub(super) fn next(&self) -> Offsets {
+        let next = |position: &Position| {
+            let committed = position.committed.map(|offset| offset.min(position.high));
+            committed.unwrap_or(position.low)
+        };
+        (self.0.iter())
+            .map(|(partition, position)| (*partition, next(position)))
+            .collect()
+    }
+
+    /// Everything before `target` is loaded, or is in the topic no more.
+    pub(super) fn passed(&self, target: &Offsets) -> bool {
+        let next = self.next();
+        target.iter().all(|(partition, offset)| {
+            let high = self
+                .0
+                .get(partition)
+                .map_or(i64::MAX, |position| position.high);
+            next.get(partition)
+                .is_some_and(|next| *next >= *offset.min(&high))
+        })
+    }
+
+    /// Every partition stands still under this mark.
+    pub(super) fn all_marked(&self, mark: &str) -> bool {
+        !self.0.is_empty() && self.0.values().all(|position| position.mark == mark)
+    }
+}
+
+/// Asks Kafka, as an outsider.
+#[derive(Debug, Clone)]
+pub(super) struct Groups(Arc<Names>);
+
+#[derive(Debug)]
+struct Names {
+    kafka: KafkaSettings,
+    group: String,
+}
+
+impl Groups {
+    pub(super) fn new(settings: &Settings) -> Self {
+        Self(Arc::new(Names {
+            kafka: settings.kafka.clone(),
+            group: settings.consumer.group.clone(),
+        }))
+    }
+
+    /// Where a generation's group is.
+    pub(super) async fn positions(&self, generation: Generation) -> Result<Positions, StepError> {
+        let names = Arc::clone(&self.0);
+        let asked = tokio::task::spawn_blocking(move || names.ask(generation)).await?;
+        Ok(asked?)
+    }
+
+    /// Deletes a generation's group; well also where there is none.
+    pub(super) async fn delete(&self, generation: Generation) -> Result<(), StepError> {
+        let admin: AdminClient<DefaultClientContext> =
+            client_config(&self.0.kafka, "postback-coordinator").create()?;
+        let group = generation.consumer_group(&self.0.group);
+        let options = AdminOptions::new().request_timeout(Some(WITHIN));
+        for deleted in admin.delete_groups(&[&group], &options).await? {
+            match deleted {
+                Ok(_) | Err((_, RDKafkaErrorCode::GroupIdNotFound)) => {}
+                Err((_, code)) => return Err(KafkaError::AdminOp(code).into()),
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Names {
+    fn ask(&self, generation: Generation) -> KafkaResult<Positions> {
+        let consumer: BaseConsumer = client_config(&self.kafka, "postback-coordinator")
+            .set("group.id", generation.consumer_group(&self.group))
+            .create()?;
+        let topic = &*self.kafka.topic;
+        let metadata = consumer.fetch_metadata(Some(topic), WITHIN)?;
+        let mut wanted = TopicPartitionList::new();
+        for found in metadata
+            .topics()
+            .iter()
+            .filter(|found| found.name() == topic)
+        {
+            for partition in found.partitions() {
+                wanted.add_partition(topic, partition.id());
+            }
+        }
+        let known = consumer.committed_offsets(wanted, WITHIN)?;
+        let mut positions = BTreeMap::new();
+        for element in known.elements() {
+            let partition = element.partition();
+            let (low, high) = consumer.fetch_watermarks(topic, partition, WITHIN)?;
+            let position = Position {
+                committed: match element.offset() {
+                    Offset::Offset(offset) => Some(offset),
+                    _ => None,
+                },
+                mark: element.metadata().to_owned(),
+                low,
+                high,
+            };
+            positions.insert(partition, position);
+        }
+        Ok(Positions(positions))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn positions(all: &[(Option<i64>, i64, i64)]) -> Positions {
+        let position = |(committed, low, high): &(Option<i64>, i64, i64)| Position {
+            committed: *committed,
+            mark: "m".to_owned(),
+            low: *low,
+            high: *high,
+        };
+        Positions((0..).zip(all.iter().map(position)).collect())
+    }
+
+    fn target(offsets: &[i64]) -> Offsets {
+        (0..).zip(offsets.iter().copied()).collect()
+    }
+
+    #[test]
+    fn it_has_passed_what_is_loaded_and_what_is_gone() {
+        let at = positions(&[(Some(5), 0, 9), (None, 3, 3)]);
+        assert_eq!(at.next(), target(&[5, 3]));
+        assert!(at.passed(&target(&[5, 3])) && at.passed(&target(&[4])));
+        assert!(!at.passed(&target(&[6, 0])));
+        assert!(
+            !positions(&[]).passed(&target(&[0])),
+            "an unknown partition is not passed"
+        );
+        // The topic was made anew after the target was noted.
+        let anew = positions(&[(Some(7), 0, 7)]);
+        assert!(anew.passed(&target(&[1000])));
+        assert!(!positions(&[(Some(6), 0, 7)]).passed(&target(&[1000])));
+        // Offsets beyond the end are those of an older log.
+        assert_eq!(positions(&[(Some(1000), 0, 7)]).next(), target(&[7]));
+    }
+
+    #[test]
+    fn all_stand_still_only_with_the_mark_on_each() {
+        let mut at = positions(&[(Some(5), 0, 9), (None, 3, 3)]);
+        assert!(at.all_marked("m") && !at.all_marked("other"));
+        at.0.get_mut(&1).unwrap().mark.clear();
+        assert!(!at.all_marked("m"));
+        assert!(!Positions::default().all_marked("m"));
+    }
+}

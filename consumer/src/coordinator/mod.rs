@@ -1,0 +1,135 @@
+//! What one process alone does for all: the owner of partition 0 in the group of the generation
+//! that readers see.
+//!
+//! Each act can be repeated, and two coordinators at once (one that was paused and does not know
+//! yet that it was replaced) do no harm: what counts is the record of events, in the server's order.
+//!
+//! - `replay`: notes where the live generation is when a new one begins; takes over what Kafka has
+//!   no more once the new one has passed that.
+//! - `activation`: holds the generation that readers leave, lets the other one pass it, switches.
+//! - `upkeep`, beside these steps: samples of the topic against the table, retention.
+//! - Tables and groups of dropped generations are removed.
+
+mod activation;
+mod groups;
+mod replay;
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use clickhouse::Client;
+use postback_common::config::Settings;
+use postback_service::lifecycle::Shutdown;
+use postback_store::{Generation, Lineage, StoreError, generations};
+use tokio::task::JoinError;
+use tracing::{debug, info, warn};
+
+use crate::generations::{Parts, RulesError};
+use crate::upkeep::Upkeep;
+use activation::Watched;
+use groups::Groups;
+
+/// Pause between two steps.
+const STEP_EVERY: Duration = Duration::from_millis(500);
+/// Pause after a step that failed; it is repeated from its beginning.
+const AGAIN_AFTER: Duration = Duration::from_secs(3);
+
+/// Why a step was not done. It is repeated.
+#[derive(Debug, thiserror::Error)]
+enum StepError {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Rules(#[from] RulesError),
+    #[error("Kafka: {0}")]
+    Kafka(#[from] postback_service::kafka::rdkafka::error::KafkaError),
+    #[error("a task ended in a panic: {0}")]
+    Task(#[from] JoinError),
+    /// Not all of what was taken over is stored yet.
+    #[error("not everything was stored: {0}")]
+    NotStored(String),
+}
+
+/// Does what one alone may do, while it leads.
+pub(crate) struct Coordinator {
+    client: Client,
+    parts: Parts,
+    groups: Groups,
+    upkeep: Upkeep,
+    watched: Watched,
+    /// Dropped generations of which nothing is left.
+    cleared: BTreeSet<Generation>,
+}
+
+impl Coordinator {
+    pub(crate) fn new(settings: &Settings, client: Client, parts: &Parts) -> Self {
+        Self {
+            parts: parts.clone(),
+            groups: Groups::new(settings),
+            upkeep: Upkeep {
+                settings: settings.clone(),
+                client: client.clone(),
+                metrics: parts.upkeep.clone(),
+            },
+            client,
+            watched: Watched::default(),
+            cleared: BTreeSet::new(),
+        }
+    }
+
+    /// Leads until told otherwise.
+    pub(crate) async fn lead(mut self, until: Shutdown) {
+        info!("coordinating: this process has partition 0");
+        let upkeep = self.upkeep.clone().run();
+        let leading = async {
+            loop {
+                let pause = match self.step(&until).await {
+                    Ok(()) => STEP_EVERY,
+                    Err(error) => {
+                        debug!(%error, "a step of coordination is tried again");
+                        AGAIN_AFTER
+                    }
+                };
+                tokio::time::sleep(pause).await;
+            }
+        };
+        tokio::select! {
+            () = until.cancelled() => {}
+            () = leading => {}
+            () = upkeep => {}
+        }
+        info!("coordinating no more");
+    }
+
+    async fn step(&mut self, until: &Shutdown) -> Result<(), StepError> {
+        let lineage = generations::lineage(&self.client).await?;
+        self.clear_dropped(&lineage).await?;
+        self.advance_replay(&lineage, until).await?;
+        self.advance_activation(&lineage).await
+    }
+
+    /// Whoever dropped a generation may have gone before its tables and its group had.
+    async fn clear_dropped(&mut self, lineage: &Lineage) -> Result<(), StepError> {
+        for (generation, life) in &lineage.lives {
+            if life.is_live() || self.cleared.contains(generation) {
+                continue;
+            }
+            if generations::drop_tables(&self.client, *generation).await? {
+                info!(%generation, "dropped its tables");
+            }
+            match self.groups.delete(*generation).await {
+                Ok(()) => {
+                    self.cleared.insert(*generation);
+                }
+                // Its members have not left yet.
+                Err(error) => debug!(%generation, %error, "its consumer group is still there"),
+            }
+        }
+        Ok(())
+    }
+}
+
+/// For people who look into the log.
+fn say_kept_waiting(generation: Generation, error: &StepError) {
+    warn!(%generation, %error, "the replay waits; it goes on by itself");
+}

@@ -1,0 +1,307 @@
+//! Which generations this process loads: one pipeline each, as the record of generations says.
+//!
+//! The record is looked at every second. What it says is done by everybody alike: a generation
+//! that appears is joined, one that is dropped is left, one that is held stands still. A generation
+//! of another version of the normaliser is left to programs of that version.
+
+mod offer;
+mod rules;
+mod running;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use clickhouse::Client;
+use postback_common::config::{self, ConfigError, Settings};
+use postback_common::name::SourceName;
+use postback_normalise::{NORMALISER_VERSION, Rules};
+use postback_service::lifecycle::{Reloads, Shutdown};
+use postback_service::probes::Probe;
+use postback_store::{Generation, Lineage, generations};
+use tokio::task::JoinError;
+use tracing::{debug, error, info, warn};
+
+pub(crate) use offer::{OfferError, Offered, offer};
+pub(crate) use rules::{RulesError, current};
+use running::Running;
+pub(crate) use running::{Parts, PipelineProbes};
+
+use crate::args;
+use crate::coordinator::Coordinator;
+use crate::pipeline::PipelineError;
+
+/// Pause between two looks at the record.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// While readers are being switched, and a generation is held for that.
+const LOOK_OFTEN: Duration = Duration::from_millis(200);
+
+/// Why changed sources are refused.
+#[derive(Debug, thiserror::Error)]
+enum ReloadError {
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    #[error(transparent)]
+    Offer(#[from] OfferError),
+    #[error("the file was not read: {0}")]
+    Task(#[from] JoinError),
+    /// Records in Kafka name it; and the file may have been read half-written.
+    #[error(
+        "source {0} is missing in the file\n    remedy: disable a source with enabled = false; removing it takes a restart"
+    )]
+    Dropped(SourceName),
+}
+
+/// Keeps a pipeline for each generation.
+pub(crate) struct Keeper {
+    pub(crate) file: PathBuf,
+    pub(crate) settings: Settings,
+    /// For questions, not for loads.
+    pub(crate) client: Client,
+    pub(crate) parts: Parts,
+    /// A notice: generations that this program cannot load.
+    pub(crate) notice: Probe,
+    running: BTreeMap<Generation, Running>,
+    lineage: Lineage,
+    coordinating: Option<Shutdown>,
+    told: BTreeSet<Generation>,
+}
+
+impl Keeper {
+    pub(crate) fn new(
+        file: PathBuf,
+        settings: Settings,
+        client: Client,
+        parts: Parts,
+        notice: Probe,
+    ) -> Self {
+        Self {
+            file,
+            settings,
+            client,
+            parts,
+            notice,
+            running: BTreeMap::new(),
+            lineage: Lineage::default(),
+            coordinating: None,
+            told: BTreeSet::new(),
+        }
+    }
+
+    /// Works until shutdown, or until a pipeline cannot go on.
+    pub(crate) async fn run(
+        mut self,
+        mut reloads: Reloads,
+        shutdown: Shutdown,
+    ) -> Result<(), PipelineError> {
+        let ended = loop {
+            if let Err(error) = self.look(&shutdown).await {
+                debug!(%error, "the record of generations was not read");
+            }
+            self.lead(&shutdown);
+            let pause = match &self.lineage.activation {
+                Some(_) => LOOK_OFTEN,
+                None => LOOK_EVERY,
+            };
+            tokio::select! {
+                () = shutdown.cancelled() => break Ok(()),
+                () = reloads.next() => self.reload().await,
+                (generation, ended) = running::first_ended(&mut self.running) => {
+                    self.running.remove(&generation);
+                    break ended;
+                }
+                () = tokio::time::sleep(pause) => {}
+            }
+        };
+        self.end(ended).await
+    }
+
+    /// The first thing that went wrong counts.
+    async fn end(mut self, ended: Result<(), PipelineError>) -> Result<(), PipelineError> {
+        if let Some(coordinating) = &self.coordinating {
+            coordinating.cancel();
+        }
+        for running in self.running.values() {
+            running.stop.cancel();
+        }
+        let mut ended = ended;
+        for (_, running) in std::mem::take(&mut self.running) {
+            let last = running.ended().await;
+            ended = ended.and(last);
+        }
+        ended
+    }
+
+    /// Reads the record and does what it says.
+    async fn look(&mut self, shutdown: &Shutdown) -> Result<(), RulesError> {
+        let lineage = generations::lineage(&self.client).await?;
+        self.leave_dropped(&lineage).await;
+        let mut others = Vec::new();
+        for life in lineage.live() {
+            let (generation, version) = (life.generation, life.record.normaliser_version);
+            if version != NORMALISER_VERSION {
+                others.push((generation, version));
+                continue;
+            }
+            let rules = current(&self.client, life).await?;
+            let is_active = lineage.active == Some(generation);
+            match self.running.get_mut(&generation) {
+                Some(running) => running.follow(&rules, generation)?,
+                None => {
+                    let running = self.parts.start(generation, &rules, is_active, shutdown)?;
+                    info!(%generation, is_active, "loading the generation");
+                    self.running.insert(generation, running);
+                }
+            }
+        }
+        for (generation, running) in &self.running {
+            running.play(lineage.active == Some(*generation));
+            running.hold(lineage.hold_on(*generation));
+        }
+        self.tell_of_others(&others, lineage.active);
+        self.lineage = lineage;
+        Ok(())
+    }
+
+    async fn leave_dropped(&mut self, lineage: &Lineage) {
+        let gone: Vec<_> = (self.running.keys().copied())
+            .filter(|generation| lineage.live_one(*generation).is_none())
+            .collect();
+        for generation in gone {
+            let Some(running) = self.running.remove(&generation) else {
+                continue;
+            };
+            info!(%generation, "the generation was dropped: leaving it");
+            running.stop.cancel();
+            if let Err(error) = running.ended().await {
+                warn!(%generation, %error, "a dropped generation was not left in order");
+            }
+        }
+    }
+
+    fn tell_of_others(&mut self, others: &[(Generation, u32)], active: Option<Generation>) {
+        for (generation, version) in others {
+            if self.told.insert(*generation) {
+                warn!(
+                    %generation,
+                    version,
+                    ours = NORMALISER_VERSION,
+                    "the generation is loaded by another version of the normaliser: it is left to programs of that version"
+                );
+            }
+        }
+        let is_active = |(generation, _): &&(Generation, u32)| active == Some(*generation);
+        match others.iter().find(is_active) {
+            Some((generation, version)) => self.notice.fail(
+                format!(
+                    "readers see generation {generation}, which is loaded by normaliser version {version}; this program has {NORMALISER_VERSION}"
+                ),
+                "keep a postback-consumer of the other version running, and load everything anew by this one with `postback replay start`",
+            ),
+            None => self.notice.pass(),
+        }
+    }
+
+    /// Who has partition 0 of what readers see does what one alone may do.
+    fn lead(&mut self, shutdown: &Shutdown) {
+        let active = self
+            .lineage
+            .active
+            .and_then(|active| self.running.get(&active));
+        let leads = active.is_some_and(|running| running.progress.lock().is_ours(0));
+        match (&self.coordinating, leads) {
+            (None, true) => {
+                let token = shutdown.child_token();
+                let coordinator =
+                    Coordinator::new(&self.settings, self.client.clone(), &self.parts);
+                tokio::spawn(coordinator.lead(token.clone()));
+                self.coordinating = Some(token);
+            }
+            (Some(token), false) => {
+                token.cancel();
+                self.coordinating = None;
+            }
+            _ => {}
+        }
+    }
+
+    async fn reload(&mut self) {
+        let reloaded = self.try_reload().await;
+        self.parts.metrics.reload(reloaded.is_ok());
+        match reloaded {
+            Ok(sources) => info!(sources, "sources reloaded"),
+            Err(error) => error!("configuration refused, the old sources stay: {error}"),
+        }
+    }
+
+    async fn try_reload(&mut self) -> Result<usize, ReloadError> {
+        let file = self.file.clone();
+        let (settings, _) = tokio::task::spawn_blocking(move || args::load(&file)).await??;
+        let dropped = config::dropped_sources(&self.settings.sources, &settings.sources);
+        if let Some(source) = dropped.into_iter().next() {
+            return Err(ReloadError::Dropped(source));
+        }
+        let offered = offer(&self.client, &self.file, &settings.sources, &self.lineage).await?;
+        tell(&offered, &self.parts);
+        for life in self.lineage.live() {
+            if let Some(running) = self.running.get_mut(&life.generation) {
+                let rules = current(&self.client, life)
+                    .await
+                    .map_err(OfferError::from)?;
+                running
+                    .follow(&rules, life.generation)
+                    .map_err(OfferError::from)?;
+            }
+        }
+        if others(&self.settings) != others(&settings) {
+            warn!("other settings than sources have changed; they take effect only at a restart");
+        }
+        let sources = settings.sources.len();
+        self.settings.sources = settings.sources;
+        Ok(sources)
+    }
+}
+
+/// Says what was added, and what a changed file does not change.
+pub(crate) fn tell(offered: &Offered, parts: &Parts) {
+    for (generation, source) in &offered.added {
+        info!(%generation, %source, "new source: its rules are recorded");
+    }
+    for (generation, source, differences) in &offered.changed {
+        let differs: Vec<_> = differences
+            .iter()
+            .map(|difference| difference.as_str())
+            .collect();
+        warn!(
+            %generation,
+            %source,
+            differs = differs.join(", "),
+            "the file has other rules for this source than the generation, which goes on being loaded by its own; \
+             `postback replay start` loads everything anew by the file's"
+        );
+    }
+    let changed: BTreeSet<_> = offered
+        .changed
+        .iter()
+        .map(|(_, source, _)| source)
+        .collect();
+    parts.metrics.changed_sources(changed.len());
+}
+
+/// The rules in force, or why this version cannot tell.
+fn in_force(
+    recorded: &postback_normalise::RecordedRules,
+    generation: Generation,
+) -> Result<Arc<Rules>, RulesError> {
+    Rules::of(&recorded.sources)
+        .map(Arc::new)
+        .map_err(|error| RulesError::Recorded { generation, error })
+}
+
+/// Everything but the sources, as it prints: secrets are not compared.
+fn others(settings: &Settings) -> Option<String> {
+    let mut others = settings.clone();
+    others.sources.clear();
+    others.to_toml().ok()
+}

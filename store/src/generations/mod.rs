@@ -1,0 +1,297 @@
+//! Generations: sets of tables beside each other, one of which readers see.
+//!
+//! A generation is a row of `generations` (the first row of a number counts), its two tables,
+//! rules that came later ([`changes`]), and events, from which [`lineage`] says what holds. Every
+//! step here can be repeated, also by several processes at once.
+
+mod changes;
+mod lineage;
+
+use clickhouse::{Client, Row};
+use serde::Deserialize;
+
+pub use changes::{Change, LaterRule, later_rules, record_rule};
+pub use lineage::{Activation, Event, Life, Lineage, Offsets};
+
+use crate::connection::run;
+use crate::error::{Kind, StoreError};
+use crate::tables::{
+    CONVERSIONS, CONVERSIONS_TABLE, CONVERSIONS_VIEW, GENERATION_EVENTS, GENERATIONS, Generation,
+    POSTBACKS, POSTBACKS_ADDED, POSTBACKS_TABLE, POSTBACKS_VIEW,
+};
+
+/// With what a generation is made.
+#[derive(Debug, Clone, Copy)]
+pub struct Manifest<'a> {
+    /// Version of the normaliser that loads it.
+    pub normaliser_version: u32,
+    /// The rules as JSON; what each source's postbacks are read by.
+    pub rules: &'a str,
+    /// Program and version that makes it.
+    pub made_by: &'a str,
+}
+
+/// One generation, as recorded.
+#[derive(Debug, Clone, PartialEq, Eq, Row, Deserialize)]
+pub struct Record {
+    /// Its number.
+    pub number: u32,
+    /// Version of the normaliser that loads it.
+    pub normaliser_version: u32,
+    /// Number of the generation that it replays; 0 for the first one.
+    pub base: u32,
+    /// Readers are switched to it as soon as it is whole.
+    pub activate: bool,
+    /// The rules as JSON.
+    pub rules: String,
+    /// Program and version that made it.
+    pub made_by: String,
+    /// When, in microseconds since 1970, UTC.
+    pub made_at: i64,
+}
+
+/// Each table and view with its columns.
+const COLUMNS: &str = "(SELECT table, groupArray(name) AS names FROM \
+    (SELECT table, name FROM system.columns WHERE database = currentDatabase() ORDER BY table, position) \
+    GROUP BY table)";
+
+#[derive(Debug, Clone, Row, Deserialize)]
+struct EventRow {
+    number: u32,
+    event: String,
+    detail: String,
+    recorded_at: i64,
+}
+
+/// The generation that readers see.
+///
+/// # Errors
+/// [`Kind::Setup`] where there is none yet; otherwise as the server answers.
+pub async fn active(client: &Client) -> Result<Generation, StoreError> {
+    let attempt = "read the active generation";
+    let found = lineage(client).await?.active;
+    found.ok_or_else(|| {
+        let remedy = "make the tables with `postback migrate`";
+        StoreError::own(Kind::Setup, attempt, "no generation is active", remedy)
+    })
+}
+
+/// All generations ever made, by number.
+///
+/// # Errors
+/// As the server answers.
+pub async fn all(client: &Client) -> Result<Vec<Record>, StoreError> {
+    let sql = format!(
+        "SELECT ?fields FROM {GENERATIONS} ORDER BY number, _block_number LIMIT 1 BY number"
+    );
+    run("read the generations", client.query(&sql).fetch_all()).await
+}
+
+/// All generations and what is under way.
+///
+/// # Errors
+/// As the server answers.
+pub async fn lineage(client: &Client) -> Result<Lineage, StoreError> {
+    // Events first: an event is only ever recorded about a generation that was recorded before.
+    let sql = format!("SELECT ?fields FROM {GENERATION_EVENTS} ORDER BY _block_number");
+    let events = client.query(&sql).fetch_all::<EventRow>();
+    let events = run("read the generations", events).await?;
+    Ok(Lineage::of(all(client).await?, &events))
+}
+
+/// Records an event, and says what holds after it.
+///
+/// # Errors
+/// As the server answers.
+pub async fn record(
+    client: &Client,
+    generation: Generation,
+    event: &Event,
+) -> Result<Lineage, StoreError> {
+    let attempt = format!("record of generation {generation}: {}", event.as_str());
+    let sql = format!("INSERT INTO {GENERATION_EVENTS} (number, event, detail) VALUES (?, ?, ?)");
+    let insert = client
+        .query(&sql)
+        .bind(generation.number())
+        .bind(event.as_str())
+        .bind(event.detail());
+    run(&attempt, insert.with_setting("async_insert", "0").execute()).await?;
+    lineage(client).await
+}
+
+/// Makes the generation that `migrate` makes where there is none at all, and the tables of every
+/// live one where they are missing. True where the first generation was new.
+pub(crate) async fn make_first(
+    client: &Client,
+    manifest: Manifest<'_>,
+) -> Result<bool, StoreError> {
+    let is_new = all(client).await?.is_empty();
+    if is_new {
+        insert_record(client, Generation::FIRST, None, false, manifest).await?;
+    }
+    for life in lineage(client).await?.live() {
+        make_tables(client, life.generation).await?;
+    }
+    Ok(is_new)
+}
+
+/// Makes a generation that replays `base`. `None` where another process took that number first:
+/// its own generation may do as well.
+///
+/// # Errors
+/// As the server answers.
+pub async fn make_next(
+    client: &Client,
+    generation: Generation,
+    base: Generation,
+    activate: bool,
+    manifest: Manifest<'_>,
+) -> Result<Option<Generation>, StoreError> {
+    insert_record(client, generation, Some(base), activate, manifest).await?;
+    let ours = all(client).await?.into_iter().any(|record| {
+        record.number == generation.number()
+            && (&*record.rules, &*record.made_by) == (manifest.rules, manifest.made_by)
+    });
+    if !ours {
+        return Ok(None);
+    }
+    make_tables(client, generation).await?;
+    Ok(Some(generation))
+}
+
+async fn insert_record(
+    client: &Client,
+    generation: Generation,
+    base: Option<Generation>,
+    activate: bool,
+    manifest: Manifest<'_>,
+) -> Result<(), StoreError> {
+    let attempt = format!("make generation {generation}");
+    let sql = format!(
+        "INSERT INTO {GENERATIONS} (number, normaliser_version, base, activate, rules, made_by) VALUES (?, ?, ?, ?, ?, ?)"
+    );
+    let insert = client
+        .query(&sql)
+        .bind(generation.number())
+        .bind(manifest.normaliser_version)
+        .bind(base.map_or(0, Generation::number))
+        .bind(activate)
+        .bind(manifest.rules)
+        .bind(manifest.made_by);
+    run(&attempt, insert.with_setting("async_insert", "0").execute()).await
+}
+
+async fn make_tables(client: &Client, generation: Generation) -> Result<(), StoreError> {
+    let attempt = format!("make the tables of generation {generation}");
+    for table in [POSTBACKS_TABLE, POSTBACKS_ADDED, CONVERSIONS_TABLE] {
+        run(&attempt, client.query_raw(&table.of(generation)).execute()).await?;
+    }
+    Ok(())
+}
+
+/// Drops the tables of a generation where they are still there. True where one was.
+///
+/// # Errors
+/// As the server answers.
+pub async fn drop_tables(client: &Client, generation: Generation) -> Result<bool, StoreError> {
+    let attempt = format!("drop the tables of generation {generation}");
+    let names = [generation.postbacks(), generation.conversions()];
+    let sql = "SELECT count() FROM system.tables WHERE database = currentDatabase() AND name IN ?";
+    let found = client.query(sql).bind(&names[..]).fetch_one::<u64>();
+    if run(&attempt, found).await? == 0 {
+        return Ok(false);
+    }
+    for name in names {
+        // The server refuses to drop 50 GB at once unless it is told that this is meant.
+        let drop = client
+            .query_raw(&format!("DROP TABLE IF EXISTS {name} SYNC"))
+            .with_setting("max_table_size_to_drop", "0");
+        run(&attempt, drop.execute()).await?;
+    }
+    Ok(true)
+}
+
+/// What a generation's tables hold, without a look at their rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stored {
+    /// Rows, copies that are not folded yet included.
+    pub postbacks: u64,
+    /// Rows, revisions that are not folded yet included.
+    pub conversions: u64,
+    /// On disk.
+    pub bytes: u64,
+}
+
+#[derive(Row, Deserialize)]
+struct Size {
+    name: String,
+    rows: Option<u64>,
+    bytes: Option<u64>,
+}
+
+/// What a generation's tables hold; `None` where they are gone.
+///
+/// # Errors
+/// As the server answers.
+pub async fn stored(client: &Client, generation: Generation) -> Result<Option<Stored>, StoreError> {
+    let names = [generation.postbacks(), generation.conversions()];
+    let sql = "SELECT name, total_rows AS rows, total_bytes AS bytes FROM system.tables \
+               WHERE database = currentDatabase() AND name IN ?";
+    let found: Vec<Size> = run(
+        "read the sizes of tables",
+        client.query(sql).bind(&names[..]).fetch_all(),
+    )
+    .await?;
+    let rows = |name: &str| found.iter().find(|size| size.name == name)?.rows;
+    let (Some(postbacks), Some(conversions)) = (rows(&names[0]), rows(&names[1])) else {
+        return Ok(None);
+    };
+    Ok(Some(Stored {
+        postbacks,
+        conversions,
+        bytes: found.iter().filter_map(|size| size.bytes).sum(),
+    }))
+}
+
+/// Activates the first generation unless one was ever activated, and lets the views read the
+/// active one. Returns it, and the views that were changed.
+pub(crate) async fn settle(client: &Client) -> Result<(Generation, Vec<&'static str>), StoreError> {
+    let first = Generation::FIRST;
+    let attempt = format!("activate generation {first}");
+    let activated = Event::Activated.as_str();
+    let sql = format!(
+        "INSERT INTO {GENERATION_EVENTS} (number, event) SELECT {first}, '{activated}' \
+         WHERE (SELECT count() FROM {GENERATION_EVENTS} WHERE event = '{activated}') = 0"
+    );
+    let insert = client.query_raw(&sql).with_setting("async_insert", "0");
+    run(&attempt, insert.execute()).await?;
+    let active = active(client).await?;
+    Ok((active, point_views_at(client, active).await?))
+}
+
+/// Lets both views read the tables of `generation`; leaves alone a view that does so already and has
+/// all of its columns.
+///
+/// # Errors
+/// As the server answers.
+pub async fn point_views_at(
+    client: &Client,
+    generation: Generation,
+) -> Result<Vec<&'static str>, StoreError> {
+    let attempt = format!("let the views read generation {generation}");
+    let sql = format!(
+        "SELECT name FROM system.tables WHERE database = currentDatabase() \
+         AND endsWith(comment, 'Reads generation {generation}.') AND name IN ( \
+         SELECT seen.table FROM {COLUMNS} AS seen JOIN {COLUMNS} AS read \
+         ON concat(seen.table, '_g{generation}') = read.table WHERE seen.names = read.names)"
+    );
+    let right: Vec<String> = run(&attempt, client.query_raw(&sql).fetch_all()).await?;
+    let mut changed = Vec::new();
+    for (name, view) in [(CONVERSIONS, CONVERSIONS_VIEW), (POSTBACKS, POSTBACKS_VIEW)] {
+        if !right.iter().any(|right| right == name) {
+            run(&attempt, client.query_raw(&view.of(generation)).execute()).await?;
+            changed.push(name);
+        }
+    }
+    Ok(changed)
+}

@@ -1,0 +1,129 @@
+//! What one generation has and another one lacks: raw records that Kafka no longer keeps.
+//!
+//! Read by slices of a day, so that neither the server nor the reader needs memory for more than a
+//! slice's ids.
+
+use clickhouse::query::RowCursor;
+use clickhouse::{Client, Row};
+use jiff::Timestamp;
+use serde::Deserialize;
+use uuid::Uuid;
+
+use crate::connection::{run, run_within};
+use crate::error::StoreError;
+use crate::tables::{FINAL_WITHIN_PARTITIONS, Generation};
+
+/// Ids of a slice, about: what the server keeps in memory to find what is lacking.
+const SLICE_ROWS: u64 = 1_000_000;
+/// For one slice's answer to begin.
+const ANSWER_WITHIN: std::time::Duration = std::time::Duration::from_mins(5);
+
+/// Part of a generation's postbacks: those received on one day, of which every n-th by its id.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Slice {
+    /// Days since 1970-01-01, UTC.
+    day: u16,
+    part: u64,
+    parts: u64,
+}
+
+/// A record as a generation keeps it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Kept {
+    /// Its id.
+    pub id: Uuid,
+    /// When it was received, UTC.
+    pub received_at: Timestamp,
+    /// Partition that it was read from.
+    pub partition: i32,
+    /// Offset that it was read at.
+    pub offset: i64,
+    /// As it stands in the column `raw`.
+    pub raw: String,
+}
+
+#[derive(Row, Deserialize)]
+struct Day {
+    day: u16,
+    rows: u64,
+}
+
+/// All slices of a generation, oldest first.
+///
+/// # Errors
+/// As the server answers.
+pub async fn slices(client: &Client, base: Generation) -> Result<Vec<Slice>, StoreError> {
+    let sql = format!(
+        "SELECT toUInt16(toDate(received_at)) AS day, count() AS rows FROM {} GROUP BY day ORDER BY day",
+        base.postbacks()
+    );
+    let days: Vec<Day> = run(
+        "read the days of a generation",
+        client.query_raw(&sql).fetch_all(),
+    )
+    .await?;
+    let slices = days.into_iter().flat_map(|Day { day, rows }| {
+        let parts = rows.div_ceil(SLICE_ROWS).max(1);
+        (0..parts).map(move |part| Slice { day, part, parts })
+    });
+    Ok(slices.collect())
+}
+
+#[derive(Row, Deserialize)]
+struct KeptRow {
+    #[serde(with = "clickhouse::serde::uuid")]
+    id: Uuid,
+    received_at: i64,
+    kafka_partition: u32,
+    kafka_offset: u64,
+    raw: String,
+}
+
+/// Records of a slice of `base` that `generation` lacks, as they come.
+pub struct Lacking(RowCursor<KeptRow>);
+
+/// Begins to read what of a slice of `base` is lacking in `generation`.
+///
+/// # Errors
+/// Where the question cannot be asked.
+pub fn lacking(
+    client: &Client,
+    base: Generation,
+    generation: Generation,
+    slice: &Slice,
+) -> Result<Lacking, StoreError> {
+    let Slice { day, part, parts } = slice;
+    let of_slice =
+        format!("toDate(received_at) = toDate({day}) AND cityHash64(id) % {parts} = {part}");
+    let sql = format!(
+        "SELECT id, received_at, kafka_partition, kafka_offset, raw FROM {} FINAL \
+         WHERE {of_slice} AND id NOT IN (SELECT id FROM {} WHERE {of_slice}) \
+         SETTINGS {FINAL_WITHIN_PARTITIONS}",
+        base.postbacks(),
+        generation.postbacks()
+    );
+    let cursor = client.query_raw(&sql).fetch::<KeptRow>();
+    cursor
+        .map(Lacking)
+        .map_err(|error| StoreError::from_client(ATTEMPT, &error))
+}
+
+const ATTEMPT: &str = "read what a generation lacks";
+
+impl Lacking {
+    /// The next record; `None` at the end.
+    ///
+    /// # Errors
+    /// As the server answers.
+    pub async fn next(&mut self) -> Result<Option<Kept>, StoreError> {
+        let row = run_within(ANSWER_WITHIN, ATTEMPT, self.0.next()).await?;
+        Ok(row.map(|row| Kept {
+            id: row.id,
+            received_at: Timestamp::from_microsecond(row.received_at).unwrap_or_default(),
+            // Both come from Kafka, which counts them in these types.
+            partition: i32::try_from(row.kafka_partition).unwrap_or(i32::MAX),
+            offset: i64::try_from(row.kafka_offset).unwrap_or(i64::MAX),
+            raw: row.raw,
+        }))
+    }
+}
