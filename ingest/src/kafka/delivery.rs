@@ -21,7 +21,8 @@ use crate::metrics::{CodeLabel, DeliveryMetrics};
 pub(super) struct Reports {
     pub(super) events: ClientEvents,
     pub(super) metrics: DeliveryMetrics,
-    pub(super) turns: Turns,
+    /// Which partition a record goes to; `None` lets librdkafka choose.
+    pub(super) turns: Option<Turns>,
     /// A confirmation that takes longer is late.
     pub(super) late_after: Duration,
     /// Kafka has given the producer its id; before that librdkafka sends nothing.
@@ -54,7 +55,7 @@ impl ProducerContext<Turns> for Reports {
     type DeliveryOpaque = Box<Waiting>;
 
     fn get_custom_partitioner(&self) -> Option<&Turns> {
-        Some(&self.turns)
+        self.turns.as_ref()
     }
 
     fn delivery(&self, result: &DeliveryResult<'_>, waiting: Box<Waiting>) {

@@ -48,11 +48,13 @@ impl KafkaProducer {
         metrics: DeliveryMetrics,
     ) -> Result<Self, String> {
         let mut config = producer_config(settings, "postback-ingest");
-        // librdkafka asks nobody while it keeps to a partition of its own choice.
-        config.set("sticky.partitioning.linger.ms", "0");
+        if !chooses_partitions(&settings.kafka) {
+            // librdkafka asks nobody while it keeps to a partition of its own choice.
+            config.set("sticky.partitioning.linger.ms", "0");
+        }
         let late_after = settings.ingest.kafka_wait;
         let trouble = Arc::new(Notify::new());
-        let turns = Turns::of(&config);
+        let turns = turns(&settings.kafka, &config);
         let reports = Reports::new(&kafka, &metrics, turns, late_after, &trouble);
         let client = Client::from_config_and_context(&config, reports);
         let client = client.map_err(|error| explain(&settings.kafka, &error))?;
@@ -88,7 +90,7 @@ impl KafkaProducer {
         if self.client.load().client().fatal_error().is_none() {
             return;
         }
-        let turns = Turns::of(&self.config);
+        let turns = turns(&self.settings, &self.config);
         let reports = Reports::new(
             &self.kafka,
             &self.metrics,
@@ -119,7 +121,7 @@ impl Reports {
     fn new(
         kafka: &KafkaMetrics,
         metrics: &DeliveryMetrics,
-        turns: Turns,
+        turns: Option<Turns>,
         late_after: Duration,
         trouble: &Arc<Notify>,
     ) -> Self {
@@ -138,7 +140,9 @@ impl Producer for KafkaProducer {
     fn offer(&self, record: &[u8], waiting: Waiting) -> Result<(), NotTaken> {
         let topic = &self.settings.topic;
         let client = self.client.load();
-        client.context().turns.offered(waiting.since());
+        if let Some(turns) = &client.context().turns {
+            turns.offered(waiting.since());
+        }
         let message = BaseRecord::<(), [u8], _>::with_opaque_to(topic, Box::new(waiting));
         // Before it is sent: its delivery may be reported before this thread goes on.
         self.metrics.open.inc();
@@ -148,6 +152,19 @@ impl Producer for KafkaProducer {
             not_taken(&error)
         })
     }
+}
+
+/// `None` leaves the choice of partitions to the operator's options.
+fn turns(settings: &KafkaSettings, config: &ClientConfig) -> Option<Turns> {
+    (!chooses_partitions(settings)).then(|| Turns::of(config))
+}
+
+/// Whether the operator says how partitions are chosen.
+fn chooses_partitions(settings: &KafkaSettings) -> bool {
+    let choices = ["partitioner", "sticky.partitioning.linger.ms"];
+    choices
+        .iter()
+        .any(|option| settings.options.contains_key(*option))
 }
 
 fn not_taken(error: &KafkaError) -> NotTaken {
