@@ -68,7 +68,7 @@ pub(crate) fn member_config(
         // The lag, once a second.
         ("statistics.interval.ms", "1000"),
         // Memory: what is fetched ahead stays below a batch.
-        ("queued.max.messages.kbytes", "32768"),
+        ("queued.max.messages.kbytes", "16384"),
         ("fetch.max.bytes", "16777216"),
         // librdkafka's second would be a pause in every catching up.
         ("fetch.queue.backoff.ms", "50"),

@@ -6,6 +6,11 @@ use clap::Parser as _;
 use postback_consumer::args::{self, Args};
 use postback_consumer::run;
 
+/// A batch is millions of small texts, allocated by one thread and freed by another: a fifth of the
+/// consumer's CPU time with the C library's allocator.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     let options = Args::parse().options;
     let (settings, rules) = match options.load(args::load) {

@@ -1,7 +1,5 @@
 //! The outcome: one row of `conversions`, or the reasons why not.
 
-use std::collections::BTreeMap;
-
 use jiff::Timestamp;
 use jiff::civil::Date;
 use postback_common::name::{AccountName, NetworkName, SourceName};
@@ -9,6 +7,7 @@ use postback_common::reason::{Flag, Rejection};
 use serde::Deserialize;
 use uuid::Uuid;
 
+use crate::by_name::ByName;
 use crate::currency::Currency;
 use crate::money::Amount;
 
@@ -58,7 +57,7 @@ pub struct Conversion {
     /// The publisher's own id from the link; empty: unattributed.
     pub click_id: String,
     /// Further values from the link, by the network's name for each.
-    pub sub_ids: BTreeMap<String, String>,
+    pub sub_ids: ByName<String>,
     /// The advertiser.
     pub advertiser_id: String,
     /// The publisher.
@@ -88,7 +87,7 @@ pub struct Conversion {
     /// What is remarkable, each once, sorted by its tag.
     pub flags: Vec<Flag>,
     /// Everything that no column took, by its name as sent, in the order sent; secrets hidden.
-    pub extra: BTreeMap<String, Vec<String>>,
+    pub extra: ByName<Vec<String>>,
     /// Of rows with one key, the highest counts; see [`crate::key`].
     pub revision: u128,
 }

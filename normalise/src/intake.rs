@@ -1,11 +1,11 @@
 //! From decoded parameters to fields: which parameter says what, and what no column takes.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
 
 use postback_common::reason::Flag;
 use postback_common::secret::HIDDEN;
 
+use crate::by_name::ByName;
 use crate::decode::{Decoded, Pair};
 use crate::field::Field;
 use crate::rules::SourceRules;
@@ -13,8 +13,8 @@ use crate::rules::SourceRules;
 /// A request's parameters by what they say; everything sent is in here exactly once.
 pub(crate) struct Intake<'a> {
     slots: [Option<Slot<'a>>; Field::COUNT],
-    pub(crate) sub_ids: BTreeMap<String, String>,
-    pub(crate) extra: BTreeMap<String, Vec<String>>,
+    pub(crate) sub_ids: ByName<String>,
+    pub(crate) extra: ByName<Vec<String>>,
     /// May repeat; sorted at the very end.
     pub(crate) flags: Vec<Flag>,
     /// No parameter came at all.
@@ -33,8 +33,8 @@ impl<'a> Intake<'a> {
     pub(crate) fn of(decoded: Decoded<'a>, rules: &SourceRules) -> Self {
         let mut intake = Self {
             slots: [const { None }; Field::COUNT],
-            sub_ids: BTreeMap::new(),
-            extra: BTreeMap::new(),
+            sub_ids: ByName::default(),
+            extra: ByName::default(),
             flags: decoded.faults,
             is_empty: decoded.pairs.is_empty(),
         };
@@ -79,7 +79,7 @@ impl<'a> Intake<'a> {
     pub(crate) fn set_aside(&mut self, field: Field, flag: Flag) {
         self.flags.push(flag);
         if let Some(slot) = &self.slots[field.index()] {
-            let values = self.extra.entry(slot.parameter.to_string()).or_default();
+            let values = self.extra.entry(&slot.parameter);
             values.insert(0, slot.value.to_string());
         }
     }
@@ -102,15 +102,14 @@ impl<'a> Intake<'a> {
     }
 
     fn take_sub_id(&mut self, name: &str, pair: &Pair<'a>, unreplaced: bool, rules: &SourceRules) {
-        if self.sub_ids.contains_key(name) {
+        if self.sub_ids.get(name).is_some() {
             self.flags.push(Flag::RepeatedParameter);
             self.keep(pair, rules);
         } else if unreplaced {
-            self.sub_ids.insert(name.to_owned(), String::new());
+            self.sub_ids.entry(name).clear();
             self.keep(pair, rules);
         } else {
-            self.sub_ids
-                .insert(name.to_owned(), pair.value.trim().to_owned());
+            *self.sub_ids.entry(name) = pair.value.trim().to_owned();
         }
     }
 
@@ -121,12 +120,9 @@ impl<'a> Intake<'a> {
         } else {
             &*pair.value
         };
-        match self.extra.get_mut(&*pair.name) {
-            Some(values) => values.push(value.to_owned()),
-            None => {
-                self.extra
-                    .insert(pair.name.to_string(), vec![value.to_owned()]);
-            }
-        }
+        let values = self.extra.entry(&pair.name);
+        // Repeats are rare: no room for more of them.
+        values.reserve_exact(1);
+        values.push(value.to_owned());
     }
 }

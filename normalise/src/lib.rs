@@ -16,6 +16,7 @@
 
 #![warn(missing_docs)]
 
+mod by_name;
 pub mod configured;
 mod conversion;
 mod currency;
@@ -33,6 +34,7 @@ pub mod template;
 mod values;
 pub mod when;
 
+pub use by_name::ByName;
 pub use configured::Configured;
 pub use conversion::{Conversion, Kind, Outcome, Rejected, Status};
 pub use currency::{Currency, UnknownCurrency};
@@ -130,8 +132,8 @@ fn row(
         received_at: record.received_at,
         revision: key::revision(values, record.received_at, record.id, rules),
         flags: sorted(intake.flags),
-        sub_ids: intake.sub_ids,
-        extra: intake.extra,
+        sub_ids: intake.sub_ids.fitted(),
+        extra: intake.extra.fitted(),
     }
 }
 

@@ -176,7 +176,7 @@ fn shown(
         transaction_id: row.transaction_id.clone(),
         order_id: row.order_id.clone(),
         click_id: row.click_id.clone(),
-        sub_ids: row.sub_ids.clone(),
+        sub_ids: row.sub_ids.iter().cloned().collect(),
         advertiser_id: row.advertiser_id.clone(),
         publisher_id: row.publisher_id.clone(),
         offer_id: row.offer_id.clone(),
@@ -194,7 +194,7 @@ fn shown(
             .iter()
             .map(|flag| flag.as_str().to_owned())
             .collect(),
-        extra: row.extra.clone(),
+        extra: row.extra.iter().cloned().collect(),
     }
 }
 

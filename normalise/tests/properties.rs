@@ -184,7 +184,7 @@ proptest! {
     #[test]
     fn every_parameter_is_in_a_column_or_in_extra(pairs in pairs()) {
         let row = accepted(&query(&pairs));
-        let mut extra: BTreeMap<String, Vec<String>> = row.extra.clone();
+        let mut extra: BTreeMap<String, Vec<String>> = row.extra.iter().cloned().collect();
         for (name, value) in &pairs {
             let kept = extra.get_mut(name.trim()).filter(|values| values.first() == Some(value));
             match kept {

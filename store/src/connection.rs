@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::time::Duration;
 
-use clickhouse::Client;
+use clickhouse::{Client, Compression};
 use hyper_rustls::HttpsConnectorBuilder;
 use hyper_util::client::legacy::Client as HttpClient;
 use hyper_util::client::legacy::connect::HttpConnector;
@@ -85,12 +85,19 @@ fn no_roots(error: &std::io::Error) -> StoreError {
 ///   refusal would carry the code of real pressure by too many parts.
 /// - `insert_deduplicate=0`: the server logs a block's hash before it stores the block, so a
 ///   repetition after a crash could be dropped silently; the tables' keys fold it instead.
+/// - `optimize_on_insert=0`: on by default, it folds the rows of each block before it is stored, for
+///   a third to a half of what an insert costs the server. Merges and `FINAL` fold them anyway.
 /// - `wait_end_of_query=1`: the status line is sent after the rows are stored.
+///
+/// Nothing is compressed on the way: LZ4 is a tenth of what the consumer costs, and unpacking costs
+/// the server.
 fn with_load_settings(client: Client) -> Client {
     client
+        .with_compression(Compression::None)
         .with_setting("async_insert", "0")
         .with_setting("max_partitions_per_insert_block", "0")
         .with_setting("insert_deduplicate", "0")
+        .with_setting("optimize_on_insert", "0")
         .with_setting("wait_end_of_query", "1")
 }
 

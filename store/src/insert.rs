@@ -6,15 +6,21 @@
 
 use std::time::Duration;
 
-use clickhouse::{Client, RowWrite};
+use clickhouse::Client;
+use clickhouse::insert_formatted::InsertFormatted;
 
 use crate::connection::run_within;
 use crate::error::StoreError;
+use crate::native::{Block, NativeRow, describe};
 use crate::rows::{ConversionRow, PostbackRow, RefusalRow};
 use crate::tables::{Generation, REFUSALS_LOG};
 
 /// Longest time for one insert, sending included.
 const INSERT_WITHIN: Duration = Duration::from_secs(120);
+
+/// Rows that are sent as one block. The server joins the blocks of an insert before it stores them, so
+/// that larger ones save it nothing and cost us memory.
+const BLOCK_ROWS: usize = 8_192;
 
 /// Inserts rows into the conversions of a generation. Does nothing without rows.
 ///
@@ -25,7 +31,7 @@ pub async fn conversions<'a>(
     generation: Generation,
     rows: impl IntoIterator<Item = ConversionRow<'a>>,
 ) -> Result<(), StoreError> {
-    all::<ConversionRow<'_>>(client, &generation.conversions(), rows).await
+    all(client, &generation.conversions(), rows).await
 }
 
 /// Inserts rows into the postbacks of a generation. Does nothing without rows.
@@ -37,7 +43,7 @@ pub async fn postbacks<'a>(
     generation: Generation,
     rows: impl IntoIterator<Item = PostbackRow<'a>>,
 ) -> Result<(), StoreError> {
-    all::<PostbackRow<'_>>(client, &generation.postbacks(), rows).await
+    all(client, &generation.postbacks(), rows).await
 }
 
 /// Inserts rows into the log of refusals. Does nothing without rows.
@@ -48,31 +54,40 @@ pub async fn refusals<'a>(
     client: &Client,
     rows: impl IntoIterator<Item = RefusalRow<'a>>,
 ) -> Result<(), StoreError> {
-    all::<RefusalRow<'_>>(client, REFUSALS_LOG, rows).await
+    all(client, REFUSALS_LOG, rows).await
 }
 
-async fn all<'a, T: RowWrite>(
+async fn all<T: NativeRow>(
     client: &Client,
     table: &str,
-    rows: impl IntoIterator<Item = T::Value<'a>>,
+    rows: impl IntoIterator<Item = T>,
 ) -> Result<(), StoreError> {
     let mut rows = rows.into_iter().peekable();
-    if rows.peek().is_none() {
-        return Ok(());
-    }
     let attempt = format!("insert into {table}");
-    let stored = run_within(INSERT_WITHIN, &attempt, async {
-        let mut insert = client.insert::<T>(table).await?;
+    run_within(INSERT_WITHIN, &attempt, async {
+        let Some(first) = rows.peek() else {
+            return Ok(());
+        };
+        let mut block = Block::like(first, &describe(client, table).await?)?;
+        let sql = format!("INSERT INTO {table} ({}) FORMAT Native", block.names());
+        let mut insert = client.insert_formatted_with(sql);
         for row in rows {
-            insert.write(&row).await?;
+            block.push(&row)?;
+            if block.rows() == BLOCK_ROWS {
+                send(&mut insert, &mut block).await?;
+            }
+        }
+        if block.rows() > 0 {
+            send(&mut insert, &mut block).await?;
         }
         insert.end().await
-    });
-    let stored = stored.await;
-    if stored.is_err() {
-        // The client checks rows against the columns that it saw first. A table that was mended
-        // since has others.
-        client.clear_cached_metadata().await;
+    })
+    .await
+}
+
+async fn send(insert: &mut InsertFormatted, block: &mut Block) -> clickhouse::error::Result<()> {
+    for piece in block.take() {
+        insert.send(piece).await?;
     }
-    stored
+    Ok(())
 }

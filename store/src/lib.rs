@@ -18,6 +18,7 @@ pub mod history;
 pub mod identities;
 pub mod insert;
 mod migrate;
+mod native;
 pub mod reports;
 pub mod retention;
 pub mod rows;

@@ -3,27 +3,24 @@
 //! They borrow from the batch that they are made of. The columns' meaning stands in
 //! `schemas/clickhouse/`.
 
-use clickhouse::Row;
 use jiff::Timestamp;
 use jiff::civil::Date;
-use serde::{Serialize, Serializer};
 use uuid::Uuid;
 
+use crate::native::{NativeRow, Value};
+
 /// A number with four decimals, exact: counts ten-thousandths. `Decimal(18, 4)`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-#[serde(transparent)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Decimal4(
     /// Ten-thousandths; the column holds magnitudes below 10^18 of them.
     pub i64,
 );
 
 /// One received postback: a row of `postbacks_gN`.
-#[derive(Debug, Clone, PartialEq, Eq, Row, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the columns' comments say it")]
 pub struct PostbackRow<'a> {
-    #[serde(with = "clickhouse::serde::uuid")]
     pub id: Uuid,
-    #[serde(serialize_with = "micros")]
     pub received_at: Timestamp,
     pub source: &'a str,
     pub network: &'a str,
@@ -36,9 +33,7 @@ pub struct PostbackRow<'a> {
     pub kafka_topic: &'a str,
     pub kafka_partition: u32,
     pub kafka_offset: u64,
-    #[serde(serialize_with = "clickhouse::serde::uuid::option::serialize")]
     pub conversion_key: Option<Uuid>,
-    #[serde(serialize_with = "optional_day")]
     pub key_day: Option<Date>,
     pub version: u128,
     pub flags: Vec<&'a str>,
@@ -46,17 +41,14 @@ pub struct PostbackRow<'a> {
 }
 
 /// One revision of one conversion: a row of `conversions_gN`.
-#[derive(Debug, Clone, PartialEq, Eq, Row, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the columns' comments say it")]
 pub struct ConversionRow<'a> {
     pub source: &'a str,
     pub network: &'a str,
     pub account: &'a str,
-    #[serde(with = "clickhouse::serde::uuid")]
     pub conversion_key: Uuid,
-    #[serde(serialize_with = "day")]
     pub key_day: Date,
-    #[serde(with = "clickhouse::serde::uuid")]
     pub postback_id: Uuid,
     pub kind: &'a str,
     pub status: &'a str,
@@ -74,11 +66,8 @@ pub struct ConversionRow<'a> {
     pub commission: Option<Decimal4>,
     pub currency: &'a str,
     pub commission_currency: &'a str,
-    #[serde(serialize_with = "optional_micros")]
     pub occurred_at: Option<Timestamp>,
-    #[serde(serialize_with = "optional_micros")]
     pub processed_at: Option<Timestamp>,
-    #[serde(serialize_with = "micros")]
     pub received_at: Timestamp,
     pub flags: Vec<&'a str>,
     pub extra: Vec<(&'a str, &'a [String])>,
@@ -86,12 +75,10 @@ pub struct ConversionRow<'a> {
 }
 
 /// One recorded refusal: a row of `refusals_log`.
-#[derive(Debug, Clone, PartialEq, Eq, Row, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the columns' comments say it")]
 pub struct RefusalRow<'a> {
-    #[serde(with = "clickhouse::serde::uuid")]
     pub id: Uuid,
-    #[serde(serialize_with = "micros")]
     pub refused_at: Timestamp,
     pub reason: &'a str,
     pub status: u16,
@@ -127,12 +114,6 @@ impl Outcome {
     }
 }
 
-impl Serialize for Outcome {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.as_str())
-    }
-}
-
 /// `postbacks.version`: of rows with one id, which are copies of one record, the highest counts.
 ///
 /// A row whose conversion the server took, or that has none, beats one whose conversion it refused
@@ -151,43 +132,94 @@ pub const fn refused_version(partition: u32, offset: u64) -> u128 {
     (!partition as u128) << 64 | !offset as u128
 }
 
-/// `DateTime64(6)`.
-fn micros<S: Serializer>(instant: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_i64(instant.as_microsecond())
+impl NativeRow for PostbackRow<'_> {
+    fn values(&self) -> impl AsRef<[(&'static str, Value<'_>)]> {
+        [
+            ("id", Value::Uuid(self.id)),
+            ("received_at", Value::Instant(self.received_at)),
+            ("source", Value::Text(self.source)),
+            ("network", Value::Text(self.network)),
+            ("account", Value::Text(self.account)),
+            ("via", Value::Text(self.via)),
+            ("outcome", Value::Text(self.outcome.as_str())),
+            ("reasons", Value::Texts(&self.reasons)),
+            ("raw", Value::Text(self.raw)),
+            ("remote", Value::Text(self.remote)),
+            ("kafka_topic", Value::Text(self.kafka_topic)),
+            ("kafka_partition", Value::U32(self.kafka_partition)),
+            ("kafka_offset", Value::U64(self.kafka_offset)),
+            (
+                "conversion_key",
+                Value::optional(self.conversion_key, Value::Uuid),
+            ),
+            ("key_day", Value::optional(self.key_day, Value::Day)),
+            ("version", Value::U128(self.version)),
+            ("flags", Value::Texts(&self.flags)),
+            ("detail", Value::Text(self.detail)),
+        ]
+    }
 }
 
-/// `Nullable(DateTime64(6))`.
-fn optional_micros<S: Serializer>(
-    instant: &Option<Timestamp>,
-    serializer: S,
-) -> Result<S::Ok, S::Error> {
-    instant.map(Timestamp::as_microsecond).serialize(serializer)
+impl NativeRow for ConversionRow<'_> {
+    fn values(&self) -> impl AsRef<[(&'static str, Value<'_>)]> {
+        let decimal = |value| Value::optional(value, Value::Decimal);
+        let instant = |value| Value::optional(value, Value::Instant);
+        [
+            ("source", Value::Text(self.source)),
+            ("network", Value::Text(self.network)),
+            ("account", Value::Text(self.account)),
+            ("conversion_key", Value::Uuid(self.conversion_key)),
+            ("key_day", Value::Day(self.key_day)),
+            ("postback_id", Value::Uuid(self.postback_id)),
+            ("kind", Value::Text(self.kind)),
+            ("status", Value::Text(self.status)),
+            ("transaction_id", Value::Text(self.transaction_id)),
+            ("order_id", Value::Text(self.order_id)),
+            ("click_id", Value::Text(self.click_id)),
+            ("sub_ids", Value::Pairs(&self.sub_ids)),
+            ("advertiser_id", Value::Text(self.advertiser_id)),
+            ("publisher_id", Value::Text(self.publisher_id)),
+            ("offer_id", Value::Text(self.offer_id)),
+            ("sku", Value::Text(self.sku)),
+            ("product_name", Value::Text(self.product_name)),
+            ("quantity", decimal(self.quantity)),
+            ("sale_amount", decimal(self.sale_amount)),
+            ("commission", decimal(self.commission)),
+            ("currency", Value::Text(self.currency)),
+            ("commission_currency", Value::Text(self.commission_currency)),
+            ("occurred_at", instant(self.occurred_at)),
+            ("processed_at", instant(self.processed_at)),
+            ("received_at", Value::Instant(self.received_at)),
+            ("flags", Value::Texts(&self.flags)),
+            ("extra", Value::Lists(&self.extra)),
+            ("revision", Value::U128(self.revision)),
+        ]
+    }
 }
 
-/// `Date`: days since 1970, up to 2149. Days outside are an error here rather than another day there.
-fn day<S: Serializer>(day: &Date, serializer: S) -> Result<S::Ok, S::Error> {
-    days_since_1970(*day)
-        .map_err(serde::ser::Error::custom)?
-        .serialize(serializer)
-}
-
-/// `Nullable(Date)`.
-fn optional_day<S: Serializer>(day: &Option<Date>, serializer: S) -> Result<S::Ok, S::Error> {
-    let days = day.map(days_since_1970).transpose();
-    days.map_err(serde::ser::Error::custom)?
-        .serialize(serializer)
-}
-
-fn days_since_1970(day: Date) -> Result<u16, String> {
-    let epoch = jiff::civil::date(1970, 1, 1);
-    let days = (day - epoch).get_days();
-    u16::try_from(days).map_err(|_| format!("{day} is outside of 1970-01-01 to 2149-06-06"))
+impl NativeRow for RefusalRow<'_> {
+    fn values(&self) -> impl AsRef<[(&'static str, Value<'_>)]> {
+        [
+            ("id", Value::Uuid(self.id)),
+            ("refused_at", Value::Instant(self.refused_at)),
+            ("reason", Value::Text(self.reason)),
+            ("status", Value::U16(self.status)),
+            ("source", Value::Text(self.source)),
+            ("key", Value::Text(self.key)),
+            ("method", Value::Text(self.method)),
+            ("path", Value::Text(self.path)),
+            ("query", Value::Text(self.query)),
+            ("query_bytes", Value::U64(self.query_bytes)),
+            ("remote", Value::Text(self.remote)),
+            ("user_agent", Value::Text(self.user_agent)),
+            ("cut", Value::Texts(&self.cut)),
+            ("suppressed", Value::U64(self.suppressed)),
+        ]
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use jiff::civil::date;
-
     use super::*;
 
     #[test]
@@ -214,15 +246,5 @@ mod tests {
             refused[0] < versions[5],
             "the worst copy beats a refused one"
         );
-    }
-
-    #[test]
-    fn days_count_from_1970() {
-        assert_eq!(days_since_1970(date(1970, 1, 16)), Ok(15));
-        // 2000-01-01 is day 10,957: 30 years and 7 leap days.
-        assert_eq!(days_since_1970(date(2000, 1, 1)), Ok(10_957));
-        assert_eq!(days_since_1970(date(2149, 6, 6)), Ok(u16::MAX));
-        assert!(days_since_1970(date(2149, 6, 7)).is_err());
-        assert!(days_since_1970(date(1969, 12, 31)).is_err());
     }
 }

@@ -125,7 +125,7 @@ impl Definition {
 pub(crate) const POSTBACKS_TABLE: Definition = Definition {
     sql: include_str!("../../schemas/clickhouse/generation/postbacks.sql"),
 };
-/// Columns that [`POSTBACKS_TABLE`] had not when the first tables were made.
+/// Columns and indexes that [`POSTBACKS_TABLE`] had not when the first tables were made.
 pub(crate) const POSTBACKS_ADDED: Definition = Definition {
     sql: include_str!("../../schemas/clickhouse/generation/postbacks_added.sql"),
 };
@@ -163,15 +163,19 @@ mod tests {
     }
 
     #[test]
-    fn columns_that_were_added_are_those_of_a_new_table() {
+    fn what_was_added_is_as_in_a_new_table() {
         let added = POSTBACKS_ADDED.sql.lines().filter_map(|line| {
-            let column = line.trim().strip_prefix("ADD COLUMN IF NOT EXISTS ")?;
-            Some(column.trim_end_matches(','))
+            let line = line
+                .trim()
+                .trim_end_matches(',')
+                .replace("IF NOT EXISTS ", "");
+            let column = line.strip_prefix("ADD COLUMN ").map(ToOwned::to_owned);
+            column.or_else(|| line.strip_prefix("ADD ").map(ToOwned::to_owned))
         });
-        let added: Vec<_> = added.collect();
-        assert_eq!(added.len(), 2);
+        let added: Vec<String> = added.collect();
+        assert_eq!(added.len(), 3);
         for column in added {
-            assert!(POSTBACKS_TABLE.sql.contains(column), "{column}");
+            assert!(POSTBACKS_TABLE.sql.contains(&column), "{column}");
         }
     }
 

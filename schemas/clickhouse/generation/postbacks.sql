@@ -17,7 +17,8 @@ CREATE TABLE IF NOT EXISTS postbacks_g{generation}
     key_day Nullable(Date) COMMENT 'key_day of its conversion, as conversion_key',
     version UInt128 COMMENT 'The highest of one id counts: bit 96 set unless rejected as refused_by_server, then inverted partition (32 bits), then inverted offset (64 bits)',
     flags Array(LowCardinality(String)) COMMENT 'What is remarkable about this row: raw_replaced',
-    detail String COMMENT 'What ClickHouse said against this row; empty where it took it as it was'
+    detail String COMMENT 'What ClickHouse said against this row; empty where it took it as it was',
+    INDEX conversion_key_bloom conversion_key TYPE bloom_filter(0.01) GRANULARITY 1
 )
 ENGINE = ReplacingMergeTree(version)
 PARTITION BY toYYYYMM(received_at)

@@ -33,5 +33,10 @@ SELECT
 FROM {conversions} FINAL
 WHERE {date} >= fromUnixTimestamp64Micro({from:Int64}) AND {date} < fromUnixTimestamp64Micro({to:Int64})
     AND {filters}
+    -- FINAL must see every revision of a conversion, and the key is by account and key_day: so read
+    -- those that have a row in the range, whatever became of it since, instead of all of them.
+    AND (account, key_day) IN (
+        SELECT DISTINCT account, key_day FROM {conversions}
+        WHERE {date} >= fromUnixTimestamp64Micro({from:Int64}) AND {date} < fromUnixTimestamp64Micro({to:Int64}))
 GROUP BY GROUPING SETS ((dimension, money_currency), (money_currency))
 ORDER BY is_total, dimension, money_currency

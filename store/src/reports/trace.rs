@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+use clickhouse::query::Query;
 use clickhouse::{Row, RowOwned, RowRead};
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -127,9 +128,30 @@ impl Reader {
     /// # Errors
     /// As the server answers.
     pub async fn postback(&self, id: Uuid) -> Result<Option<Postback>, StoreError> {
+        // The key begins with the day received, and ingest makes the id within that day or at its
+        // edge: three days instead of all.
+        if let Some(day) = day_of(id) {
+            let sql = "SELECT ?fields FROM {postbacks} FINAL WHERE id = {id:UUID} \
+                 AND toDate(received_at) BETWEEN toDate({day:Int32}) - 1 AND toDate({day:Int32}) + 1";
+            let query = self.rows::<Postback>(sql).param("day", day);
+            let found = self.first("find the postback", query, id).await?;
+            if found.is_some() {
+                return Ok(found);
+            }
+        }
         let sql = "SELECT ?fields FROM {postbacks} FINAL WHERE id = {id:UUID}";
-        let query = self.rows::<Postback>(sql).param("id", id.to_string());
-        let found: Vec<Postback> = self.all("find the postback", query).await?;
+        self.first("find the postback", self.rows::<Postback>(sql), id)
+            .await
+    }
+
+    async fn first(
+        &self,
+        attempt: &str,
+        query: Query,
+        id: Uuid,
+    ) -> Result<Option<Postback>, StoreError> {
+        let query = query.param("id", id.to_string());
+        let found: Vec<Postback> = self.all(attempt, query).await?;
         Ok(found.into_iter().next())
     }
 
@@ -238,8 +260,9 @@ impl Reader {
             .iter()
             .map(|found| found.conversion_key.to_string())
             .collect();
-        let sql = "SELECT ?fields FROM {postbacks} FINAL WHERE id IN \
-             (SELECT id FROM {postbacks} WHERE conversion_key IN {keys:Array(UUID)}) \
+        // First their places in the table, without FINAL, where the bloom filter serves.
+        let sql = "SELECT ?fields FROM {postbacks} FINAL WHERE (toDate(received_at), id) IN \
+             (SELECT toDate(received_at), id FROM {postbacks} WHERE conversion_key IN {keys:Array(UUID)}) \
              ORDER BY received_at, id";
         let query = self.rows::<Postback>(sql).param("keys", keys);
         let found: Vec<Postback> = self.all("find the conversions' postbacks", query).await?;
@@ -253,7 +276,27 @@ impl Reader {
     }
 
     /// A query whose `?fields` are the columns of `T`.
-    fn rows<T: RowOwned + RowRead>(&self, sql: &str) -> clickhouse::query::Query {
+    fn rows<T: RowOwned + RowRead>(&self, sql: &str) -> Query {
         self.query(&sql.replace("?fields", &T::COLUMN_NAMES.join(", ")))
+    }
+}
+
+/// The day, counted from 1970, on which an id was made; `None` where it does not say.
+fn day_of(id: Uuid) -> Option<i32> {
+    let made = id.get_timestamp().filter(|_| id.get_version_num() == 7)?;
+    i32::try_from(made.to_unix().0 / 86_400).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_of_version_7_says_its_day() {
+        // 2026-09-01 is day 20,697: 56 years, 14 leap days and 243 days.
+        let made = "01a05a43-fc00-7f54-8d8e-0023af5570ee".parse().unwrap();
+        assert_eq!(day_of(made), Some(56 * 365 + 14 + 243));
+        let hashed = "01a05a43-fc00-4f54-8d8e-0023af5570ee".parse().unwrap();
+        assert_eq!(day_of(hashed), None);
     }
 }

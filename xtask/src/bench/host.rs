@@ -45,6 +45,21 @@ impl Host {
     }
 }
 
+impl Host {
+    /// In one line.
+    pub(super) fn line(&self) -> String {
+        format!(
+            "{}; {} × {}, {} MiB, Linux {}; load average at the end {}",
+            self.day,
+            self.processors,
+            self.processor,
+            self.memory_mib,
+            self.kernel,
+            self.load_average,
+        )
+    }
+}
+
 /// CPU time that a process has used, in seconds: utime and stime, of all its threads.
 pub(super) fn cpu(pid: u32) -> anyhow::Result<f64> {
     let (_, seconds) = stat(&format!("/proc/{pid}/stat"))?;

@@ -1,4 +1,6 @@
-//! `cargo xtask bench ingest`: what ingest costs, beside a hyper that does nothing.
+//! `cargo xtask bench`: what the parts cost, beside what they are built on. [`loader`] is `bench
+//! load`, [`reports`] `bench reports`; the rest of this folder is `bench ingest`: what ingest costs, beside a hyper that does
+//! nothing.
 //!
 //! Three servers take turns at the same load on the same processor: a bare hyper, ingest with
 //! Kafka, ingest with Kafka frozen. The machine is seldom quiet, so each has several turns and the
@@ -7,8 +9,10 @@
 mod figures;
 mod host;
 mod load;
+mod loader;
 mod page;
 mod place;
+mod reports;
 mod server;
 mod start;
 mod targets;
@@ -33,6 +37,10 @@ const MISSED: u8 = 3;
 pub(crate) enum Command {
     /// What ingest costs, beside a hyper that does nothing; prints Markdown
     Ingest(Options),
+    /// What loading costs, beside ClickHouse's Kafka engine; prints Markdown
+    Load(loader::Options),
+    /// What reports cost over many conversions; prints Markdown
+    Reports(reports::Options),
 }
 
 #[derive(Args, Clone, Debug)]
@@ -70,8 +78,11 @@ pub(crate) fn run(
     project: &Project,
     cancellation: &Cancellation,
 ) -> anyhow::Result<ExitCode> {
-    let Command::Ingest(options) = command;
-    let options = options.settled();
+    let options = match command {
+        Command::Ingest(options) => options.settled(),
+        Command::Load(options) => return loader::run(options, project, cancellation),
+        Command::Reports(options) => return reports::run(options, project, cancellation),
+    };
     let needs = Needs {
         build: true,
         compose: false,

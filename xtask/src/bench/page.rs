@@ -4,6 +4,7 @@ use postback_load::Quantiles;
 
 use super::figures::{Figures, Measured};
 use super::load::Load;
+use super::targets::Target;
 
 /// Machine, tables, verdict.
 pub(super) fn write(figures: &Figures) -> String {
@@ -45,9 +46,15 @@ pub(super) fn write(figures: &Figures) -> String {
     text.push_str("\n### Memory and start\n\n");
     text.push_str(&table(&["what", "measured"], others(figures).into_iter()));
     text.push_str("\n### Targets\n\n");
-    text.push_str(&table(
+    text.push_str(&targets_table(&figures.targets));
+    text
+}
+
+/// What was to be met, and whether it was.
+pub(super) fn targets_table(targets: &[Target]) -> String {
+    table(
         &["target", "at most", "measured", ""],
-        figures.targets.iter().map(|target| {
+        targets.iter().map(|target| {
             vec![
                 target.what.clone(),
                 format!("{} {}", target.at_most, target.unit),
@@ -55,21 +62,14 @@ pub(super) fn write(figures: &Figures) -> String {
                 if target.met { "met" } else { "**missed**" }.to_owned(),
             ]
         }),
-    ));
-    text
+    )
 }
 
 fn machine(figures: &Figures) -> String {
-    let host = &figures.host;
     format!(
-        "{day}; {processors} × {processor}, {memory} MiB, Linux {kernel}; load average at the end {load}. \
-         Server on processor {server}, sender and broker on {senders}. Medians of {rounds} rounds, {seconds} s a load.\n",
-        day = host.day,
-        processors = host.processors,
-        processor = host.processor,
-        memory = host.memory_mib,
-        kernel = host.kernel,
-        load = host.load_average,
+        "{host}. Server on processor {server}, sender and broker on {senders}. \
+         Medians of {rounds} rounds, {seconds} s a load.\n",
+        host = figures.host.line(),
         server = figures.placement.server,
         senders = figures.placement.sender_and_broker,
         rounds = figures.rounds,
@@ -166,7 +166,7 @@ fn ms(us: u64) -> String {
 }
 
 /// A Markdown table with its columns aligned.
-fn table(head: &[&str], rows: impl Iterator<Item = Vec<String>>) -> String {
+pub(super) fn table(head: &[&str], rows: impl Iterator<Item = Vec<String>>) -> String {
     let mut all = vec![head.iter().map(|cell| (*cell).to_owned()).collect()];
     all.extend(rows);
     let width = |column: usize| {

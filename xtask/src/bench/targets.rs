@@ -19,7 +19,7 @@ pub(super) struct Target {
 }
 
 impl Target {
-    fn new(what: &str, unit: &'static str, measured: f64, at_most: f64) -> Self {
+    pub(super) fn new(what: &str, unit: &'static str, measured: f64, at_most: f64) -> Self {
         Self {
             what: what.to_owned(),
             unit,
