@@ -197,9 +197,9 @@ impl Comparison {
         };
         let names = COLUMNS.map(|column| format!("'{column}'")).join(", ");
         let sql = format!(
-            "SELECT columns, count() AS rows, argMin(postback_id, postback_id) AS postback_id, \
-             argMin(ones, postback_id) AS one, argMin(others, postback_id) AS other FROM (\
-               SELECT postback_id, {} AS all_one, {} AS all_other, [{names}] AS names, \
+            "SELECT columns, count() AS rows, min(id) AS postback_id, \
+             argMin(ones, id) AS one, argMin(others, id) AS other FROM (\
+               SELECT postback_id AS id, {} AS all_one, {} AS all_other, [{names}] AS names, \
                arrayFilter((n, a, b) -> a != b, names, all_one, all_other) AS columns, \
                arrayFilter((a, b) -> a != b, all_one, all_other) AS ones, \
                arrayFilter((b, a) -> a != b, all_other, all_one) AS others \

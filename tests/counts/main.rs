@@ -3,7 +3,10 @@
 //! Whole sets of servers are started, killed and started again here, so these tests are a binary of
 //! their own and take turns.
 
-#![allow(clippy::print_stdout, reason = "figures, for who asks with --nocapture")]
+#![allow(
+    clippy::print_stdout,
+    reason = "figures, for who asks with --nocapture"
+)]
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;

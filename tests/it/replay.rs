@@ -38,8 +38,10 @@ fn command(pipeline: &Pipeline, arguments: &[&str]) -> Value {
 fn from_scratch(name: &str, messages: &[(i32, Vec<u8>)], ids: u64) -> Pipeline {
     let pipeline = Setup::new(name).source("rakuten-us", COMPLETE).prepare();
     pipeline.migrate();
-    for (partition, bytes) in messages {
-        pipeline.topic.publish(*partition, &[bytes]);
+    for partition in 0..3 {
+        let of_it = messages.iter().filter(|(found, _)| *found == partition);
+        let values: Vec<&[u8]> = of_it.map(|(_, bytes)| &**bytes).collect();
+        pipeline.topic.publish(partition, &values);
     }
     let consumer = pipeline.start_consumer();
     pipeline.wait_until_loaded(ids);

@@ -27,13 +27,20 @@ const REST: Duration = Duration::from_secs(10);
 /// What the coordinator has seen of a switch that is under way.
 #[derive(Debug, Default)]
 pub(super) struct Watched {
-    /// Where the active generation was, and when.
-    active_was: Option<(Instant, Offsets)>,
+    was: Option<Was>,
     /// Since when the hold of this mark is watched.
     held: Option<(String, Instant)>,
     rest_until: Option<Instant>,
     /// The views were looked at.
     settled: Option<Generation>,
+}
+
+/// Where a generation was, and when.
+#[derive(Debug)]
+struct Was {
+    from: Generation,
+    seen: Instant,
+    next: Offsets,
 }
 
 impl Coordinator {
@@ -42,7 +49,6 @@ impl Coordinator {
             return Ok(());
         };
         let Some(activation) = &lineage.activation else {
-            self.watched.active_was = None;
             self.watched.held = None;
             return self.settle_views(active).await;
         };
@@ -74,27 +80,33 @@ impl Coordinator {
         active: Generation,
         to: Generation,
     ) -> Result<(), StepError> {
-        let now = Instant::now();
-        if self.watched.rest_until.is_some_and(|until| now < until) {
+        let rests = (self.watched.rest_until).is_some_and(|until| Instant::now() < until);
+        if rests || !self.is_close(active, to).await? {
             return Ok(());
         }
-        let of_other = self.groups.positions(to).await?;
-        if let Some((seen, was)) = &self.watched.active_was {
-            let is_recent = seen.elapsed() < CLOSE_WITHIN;
-            if is_recent && of_other.passed(was) {
-                // No two holds have one mark.
-                let mark = format!("{to} passes {active}, {}", Timestamp::now());
-                info!(from = %active, %to, "holding the active generation for the switch");
-                generations::record(&self.client, to, &Event::Held(mark)).await?;
-                return Ok(());
-            }
-            if is_recent {
-                return Ok(());
-            }
-        }
-        let was = self.groups.positions(active).await?.next();
-        self.watched.active_was = Some((now, was));
+        // No two holds have one mark.
+        let mark = format!("{to} passes {active}, {}", Timestamp::now());
+        info!(from = %active, %to, "holding the active generation for the switch");
+        generations::record(&self.client, to, &Event::Held(mark)).await?;
         Ok(())
+    }
+
+    /// `to` has passed where `from` was a moment ago. Asked again and again, it is true sooner or
+    /// later.
+    pub(super) async fn is_close(
+        &mut self,
+        from: Generation,
+        to: Generation,
+    ) -> Result<bool, StepError> {
+        let recent = (self.watched.was.as_ref())
+            .filter(|was| was.from == from && was.seen.elapsed() < CLOSE_WITHIN);
+        if let Some(was) = recent {
+            return Ok(self.groups.positions(to).await?.passed(&was.next));
+        }
+        let next = self.groups.positions(from).await?.next();
+        let seen = Instant::now();
+        self.watched.was = Some(Was { from, seen, next });
+        Ok(false)
     }
 
     async fn switch_or_give_up(
@@ -127,7 +139,6 @@ impl Coordinator {
             point_views_at(&self.client, active).await?;
             generations::record(&self.client, to, &Event::Released).await?;
             self.watched.rest_until = Some(Instant::now() + REST);
-            self.watched.active_was = None;
         }
         Ok(())
     }

@@ -41,6 +41,10 @@ impl Coordinator {
         if !self.groups.positions(generation).await?.passed(target) {
             return Ok(());
         }
+        // What the live one has loaded since would be taken over, too, and then be read as well.
+        if !self.is_close(base, generation).await? {
+            return Ok(());
+        }
         match self.fill(life, base, until).await {
             Ok(Some(records)) => {
                 info!(%generation, %base, records, "replay: took over what Kafka has no more");

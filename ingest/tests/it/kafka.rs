@@ -10,8 +10,9 @@ use postback_ingest::confirmation::{Confirmation, Unconfirmed, Waiting};
 use postback_ingest::kafka::{KafkaProducer, NotTaken, Producer as _};
 use postback_ingest::metrics::{BreakerMetrics, IngestMetrics};
 use postback_ingest::topic_watch::{Sight, TopicSight as _};
-use postback_service::kafka::{KafkaMetrics, producer_config};
+use postback_service::kafka::{KafkaMetrics, client_config, producer_config};
 use postback_service::metrics::Metrics;
+use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::mocking::MockCluster;
 use rdkafka::producer::DefaultProducerContext;
 use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
@@ -98,6 +99,25 @@ fn the_promise_rests_on_these_settings() {
     for (option, value) in expected {
         assert_eq!(config.get(option), Some(value), "{option}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn all_partitions_take_turns() {
+    // Each record is confirmed long after its partition's turn is over.
+    let broker = broker(Duration::from_millis(20));
+    let settings = configured(&broker.bootstrap_servers(), "", "");
+    let (producer, _metrics) = producer(&settings);
+    for _ in 0..8 {
+        let confirmation = offer(&producer, b"record").unwrap();
+        timeout(LIMIT, confirmation).await.unwrap().unwrap();
+    }
+    let reader: BaseConsumer = client_config(&settings.kafka, "test").create().unwrap();
+    tokio::task::block_in_place(|| {
+        for partition in 0..4 {
+            let held = reader.fetch_watermarks("postbacks.raw", partition, LIMIT);
+            assert_eq!(held.unwrap(), (0, 2), "partition {partition}");
+        }
+    });
 }
 
 #[test]

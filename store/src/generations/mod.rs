@@ -95,7 +95,7 @@ pub async fn lineage(client: &Client) -> Result<Lineage, StoreError> {
     // Events first: an event is only ever recorded about a generation that was recorded before.
     let sql = format!("SELECT ?fields FROM {GENERATION_EVENTS} ORDER BY _block_number");
     let events = client.query(&sql).fetch_all::<EventRow>();
-    let events = run("read what became of the generations", events).await?;
+    let events = run("read the generations", events).await?;
     Ok(Lineage::of(all(client).await?, &events))
 }
 
