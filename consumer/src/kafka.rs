@@ -107,11 +107,18 @@ impl ClientContext for GroupEvents {
 }
 
 impl ConsumerContext for GroupEvents {
-    fn pre_rebalance(&self, _: &BaseConsumer<Self>, rebalance: &Rebalance<'_>) {
+    fn pre_rebalance(&self, member: &BaseConsumer<Self>, rebalance: &Rebalance<'_>) {
         self.metrics.rebalances.inc();
         match rebalance {
             Rebalance::Assign(list) => self.assigned(&partitions(list)),
-            Rebalance::Revoke(list) => self.revoked(&partitions(list)),
+            Rebalance::Revoke(list) => {
+                // librdkafka 2.12 remembers what an application has paused beyond the assignment: a
+                // partition that comes back would never be read again.
+                if let Err(error) = member.resume(list) {
+                    warn!(%error, "cannot resume what is taken from us");
+                }
+                self.revoked(&partitions(list));
+            }
             Rebalance::Error(error) => {
                 warn!(%error, "rebalance failed: all partitions are given back");
                 let all: Vec<_> = self
