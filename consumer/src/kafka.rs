@@ -68,8 +68,8 @@ pub(crate) fn member_config(
         // The lag, once a second.
         ("statistics.interval.ms", "1000"),
         // Memory: what is fetched ahead stays below a batch.
-        ("queued.max.messages.kbytes", "16384"),
-        ("fetch.max.bytes", "16777216"),
+        ("queued.max.messages.kbytes", "8192"),
+        ("fetch.max.bytes", "4194304"),
         // librdkafka's second would be a pause in every catching up.
         ("fetch.queue.backoff.ms", "50"),
     ] {

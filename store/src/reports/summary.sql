@@ -1,11 +1,39 @@
 -- One row per dimension and currency, and one per currency alone (is_total). A conversion's sale
 -- counts under its currency, its commission under its commission currency; counts go with the sale.
 WITH
-    (kind = 'transaction' AND status != 'rejected') AS is_countable,
-    ifNull(sale_amount, toDecimal64(0, 4)) AS sale,
-    ifNull(commission, toDecimal64(0, 4)) AS earned,
-    (is_countable AND sale >= 0 AND earned >= 0) AS is_transaction,
-    (is_countable AND (sale < 0 OR earned < 0 OR status = 'reversed')) AS is_reversal,
+    -- All rows once, by both currencies: what follows has a few thousand rows at most.
+    summed AS (
+        WITH
+            (kind = 'transaction' AND status != 'rejected') AS is_countable,
+            ifNull(sale_amount, toDecimal64(0, 4)) AS sale,
+            ifNull(commission, toDecimal64(0, 4)) AS earned,
+            (is_countable AND sale >= 0 AND earned >= 0) AS is_transaction
+        SELECT
+            {dimension} AS dimension,
+            currency,
+            commission_currency,
+            -- 128 bits of hash, as uniqExact itself keeps of a tuple, at two thirds of the cost.
+            uniqExactStateIf(reinterpretAsUInt128(sipHash128(account, advertiser_id, order_id)), is_transaction AND order_id != '') AS orders,
+            countIf(is_transaction) AS transactions,
+            countIf(is_countable AND (sale < 0 OR earned < 0 OR status = 'reversed')) AS reversals,
+            sumIf(sale, is_countable AND sale >= 0) AS gross_sales,
+            sumIf(if(sale < 0, sale, -sale), is_countable AND (sale < 0 OR status = 'reversed')) AS reversed_sales,
+            sumIf(earned, is_countable AND earned >= 0) AS gross_commission,
+            sumIf(if(earned < 0, earned, -earned), is_countable AND (earned < 0 OR status = 'reversed')) AS reversed_commission,
+            countIf(kind = 'signal') AS signals,
+            countIf(is_transaction AND click_id = '') AS unattributed,
+            countIf(kind = 'unknown') AS unknown,
+            countIf(kind = 'transaction' AND status = 'rejected') AS rejected
+        FROM {conversions} FINAL
+        WHERE {date} >= fromUnixTimestamp64Micro({from:Int64}) AND {date} < fromUnixTimestamp64Micro({to:Int64})
+            AND {filters}
+            -- FINAL must see every revision of a conversion, and the key is by account and key_day: so
+            -- read those that have a row in the range, whatever became of it since, instead of all.
+            AND (account, key_day) IN (
+                SELECT DISTINCT account, key_day FROM {conversions}
+                WHERE {date} >= fromUnixTimestamp64Micro({from:Int64}) AND {date} < fromUnixTimestamp64Micro({to:Int64}))
+        GROUP BY dimension, currency, commission_currency
+    ),
     -- Which currency, with the sale and the counts, with the commission.
     arrayJoin(if(currency = commission_currency,
         [(toString(currency), true, true)],
@@ -16,27 +44,19 @@ WITH
     part.1 != '' AS is_addable
 SELECT
     toUInt8(grouping(dimension)) AS is_total,
-    {dimension} AS dimension,
+    dimension,
     part.1 AS money_currency,
-    -- 128 bits of hash, as uniqExact itself keeps of a tuple, at two thirds of the cost.
-    uniqExactIf(reinterpretAsUInt128(sipHash128(account, advertiser_id, order_id)), is_transaction AND has_sale AND order_id != '') AS orders,
-    countIf(is_transaction AND has_sale) AS transactions,
-    countIf(is_reversal AND has_sale) AS reversals,
-    sumIf(sale, is_countable AND has_sale AND is_addable AND sale >= 0) AS gross_sales,
-    sumIf(if(sale < 0, sale, -sale), is_countable AND has_sale AND is_addable AND (sale < 0 OR status = 'reversed')) AS reversed_sales,
-    sumIf(earned, is_countable AND has_commission AND is_addable AND earned >= 0) AS gross_commission,
-    sumIf(if(earned < 0, earned, -earned), is_countable AND has_commission AND is_addable AND (earned < 0 OR status = 'reversed')) AS reversed_commission,
-    countIf(kind = 'signal' AND has_sale) AS signals,
-    countIf(is_transaction AND has_sale AND click_id = '') AS unattributed,
-    countIf(kind = 'unknown' AND has_sale) AS unknown,
-    countIf(kind = 'transaction' AND status = 'rejected' AND has_sale) AS rejected
-FROM {conversions} FINAL
-WHERE {date} >= fromUnixTimestamp64Micro({from:Int64}) AND {date} < fromUnixTimestamp64Micro({to:Int64})
-    AND {filters}
-    -- FINAL must see every revision of a conversion, and the key is by account and key_day: so read
-    -- those that have a row in the range, whatever became of it since, instead of all of them.
-    AND (account, key_day) IN (
-        SELECT DISTINCT account, key_day FROM {conversions}
-        WHERE {date} >= fromUnixTimestamp64Micro({from:Int64}) AND {date} < fromUnixTimestamp64Micro({to:Int64}))
+    uniqExactMergeIf(summed.orders, has_sale) AS orders,
+    sumIf(summed.transactions, has_sale) AS transactions,
+    sumIf(summed.reversals, has_sale) AS reversals,
+    sumIf(summed.gross_sales, has_sale AND is_addable) AS gross_sales,
+    sumIf(summed.reversed_sales, has_sale AND is_addable) AS reversed_sales,
+    sumIf(summed.gross_commission, has_commission AND is_addable) AS gross_commission,
+    sumIf(summed.reversed_commission, has_commission AND is_addable) AS reversed_commission,
+    sumIf(summed.signals, has_sale) AS signals,
+    sumIf(summed.unattributed, has_sale) AS unattributed,
+    sumIf(summed.unknown, has_sale) AS unknown,
+    sumIf(summed.rejected, has_sale) AS rejected
+FROM summed
 GROUP BY GROUPING SETS ((dimension, money_currency), (money_currency))
 ORDER BY is_total, dimension, money_currency

@@ -1,11 +1,13 @@
 use clickhouse::Client;
+use jiff::civil::date;
 use jiff::tz::TimeZone;
 use postback_store::reports::summary::{DateBy, Dimension, Figures, Filter, Summary, SummaryQuery};
 use postback_store::reports::{Money, Reader};
+use postback_store::rows::ConversionRow;
 use postback_store::{Generation, insert};
 
 use crate::database::with_database;
-use crate::sales::{all, at, units};
+use crate::sales::{all, at, sale, units};
 
 /// (dimension, currency, orders, transactions, reversals, [gross, reversed, net] sales and
 /// commission, signals, unattributed)
@@ -301,6 +303,35 @@ async fn the_other_dates_place_conversions_too() {
         );
         assert_figures(&found.rows[3..], &[expected]);
         assert_eq!(found.undated, 0);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_revision_that_moves_a_sale_counts_where_it_went_and_nowhere_else() {
+    with_database("moved", |loader, reader| async move {
+        const INSIDE: &str = "2026-09-01T10:00:00Z";
+        const OUTSIDE: &str = "2026-08-01T10:00:00Z";
+        let dated = |key, amount, occurred, revision| ConversionRow {
+            // Of a network without a date: the key does not say when it was.
+            key_day: date(1970, 1, 5),
+            revision,
+            ..sale(key, "O1", "c1", "USD", (amount, "0"), occurred)
+        };
+        for row in [
+            dated(1, "100", INSIDE, 1),
+            dated(1, "100", OUTSIDE, 2),
+            dated(2, "7", OUTSIDE, 1),
+            dated(2, "7", INSIDE, 2),
+            dated(3, "1000", OUTSIDE, 1),
+        ] {
+            insert::conversions(&loader, Generation::FIRST, [row])
+                .await
+                .unwrap();
+        }
+        let found = summary(&reader, &asked(Dimension::Currency)).await;
+        let expected = ("", "USD", [1, 1, 0], ["7", "0", "7", "0", "0", "0"], [0, 0]);
+        assert_figures(&found.rows, &[expected]);
     })
     .await;
 }

@@ -208,6 +208,11 @@ impl Site {
         Ok(self.client().query(sql)?)
     }
 
+    /// Runs a statement that may take long.
+    pub(in super::super) fn execute(&self, sql: &str) -> anyhow::Result<()> {
+        self.post("wait_end_of_query=1", sql, &[]).map(drop)
+    }
+
     /// Rows of a view or table.
     pub(in super::super) fn count(&self, view: &str) -> anyhow::Result<u64> {
         let count = self.query(&format!("SELECT count() FROM {view}"))?;

@@ -177,7 +177,7 @@ fn fill(rows: u64, today: Date, site: &Site, cancellation: &Cancellation) -> any
             let sql = filled.fold(sql.to_owned(), |sql, (name, value)| {
                 sql.replace(name, value)
             });
-            site.query(&sql)?;
+            site.execute(&sql)?;
         }
     }
     Ok(())
@@ -191,7 +191,7 @@ fn merge(site: &Site, cancellation: &Cancellation) -> anyhow::Result<()> {
         ))?;
         for partition in partitions.lines() {
             cancellation.check()?;
-            site.query(&format!(
+            site.execute(&format!(
                 "OPTIMIZE TABLE {table} PARTITION ID '{partition}' FINAL"
             ))?;
         }

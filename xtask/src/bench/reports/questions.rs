@@ -54,7 +54,7 @@ impl Question {
                 "SELECT toDate(occurred_at) AS day, advertiser_id, currency, count(), sum(sale_amount), sum(commission) \
                  FROM {of} WHERE kind = 'transaction' AND {dated}{also} \
                  GROUP BY day, advertiser_id, currency ORDER BY day, advertiser_id, currency \
-                 SETTINGS do_not_merge_across_partitions_select_final = 1"
+                 SETTINGS do_not_merge_across_partitions_select_final = 1, use_skip_indexes_if_final = 0"
             ))
         };
         let places = format!(
@@ -74,7 +74,7 @@ impl Question {
             anyhow::Ok(How::Command(vec!["trace".into(), found.trim().to_owned()]))
         };
         let all = [
-            (SUM_WITHOUT_FINAL, sum("conversions_g1", &places)),
+            (SUM_WITHOUT_FINAL, sum("conversions_g1", "")),
             (SUM, sum("conversions_g1 FINAL", &places)),
             (SUM_OF_VIEW, sum("conversions", "")),
             (SUM_OF_VIEW_BY_DAY, sum("conversions", &by_day)),
