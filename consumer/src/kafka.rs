@@ -67,11 +67,14 @@ pub(crate) fn member_config(
         ("heartbeat.interval.ms", "1500"),
         // The lag, once a second.
         ("statistics.interval.ms", "1000"),
-        // Memory: what is fetched ahead stays below a batch.
-        ("queued.max.messages.kbytes", "8192"),
-        ("fetch.max.bytes", "4194304"),
+        // Memory: what is fetched ahead is a small part of a batch. A fetch is compressed, takes three
+        // times as much once unpacked, and stays whole until its last record is read: at librdkafka's
+        // own values they are most of what the process holds.
+        ("queued.max.messages.kbytes", "4096"),
+        ("fetch.max.bytes", "2097152"),
+        ("fetch.message.max.bytes", "262144"),
         // librdkafka's second would be a pause in every catching up.
-        ("fetch.queue.backoff.ms", "50"),
+        ("fetch.queue.backoff.ms", "10"),
     ] {
         if config.get(option).is_none() {
             config.set(option, value);
