@@ -1,7 +1,7 @@
 //! Generations: sets of tables beside each other, one of which readers see.
 //!
 //! A generation is a row of `generations` (the first row of a number counts), its two tables,
-//! rules that came later ([`changes`]), and events, from which [`lineage`] says what holds. Every
+//! rules that came later, and events, from which [`Lineage`] says what holds. Every
 //! step here can be repeated, also by several processes at once.
 
 mod changes;
