@@ -116,6 +116,16 @@ pub(crate) fn renewed(
     )))
 }
 
+/// Sources of which a file says something else than a generation is loaded by, each with what.
+pub(crate) fn changed_sources(known: &RecordedRules, file: &Configured) -> Vec<String> {
+    let changed = file.recorded().sources.iter().filter_map(|proposed| {
+        let differences = known.of(&proposed.source)?.differences(proposed);
+        let names: Vec<_> = differences.iter().map(|found| found.as_str()).collect();
+        (!names.is_empty()).then(|| format!("{} ({})", proposed.source, names.join(", ")))
+    });
+    changed.collect()
+}
+
 /// How far a replay is, in records of the topic.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Distance {
@@ -196,5 +206,75 @@ impl Phase {
             Self::Active => "active",
             Self::Dropped => "dropped",
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use postback_store::generations;
+
+    use super::*;
+    use crate::lag::PartitionLag;
+
+    fn life(target: &[i64]) -> Life {
+        Life {
+            generation: Generation::FIRST,
+            record: generations::Record {
+                number: 2,
+                normaliser_version: 1,
+                base: 1,
+                activate: false,
+                rules: String::new(),
+                made_by: String::new(),
+                made_at: 0,
+            },
+            activated_at: Vec::new(),
+            target: Some((0..).zip(target.iter().copied()).collect()),
+            filled: None,
+            dropped_at: None,
+        }
+    }
+
+    fn lag(partitions: &[(Option<i64>, i64, i64)]) -> GroupLag {
+        let partitions = (0..)
+            .zip(partitions)
+            .map(|(partition, found)| PartitionLag {
+                partition,
+                committed: found.0,
+                low: found.1,
+                high: found.2,
+            });
+        GroupLag {
+            group: "g".to_owned(),
+            members: 1,
+            partitions: partitions.collect(),
+        }
+    }
+
+    #[test]
+    fn a_replay_goes_from_the_topics_beginning_to_its_target() {
+        let distance = |partitions: &[(Option<i64>, i64, i64)], target: &[i64]| {
+            let far = Distance::of(&lag(partitions), &life(target));
+            (far.done, far.total)
+        };
+        assert_eq!(
+            distance(&[(None, 0, 100), (Some(30), 10, 50)], &[80, 50]),
+            (20, 120)
+        );
+        assert_eq!(
+            distance(&[(Some(95), 0, 100)], &[80]),
+            (80, 80),
+            "what comes after is live load"
+        );
+        assert_eq!(
+            distance(&[(None, 90, 100)], &[80]),
+            (0, 0),
+            "retention has taken it all"
+        );
+        assert_eq!(
+            distance(&[(Some(3), 0, 7)], &[1000]),
+            (3, 7),
+            "a topic that was made anew"
+        );
     }
 }

@@ -61,9 +61,10 @@ pub(crate) fn member_config(
     let mut config = client_config(kafka, "postback-consumer");
     for (option, value) in [
         // A member that was killed keeps its partitions for so long; Kafka's 45 s would be a long
-        // silence. 6 s is the least that brokers allow by default.
-        ("session.timeout.ms", "8000"),
-        ("heartbeat.interval.ms", "2000"),
+        // silence. It is the least that brokers allow by default: loading is to go on within 10 s, of
+        // which a supervisor takes one.
+        ("session.timeout.ms", "6000"),
+        ("heartbeat.interval.ms", "1500"),
         // The lag, once a second.
         ("statistics.interval.ms", "1000"),
         // Memory: what is fetched ahead is a small part of a batch. A fetch is compressed, takes three
@@ -84,7 +85,8 @@ pub(crate) fn member_config(
         .set("auto.offset.reset", "earliest")
         .set("enable.auto.commit", "false")
         .set("enable.auto.offset.store", "false")
-        .set("partition.assignment.strategy", "cooperative-sticky");
+        // Not cooperative: docs/decisions/0009-rebalances-are-eager.md.
+        .set("partition.assignment.strategy", "range");
     if let Some(instance) = &consumer.instance_id {
         config.set("group.instance.id", instance);
     }
@@ -108,11 +110,18 @@ impl ClientContext for GroupEvents {
 }
 
 impl ConsumerContext for GroupEvents {
-    fn pre_rebalance(&self, _: &BaseConsumer<Self>, rebalance: &Rebalance<'_>) {
+    fn pre_rebalance(&self, member: &BaseConsumer<Self>, rebalance: &Rebalance<'_>) {
         self.metrics.rebalances.inc();
         match rebalance {
             Rebalance::Assign(list) => self.assigned(&partitions(list)),
-            Rebalance::Revoke(list) => self.revoked(&partitions(list)),
+            Rebalance::Revoke(list) => {
+                // librdkafka 2.12 remembers what an application has paused beyond the assignment: a
+                // partition that comes back would never be read again.
+                if let Err(error) = member.resume(list) {
+                    warn!(%error, "cannot resume what is taken from us");
+                }
+                self.revoked(&partitions(list));
+            }
             Rebalance::Error(error) => {
                 warn!(%error, "rebalance failed: all partitions are given back");
                 let all: Vec<_> = self
@@ -274,9 +283,9 @@ mod tests {
             ("auto.offset.reset", "earliest"),
             ("enable.auto.commit", "false"),
             ("enable.auto.offset.store", "false"),
-            ("partition.assignment.strategy", "cooperative-sticky"),
+            ("partition.assignment.strategy", "range"),
             ("session.timeout.ms", "30000"),
-            ("heartbeat.interval.ms", "2000"),
+            ("heartbeat.interval.ms", "1500"),
         ] {
             assert_eq!(config.get(option), Some(value), "{option}");
         }

@@ -68,10 +68,17 @@ pub(crate) struct ConsumerMetrics {
 }
 
 impl ConsumerMetrics {
-    /// Registers them. What can be known ahead begins at 0.
-    ///
-    /// `part` is `consumer` for what readers see, `standby` for a generation beside it.
-    pub(crate) fn register(metrics: &mut Metrics, part: &str) -> Self {
+    /// Registers those about what readers see. What can be known ahead begins at 0.
+    pub(crate) fn of_active(metrics: &mut Metrics) -> Self {
+        Self::register(metrics.part("consumer"))
+    }
+
+    /// Registers those about a generation beside it.
+    pub(crate) fn of_standby(metrics: &mut Metrics) -> Self {
+        Self::register(metrics.part("standby"))
+    }
+
+    fn register(part: &mut Registry) -> Self {
         let all = Self {
             postbacks: Family::default(),
             rejections: Family::default(),
@@ -95,7 +102,7 @@ impl ConsumerMetrics {
             changed_sources: Gauge::default(),
         };
         all.begin_at_zero();
-        all.name_in(metrics.part(part));
+        all.name_in(part);
         all
     }
 

@@ -120,8 +120,8 @@ struct Counted {
 impl Counted {
     fn register(metrics: &mut Metrics) -> Self {
         Self {
-            active: ConsumerMetrics::register(metrics, "consumer"),
-            standby: ConsumerMetrics::register(metrics, "standby"),
+            active: ConsumerMetrics::of_active(metrics),
+            standby: ConsumerMetrics::of_standby(metrics),
             kafka: KafkaMetrics::register(metrics),
             refused: RefusalMetrics::register(metrics),
             upkeep: UpkeepMetrics::register(metrics),

@@ -57,19 +57,21 @@ impl Acceptor {
         }
     }
 
-    /// Makes the postback durable, at most until `deadline`; says under which id, and where.
+    /// Makes the postback durable, which was read whole at `whole`, at most until `deadline`; says
+    /// under which id, and where.
     ///
     /// # Errors
     /// As [`Storage::store`].
     pub async fn accept(
         &self,
         postback: &Postback<'_>,
+        whole: Instant,
         deadline: Instant,
     ) -> Result<(Uuid, Way), Refusal> {
         let now = Timestamp::now();
         let id = self.ids.next(now);
         let record = self.record(postback, id, now);
-        let way = self.storage.store(&record, deadline).await?;
+        let way = self.storage.store(&record, whole, deadline).await?;
         Ok((id, way))
     }
 

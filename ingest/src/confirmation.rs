@@ -85,9 +85,20 @@ impl Waiting {
         self.since.elapsed()
     }
 
+    /// When the record was handed over.
+    #[must_use]
+    pub fn since(&self) -> Instant {
+        self.since
+    }
+
     /// Tells the breaker and whoever still waits.
     pub fn tell(self, result: Result<(), Unconfirmed>) {
         let waited = self.waited();
+        self.tell_after(waited, result);
+    }
+
+    /// As [`Waiting::tell`], `waited` after the record was handed over.
+    pub fn tell_after(self, waited: Duration, result: Result<(), Unconfirmed>) {
         match &result {
             // A refusal says nothing about Kafka's state but that it answers.
             Ok(()) | Err(Unconfirmed::Refused(_)) => self.breaker.confirmed(self.since, waited),

@@ -130,7 +130,7 @@ impl Server {
         );
         let mut under_way = UnderWay::begin(&self.metrics);
         let answer = self
-            .decide(request, &seen, caller, &mut under_way)
+            .decide(request, &seen, caller, &mut under_way, &span)
             .instrument(span.clone())
             .await;
         span.record("status", answer.status().as_u16());
@@ -145,6 +145,7 @@ impl Server {
         seen: &Seen,
         caller: &Caller,
         under_way: &mut UnderWay<'_>,
+        span: &Span,
     ) -> Answer {
         let (head, incoming) = request.into_parts();
         let target = seen.target(&head.uri);
@@ -165,7 +166,7 @@ impl Server {
         let key = match verdict {
             Verdict::Postback(key) => key,
             Verdict::Tried(key) => {
-                name(&key);
+                name(&key, span);
                 key.metrics.tried.inc();
                 return answer::tried();
             }
@@ -177,17 +178,23 @@ impl Server {
                 return self.refuse(refusal, key.as_deref(), &glimpse());
             }
         };
-        name(&key);
+        name(&key, span);
         let bounds = body::Bounds {
             bytes: self.sizes.body_bytes,
             within: self.limits.body_within,
             room: &self.room,
         };
+        // Without a body, the request was whole when it came here.
+        let is_whole = incoming.is_end_stream();
         let body = match body::read(incoming, bounds).await {
             Ok(body) => body,
             Err(refusal) => return self.refuse(refusal, Some(&key), &glimpse()),
         };
-        let deadline = under_way.whole() + self.wait_within();
+        if !is_whole {
+            under_way.whole = Instant::now();
+        }
+        let whole = under_way.whole;
+        let deadline = whole + self.wait_within();
         let postback = Postback {
             key: &key,
             head: &head,
@@ -195,10 +202,10 @@ impl Server {
             body: &body.bytes,
             remote: caller.as_str(),
         };
-        match self.acceptor.accept(&postback, deadline).await {
+        match self.acceptor.accept(&postback, whole, deadline).await {
             Ok((id, way)) => {
                 under_way.way = Some(way);
-                Span::current().record("id", display(id));
+                span.record("id", display(id));
                 key.metrics.stored.inc();
                 answer::stored(&key.reply, id)
             }
@@ -228,8 +235,7 @@ impl Server {
     }
 }
 
-fn name(key: &UrlKey) {
-    let span = Span::current();
+fn name(key: &UrlKey, span: &Span) {
     span.record("source", key.source.as_str());
     span.record("key", key.name.as_str());
 }
@@ -256,12 +262,6 @@ impl<'a> UnderWay<'a> {
             way: None,
             finished: false,
         }
-    }
-
-    /// The request is read whole: its time begins now.
-    fn whole(&mut self) -> Instant {
-        self.whole = Instant::now();
-        self.whole
     }
 
     fn finish(mut self) -> std::time::Duration {

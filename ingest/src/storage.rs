@@ -3,7 +3,7 @@
 //! | Kafka | first | and then |
 //! |---|---|---|
 //! | confirms in time (breaker closed) | Kafka | the spool too, when Kafka has not confirmed within the wait, or said no |
-//! | is away, slow or full (breaker open) | the spool | Kafka too, when the spool has not confirmed within the wait, or said no |
+//! | is away, slow or full (breaker open) | the spool | Kafka too, when the spool has not confirmed within the wait, or said no; at once, while the disk has been at one write for longer than the wait |
 //! | the topic is missing | the spool | nothing |
 //!
 //! At the deadline, or when both said no, the record is nowhere that one could promise. The same
@@ -68,13 +68,17 @@ impl Storage {
         }
     }
 
-    /// Makes a record durable, at most until `deadline`.
+    /// Makes a record durable that is whole `now`, at most until `deadline`.
     ///
     /// # Errors
     /// [`Refusal::NowhereToStore`] as soon as no place is left that could take it.
     /// [`Refusal::NotConfirmed`] at the deadline; the record is still on its way.
-    pub async fn store(&self, record: &impl Record, deadline: Instant) -> Result<Way, Refusal> {
-        let now = Instant::now();
+    pub async fn store(
+        &self,
+        record: &impl Record,
+        now: Instant,
+        deadline: Instant,
+    ) -> Result<Way, Refusal> {
         let route = self.route(now);
         let mut race = Race {
             storage: self,
@@ -83,7 +87,7 @@ impl Storage {
             spool: Place::Untried,
         };
         if route == Route::Kafka {
-            race.try_kafka();
+            race.try_kafka(now);
             let wait = now + self.wait();
             if let Place::Tried(confirmation) = &mut race.kafka {
                 match timeout_at(wait.min(deadline), confirmation).await {
@@ -97,8 +101,8 @@ impl Storage {
             }
         }
         race.try_spool();
-        if route == Route::Probe {
-            race.try_kafka();
+        if route == Route::Probe || self.spool_has_stalled() {
+            race.try_kafka(now);
         }
         race.run(deadline).await
     }
@@ -109,6 +113,13 @@ impl Storage {
             (None, false) => Route::Kafka,
             (Some(_), false) => self.breaker.route(now.into_std()),
         }
+    }
+
+    /// Whether a record that is spooled now can be expected to take longer than the wait: then no
+    /// time is to be lost for the other place.
+    fn spool_has_stalled(&self) -> bool {
+        let spool = self.spool.as_ref();
+        spool.is_some_and(|spool| spool.has_stalled(self.breaker.wait()))
     }
 
     /// How long Kafka is waited for before the spool is asked: for ever if there is none.
@@ -152,7 +163,7 @@ impl<C: Future + Unpin> Place<C> {
 }
 
 impl<R: Record> Race<'_, R> {
-    fn try_kafka(&mut self) {
+    fn try_kafka(&mut self, now: Instant) {
         if !matches!(self.kafka, Place::Untried) {
             return;
         }
@@ -161,7 +172,7 @@ impl<R: Record> Race<'_, R> {
             self.kafka = Place::Failed;
             return;
         }
-        let now = Instant::now().into_std();
+        let now = now.into_std();
         let (waiting, confirmation) = Waiting::pair(Arc::clone(&storage.breaker), now);
         let offered = self
             .record
@@ -202,7 +213,7 @@ impl<R: Record> Race<'_, R> {
         let second = Instant::now() + self.storage.breaker.wait();
         loop {
             if !self.spool.is_tried() {
-                self.try_kafka();
+                self.try_kafka(Instant::now());
             }
             if !self.spool.is_tried() && !self.kafka.is_tried() {
                 return Err(Refusal::NowhereToStore);
@@ -218,7 +229,7 @@ impl<R: Record> Race<'_, R> {
                     Ok(()) => return Ok(Way::Spool),
                     Err(_) => self.spool = Place::Failed,
                 },
-                () = sleep_until(second), if untried => self.try_kafka(),
+                () = sleep_until(second), if untried => self.try_kafka(Instant::now()),
                 () = sleep_until(deadline) => return Err(Refusal::NotConfirmed),
             }
         }

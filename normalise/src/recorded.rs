@@ -450,11 +450,15 @@ mod tests {
         );
     }
 
+    fn rewrite(rules: &mut Recorded, from: &str, to: &str) {
+        let profile = rules.profile.as_mut().unwrap();
+        assert!(profile.contains(from), "{from}");
+        *profile = profile.replacen(from, to, 1);
+    }
+
     #[test]
     fn each_difference_is_named_and_those_that_move_conversions_are_told_apart() {
         type Change = fn(&mut Recorded);
-        let name = |text: &str| AccountName::new(text).unwrap();
-        assert_eq!(name("other").as_str(), "other");
         let cases: [(Change, Difference, bool); 8] = [
             (
                 |r| r.account = AccountName::new("other").unwrap(),
@@ -467,22 +471,12 @@ mod tests {
             (|r| r.currency = None, Difference::Currency, false),
             (|r| r.template_query = None, Difference::Template, false),
             (
-                |r| {
-                    r.profile = r
-                        .profile
-                        .take()
-                        .map(|p| p.replace("signal = [\"Y\"]", "signal = [\"YES\"]"))
-                },
+                |r| rewrite(r, "signal = [\"Y\"]", "signal = [\"YES\"]"),
                 Difference::KeyRecipe,
                 true,
             ),
             (
-                |r| {
-                    r.profile = r
-                        .profile
-                        .take()
-                        .map(|p| p.replacen("title = \"", "title = \"New ", 1))
-                },
+                |r| rewrite(r, "title = \"", "title = \"New "),
                 Difference::Profile,
                 false,
             ),

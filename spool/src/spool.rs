@@ -113,6 +113,14 @@ impl Spool {
         Status::of(&self.ledger, Some(&self.queue))
     }
 
+    /// How long the present write has been under way, if there is one: [`Status::stalled_for`] alone,
+    /// cheap enough to be asked for every record.
+    #[must_use]
+    pub fn stalled_for(&self) -> Option<Duration> {
+        let since = self.queue.state().busy_since;
+        since.map(|since| since.elapsed())
+    }
+
     /// Bytes that may still be written to the spool's file system. Asks the disk, so it may block.
     ///
     /// # Errors

@@ -139,6 +139,9 @@ fn every_rule_asks_for_what_the_services_show() {
     wait::until_true("the consumer knows its lag", || {
         page(ours.consumer_admin).contains("\npostback_consumer_lag_records{")
     });
+    wait::until_true("the consumer knows how old the unread is", || {
+        page(ours.consumer_admin).contains("\npostback_consumer_unread_age_seconds{")
+    });
     wait::until_true("the spool is open", || {
         page(ours.ingest_admin).contains("\npostback_spool_records ")
     });

@@ -1,7 +1,9 @@
 //! Services that end, well or badly, and come back.
 
+use std::net::SocketAddr;
+
 use postback_simulator::plan;
-use postback_tests::pipeline::Running;
+use postback_tests::pipeline::{Running, get};
 use postback_tests::{Setup, wait};
 
 use crate::main_path::scenario;
@@ -70,4 +72,48 @@ fn a_killed_consumer_comes_back_and_nothing_counts_twice() {
         sum.trim().parse::<postback_simulator::Amount>().unwrap(),
         expected
     );
+}
+
+#[test]
+fn what_was_paused_when_it_was_taken_away_is_read_when_it_comes_back() {
+    let running = Setup::new("paused_and_back")
+        .source("rakuten-us", COMPLETE)
+        .lines("consumer", "batch_max_rows = 20")
+        .start();
+    let pipeline = &running.pipeline;
+    let database = &pipeline.database;
+    let parts_at_most = |parts: u32| {
+        database.run(&format!(
+            "ALTER TABLE {{db}}.conversions_g1 MODIFY SETTING parts_to_throw_insert = {parts}"
+        ));
+    };
+    parts_at_most(1);
+    let deliveries = plan(&scenario(43, 300).events, &pipeline.registration(0));
+    let ledger = pipeline.send(deliveries);
+    let said = |words: &str| {
+        pipeline
+            .readiness(pipeline.consumer_admin)
+            .is_some_and(|(_, text)| text.contains(words))
+    };
+    wait::until_true("ClickHouse is waited for", || said("TOO_MANY_PARTS"));
+    let metric = |admin, name: &str| -> Option<u64> {
+        let (_, metrics) = get(admin, "/metrics")?;
+        let mut values = metrics.lines().filter_map(|line| line.strip_prefix(name));
+        values.next()?.trim().parse().ok()
+    };
+    let assigned = |admin| metric(admin, "postback_consumer_assigned_partitions");
+    // More is there than both batches hold, so everything is paused. Another member comes and goes.
+    let [port] = postback_stack::port::free().unwrap();
+    let admin = SocketAddr::from(([127, 0, 0, 1], port));
+    let variables = [("POSTBACK__CONSUMER__ADMIN_LISTEN", admin.to_string())];
+    let other = pipeline.start_consumer_with(&variables);
+    wait::until_true("it has a share", || {
+        assigned(admin).is_some_and(|partitions| partitions > 0)
+    });
+    assert_eq!(other.terminate(), 0);
+    wait::until_true("the first one has all of them again", || {
+        assigned(pipeline.consumer_admin) == Some(3)
+    });
+    parts_at_most(3_000);
+    pipeline.wait_until_loaded(ledger.counts().acknowledged);
 }

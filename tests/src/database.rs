@@ -21,6 +21,12 @@ impl Database {
         }
     }
 
+    /// It stays when this is dropped.
+    pub(crate) fn kept(mut self) -> Self {
+        self.dropped = true;
+        self
+    }
+
     /// Its name.
     #[must_use]
     pub fn name(&self) -> &str {

@@ -12,6 +12,7 @@
     reason = "a harness fails by panicking"
 )]
 
+pub mod counts;
 pub mod database;
 pub mod faults;
 pub mod pipeline;

@@ -19,6 +19,7 @@ use crate::topic::Topic;
 use crate::{secret, wait};
 
 const INGEST: &str = "postback-ingest";
+const CONSUMER: &str = "postback-consumer";
 
 /// What a test wants to be different.
 #[derive(Debug, Clone)]
@@ -265,6 +266,12 @@ impl Pipeline {
         text
     }
 
+    /// Its database, for another thread.
+    #[must_use]
+    pub fn reader(&self) -> Database {
+        self.setup.servers.database(&self.name).kept()
+    }
+
     /// The consumer group that loads a generation.
     #[must_use]
     pub fn group(&self, generation: u32) -> String {
@@ -325,10 +332,20 @@ impl Pipeline {
         Program::start_with_socket(INGEST, &arguments, &self.log(INGEST), socket, notify)
     }
 
+    /// Starts a consumer with these variables in its environment; it may not be ready yet.
+    #[must_use]
+    pub fn start_consumer_with(&self, variables: &[(&str, String)]) -> Program {
+        let file = self.configuration();
+        let launch = Launch::new(program::binary(CONSUMER))
+            .args(["-c", path(&file)])
+            .envs(variables.iter().map(|(name, value)| (name, value)));
+        Program::launch(launch, &self.log(CONSUMER))
+    }
+
     /// Starts the consumer; it may not be ready yet.
     #[must_use]
     pub fn start_consumer(&self) -> Program {
-        self.start("postback-consumer")
+        self.start(CONSUMER)
     }
 
     fn start(&self, binary: &str) -> Program {

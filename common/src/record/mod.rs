@@ -8,6 +8,7 @@ mod message;
 mod payload;
 mod text;
 mod wire;
+mod writing;
 
 pub use id::{IdSource, IdSourceError};
 pub use message::{Identity, Message};
@@ -78,7 +79,7 @@ pub struct RawRecord<'a> {
 impl<'a> RawRecord<'a> {
     /// Appends the record's JSON to `buffer`, which callers reuse.
     pub fn encode_into(&self, buffer: &mut Vec<u8>) {
-        wire::encode(self, buffer);
+        writing::encode(self, buffer);
     }
 
     /// Reads a record back from the value of a Kafka message.

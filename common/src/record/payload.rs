@@ -2,12 +2,10 @@
 
 use std::borrow::Cow;
 
-use base64::display::Base64Display;
 use base64::engine::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::de::Error as _;
-use serde::ser::SerializeMap;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Deserializer};
 
 use super::Text;
 
@@ -37,25 +35,6 @@ impl<'a> Payload<'a> {
             Self::Utf8(text) => text.as_bytes(),
             Self::Bytes(bytes) => bytes,
         }
-    }
-}
-
-impl Serialize for Payload<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(Some(1))?;
-        match self {
-            Self::Utf8(text) => map.serialize_entry("utf8", text)?,
-            Self::Bytes(bytes) => map.serialize_entry("base64", &AsBase64(bytes))?,
-        }
-        map.end()
-    }
-}
-
-struct AsBase64<'a>(&'a [u8]);
-
-impl Serialize for AsBase64<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(&Base64Display::new(self.0, &STANDARD))
     }
 }
 

@@ -1,3 +1,5 @@
+use base64::engine::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use proptest::prelude::*;
 
 use super::*;
@@ -93,7 +95,145 @@ fn plain_texts_are_borrowed_from_the_message() {
     ));
 }
 
+/// What `serde_json` makes of a record.
+fn by_serde(record: &RawRecord<'_>) -> Vec<u8> {
+    struct Headers<'a>(&'a [(Text<'a>, Text<'a>)]);
+    impl serde::Serialize for Headers<'_> {
+        fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+            serializer.collect_map(self.0.iter().map(|(name, value)| (name, value)))
+        }
+    }
+    #[derive(serde::Serialize)]
+    #[serde(rename_all = "lowercase")]
+    enum Form<'a> {
+        Utf8(&'a str),
+        Base64(String),
+    }
+    fn form<'a>(payload: &'a Payload<'_>) -> Form<'a> {
+        match payload {
+            Payload::Utf8(text) => Form::Utf8(text),
+            Payload::Bytes(bytes) => Form::Base64(STANDARD.encode(bytes)),
+        }
+    }
+    #[derive(serde::Serialize)]
+    struct Record<'a> {
+        v: u64,
+        id: Uuid,
+        source: &'a str,
+        key: Option<&'a str>,
+        received_at: String,
+        method: &'a str,
+        query: Form<'a>,
+        content_type: Option<&'a str>,
+        body: Option<Form<'a>>,
+        remote: Option<&'a str>,
+        headers: Headers<'a>,
+        via: Via,
+    }
+    serde_json::to_vec(&Record {
+        v: 1,
+        id: record.id,
+        source: &record.source,
+        key: record.key.as_deref(),
+        received_at: format!("{:.6}", record.received_at),
+        method: &record.method,
+        query: form(&record.query),
+        content_type: record.content_type.as_deref(),
+        body: record.body.as_ref().map(form),
+        remote: record.remote.as_deref(),
+        headers: Headers(&record.headers),
+        via: record.via,
+    })
+    .unwrap()
+}
+
+/// Every kind of character that JSON treats in its own way, at any place.
+fn any_text() -> impl Strategy<Value = String> {
+    let special = "[\"\\\\/\u{0}-\u{1f}\u{7f}\u{80}\u{2028}\u{10ffff}é]";
+    let pieces = prop_oneof!["[ -~]{0,70}", special, ".{0,4}"];
+    prop::collection::vec(pieces, 0..6).prop_map(|pieces| pieces.concat())
+}
+
+fn any_record() -> impl Strategy<Value = RawRecord<'static>> {
+    let bytes = || {
+        let raw = prop::collection::vec(any::<u8>(), 0..100);
+        prop_oneof![any_text().prop_map(String::into_bytes), raw]
+    };
+    let payload = |bytes: Vec<u8>| match String::from_utf8(bytes) {
+        Ok(text) => Payload::Utf8(text.into()),
+        Err(error) => Payload::Bytes(error.into_bytes().into()),
+    };
+    let micros = prop_oneof![
+        // From year -9999 to year 9999, and the years that occur.
+        Timestamp::MIN.as_microsecond()..=Timestamp::MAX.as_microsecond(),
+        0..4_102_444_800_000_000_i64,
+    ];
+    let via = prop_oneof![Just(Via::Http), Just(Via::Import), Just(Via::Backfill)];
+    let text = || any_text().prop_map(Text::from);
+    let optional = || prop::option::of(text());
+    let head = (any::<u128>(), text(), optional(), micros, text(), via);
+    let payloads = (bytes(), optional(), prop::option::of(bytes()), optional());
+    let headers = prop::collection::vec((text(), text()), 0..4);
+    (head, payloads, headers).prop_map(move |(head, payloads, headers)| {
+        let (id, source, key, micros, method, via) = head;
+        let (query, content_type, body, remote) = payloads;
+        RawRecord {
+            id: Uuid::from_u128(id),
+            source,
+            key,
+            received_at: Timestamp::from_microsecond(micros).unwrap(),
+            method,
+            query: payload(query),
+            content_type,
+            body: body.map(payload),
+            remote,
+            headers,
+            via,
+        }
+    })
+}
+
+#[test]
+fn every_day_is_written_as_the_calendar_has_it() {
+    let mut day: Timestamp = "1969-12-28T23:59:59.999999Z".parse().unwrap();
+    // Past a leap year that is none (2100), one that is (2400), and the end of the century.
+    let last: Timestamp = "2401-03-02T00:00:00Z".parse().unwrap();
+    while day < last {
+        let record = RawRecord {
+            received_at: day,
+            ..example()
+        };
+        let expected = format!("\"received_at\":\"{day:.6}\"");
+        let json = String::from_utf8(encode(&record)).unwrap();
+        assert!(json.contains(&expected), "{json} has not {expected}");
+        day += jiff::SignedDuration::from_hours(24);
+    }
+}
+
+#[test]
+fn every_character_of_one_byte_is_escaped_as_serde_does() {
+    for length in [1, 31, 32, 33, 64, 70] {
+        for at in 0..length {
+            for byte in 0..0x80 {
+                let mut text = vec![b'a'; length];
+                text[at] = byte;
+                let record = RawRecord {
+                    query: Payload::of(&text),
+                    ..example()
+                };
+                assert_eq!(encode(&record), by_serde(&record), "{byte:#x} at {at}");
+            }
+        }
+    }
+}
+
 proptest! {
+    #[test]
+    fn a_record_is_written_as_serde_writes_it(record in any_record()) {
+        let (ours, theirs) = (encode(&record), by_serde(&record));
+        prop_assert_eq!(String::from_utf8(ours).unwrap(), String::from_utf8(theirs).unwrap());
+    }
+
     #[test]
     fn any_bytes_survive(query in prop::collection::vec(any::<u8>(), 0..200), body in prop::option::of(prop::collection::vec(any::<u8>(), 0..200)), agent in ".*") {
         let record = RawRecord {

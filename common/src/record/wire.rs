@@ -1,7 +1,7 @@
-//! The record's JSON, written and read.
+//! The record's JSON, read.
 
 use jiff::Timestamp;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serializer};
 use uuid::Uuid;
 
 use super::{Payload, RawRecord, Text, Via};
@@ -36,24 +36,6 @@ impl RecordError {
     }
 }
 
-#[derive(Serialize)]
-struct Written<'r, 'a> {
-    v: u64,
-    id: &'r Uuid,
-    source: &'r Text<'a>,
-    key: &'r Option<Text<'a>>,
-    #[serde(serialize_with = "write_instant")]
-    received_at: Timestamp,
-    method: &'r Text<'a>,
-    query: &'r Payload<'a>,
-    content_type: &'r Option<Text<'a>>,
-    body: &'r Option<Payload<'a>>,
-    remote: &'r Option<Text<'a>>,
-    #[serde(serialize_with = "write_headers")]
-    headers: &'r [(Text<'a>, Text<'a>)],
-    via: Via,
-}
-
 #[derive(Deserialize)]
 #[serde(bound(deserialize = "'de: 'a"))]
 struct Read<'a> {
@@ -75,29 +57,6 @@ struct Read<'a> {
 #[derive(Deserialize)]
 struct OnlyVersion {
     v: u64,
-}
-
-pub(super) fn encode(record: &RawRecord<'_>, buffer: &mut Vec<u8>) {
-    let written = Written {
-        v: VERSION,
-        id: &record.id,
-        source: &record.source,
-        key: &record.key,
-        received_at: record.received_at,
-        method: &record.method,
-        query: &record.query,
-        content_type: &record.content_type,
-        body: &record.body,
-        remote: &record.remote,
-        headers: &record.headers,
-        via: record.via,
-    };
-    let start = buffer.len();
-    if serde_json::to_writer(&mut *buffer, &written).is_err() {
-        // Strings, numbers and maps with string keys cannot fail to serialise into memory; an
-        // empty value would be told apart by every reader, half a record would not.
-        buffer.truncate(start);
-    }
 }
 
 pub(super) fn decode(bytes: &[u8]) -> Result<RawRecord<'_>, RecordError> {
@@ -147,13 +106,6 @@ pub(crate) fn write_instant<S: Serializer>(
     serializer: S,
 ) -> Result<S::Ok, S::Error> {
     serializer.collect_str(&format_args!("{instant:.6}"))
-}
-
-fn write_headers<S: Serializer>(
-    headers: &&[(Text<'_>, Text<'_>)],
-    serializer: S,
-) -> Result<S::Ok, S::Error> {
-    serializer.collect_map(headers.iter().map(|(name, value)| (name, value)))
 }
 
 fn read_headers<'de: 'a, 'a, D: Deserializer<'de>>(

@@ -96,8 +96,15 @@ impl Keeper {
         shutdown: Shutdown,
     ) -> Result<(), PipelineError> {
         let ended = loop {
-            if let Err(error) = self.look(&shutdown).await {
-                debug!(%error, "the record of generations was not read");
+            match self.look(&shutdown).await {
+                Ok(()) => {}
+                Err(RulesError::Store(error)) => {
+                    debug!(%error, "the record of generations was not read");
+                }
+                Err(error @ RulesError::Recorded { .. }) => {
+                    let remedy = "use the version of Postback that recorded these rules";
+                    self.notice.fail(error.to_string(), remedy);
+                }
             }
             self.lead(&shutdown);
             let pause = match &self.lineage.activation {

@@ -316,7 +316,7 @@ mod tests {
         small.fill(&mut pieces, true);
         let mut inserts = Vec::new();
         let mut at_once = pieces.at_once();
-        for _ in 0..12 {
+        for _ in 0..24 {
             let mut large = Server::new(usize::MAX, &[]);
             let mut pieces = Pieces::of(1_000, at_once);
             large.fill(&mut pieces, true);
@@ -327,7 +327,7 @@ mod tests {
             inserts.is_sorted_by(|more, less| more >= less),
             "{inserts:?}"
         );
-        assert_eq!(inserts[11], 1, "{inserts:?}");
+        assert_eq!(inserts[23], 1, "{inserts:?}");
     }
 
     #[test]

@@ -25,6 +25,8 @@ use spot_check::SpotCheck;
 
 /// Between two looks at samples.
 const LOOK_EVERY: Duration = Duration::from_secs(60);
+/// After one that failed.
+const LOOK_AGAIN: Duration = Duration::from_secs(10);
 /// Between two looks at what is due to be dropped. What a replay brings back goes as soon.
 const DROP_EVERY: Duration = Duration::from_secs(600);
 /// Between two questions about the topic's settings.
@@ -46,14 +48,20 @@ impl Upkeep {
     }
 
     async fn look(&self) {
-        let mut turns = turns(LOOK_EVERY);
         loop {
-            turns.tick().await;
-            match self.spot_check().await {
-                Ok(Some(look)) => self.metrics.looked(&look, Timestamp::now()),
-                Ok(None) => {}
-                Err(error) => debug!(%error, "samples of the topic were not compared"),
-            }
+            let pause = match self.spot_check().await {
+                Ok(look) => {
+                    if let Some(look) = look {
+                        self.metrics.looked(&look, Timestamp::now());
+                    }
+                    LOOK_EVERY
+                }
+                Err(error) => {
+                    debug!(%error, "samples of the topic were not compared; it is tried again");
+                    LOOK_AGAIN
+                }
+            };
+            tokio::time::sleep(pause).await;
         }
     }
 

@@ -13,6 +13,7 @@ use rdkafka::producer::ProducerContext;
 use rdkafka::statistics::Statistics;
 use tokio::sync::Notify;
 
+use super::turns::Turns;
 use crate::confirmation::{Unconfirmed, Waiting};
 use crate::metrics::{CodeLabel, DeliveryMetrics};
 
@@ -20,6 +21,8 @@ use crate::metrics::{CodeLabel, DeliveryMetrics};
 pub(super) struct Reports {
     pub(super) events: ClientEvents,
     pub(super) metrics: DeliveryMetrics,
+    /// Which partition a record goes to; `None` lets librdkafka choose.
+    pub(super) turns: Option<Turns>,
     /// A confirmation that takes longer is late.
     pub(super) late_after: Duration,
     /// Kafka has given the producer its id; before that librdkafka sends nothing.
@@ -48,8 +51,12 @@ impl ClientContext for Reports {
     }
 }
 
-impl ProducerContext for Reports {
+impl ProducerContext<Turns> for Reports {
     type DeliveryOpaque = Box<Waiting>;
+
+    fn get_custom_partitioner(&self) -> Option<&Turns> {
+        self.turns.as_ref()
+    }
 
     fn delivery(&self, result: &DeliveryResult<'_>, waiting: Box<Waiting>) {
         // Counted first: whoever has an answer finds it in the metrics.
@@ -61,7 +68,7 @@ impl ProducerContext for Reports {
                 if waited > self.late_after {
                     self.metrics.late.inc();
                 }
-                waiting.tell(Ok(()));
+                waiting.tell_after(waited, Ok(()));
             }
             Err((error, _)) => {
                 let code = error_code(error);

@@ -15,12 +15,13 @@ use tokio::sync::Notify;
 use tracing::{info, warn};
 
 use super::delivery::{Reports, error_code};
+use super::turns::Turns;
 use super::{NotTaken, Producer};
 use crate::confirmation::Waiting;
 use crate::metrics::DeliveryMetrics;
 use crate::topic_watch::{Sight, TopicSight};
 
-type Client = ThreadedProducer<Reports>;
+type Client = ThreadedProducer<Reports, Turns>;
 
 /// The producer of raw records. Its client is replaced when it has given itself up: after what
 /// librdkafka calls a fatal error, an idempotent producer takes nothing any more.
@@ -46,10 +47,15 @@ impl KafkaProducer {
         kafka: KafkaMetrics,
         metrics: DeliveryMetrics,
     ) -> Result<Self, String> {
-        let config = producer_config(settings, "postback-ingest");
+        let mut config = producer_config(settings, "postback-ingest");
+        if !chooses_partitions(&settings.kafka) {
+            // librdkafka asks nobody while it keeps to a partition of its own choice.
+            config.set("sticky.partitioning.linger.ms", "0");
+        }
         let late_after = settings.ingest.kafka_wait;
         let trouble = Arc::new(Notify::new());
-        let reports = Reports::new(&kafka, &metrics, late_after, &trouble);
+        let turns = turns(&settings.kafka, &config);
+        let reports = Reports::new(&kafka, &metrics, turns, late_after, &trouble);
         let client = Client::from_config_and_context(&config, reports);
         let client = client.map_err(|error| explain(&settings.kafka, &error))?;
         Ok(Self {
@@ -84,7 +90,14 @@ impl KafkaProducer {
         if self.client.load().client().fatal_error().is_none() {
             return;
         }
-        let reports = Reports::new(&self.kafka, &self.metrics, self.late_after, &self.trouble);
+        let turns = turns(&self.settings, &self.config);
+        let reports = Reports::new(
+            &self.kafka,
+            &self.metrics,
+            turns,
+            self.late_after,
+            &self.trouble,
+        );
         match Client::from_config_and_context(&self.config, reports) {
             Ok(client) => {
                 self.metrics.rebuilds.inc();
@@ -108,12 +121,14 @@ impl Reports {
     fn new(
         kafka: &KafkaMetrics,
         metrics: &DeliveryMetrics,
+        turns: Option<Turns>,
         late_after: Duration,
         trouble: &Arc<Notify>,
     ) -> Self {
         Self {
             events: kafka.client("ingest"),
             metrics: metrics.clone(),
+            turns,
             late_after,
             has_producer_id: AtomicBool::new(false),
             trouble: Arc::clone(trouble),
@@ -124,15 +139,32 @@ impl Reports {
 impl Producer for KafkaProducer {
     fn offer(&self, record: &[u8], waiting: Waiting) -> Result<(), NotTaken> {
         let topic = &self.settings.topic;
+        let client = self.client.load();
+        if let Some(turns) = &client.context().turns {
+            turns.offered(waiting.since());
+        }
         let message = BaseRecord::<(), [u8], _>::with_opaque_to(topic, Box::new(waiting));
         // Before it is sent: its delivery may be reported before this thread goes on.
         self.metrics.open.inc();
-        let sent = self.client.load().send(message.payload(record));
+        let sent = client.send(message.payload(record));
         sent.map_err(|(error, _)| {
             self.metrics.open.dec();
             not_taken(&error)
         })
     }
+}
+
+/// `None` leaves the choice of partitions to the operator's options.
+fn turns(settings: &KafkaSettings, config: &ClientConfig) -> Option<Turns> {
+    (!chooses_partitions(settings)).then(|| Turns::of(config))
+}
+
+/// Whether the operator says how partitions are chosen.
+fn chooses_partitions(settings: &KafkaSettings) -> bool {
+    let choices = ["partitioner", "sticky.partitioning.linger.ms"];
+    choices
+        .iter()
+        .any(|option| settings.options.contains_key(*option))
 }
 
 fn not_taken(error: &KafkaError) -> NotTaken {

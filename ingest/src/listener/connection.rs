@@ -1,11 +1,13 @@
 //! One connection.
 
 use std::convert::Infallible;
+use std::future::poll_fn;
 use std::net::IpAddr;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;
+use std::task::{Poll, Waker};
 use std::time::Duration;
 
 use hyper::Request;
@@ -74,12 +76,7 @@ where
     });
     let mut connection = builder(&server).serve_connection(TokioIo::new(stream), service);
     let mut running = Pin::new(&mut connection);
-    // What has come is answered before the end is looked at.
-    let mut ended = tokio::select! {
-        biased;
-        ended = running.as_mut() => Some(ended),
-        () = stop.cancelled() => None,
-    };
+    let mut ended = until(running.as_mut(), &stop).await;
     if ended.is_none() && !has_asked.load(Relaxed) {
         ended = timeout(FIRST_WITHIN, running.as_mut()).await.ok();
     }
@@ -111,6 +108,26 @@ where
     }
 }
 
+/// What comes of `running`; `None` if `stop` comes before. What has come is answered before the end is
+/// looked at.
+async fn until<F: Future>(mut running: Pin<&mut F>, stop: &Shutdown) -> Option<F::Output> {
+    let mut stopped = pin!(stop.cancelled());
+    // Asking costs locks, twice a request: it is enough to be told.
+    let mut told: Option<Waker> = None;
+    poll_fn(|cx| {
+        if let Poll::Ready(ended) = running.as_mut().poll(cx) {
+            return Poll::Ready(Some(ended));
+        }
+        let waker = cx.waker();
+        if told.as_ref().is_some_and(|told| told.will_wake(waker)) && !stop.is_cancelled() {
+            return Poll::Pending;
+        }
+        told = Some(waker.clone());
+        stopped.as_mut().poll(cx).map(|()| None)
+    })
+    .await
+}
+
 /// The connection ends behind it.
 fn last(mut answer: Answer) -> Answer {
     let headers = answer.headers_mut();
@@ -132,7 +149,9 @@ fn builder(server: &Server) -> http1::Builder {
         .max_buf_size(server.sizes().query_bytes + HEAD_BYTES)
         // A sender may close its side after the request and still wait for the answer.
         .half_close(true)
-        .keep_alive(true);
+        .keep_alive(true)
+        // An answer is short: copying it together costs less than a list of its pieces.
+        .writev(false);
     builder
 }
 

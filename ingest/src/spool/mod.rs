@@ -158,6 +158,13 @@ impl Spooler {
         })
     }
 
+    /// Whether a write has been under way for `time`.
+    #[must_use]
+    pub fn has_stalled(&self, time: Duration) -> bool {
+        let stalled_for = self.spool.get().and_then(Spool::stalled_for);
+        stalled_for.is_some_and(|stalled| stalled >= time)
+    }
+
     /// Takes no more records and writes what waits, for at most `limit`. Blocks.
     pub fn close(&self, limit: Duration) {
         if let Some(spool) = self.spool.get() {

@@ -1,10 +1,10 @@
 //! How long the stream waits for its sender.
 
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
-use tokio::time::{Instant, Sleep, sleep};
+use tokio::time::{Instant, Sleep, sleep_until};
 
 /// What the sender is waited for with.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -20,14 +20,19 @@ pub(super) enum Stage {
 /// Measures the time between two requests and the time that a head takes: apart, because an idle
 /// connection is cheap and common, and a head that does not come to its end is neither.
 ///
-/// A request whose head comes in one piece costs no timer of its own: the one that ran before it is
-/// moved when the connection idles again.
+/// A request whose head comes in one piece costs no timer, only a look at the clock: the one that ran
+/// before it runs on, and is moved when it has run out too early.
 pub(super) struct Patience {
     idle: Duration,
     head: Duration,
-    /// What the timer runs for.
+    /// What is waited for.
     stage: Stage,
+    /// Until when, while it is something.
+    end: Option<Instant>,
+    /// Never runs longer than until then.
     timer: Option<Pin<Box<Sleep>>>,
+    /// Whom the timer wakes.
+    woken: Option<Waker>,
 }
 
 impl Patience {
@@ -36,13 +41,16 @@ impl Patience {
             idle,
             head,
             stage: Stage::Other,
+            end: None,
             timer: None,
+            woken: None,
         }
     }
 
     /// A whole head has come.
     pub(super) fn begin_anew(&mut self) {
         self.stage = Stage::Other;
+        self.end = None;
     }
 
     /// Nothing came, in this stage of a request. Ready when its time is up.
@@ -52,13 +60,30 @@ impl Patience {
             Stage::Head => self.head,
             Stage::Other => return Poll::Pending,
         };
-        if self.stage != stage {
-            self.stage = stage;
-            if let Some(timer) = &mut self.timer {
-                timer.as_mut().reset(Instant::now() + within);
+        let end = match self.end {
+            Some(end) if self.stage == stage => end,
+            _ => {
+                self.stage = stage;
+                let end = Instant::now() + within;
+                *self.end.insert(end)
             }
+        };
+        let timer = self.timer.get_or_insert_with(|| Box::pin(sleep_until(end)));
+        if timer.deadline() > end {
+            timer.as_mut().reset(end);
+            self.woken = None;
         }
-        let timer = self.timer.get_or_insert_with(|| Box::pin(sleep(within)));
-        timer.as_mut().poll(cx)
+        let is_set = |woken: &Waker| woken.will_wake(cx.waker());
+        if !timer.is_elapsed() && self.woken.as_ref().is_some_and(is_set) {
+            return Poll::Pending;
+        }
+        self.woken = Some(cx.waker().clone());
+        loop {
+            ready!(timer.as_mut().poll(cx));
+            if timer.deadline() >= end {
+                return Poll::Ready(());
+            }
+            timer.as_mut().reset(end);
+        }
     }
 }

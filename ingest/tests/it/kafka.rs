@@ -10,8 +10,9 @@ use postback_ingest::confirmation::{Confirmation, Unconfirmed, Waiting};
 use postback_ingest::kafka::{KafkaProducer, NotTaken, Producer as _};
 use postback_ingest::metrics::{BreakerMetrics, IngestMetrics};
 use postback_ingest::topic_watch::{Sight, TopicSight as _};
-use postback_service::kafka::{KafkaMetrics, producer_config};
+use postback_service::kafka::{KafkaMetrics, client_config, producer_config};
 use postback_service::metrics::Metrics;
+use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::mocking::MockCluster;
 use rdkafka::producer::DefaultProducerContext;
 use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
@@ -97,6 +98,29 @@ fn the_promise_rests_on_these_settings() {
     ];
     for (option, value) in expected {
         assert_eq!(config.get(option), Some(value), "{option}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn all_partitions_take_turns_unless_the_operator_has_chosen() {
+    let sticky = "\"sticky.partitioning.linger.ms\" = 600000";
+    for (options, expected) in [("", [2, 2, 2, 2]), (sticky, [0, 0, 0, 8])] {
+        // Each record is confirmed long after its partition's turn is over.
+        let broker = broker(Duration::from_millis(20));
+        let settings = configured(&broker.bootstrap_servers(), "", options);
+        let (producer, _metrics) = producer(&settings);
+        for _ in 0..8 {
+            let confirmation = offer(&producer, b"record").unwrap();
+            timeout(LIMIT, confirmation).await.unwrap().unwrap();
+        }
+        let reader: BaseConsumer = client_config(&settings.kafka, "test").create().unwrap();
+        let held = |partition| {
+            let held = reader.fetch_watermarks("postbacks.raw", partition, LIMIT);
+            held.unwrap().1
+        };
+        let mut held = tokio::task::block_in_place(|| [0, 1, 2, 3].map(held));
+        held.sort_unstable();
+        assert_eq!(held, expected, "{options}");
     }
 }
 

@@ -2,12 +2,19 @@
 //! that hangs and fails on demand.
 
 use std::collections::BTreeSet;
+use std::future::poll_fn;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
+use postback_ingest::breaker::Route;
+use postback_ingest::kafka::Producer;
 use postback_ingest::limits::Limits;
 use postback_ingest::spool::Left;
+use postback_ingest::storage::{Record, Storage, Way};
 use postback_spool::disk::ForgetfulDisk;
+use tokio::time::Instant;
 
 use crate::support::{Ingest, Kafka, LIMIT, PATH, get, settings, until};
 
@@ -184,6 +191,56 @@ async fn when_the_disk_hangs_kafka_is_tried_even_if_it_was_away() {
         bench.figure("unwanted") + bench.figure("committed") == 2
     })
     .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn while_the_disk_is_known_to_hang_both_places_are_offered_at_once() {
+    let bench = Bench::start(Kafka::QueueFull, PATIENT).await;
+    assert_eq!(bench.send(1).await, 200);
+    let (kafka, breaker) = (&bench.ingest.kafka, &bench.ingest.breaker);
+    assert!(breaker.is_open());
+    kafka.turn(Kafka::Silent);
+    let spooler = bench.ingest.spooler.clone().unwrap();
+    let storage = Storage::new(
+        Arc::clone(kafka) as Arc<dyn Producer>,
+        bench.ingest.missing.clone(),
+        Arc::clone(breaker),
+        Some(Arc::clone(&spooler)),
+    );
+    bench.disk.close_gate();
+    let now = Instant::now();
+    // Whoever comes at the same time is no probe.
+    assert_ne!(breaker.route(now.into_std()), Route::Kafka);
+    let mut unknowing = pin!(storage.store(&Numbered(2), now, now + LIMIT));
+    assert!(once(unknowing.as_mut()).await.is_pending());
+    assert!(!bench.offered().contains(&2), "the disk seems well");
+    until("the disk is known to hang", || {
+        spooler.has_stalled(breaker.wait())
+    })
+    .await;
+    let mut knowing = pin!(storage.store(&Numbered(3), now, now + LIMIT));
+    assert!(once(knowing.as_mut()).await.is_pending());
+    assert!(bench.offered().contains(&3), "before any time has passed");
+    bench.disk.open_gate();
+    assert_eq!(knowing.await, Ok(Way::Spool));
+}
+
+/// Polled once.
+async fn once<F: Future>(mut future: Pin<&mut F>) -> Poll<F::Output> {
+    poll_fn(|cx| Poll::Ready(future.as_mut().poll(cx))).await
+}
+
+/// A record that says its number as those of [`Bench::send`] do.
+struct Numbered(u32);
+
+impl Record for Numbered {
+    fn lend<T>(&self, reads: impl FnOnce(&[u8]) -> T) -> T {
+        reads(format!("{{\"query\":{{\"utf8\":\"{}\"}}}}", self.0).as_bytes())
+    }
+
+    fn at_micros(&self) -> u64 {
+        0
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -11,6 +11,9 @@ use crate::{Launch, StackError, process};
 /// The Java runtime's package.
 const JAVA: &str = "openjdk-17-jre-headless";
 
+/// The program that traces system calls, and its package.
+pub(super) const STRACE: &str = "strace";
+
 /// What the build of librdkafka with TLS runs, and the packages that hold it.
 const BUILD_PROGRAMS: [(&str, &str); 4] = [
     ("gcc", "gcc"),
@@ -55,6 +58,11 @@ pub(super) fn missing(needs: Needs) -> Vec<&'static str> {
         )]));
     }
     missing
+}
+
+/// strace's package, unless the program is there.
+pub(super) fn missing_strace() -> Vec<&'static str> {
+    absent([(process::find(STRACE).is_some(), STRACE)])
 }
 
 /// Those of the packages whose content is not there.

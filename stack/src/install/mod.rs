@@ -16,7 +16,7 @@ use std::path::PathBuf;
 
 pub use cache::{Cache, cache_directory};
 
-use crate::{Cancellation, StackError};
+use crate::{Cancellation, StackError, process};
 use step::Steps;
 
 /// What the caller is going to do, beside running the two servers.
@@ -87,6 +87,21 @@ pub fn promtool(cancellation: &Cancellation, report: &dyn Fn(&str)) -> Result<Pa
     };
     let _lock = cache.lock(&steps)?;
     promtool::install(&cache, &steps)
+}
+
+/// strace, which can kill a server at a system call of its own; installed if it is not there.
+///
+/// # Errors
+/// As [`install`].
+pub fn strace(cancellation: &Cancellation, report: &dyn Fn(&str)) -> Result<PathBuf, StackError> {
+    let cache = Cache::open()?;
+    let steps = Steps {
+        cancellation,
+        report,
+    };
+    let _lock = cache.lock(&steps)?;
+    debian::install(&debian::missing_strace(), &cache, &steps)?;
+    process::find(debian::STRACE).ok_or_else(|| debian::missing_packages(&[debian::STRACE]))
 }
 
 /// Installs what `needs` says and is missing, but not the servers.

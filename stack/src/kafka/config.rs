@@ -46,9 +46,20 @@ fn properties(options: &KafkaOptions, ports: Ports) -> String {
         clients,
         controller,
     } = ports;
+    let (node, controllers) = match &options.place {
+        Some(place) => (place.node, &place.controllers[..]),
+        None => (1, &[controller][..]),
+    };
+    let voters: Vec<String> = (1..)
+        .zip(controllers)
+        .map(|(node, port)| format!("{node}@127.0.0.1:{port}"))
+        .collect();
+    // Of three copies two must be there; one broker alone holds the only copy of everything.
+    let copies = controllers.len().min(3).to_string();
+    let in_sync = (controllers.len().min(3) / 2 + 1).to_string();
     let ours = [
         ("process.roles", "broker,controller".to_owned()),
-        ("node.id", "1".to_owned()),
+        ("node.id", node.to_string()),
         (
             "listeners",
             format!("PLAINTEXT://127.0.0.1:{clients},CONTROLLER://127.0.0.1:{controller}"),
@@ -59,22 +70,16 @@ fn properties(options: &KafkaOptions, ports: Ports) -> String {
         ),
         ("controller.listener.names", "CONTROLLER".to_owned()),
         // Named here and not in the data, so that the next start may use another port.
-        (
-            "controller.quorum.voters",
-            format!("1@127.0.0.1:{controller}"),
-        ),
+        ("controller.quorum.voters", voters.join(",")),
         ("log.dirs", DATA.to_owned()),
         // A typing error in a topic's name must not make a topic.
         ("auto.create.topics.enable", "false".to_owned()),
-        // One broker alone holds the only copy of everything.
-        ("offsets.topic.replication.factor", "1".to_owned()),
-        ("transaction.state.log.replication.factor", "1".to_owned()),
-        ("transaction.state.log.min.isr", "1".to_owned()),
-        (
-            "share.coordinator.state.topic.replication.factor",
-            "1".to_owned(),
-        ),
-        ("share.coordinator.state.topic.min.isr", "1".to_owned()),
+        ("offsets.topic.replication.factor", copies.clone()),
+        ("transaction.state.log.replication.factor", copies.clone()),
+        ("transaction.state.log.min.isr", in_sync.clone()),
+        ("min.insync.replicas", in_sync.clone()),
+        ("share.coordinator.state.topic.replication.factor", copies),
+        ("share.coordinator.state.topic.min.isr", in_sync),
         // Fewer files; groups of tests are few.
         ("offsets.topic.num.partitions", "8".to_owned()),
         ("transaction.state.log.num.partitions", "8".to_owned()),

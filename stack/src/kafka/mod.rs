@@ -1,10 +1,13 @@
-//! One Kafka broker that is its own controller.
+//! Kafka brokers that are their own controllers: one, or a few as a cluster.
 
+mod cluster;
 mod config;
 mod probe;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+
+pub use cluster::start_cluster;
 
 use crate::{Cancellation, Installation, Launch, StackError, Supervised, port, random, serving};
 
@@ -27,6 +30,18 @@ pub struct KafkaOptions {
     pub settings: Vec<(String, String)>,
     /// More arguments for the broker's Java.
     java_arguments: Vec<String>,
+    /// Its place in a cluster; `None` for a broker alone.
+    place: Option<Place>,
+}
+
+/// A broker's place in its cluster.
+#[derive(Clone, Debug)]
+struct Place {
+    /// Its number, from 1.
+    node: usize,
+    /// The controllers' ports of all brokers, in the order of their numbers.
+    controllers: Vec<u16>,
+    cluster_id: String,
 }
 
 impl KafkaOptions {
@@ -39,6 +54,7 @@ impl KafkaOptions {
             heap_mib: 512,
             settings: Vec::new(),
             java_arguments: Vec::new(),
+            place: None,
         }
     }
 }
@@ -188,25 +204,42 @@ fn launch(
         Some(cluster_id) => cluster_id,
         None => format(installation, options, cancellation)?,
     };
-    let log = log(directory);
-    let process = java(installation, options)
-        .args(&options.java_arguments)
-        .args(["kafka.Kafka", config::PROPERTIES])
-        .log(&log)
-        .spawn()?;
-    serving::wait("Kafka", &process, &log, cancellation, || {
-        probe::check(ports.clients, &cluster_id)
-    })?;
+    let process = spawn(installation, options)?;
+    wait_until_serving(options, ports, &cluster_id, &process, cancellation)?;
     Ok((process, cluster_id))
 }
 
-/// Prepares a new data directory for a cluster with a new identity.
+fn spawn(installation: &Installation, options: &KafkaOptions) -> Result<Supervised, StackError> {
+    java(installation, options)
+        .args(&options.java_arguments)
+        .args(["kafka.Kafka", config::PROPERTIES])
+        .log(log(&options.data_dir))
+        .spawn()
+}
+
+fn wait_until_serving(
+    options: &KafkaOptions,
+    ports: Ports,
+    cluster_id: &str,
+    process: &Supervised,
+    cancellation: &Cancellation,
+) -> Result<(), StackError> {
+    let log = log(&options.data_dir);
+    serving::wait("Kafka", process, &log, cancellation, || {
+        probe::check(ports.clients, cluster_id)
+    })
+}
+
+/// Prepares a new data directory for its cluster, or for one with a new identity.
 fn format(
     installation: &Installation,
     options: &KafkaOptions,
     cancellation: &Cancellation,
 ) -> Result<String, StackError> {
-    let cluster_id = random::cluster_id()?;
+    let cluster_id = match &options.place {
+        Some(place) => place.cluster_id.clone(),
+        None => random::cluster_id()?,
+    };
     let log = log(&options.data_dir);
     let tool = [
         "kafka.tools.StorageTool",

@@ -1,7 +1,7 @@
 //! Generations: sets of tables beside each other, one of which readers see.
 //!
 //! A generation is a row of `generations` (the first row of a number counts), its two tables,
-//! rules that came later ([`changes`]), and events, from which [`lineage`] says what holds. Every
+//! rules that came later, and events, from which [`Lineage`] says what holds. Every
 //! step here can be repeated, also by several processes at once.
 
 mod changes;
@@ -95,7 +95,7 @@ pub async fn lineage(client: &Client) -> Result<Lineage, StoreError> {
     // Events first: an event is only ever recorded about a generation that was recorded before.
     let sql = format!("SELECT ?fields FROM {GENERATION_EVENTS} ORDER BY _block_number");
     let events = client.query(&sql).fetch_all::<EventRow>();
-    let events = run("read what became of the generations", events).await?;
+    let events = run("read the generations", events).await?;
     Ok(Lineage::of(all(client).await?, &events))
 }
 

@@ -205,7 +205,7 @@ fn append(bytes: Vec<u8>, head: &mut Vec<u8>, pieces: &mut Vec<Bytes>) {
 /// A length as ClickHouse writes it: seven bits a byte, the lowest first.
 pub(super) fn push_varint(bytes: &mut Vec<u8>, mut number: usize) {
     loop {
-        let low = number.to_le_bytes()[0] & 0x7f;
+        let [low, ..] = (number & 0x7f).to_le_bytes();
         number >>= 7;
         if number == 0 {
             bytes.push(low);

@@ -1,6 +1,6 @@
 //! `cargo xtask bench`: what the parts cost, beside what they are built on. [`loader`] is `bench
-//! load`, [`reports`] `bench reports`; the rest of this folder is `bench ingest`: what ingest costs, beside a hyper that does
-//! nothing.
+//! load`, [`replay`] `bench replay`, [`reports`] `bench reports`; the rest of this folder is `bench
+//! ingest`: what ingest costs, beside a hyper that does nothing.
 //!
 //! Three servers take turns at the same load on the same processor: a bare hyper, ingest with
 //! Kafka, ingest with Kafka frozen. The machine is seldom quiet, so each has several turns and the
@@ -12,6 +12,7 @@ mod load;
 mod loader;
 mod page;
 mod place;
+mod replay;
 mod reports;
 mod server;
 mod start;
@@ -39,6 +40,8 @@ pub(crate) enum Command {
     Ingest(Options),
     /// What loading costs, beside ClickHouse's Kafka engine; prints Markdown
     Load(loader::Options),
+    /// How fast a replay is beside live load; prints Markdown
+    Replay(replay::Options),
     /// What reports cost over many conversions; prints Markdown
     Reports(reports::Options),
 }
@@ -81,6 +84,7 @@ pub(crate) fn run(
     let options = match command {
         Command::Ingest(options) => options.settled(),
         Command::Load(options) => return loader::run(options, project, cancellation),
+        Command::Replay(options) => return replay::run(options, project, cancellation),
         Command::Reports(options) => return reports::run(options, project, cancellation),
     };
     let needs = Needs {

@@ -4,6 +4,7 @@ mod answers;
 mod certificate;
 mod check;
 mod clickhouse;
+mod generations;
 mod kafka;
 mod loading;
 mod refusals;
@@ -37,10 +38,22 @@ impl Doctor {
     ) -> Result<Ending, Failure> {
         let loaded = load(options, console)?;
         let settings = &loaded.settings;
-        let (kafka, clickhouse, identities, retention, loading, refusals, ingest, spool, consumer) = tokio::join!(
+        let (
+            kafka,
+            clickhouse,
+            identities,
+            generations,
+            retention,
+            loading,
+            refusals,
+            ingest,
+            spool,
+            consumer,
+        ) = tokio::join!(
             within("kafka", kafka::check(settings)),
             within("clickhouse", clickhouse::check(settings)),
             within("identities", clickhouse::identities(&loaded)),
+            within("generations", generations::check(&loaded, options)),
             within("retention", retention::check(settings)),
             within("loading", loading::check(settings)),
             within("refusals", refusals::check(settings)),
@@ -60,7 +73,16 @@ impl Doctor {
         let mut answers = vec![answers::check(settings)];
         answers.extend(certificate::check(settings));
         let all = [
-            kafka, clickhouse, identities, retention, loading, refusals, ingest, answers, spool,
+            kafka,
+            clickhouse,
+            identities,
+            generations,
+            retention,
+            loading,
+            refusals,
+            ingest,
+            answers,
+            spool,
             consumer,
         ];
         checks.extend(all.into_iter().flatten());

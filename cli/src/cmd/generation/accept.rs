@@ -52,10 +52,15 @@ impl Accept {
             return Err(Trouble::new(what, remedy).into());
         };
         let differences = known.differences(proposed);
+        let mut sheet = Sheet::new(&[
+            number("generation", "Generation"),
+            text("source", "Source"),
+            text("changed", "Changed"),
+        ]);
         if differences.is_empty() {
-            console.note(format_args!(
-                "Generation {active} is loaded by these rules already."
-            ));
+            let already = format!("Generation {active} is loaded by these rules already.");
+            sheet.notes.push(already);
+            sheet.write(options, console)?;
             return Ok(Ending::Done);
         }
         let moving: Vec<_> = (differences.iter())
@@ -88,11 +93,6 @@ impl Accept {
         let by = format!("postback {}", version::VERSION);
         let recorded = record_rule(&record.client, active, &later, &offsets, &by).await;
         recorded.map_err(|error| record.trouble(&error))?;
-        let mut sheet = Sheet::new(&[
-            number("generation", "Generation"),
-            text("source", "Source"),
-            text("changed", "Changed"),
-        ]);
         let changed = differences
             .iter()
             .map(|found| found.as_str().to_owned())

@@ -10,7 +10,7 @@ use crate::cmd::load;
 use crate::console::Console;
 use crate::ending::{Ending, Failure};
 use crate::output::{Cell, Sheet, number, size, text};
-use crate::replays::{Phase, Record, renewed};
+use crate::replays::{Phase, Record, changed_sources, renewed};
 
 /// All generations: what readers see, what is beside it, what was dropped
 #[derive(Debug, Args)]
@@ -42,7 +42,7 @@ impl Ls {
             text("made_at", "Made"),
             text("made_by", "By"),
         ]);
-        let mut waits = Vec::new();
+        let mut waits: Vec<String> = Vec::new();
         for life in lineage.lives.values() {
             if life.is_live() || self.all {
                 sheet
@@ -58,14 +58,7 @@ impl Ls {
         }
         let rules: RecordedRules = record.rules(&lineage.lives[&active]).await?;
         if let Ok(file) = renewed(&loaded.settings, options, &rules) {
-            for proposed in &file.recorded().sources {
-                let known = rules.of(&proposed.source);
-                let differences = known.map_or(Vec::new(), |known| known.differences(proposed));
-                if !differences.is_empty() {
-                    let names: Vec<_> = differences.iter().map(|found| found.as_str()).collect();
-                    waits.push(format!("{} ({})", proposed.source, names.join(", ")));
-                }
-            }
+            waits = changed_sources(&rules, &file);
         }
         if !waits.is_empty() {
             sheet.notes.push(format!(

@@ -7,6 +7,7 @@ use crate::cmd::generation::drop_it;
 use crate::cmd::load;
 use crate::console::Console;
 use crate::ending::{Ending, Failure};
+use crate::output::{Sheet, number, text};
 use crate::replays::Record;
 
 /// Give the replay up: its generation is dropped, readers notice nothing
@@ -29,7 +30,12 @@ impl Cancel {
             life.generation != active && life.base().is_some() && life.activated_at.is_empty()
         });
         let Some(replay) = replay else {
-            console.note("No replay is under way.");
+            let mut sheet = Sheet::new(&[
+                number("generation", "Generation"),
+                text("dropped", "Dropped"),
+            ]);
+            sheet.notes.push("No replay is under way.".to_owned());
+            sheet.write(options, console)?;
             return Ok(Ending::Found);
         };
         drop_it(replay.generation, &record, options, console).await?;

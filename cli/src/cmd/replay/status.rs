@@ -35,20 +35,6 @@ impl Status {
         let record = Record::of(&loaded.settings)?;
         let (lineage, active) = record.with_active().await?;
         let beside = lineage.live().find(|life| life.generation != active);
-        let Some(beside) = beside else {
-            console.note(format_args!(
-                "No replay is under way: readers see generation {active}, and it is the only one."
-            ));
-            return Ok(Ending::Found);
-        };
-        let generation = beside.generation;
-        if self.wait && !beside.is_whole() {
-            Until::Whole.reached(generation, &record, console).await?;
-        }
-        let lineage = record.lineage().await?;
-        let life = crate::replays::live_one(&lineage, generation.number())?;
-        let lag = record.lag(generation).await?;
-        let phase = Phase::of(life, &lineage, Some(&lag));
         let mut sheet = Sheet::new(&[
             number("generation", "Generation"),
             number("base", "Beside"),
@@ -62,6 +48,22 @@ impl Status {
             number("waiting", "Waiting"),
             number("members", "Members"),
         ]);
+        let Some(beside) = beside else {
+            sheet.fact("active", active.number());
+            sheet.notes.push(format!(
+                "No replay is under way: readers see generation {active}, and it is the only one."
+            ));
+            sheet.write(options, console)?;
+            return Ok(Ending::Found);
+        };
+        let generation = beside.generation;
+        if self.wait && !beside.is_whole() {
+            Until::Whole.reached(generation, &record, console).await?;
+        }
+        let lineage = record.lineage().await?;
+        let life = crate::replays::live_one(&lineage, generation.number())?;
+        let lag = record.lag(generation).await?;
+        let phase = Phase::of(life, &lineage, Some(&lag));
         let far = Distance::of(&lag, life);
         sheet
             .rows

@@ -51,14 +51,26 @@ impl Until {
     ) -> Result<bool, Failure> {
         let (mut phase, mut done) = (None, 0);
         let (mut nobody_since, mut was_lonely) = (None::<Instant>, false);
-        let mut was_asked = false;
+        let (mut was_asked, mut is_away) = (false, false);
         loop {
-            let lineage = record.lineage().await?;
+            let asked = async {
+                let lineage = record.lineage().await?;
+                Ok::<_, Failure>((lineage, record.lag(generation).await?))
+            };
+            // What the consumers wait out is waited out here, too.
+            let Ok((lineage, lag)) = asked.await else {
+                if !is_away {
+                    meter.begin("waiting: Kafka or ClickHouse does not answer", 0);
+                }
+                (phase, is_away) = (None, true);
+                tokio::time::sleep(LOOK_EVERY).await;
+                continue;
+            };
+            is_away = false;
             let Some(life) = lineage.live_one(generation) else {
                 let what = format!("generation {generation} was dropped meanwhile");
                 return Err(Trouble::new(what, "see `postback generation ls`").into());
             };
-            let lag = record.lag(generation).await?;
             let now = Phase::of(life, &lineage, Some(&lag));
             match (self, now) {
                 (_, Phase::Active) | (Self::Whole, Phase::Standby | Phase::Switching) => {

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::record::Record;
-use crate::output::{Cell, Sheet, money, number, text};
+use crate::output::{Cell, Sheet, money, number, printable, text};
 
 /// Everything that belongs to a value.
 pub(super) struct Found {
@@ -102,6 +102,7 @@ pub(super) fn sheet(found: &Found, configured: &Configured) -> Sheet {
         number("kafka_offset", "Offset"),
         text("outcome", "Outcome"),
         text("reasons", "Reasons"),
+        text("detail", "Detail"),
         text("counts", "Counts"),
         text("query", "Query"),
         text("conversion", "Conversion"),
@@ -133,6 +134,11 @@ fn row(postback: &Postback, found: &Found, configured: &Configured) -> Vec<Cell>
         Cell::Count(postback.kafka_offset),
         Cell::text(&postback.outcome),
         Cell::List(postback.reasons.clone()),
+        if postback.detail.is_empty() {
+            Cell::Missing
+        } else {
+            Cell::Text(printable(&postback.detail))
+        },
         Cell::Flag(conversion.is_some_and(|counts| counts.postback_id == postback.id)),
         optional(record.query),
         conversion.map_or(Cell::Missing, |conversion| {

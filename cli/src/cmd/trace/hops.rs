@@ -162,6 +162,9 @@ fn write_postback(
             .map(|reason| (reason.as_str(), reason.explanation()));
         hop("reason", &explained(reason, known), out)?;
     }
+    if !postback.detail.is_empty() {
+        hop("detail", &printable(&postback.detail), out)?;
+    }
     if let Some(conversion) = conversion {
         hop("counts", &counts(postback, conversion), out)?;
     }

@@ -122,8 +122,19 @@ impl Site {
         arguments: &[&str],
         cancellation: &Cancellation,
     ) -> anyhow::Result<()> {
+        self.command("postback-loader", arguments, cancellation)
+    }
+
+    /// Runs a command of `postback` about the consumers of that group.
+    pub(in super::super) fn command(
+        &self,
+        group: &str,
+        arguments: &[&str],
+        cancellation: &Cancellation,
+    ) -> anyhow::Result<()> {
         let command = self
             .program("postback")
+            .envs([("POSTBACK__CONSUMER__GROUP", group)])
             .args(["-c".into(), self.configuration()])
             .args(arguments)
             .spawn()?;

@@ -65,7 +65,7 @@ impl Prediction {
                 sample: *sample,
             });
         let mut changes: Vec<_> = changes.collect();
-        changes.sort_by(|a, b| b.postbacks.cmp(&a.postbacks));
+        changes.sort_by_key(|change| std::cmp::Reverse(change.postbacks));
         changes
     }
 }

@@ -1,24 +1,12 @@
-//! `postback-soak`: the faults of the tests at full length. `cargo xtask soak ingest` builds and runs
-//! it. Ends by itself; exit code 3 when a promise was broken.
-#![allow(
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "a command-line program: results on standard output, progress on standard error"
-)]
+//! `postback-soak ingest`: every fault against a real ingest and a real Kafka.
 
-use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::Parser;
+use clap::Args;
 use postback_tests::faults::{Account, Fault, Length, run};
 
-/// It ran, and a promise was broken.
-const BROKEN: u8 = 3;
-
-/// Plays every fault against a real ingest and a real Kafka
-#[derive(Debug, Parser)]
-#[command(name = "postback-soak")]
-struct Arguments {
+#[derive(Debug, Args)]
+pub(crate) struct Arguments {
     /// How often each fault is played
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1000))]
     rounds: u32,
@@ -30,8 +18,8 @@ struct Arguments {
     rate: u32,
 }
 
-fn main() -> ExitCode {
-    let arguments = Arguments::parse();
+/// Whether all promises were kept.
+pub(crate) fn soak(arguments: &Arguments) -> bool {
     let mut kept = true;
     println!("{}", head());
     for round in 1..=arguments.rounds {
@@ -47,11 +35,7 @@ fn main() -> ExitCode {
             }
         }
     }
-    if kept {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::from(BROKEN)
-    }
+    kept
 }
 
 /// Column names, and what stands below them.
@@ -73,8 +57,7 @@ fn head() -> String {
         "normal after s",
         "broken",
     ];
-    let rule = names.map(|name| "-".repeat(name.len()));
-    format!("| {} |\n| {} |", names.join(" | "), rule.join(" | "))
+    super::head(&names)
 }
 
 fn row(fault: Fault, account: &Account) -> String {
@@ -96,5 +79,5 @@ fn row(fault: Fault, account: &Account) -> String {
         format!("{:.1}", account.normal_after.as_secs_f64()),
         account.broken.len().to_string(),
     ];
-    format!("| {} |", cells.join(" | "))
+    super::row(&cells)
 }

@@ -1,0 +1,253 @@
+//! The record of generations: what belongs to whom, what is refused, what is simply added.
+
+use postback_tests::pipeline::{Pipeline, Running};
+use postback_tests::{Setup, wait};
+use rustix::process::Signal;
+use serde_json::Value;
+
+use crate::templates::COMPLETE;
+
+fn get(pipeline: &Pipeline, source: usize, query: &str) {
+    let url = format!(
+        "http://{}{}?{query}",
+        pipeline.address,
+        pipeline.sources[source].path()
+    );
+    let status = ureq::get(&url).call().unwrap().status();
+    assert_eq!(status.as_u16(), 200);
+}
+
+fn json(pipeline: &Pipeline, arguments: &[&str]) -> Value {
+    let finished = pipeline.postback(&[&["-o", "json"], arguments].concat());
+    assert_eq!(finished.code, 0, "{}", finished.shown());
+    serde_json::from_str(&finished.stdout).unwrap()
+}
+
+fn refused(pipeline: &Pipeline, arguments: &[&str], words: &str) {
+    let finished = pipeline.postback(arguments);
+    assert!(
+        finished.code == 1 || finished.code == 2,
+        "{}",
+        finished.shown()
+    );
+    assert!(
+        finished.stderr.contains(words),
+        "{words}: {}",
+        finished.shown()
+    );
+}
+
+fn sale(number: u32) -> String {
+    format!(
+        "etransaction_id={number:032}&is_event=N&order_id=o{number}&transaction_date=2026-09-01T10:00:00Z&sale_amount=10.00&commissions=1.00&currency=USD&u1=click{number}&sku_number=sku{number}"
+    )
+}
+
+#[test]
+fn a_changed_rule_is_accepted_with_the_group_stopped_and_only_where_nothing_moves() {
+    let Running {
+        ingest,
+        consumer,
+        mut pipeline,
+    } = Setup::new("accept").source("rakuten-us", COMPLETE).start();
+    get(&pipeline, 0, &sale(1));
+    pipeline.wait_until_loaded(1);
+
+    json(&pipeline, &["generation", "accept", "rakuten-us"]);
+    let nothing = "SELECT count() FROM {db}.generation_rules";
+    assert_eq!(
+        pipeline.database.count(nothing),
+        0,
+        "there was nothing to accept"
+    );
+
+    let other = COMPLETE.replace("sku_number=<sku_number>", "sku_number=<u1>");
+    let other = other
+        .replace("u1=<u1>", "u1=<sku_number>")
+        .replace("sku_number=<sku_number>", "sku_number=<u1>");
+    pipeline.sources[0].configure_template(&other);
+    pipeline.write_configuration();
+    refused(
+        &pipeline,
+        &["generation", "accept", "rakuten-us"],
+        "stop every postback-consumer",
+    );
+    refused(
+        &pipeline,
+        &["generation", "accept", "nobody"],
+        "no source nobody",
+    );
+    assert_eq!(consumer.terminate(), 0);
+    wait::until_true("the group is empty", || {
+        pipeline
+            .postback(&["generation", "accept", "rakuten-us"])
+            .code
+            == 0
+    });
+    let row = &pipeline
+        .database
+        .rows("SELECT change, source, offsets FROM {db}.generation_rules")[0];
+    assert_eq!(
+        (&row["change"], &row["source"]),
+        (&"accepted".into(), &"rakuten-us".into())
+    );
+    let offsets: std::collections::BTreeMap<String, u64> =
+        serde_json::from_str(row["offsets"].as_str().unwrap()).unwrap();
+    assert_eq!(offsets.values().sum::<u64>(), 1, "{row}");
+
+    // Another day would count twice.
+    let zone = "SELECT count() FROM {db}.generation_rules";
+    let before = pipeline.database.count(zone);
+    let file = std::fs::read_to_string(pipeline.configuration()).unwrap();
+    let moved = file.replace(
+        "network = \"rakuten\"\n",
+        "network = \"rakuten\"\ntime_zone = \"Asia/Tokyo\"\n",
+    );
+    std::fs::write(pipeline.configuration(), moved).unwrap();
+    refused(
+        &pipeline,
+        &["generation", "accept", "rakuten-us"],
+        "time_zone would change",
+    );
+    assert_eq!(pipeline.database.count(zone), before);
+    std::fs::write(pipeline.configuration(), file).unwrap();
+
+    let consumer = pipeline.start_consumer();
+    get(&pipeline, 0, &sale(2));
+    pipeline.wait_until_loaded(2);
+    let rows = pipeline
+        .database
+        .rows("SELECT order_id, click_id, sku FROM {db}.conversions ORDER BY order_id");
+    let shown: Vec<_> = (rows.iter())
+        .map(|row| {
+            ["order_id", "click_id", "sku"].map(|name| row[name].as_str().unwrap().to_owned())
+        })
+        .collect();
+    assert_eq!(shown, [["o1", "click1", "sku1"], ["o2", "sku2", "click2"]]);
+    assert_eq!((ingest.terminate(), consumer.terminate()), (0, 0));
+}
+
+#[test]
+fn a_replay_can_be_cancelled_and_a_new_source_is_added_to_every_generation() {
+    let Running {
+        ingest,
+        consumer,
+        pipeline,
+    } = Setup::new("cancel").source("rakuten-us", COMPLETE).start();
+    get(&pipeline, 0, &sale(1));
+    pipeline.wait_until_loaded(1);
+    assert_eq!(pipeline.postback(&["replay", "status"]).code, 3);
+    assert_eq!(pipeline.postback(&["replay", "cancel"]).code, 3);
+    assert_eq!(
+        pipeline.postback(&["replay", "plan"]).code,
+        0,
+        "the same rules change nothing"
+    );
+    refused(
+        &pipeline,
+        &["generation", "activate", "7"],
+        "there is no generation 7",
+    );
+
+    json(&pipeline, &["replay", "start", "--wait"]);
+    refused(
+        &pipeline,
+        &["replay", "start"],
+        "generation 2 is there beside",
+    );
+    let listed = json(&pipeline, &["generation", "ls"]);
+    let phases: Vec<_> = listed["rows"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|row| &row["phase"])
+        .collect();
+    assert_eq!(phases, ["active", "standby"], "{listed}");
+    assert_eq!(listed["meta"]["active"], 1);
+    let same = pipeline.postback(&["generation", "diff", "1", "2"]);
+    assert_eq!(same.code, 0, "{}", same.shown());
+
+    // A second source, by SIGHUP.
+    let key = postback_tests::secret::fresh();
+    let file = std::fs::read_to_string(pipeline.configuration()).unwrap();
+    let more = format!(
+        "{file}[[source]]\nname = \"rakuten-eu\"\nnetwork = \"rakuten\"\n[[source.key]]\nkey = \"{key}\"\n"
+    );
+    std::fs::write(pipeline.configuration(), more).unwrap();
+    consumer.signal(Signal::HUP);
+    wait::until_true("both generations have the new source", || {
+        let added = "SELECT count() FROM {db}.generation_rules WHERE source = 'rakuten-eu' AND change = 'added'";
+        pipeline.database.count(added) == 2
+    });
+    wait::until_true("the consumer has read it", || {
+        consumer.output().contains("sources reloaded")
+    });
+    ingest.signal(Signal::HUP);
+    let url = format!("http://{}/postback/{key}?{}", pipeline.address, sale(2));
+    wait::until_true("ingest knows it", || ureq::get(&url).call().is_ok());
+    for generation in [1, 2] {
+        let accepted = format!(
+            "SELECT count() FROM {{db}}.postbacks_g{generation} FINAL WHERE source = 'rakuten-eu' AND outcome = 'accepted'"
+        );
+        wait::until_true("it is accepted", || pipeline.database.count(&accepted) == 1);
+    }
+
+    json(&pipeline, &["replay", "cancel"]);
+    let tables = "SELECT count() FROM system.tables WHERE database = '{db}' AND name LIKE '%_g2'";
+    assert_eq!(pipeline.database.count(tables), 0);
+    refused(
+        &pipeline,
+        &["generation", "activate", "2"],
+        "generation 2 was dropped",
+    );
+    wait::until_true("its group is gone", || {
+        consumer.output().contains("leaving it")
+            && pipeline.postback(&["replay", "start", "--wait"]).code == 0
+    });
+    let listed = json(&pipeline, &["generation", "ls", "--all"]);
+    let numbers: Vec<_> = listed["rows"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|row| row["generation"].clone())
+        .collect();
+    assert_eq!(numbers, [1, 2, 3], "a number is not given again");
+    assert_eq!((ingest.terminate(), consumer.terminate()), (0, 0));
+}
+
+#[test]
+fn a_generation_of_another_normaliser_is_left_to_programs_of_that_version() {
+    let Running {
+        ingest,
+        consumer,
+        pipeline,
+    } = Setup::new("other_version")
+        .source("rakuten-us", COMPLETE)
+        .start();
+    let insert = "INSERT INTO {db}.generations (number, normaliser_version, base, rules, made_by) SELECT 2, 99, 1, rules, 'a later version' FROM {db}.generations WHERE number = 1";
+    pipeline.database.run(insert);
+    wait::until_true("the consumer says so", || {
+        consumer
+            .output()
+            .contains("it is left to programs of that version")
+    });
+    get(&pipeline, 0, &sale(1));
+    pipeline.wait_until_loaded(1);
+    let ready = pipeline.readiness(pipeline.consumer_admin).unwrap();
+    assert_eq!(ready.0, 200, "{}", ready.1);
+
+    let activated = "INSERT INTO {db}.generation_events (number, event) VALUES (2, 'activated')";
+    pipeline.database.run(activated);
+    wait::until_true(
+        "the notice tells that readers see what it cannot load",
+        || {
+            let (_, text) = pipeline.readiness(pipeline.consumer_admin).unwrap();
+            text.contains("warn generations") && text.contains("normaliser version 99")
+        },
+    );
+    assert!(
+        !consumer.output().contains("-g2"),
+        "it never joined that group"
+    );
+    assert_eq!((ingest.terminate(), consumer.terminate()), (0, 0));
+}
