@@ -70,9 +70,9 @@ pub(crate) fn member_config(
         // Memory: what is fetched ahead is a small part of a batch. A fetch is compressed, takes three
         // times as much once unpacked, and stays whole until its last record is read: at librdkafka's
         // own values they are most of what the process holds.
-        ("queued.max.messages.kbytes", "4096"),
-        ("fetch.max.bytes", "2097152"),
-        ("fetch.message.max.bytes", "262144"),
+        ("queued.max.messages.kbytes", "2048"),
+        ("fetch.max.bytes", "1048576"),
+        ("fetch.message.max.bytes", "131072"),
         // librdkafka's second would be a pause in every catching up.
         ("fetch.queue.backoff.ms", "10"),
     ] {

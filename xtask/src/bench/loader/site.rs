@@ -196,6 +196,8 @@ impl Site {
             .program("postback-consumer")
             .args(["-c".into(), self.configuration()])
             .envs(group)
+            // As the unit of deploy/systemd has it.
+            .envs([("MIMALLOC_PURGE_DELAY", "0"), ("MIMALLOC_ALLOW_THP", "0")])
             .spawn()?)
     }
 
