@@ -231,6 +231,7 @@ mod tests {
             activated_at: Vec::new(),
             target: Some((0..).zip(target.iter().copied()).collect()),
             filled: None,
+            is_withdrawn: false,
             dropped_at: None,
         }
     }

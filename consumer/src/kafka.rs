@@ -110,6 +110,15 @@ impl ClientContext for GroupEvents {
 }
 
 impl ConsumerContext for GroupEvents {
+    /// What is new to us is read, whatever was paused before, by whichever way it was taken from us.
+    fn post_rebalance(&self, member: &BaseConsumer<Self>, rebalance: &Rebalance<'_>) {
+        if let Rebalance::Assign(list) = rebalance
+            && let Err(error) = member.resume(list)
+        {
+            warn!(%error, "cannot resume what is given to us");
+        }
+    }
+
     fn pre_rebalance(&self, member: &BaseConsumer<Self>, rebalance: &Rebalance<'_>) {
         self.metrics.rebalances.inc();
         match rebalance {

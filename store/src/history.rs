@@ -11,6 +11,7 @@ use uuid::Uuid;
 
 use crate::connection::{run, run_within};
 use crate::error::StoreError;
+use crate::generations::Offsets;
 use crate::tables::{FINAL_WITHIN_PARTITIONS, Generation};
 
 /// Ids of a slice, about: what the server keeps in memory to find what is lacking.
@@ -67,6 +68,20 @@ pub async fn slices(client: &Client, base: Generation) -> Result<Vec<Slice>, Sto
         (0..parts).map(move |part| Slice { day, part, parts })
     });
     Ok(slices.collect())
+}
+
+/// The offset behind the last one, for each partition from which a generation has rows.
+///
+/// # Errors
+/// As the server answers.
+pub async fn next_offsets(client: &Client, generation: Generation) -> Result<Offsets, StoreError> {
+    let sql = format!(
+        "SELECT toInt32(kafka_partition) AS partition, toInt64(max(kafka_offset) + 1) AS next FROM {} GROUP BY partition",
+        generation.postbacks()
+    );
+    let found = client.query_raw(&sql).fetch_all::<(i32, i64)>();
+    let found = run("read how far a generation has rows", found).await?;
+    Ok(found.into_iter().collect())
 }
 
 #[derive(Row, Deserialize)]

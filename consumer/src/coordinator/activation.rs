@@ -2,7 +2,8 @@
 //!
 //! 1. Wait until the other one is close: it has passed where the active one was a moment ago.
 //! 2. Hold the active one: its members stop, and mark their offsets ([`crate::pipeline`]).
-//! 3. Wait until the other one has passed these offsets: it has all that readers can have seen.
+//! 3. Wait until the other one has passed these offsets, and the rows that a member inserted and did
+//!    not live to commit: it has all that readers can have seen.
 //! 4. Switch the views, record it. The held one goes on, beside it.
 //!
 //! A hold that lasts too long is given up, and all begins again later: readers would rather wait
@@ -12,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use postback_store::generations::point_views_at;
-use postback_store::{Event, Generation, Lineage, Offsets, generations};
+use postback_store::{Event, Generation, Lineage, Offsets, generations, history};
 use tracing::{info, warn};
 
 use super::{Coordinator, StepError};
@@ -28,11 +29,18 @@ const REST: Duration = Duration::from_secs(10);
 #[derive(Debug, Default)]
 pub(super) struct Watched {
     was: Option<Was>,
-    /// Since when the hold of this mark is watched.
-    held: Option<(String, Instant)>,
+    held: Option<Held>,
     rest_until: Option<Instant>,
     /// The views were looked at.
     settled: Option<Generation>,
+}
+
+/// A hold, and what is to be passed before it ends.
+#[derive(Debug)]
+struct Held {
+    mark: String,
+    since: Instant,
+    to_pass: Option<Offsets>,
 }
 
 /// Where a generation was, and when.
@@ -109,23 +117,46 @@ impl Coordinator {
         Ok(false)
     }
 
+    /// What a generation that stands still has shown to readers: what its group has committed, and
+    /// rows that a member inserted and did not live to commit. `None` while a partition moves.
+    async fn seen_by_readers(
+        &self,
+        active: Generation,
+        mark: &str,
+    ) -> Result<Option<Offsets>, StepError> {
+        let left = self.groups.positions(active).await?;
+        if !left.all_marked(mark) {
+            return Ok(None);
+        }
+        let inserted = history::next_offsets(&self.client, active).await?;
+        Ok(Some(left.next_with(&inserted)))
+    }
+
     async fn switch_or_give_up(
         &mut self,
         active: Generation,
         to: Generation,
         mark: &str,
     ) -> Result<(), StepError> {
-        let since = match &self.watched.held {
-            Some((held, since)) if held == mark => *since,
-            _ => {
-                let now = Instant::now();
-                self.watched.held = Some((mark.to_owned(), now));
-                now
-            }
+        let mut held = match self.watched.held.take() {
+            Some(held) if held.mark == mark => held,
+            _ => Held {
+                mark: mark.to_owned(),
+                since: Instant::now(),
+                to_pass: None,
+            },
         };
-        let left = self.groups.positions(active).await?;
-        let stands_still = left.all_marked(mark);
-        if stands_still && self.groups.positions(to).await?.passed(&left.next()) {
+        if held.to_pass.is_none() {
+            held.to_pass = self.seen_by_readers(active, mark).await?;
+        }
+        let (since, to_pass) = (held.since, held.to_pass.clone());
+        self.watched.held = Some(held);
+        let stands_still = to_pass.is_some();
+        let has_passed = match &to_pass {
+            Some(to_pass) => self.groups.positions(to).await?.passed(to_pass),
+            None => false,
+        };
+        if has_passed {
             point_views_at(&self.client, to).await?;
             generations::record(&self.client, to, &Event::Activated).await?;
             info!(from = %active, %to, "readers are switched");

@@ -44,6 +44,21 @@ impl Positions {
             .collect()
     }
 
+    /// The same, or behind what is `inserted` already where that is further on. An offset beyond the
+    /// end belongs to an older log of that name.
+    pub(super) fn next_with(&self, inserted: &Offsets) -> Offsets {
+        let mut next = self.next();
+        for (partition, next) in &mut next {
+            let seen = inserted.get(partition).copied().unwrap_or(*next);
+            let high = self
+                .0
+                .get(partition)
+                .map_or(*next, |position| position.high);
+            *next = seen.min(high).max(*next);
+        }
+        next
+    }
+
     /// Everything before `target` is loaded, or is in the topic no more.
     pub(super) fn passed(&self, target: &Offsets) -> bool {
         let next = self.next();
@@ -175,6 +190,22 @@ mod tests {
         assert!(!positions(&[(Some(6), 0, 7)]).passed(&target(&[1000])));
         // Offsets beyond the end are those of an older log.
         assert_eq!(positions(&[(Some(1000), 0, 7)]).next(), target(&[7]));
+    }
+
+    #[test]
+    fn what_was_inserted_and_not_committed_is_to_be_passed_too() {
+        let at = positions(&[(Some(5), 0, 9), (Some(3), 0, 3), (None, 2, 8)]);
+        let inserted = Offsets::from([(0, 8), (1, 1000)]);
+        assert_eq!(
+            at.next_with(&inserted),
+            target(&[8, 3, 2]),
+            "1000 is of an older log"
+        );
+        assert_eq!(
+            at.next_with(&target(&[4, 0, 0])),
+            at.next(),
+            "it never goes back"
+        );
     }
 
     #[test]

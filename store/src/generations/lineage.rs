@@ -114,6 +114,8 @@ pub struct Life {
     pub target: Option<Offsets>,
     /// Records that were taken over from its base; `None` until that is done.
     pub filled: Option<u64>,
+    /// Somebody took a request for its activation back.
+    pub is_withdrawn: bool,
     /// When it was dropped, in microseconds since 1970, UTC.
     pub dropped_at: Option<i64>,
 }
@@ -143,10 +145,10 @@ impl Life {
         self.is_live() && !self.is_whole()
     }
 
-    /// It was made to be activated, and never was.
+    /// It was made to be activated, never was, and nobody thought better of it.
     #[must_use]
     pub const fn wants_activation(&self) -> bool {
-        self.record.activate && self.activated_at.is_empty()
+        self.record.activate && self.activated_at.is_empty() && !self.is_withdrawn
     }
 }
 
@@ -183,6 +185,7 @@ impl Lineage {
                 activated_at: Vec::new(),
                 target: None,
                 filled: None,
+                is_withdrawn: false,
                 dropped_at: None,
             };
             Some((generation, life))
@@ -227,7 +230,10 @@ impl Lineage {
                 });
             }
             Event::ActivationAsked => self.activation = None,
-            Event::ActivationWithdrawn => self.give_up(generation),
+            Event::ActivationWithdrawn => {
+                life.is_withdrawn = true;
+                self.give_up(generation);
+            }
             Event::Held(mark) => self.hold(generation, Some((mark, at))),
             Event::Released => self.hold(generation, None),
             Event::Targeted(offsets) => {
@@ -379,6 +385,12 @@ mod tests {
             events.push((2, end));
             assert_eq!(lineage(&events).activation, None);
         }
+        let withdrawn = [(1, Event::Activated), (2, Event::ActivationWithdrawn)];
+        let mut life = lineage(&withdrawn).lives[&generation(2)].clone();
+        life.record.activate = true;
+        assert!(!life.wants_activation(), "before it was whole");
+        life.is_withdrawn = false;
+        assert!(life.wants_activation());
         let mut back = asked.to_vec();
         back.push((1, Event::ActivationAsked));
         assert_eq!(lineage(&back).activation, None, "to stay where one is");

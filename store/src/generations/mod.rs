@@ -8,6 +8,7 @@ mod changes;
 mod lineage;
 
 use clickhouse::{Client, Row};
+use jiff::Timestamp;
 use serde::Deserialize;
 
 pub use changes::{Change, LaterRule, later_rules, record_rule};
@@ -147,10 +148,10 @@ pub async fn make_next(
     activate: bool,
     manifest: Manifest<'_>,
 ) -> Result<Option<Generation>, StoreError> {
-    insert_record(client, generation, Some(base), activate, manifest).await?;
+    let made_at = insert_record(client, generation, Some(base), activate, manifest).await?;
     let ours = all(client).await?.into_iter().any(|record| {
         record.number == generation.number()
-            && (&*record.rules, &*record.made_by) == (manifest.rules, manifest.made_by)
+            && (&*record.made_by, record.made_at) == (manifest.made_by, made_at)
     });
     if !ours {
         return Ok(None);
@@ -165,10 +166,13 @@ async fn insert_record(
     base: Option<Generation>,
     activate: bool,
     manifest: Manifest<'_>,
-) -> Result<(), StoreError> {
+) -> Result<i64, StoreError> {
     let attempt = format!("make generation {generation}");
+    // By which its row is told from another one of the same moment's.
+    let made_at = Timestamp::now().as_microsecond();
     let sql = format!(
-        "INSERT INTO {GENERATIONS} (number, normaliser_version, base, activate, rules, made_by) VALUES (?, ?, ?, ?, ?, ?)"
+        "INSERT INTO {GENERATIONS} (number, normaliser_version, base, activate, rules, made_by, made_at) \
+         SELECT ?, ?, ?, ?, ?, ?, fromUnixTimestamp64Micro(?)"
     );
     let insert = client
         .query(&sql)
@@ -177,8 +181,10 @@ async fn insert_record(
         .bind(base.map_or(0, Generation::number))
         .bind(activate)
         .bind(manifest.rules)
-        .bind(manifest.made_by);
-    run(&attempt, insert.with_setting("async_insert", "0").execute()).await
+        .bind(manifest.made_by)
+        .bind(made_at);
+    run(&attempt, insert.with_setting("async_insert", "0").execute()).await?;
+    Ok(made_at)
 }
 
 async fn make_tables(client: &Client, generation: Generation) -> Result<(), StoreError> {

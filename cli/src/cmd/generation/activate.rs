@@ -51,6 +51,17 @@ impl Activate {
             console.note(format_args!("Readers see generation {seen}."));
             return Ok(Ending::Done);
         }
+        if active == generation && lineage.activation.is_some() {
+            // To ask for the active one takes the switch away from it back.
+            let asked = generations::record(&record.client, generation, &Event::ActivationAsked);
+            let now = asked.await.map_err(|error| record.trouble(&error))?.active;
+            if now == Some(generation) {
+                console.note("The switch that was under way is taken back.");
+            } else {
+                let what = "readers were switched at this very moment";
+                return Err(Trouble::new(what, "ask again").into());
+            }
+        }
         if active == generation {
             console.note(format_args!("Readers see generation {generation} already."));
             return self.show(generation.number(), options, console);

@@ -79,6 +79,13 @@ impl Status {
             sheet.write(options, console)?;
             return Ok(Ending::Done);
         }
+        if life.target.is_none() {
+            let compare =
+                format!("What differs: `postback generation diff {active} {generation}`.");
+            sheet.notes.push(compare);
+            sheet.write(options, console)?;
+            return Ok(Ending::Done);
+        }
         let differences = Differences::between(&record, active, life, life.target.clone()).await?;
         sheet.fact("differences", differences.for_programs());
         sheet.notes.extend(differences.for_people());

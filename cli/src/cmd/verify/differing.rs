@@ -18,7 +18,7 @@ use super::topic::{block_of, is_asked, span};
 use crate::progress::Meter;
 
 /// Ids per question.
-const IDS: usize = 4_096;
+const IDS: usize = 2_000;
 /// Offsets whose ids are held while their rows are read.
 const OFFSETS: usize = 1_000_000;
 
