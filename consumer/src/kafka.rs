@@ -85,7 +85,7 @@ pub(crate) fn member_config(
         .set("auto.offset.reset", "earliest")
         .set("enable.auto.commit", "false")
         .set("enable.auto.offset.store", "false")
-        // Not cooperative: docs/decisions/0009-rebalances-are-eager.md.
+        // Not cooperative: docs/decisions/0007-rebalances-are-eager.md.
         .set("partition.assignment.strategy", "range");
     if let Some(instance) = &consumer.instance_id {
         config.set("group.instance.id", instance);
