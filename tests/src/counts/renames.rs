@@ -32,6 +32,7 @@ const ATTACHED_WITHIN: Duration = Duration::from_secs(30);
 /// Dies at each of the moments, and is started again.
 pub(super) fn play(stage: &mut Stage) -> Account {
     let tracer = strace(&Cancellation::new(), &|_| {}).expect("strace can be had");
+    never_merge(stage);
     let member = stage.add_member(true);
     stage.start(member);
     let watcher = stage.watch();
@@ -46,6 +47,17 @@ pub(super) fn play(stage: &mut Stage) -> Account {
     account
 }
 
+/// A merge renames its part, too, and takes away the parts that are counted. `SYSTEM STOP MERGES` would
+/// be forgotten at each restart.
+fn never_merge(stage: &Stage) {
+    for table in ["conversions_g1", "postbacks_g1"] {
+        stage.pipeline.database.run(&format!(
+            "ALTER TABLE {{db}}.{table} MODIFY SETTING \
+             max_bytes_to_merge_at_max_space_in_pool = 1, max_bytes_to_merge_at_min_space_in_pool = 1"
+        ));
+    }
+}
+
 /// The batch is in hand when ClickHouse dies, and is repeated when it is back.
 fn die(stage: &mut Stage, tracer: &Path, table: &str, moment: u32) -> Vec<String> {
     let alter = |stage: &Stage, is_read_only: u8| {
@@ -54,11 +66,6 @@ fn die(stage: &mut Stage, tracer: &Path, table: &str, moment: u32) -> Vec<String
         ));
     };
     freeze(stage);
-    // A merge renames its part, too.
-    for table in ["conversions_g1", "postbacks_g1"] {
-        let stop = format!("SYSTEM STOP MERGES {{db}}.{table}");
-        stage.pipeline.database.run(&stop);
-    }
     stage.send(MESSAGES);
     if table == "postbacks_g1" {
         // The conversions come first, and are not what it is to die of.
@@ -99,11 +106,10 @@ fn thaw(stage: &Stage) {
     program.process().thaw().expect("it can be thawed");
 }
 
-/// Parts that were stored, merged or not.
+/// Parts that were stored.
 fn parts(stage: &Stage, table: &str) -> u64 {
     stage.pipeline.database.count(&format!(
-        "SELECT count() FROM system.parts WHERE database = '{{db}}' AND table = '{table}' \
-         AND min_block_number = max_block_number"
+        "SELECT count() FROM system.parts WHERE database = '{{db}}' AND table = '{table}' AND active"
     ))
 }
 
