@@ -6,7 +6,7 @@ use postback_common::config::Settings;
 use postback_service::kafka::rdkafka::consumer::{BaseConsumer, Consumer as _};
 use postback_service::kafka::rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use postback_service::kafka::rdkafka::{Offset, TopicPartitionList};
-use postback_service::kafka::{client_config, explain};
+use postback_service::kafka::{client_config, explain, next_to_load};
 use postback_store::Generation;
 
 /// How long Kafka gets for each answer.
@@ -48,11 +48,8 @@ impl PartitionLag {
         u64::try_from(self.low - self.next()).unwrap_or(0)
     }
 
-    /// The next record to load. An offset beyond the end belongs to an older log of that name, and
-    /// the loader begins at the beginning.
     fn next(&self) -> i64 {
-        let committed = self.committed.filter(|committed| *committed <= self.high);
-        committed.unwrap_or(self.low)
+        next_to_load(self.committed, self.low, self.high)
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use postback_common::config::KafkaSettings;
-use postback_service::kafka::{LogError, LogReader, Span};
+use postback_service::kafka::{LogError, LogReader, Span, next_to_load};
 use postback_service::lifecycle::Shutdown;
 use tracing::debug;
 
@@ -108,10 +108,9 @@ fn oldest(
     Ok(found)
 }
 
-/// The next record to load. An offset beyond the end belongs to an older log of that name.
+/// The oldest record that is not loaded and that Kafka still has.
 fn first_unread(committed: Option<i64>, low: i64, high: i64) -> i64 {
-    let committed = committed.filter(|committed| *committed <= high);
-    committed.unwrap_or(low).max(low)
+    next_to_load(committed, low, high).max(low)
 }
 
 /// Seconds; a clock that is behind the broker's makes nothing younger than now.

@@ -3,9 +3,8 @@
 use postback_tests::pipeline::{Pipeline, Running};
 use postback_tests::{Setup, wait};
 use rustix::process::Signal;
-use serde_json::Value;
 
-use crate::templates::COMPLETE;
+use crate::templates::{COMPLETE, swapped};
 
 fn get(pipeline: &Pipeline, source: usize, query: &str) {
     let url = format!(
@@ -15,12 +14,6 @@ fn get(pipeline: &Pipeline, source: usize, query: &str) {
     );
     let status = ureq::get(&url).call().unwrap().status();
     assert_eq!(status.as_u16(), 200);
-}
-
-fn json(pipeline: &Pipeline, arguments: &[&str]) -> Value {
-    let finished = pipeline.postback(&[&["-o", "json"], arguments].concat());
-    assert_eq!(finished.code, 0, "{}", finished.shown());
-    serde_json::from_str(&finished.stdout).unwrap()
 }
 
 fn refused(pipeline: &Pipeline, arguments: &[&str], words: &str) {
@@ -53,7 +46,7 @@ fn a_changed_rule_is_accepted_with_the_group_stopped_and_only_where_nothing_move
     get(&pipeline, 0, &sale(1));
     pipeline.wait_until_loaded(1);
 
-    json(&pipeline, &["generation", "accept", "rakuten-us"]);
+    pipeline.json(&["generation", "accept", "rakuten-us"]);
     let nothing = "SELECT count() FROM {db}.generation_rules";
     assert_eq!(
         pipeline.database.count(nothing),
@@ -61,11 +54,7 @@ fn a_changed_rule_is_accepted_with_the_group_stopped_and_only_where_nothing_move
         "there was nothing to accept"
     );
 
-    let other = COMPLETE.replace("sku_number=<sku_number>", "sku_number=<u1>");
-    let other = other
-        .replace("u1=<u1>", "u1=<sku_number>")
-        .replace("sku_number=<sku_number>", "sku_number=<u1>");
-    pipeline.sources[0].configure_template(&other);
+    pipeline.sources[0].configure_template(&swapped());
     pipeline.write_configuration();
     refused(
         &pipeline,
@@ -149,13 +138,13 @@ fn a_replay_can_be_cancelled_and_a_new_source_is_added_to_every_generation() {
         "there is no generation 7",
     );
 
-    json(&pipeline, &["replay", "start", "--wait"]);
+    pipeline.json(&["replay", "start", "--wait"]);
     refused(
         &pipeline,
         &["replay", "start"],
         "generation 2 is there beside",
     );
-    let listed = json(&pipeline, &["generation", "ls"]);
+    let listed = pipeline.json(&["generation", "ls"]);
     let phases: Vec<_> = listed["rows"]
         .as_array()
         .unwrap()
@@ -192,7 +181,7 @@ fn a_replay_can_be_cancelled_and_a_new_source_is_added_to_every_generation() {
         wait::until_true("it is accepted", || pipeline.database.count(&accepted) == 1);
     }
 
-    json(&pipeline, &["replay", "cancel"]);
+    pipeline.json(&["replay", "cancel"]);
     let tables = "SELECT count() FROM system.tables WHERE database = '{db}' AND name LIKE '%_g2'";
     assert_eq!(pipeline.database.count(tables), 0);
     refused(
@@ -204,7 +193,7 @@ fn a_replay_can_be_cancelled_and_a_new_source_is_added_to_every_generation() {
         consumer.output().contains("leaving it")
             && pipeline.postback(&["replay", "start", "--wait"]).code == 0
     });
-    let listed = json(&pipeline, &["generation", "ls", "--all"]);
+    let listed = pipeline.json(&["generation", "ls", "--all"]);
     let numbers: Vec<_> = listed["rows"]
         .as_array()
         .unwrap()

@@ -9,15 +9,7 @@ use postback_tests::{Setup, wait};
 use serde_json::Value;
 
 use crate::main_path::scenario;
-use crate::templates::COMPLETE;
-
-/// The URL as somebody configured it by mistake: the article under the click id, and the reverse.
-fn swapped() -> String {
-    COMPLETE
-        .replace("sku_number=<sku_number>", "sku_number=<u1>")
-        .replace("u1=<u1>", "u1=<sku_number>")
-        .replace("sku_number=<sku_number>", "sku_number=<u1>")
-}
+use crate::templates::{COMPLETE, swapped};
 
 /// What the network has registered, whatever the configuration says.
 fn send(pipeline: &Pipeline, seed: u64, postbacks: u32) -> Ledger {
@@ -26,12 +18,6 @@ fn send(pipeline: &Pipeline, seed: u64, postbacks: u32) -> Ledger {
     let mut deliveries = plan(&scenario.events, &registration);
     deliveries.extend(garbage(&scenario.events[0], &registration));
     pipeline.send(deliveries)
-}
-
-fn command(pipeline: &Pipeline, arguments: &[&str]) -> Value {
-    let finished = pipeline.postback(&[&["-o", "json"], arguments].concat());
-    assert_eq!(finished.code, 0, "{}", finished.shown());
-    serde_json::from_str(&finished.stdout).unwrap()
 }
 
 /// A database of its own, loaded from all these messages by the template that is right.
@@ -145,7 +131,7 @@ fn a_replay_is_equal_to_a_load_from_scratch_also_where_kafka_has_the_past_no_mor
         0
     );
 
-    let started = command(&pipeline, &["replay", "start", "--wait"]);
+    let started = pipeline.json(&["replay", "start", "--wait"]);
     assert_eq!(started["rows"][0]["generation"], 2, "{started}");
     assert_eq!(started["rows"][0]["phase"], "standby", "{started}");
     let scratch = from_scratch("replay_scratch", &messages, all);
@@ -160,7 +146,7 @@ fn a_replay_is_equal_to_a_load_from_scratch_also_where_kafka_has_the_past_no_mor
         .database
         .rows("SELECT click_id, sku FROM {db}.conversions WHERE sku != '' LIMIT 1");
     assert_eq!(pipeline.database.count(clicks), 0, "{sample:?}");
-    let status = command(&pipeline, &["replay", "status"]);
+    let status = pipeline.json(&["replay", "status"]);
     assert_eq!(status["rows"][0]["phase"], "standby");
     assert!(
         status["rows"][0]["taken_over"].as_u64().unwrap() > 0,
@@ -186,7 +172,7 @@ fn a_replay_is_equal_to_a_load_from_scratch_also_where_kafka_has_the_past_no_mor
         dropped.shown()
     );
 
-    command(&pipeline, &["generation", "activate", "2"]);
+    pipeline.json(&["generation", "activate", "2"]);
     assert_eq!(pipeline.database.count(skus), 0);
     let report = pipeline.report(&["summary", "--from", "2026-01-01"]);
     assert_eq!(report["meta"]["generation"], 2, "{report}");
@@ -195,15 +181,15 @@ fn a_replay_is_equal_to_a_load_from_scratch_also_where_kafka_has_the_past_no_mor
     let more = send(&pipeline, 73, 300);
     let all = all + more.counts().acknowledged;
     pipeline.wait_until_loaded(all);
-    command(&pipeline, &["generation", "activate", "1"]);
+    pipeline.json(&["generation", "activate", "1"]);
     assert_eq!(
         pipeline
             .database
             .count("SELECT count() FROM {db}.postbacks"),
         all
     );
-    command(&pipeline, &["generation", "activate", "2"]);
-    let dropped = command(&pipeline, &["generation", "drop", "1", "--yes"]);
+    pipeline.json(&["generation", "activate", "2"]);
+    let dropped = pipeline.json(&["generation", "drop", "1", "--yes"]);
     assert_eq!(dropped["rows"][0]["generation"], 1, "{dropped}");
     assert_eq!(
         pipeline.database.count(

@@ -445,15 +445,23 @@ impl Pipeline {
         });
     }
 
+    /// Rows and meta that a command of the CLI prints.
+    ///
+    /// # Panics
+    /// When the command fails or prints no JSON.
+    pub fn json(&self, arguments: &[&str]) -> Value {
+        let finished = self.postback(&[&["-o", "json"], arguments].concat());
+        assert_eq!(finished.code, 0, "{}", finished.shown());
+        serde_json::from_str(&finished.stdout).expect("the command prints JSON")
+    }
+
     /// Rows and meta of a report, by the CLI.
     ///
     /// # Panics
     /// When the command fails or prints no JSON.
     #[must_use]
     pub fn report(&self, arguments: &[&str]) -> Value {
-        let finished = self.postback(&[&["-o", "json", "report"], arguments].concat());
-        assert_eq!(finished.code, 0, "{}", finished.shown());
-        serde_json::from_str(&finished.stdout).expect("the report is JSON")
+        self.json(&[&["report"], arguments].concat())
     }
 }
 

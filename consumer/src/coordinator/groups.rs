@@ -5,12 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use postback_common::config::{KafkaSettings, Settings};
-use postback_service::kafka::client_config;
 use postback_service::kafka::rdkafka::admin::{AdminClient, AdminOptions};
 use postback_service::kafka::rdkafka::client::DefaultClientContext;
-use postback_service::kafka::rdkafka::consumer::{BaseConsumer, Consumer as _};
-use postback_service::kafka::rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
-use postback_service::kafka::rdkafka::{Offset, TopicPartitionList};
+use postback_service::kafka::rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use postback_service::kafka::{LogError, LogReader, client_config};
 use postback_store::{Generation, Offsets};
 
 use super::StepError;
@@ -120,33 +118,23 @@ impl Groups {
 }
 
 impl Names {
-    fn ask(&self, generation: Generation) -> KafkaResult<Positions> {
-        let consumer: BaseConsumer = client_config(&self.kafka, "postback-coordinator")
-            .set("group.id", generation.consumer_group(&self.group))
-            .create()?;
-        let topic = &*self.kafka.topic;
-        let metadata = consumer.fetch_metadata(Some(topic), WITHIN)?;
-        let mut wanted = TopicPartitionList::new();
-        for found in metadata
-            .topics()
-            .iter()
-            .filter(|found| found.name() == topic)
-        {
-            for partition in found.partitions() {
-                wanted.add_partition(topic, partition.id());
-            }
-        }
-        let known = consumer.committed_offsets(wanted, WITHIN)?;
+    fn ask(&self, generation: Generation) -> Result<Positions, LogError> {
+        let group = generation.consumer_group(&self.group);
+        let reader = LogReader::of_group(
+            &self.kafka,
+            &self.kafka.topic,
+            "postback-coordinator",
+            &group,
+        )?;
+        let partitions = reader.partitions()?;
+        let mut committed = reader.committed_with_marks(&partitions)?;
         let mut positions = BTreeMap::new();
-        for element in known.elements() {
-            let partition = element.partition();
-            let (low, high) = consumer.fetch_watermarks(topic, partition, WITHIN)?;
+        for partition in partitions {
+            let (low, high) = reader.bounds(partition)?;
+            let (committed, mark) = committed.remove(&partition).unzip();
             let position = Position {
-                committed: match element.offset() {
-                    Offset::Offset(offset) => Some(offset),
-                    _ => None,
-                },
-                mark: element.metadata().to_owned(),
+                committed,
+                mark: mark.unwrap_or_default(),
                 low,
                 high,
             };

@@ -19,10 +19,11 @@ use std::time::Duration;
 
 use clickhouse::Client;
 use postback_common::config::Settings;
+use postback_service::kafka::LogError;
 use postback_service::lifecycle::Shutdown;
 use postback_store::{Generation, Lineage, StoreError, generations};
 use tokio::task::JoinError;
-use tracing::{debug, info, warn};
+use tracing::{debug, info};
 
 use crate::generations::{Parts, RulesError};
 use crate::upkeep::Upkeep;
@@ -41,6 +42,8 @@ enum StepError {
     Store(#[from] StoreError),
     #[error(transparent)]
     Rules(#[from] RulesError),
+    #[error(transparent)]
+    Log(#[from] LogError),
     #[error("Kafka: {0}")]
     Kafka(#[from] postback_service::kafka::rdkafka::error::KafkaError),
     #[error("a task ended in a panic: {0}")]
@@ -127,9 +130,4 @@ impl Coordinator {
         }
         Ok(())
     }
-}
-
-/// For people who look into the log.
-fn say_kept_waiting(generation: Generation, error: &StepError) {
-    warn!(%generation, %error, "the replay waits; it goes on by itself");
 }

@@ -9,12 +9,12 @@ use std::sync::Arc;
 use postback_normalise::Rules;
 use postback_service::lifecycle::Shutdown;
 use postback_store::history::{self, Kept, Slice};
-use postback_store::{Event, Generation, Life, Lineage, Role as Use, generations};
-use tracing::info;
+use postback_store::{Event, Generation, Life, Lineage, generations};
+use tracing::{info, warn};
 
-use super::{Coordinator, StepError, say_kept_waiting};
+use super::{Coordinator, StepError};
 use crate::batch::{Batch, Bounds};
-use crate::generations::current;
+use crate::generations::{current, in_force};
 use crate::judge::judge_again;
 use crate::kafka::SharedProgress;
 use crate::load::{Experience, Fate, Loader};
@@ -53,7 +53,7 @@ impl Coordinator {
             }
             Ok(None) => Ok(()),
             Err(error) => {
-                say_kept_waiting(generation, &error);
+                warn!(%generation, %error, "the replay waits; it goes on by itself");
                 Err(error)
             }
         }
@@ -102,8 +102,7 @@ impl Coordinator {
         rules: &Rules,
         until: &Shutdown,
     ) -> Result<u64, StepError> {
-        let client = postback_store::client(&self.parts.settings.clickhouse, Use::Query)?;
-        let mut lacking = history::lacking(&client, base, generation, slice)?;
+        let mut lacking = history::lacking(&self.client, base, generation, slice)?;
         let bounds = Bounds::of(&self.parts.settings.consumer);
         let mut filled = 0;
         loop {
@@ -173,12 +172,4 @@ impl Coordinator {
         }
         Ok(())
     }
-}
-
-fn in_force(
-    recorded: &postback_normalise::RecordedRules,
-    generation: Generation,
-) -> Result<Rules, StepError> {
-    let rules = Rules::of(&recorded.sources);
-    rules.map_err(|error| crate::generations::RulesError::Recorded { generation, error }.into())
 }

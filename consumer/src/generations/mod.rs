@@ -10,13 +10,12 @@ mod running;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::Duration;
 
 use clickhouse::Client;
 use postback_common::config::{self, ConfigError, Settings};
 use postback_common::name::SourceName;
-use postback_normalise::{NORMALISER_VERSION, Rules};
+use postback_normalise::{NORMALISER_VERSION, RecordedRules, Rules};
 use postback_service::lifecycle::{Reloads, Shutdown};
 use postback_service::probes::Probe;
 use postback_store::{Generation, Lineage, generations};
@@ -297,13 +296,11 @@ pub(crate) fn tell(offered: &Offered, parts: &Parts) {
 }
 
 /// The rules in force, or why this version cannot tell.
-fn in_force(
-    recorded: &postback_normalise::RecordedRules,
+pub(crate) fn in_force(
+    recorded: &RecordedRules,
     generation: Generation,
-) -> Result<Arc<Rules>, RulesError> {
-    Rules::of(&recorded.sources)
-        .map(Arc::new)
-        .map_err(|error| RulesError::Recorded { generation, error })
+) -> Result<Rules, RulesError> {
+    Rules::of(&recorded.sources).map_err(|error| RulesError::Recorded { generation, error })
 }
 
 /// Everything but the sources, as it prints: secrets are not compared.

@@ -90,7 +90,7 @@ impl Parts {
         let Settings {
             kafka, consumer, ..
         } = &self.settings;
-        let (rules, rules_seen) = watch::channel(in_force(recorded, generation)?);
+        let (rules, rules_seen) = watch::channel(Arc::new(in_force(recorded, generation)?));
         let (hold, hold_seen) = watch::channel(None);
         let role = Role::new(is_active);
         let metrics = self.metrics_of(&role);
@@ -184,7 +184,8 @@ impl Running {
         generation: Generation,
     ) -> Result<(), RulesError> {
         if self.recorded != *recorded {
-            self.rules.send_replace(in_force(recorded, generation)?);
+            let rules = in_force(recorded, generation)?;
+            self.rules.send_replace(Arc::new(rules));
             self.recorded = recorded.clone();
         }
         Ok(())

@@ -164,16 +164,35 @@ impl LogReader {
     /// # Errors
     /// [`LogError`]
     pub fn committed(&self, partitions: &[i32]) -> Result<BTreeMap<i32, i64>, LogError> {
+        Ok(offsets(&self.committed_list(partitions)?))
+    }
+
+    /// The same, each offset with what its member wrote beside it.
+    ///
+    /// # Errors
+    /// [`LogError`]
+    pub fn committed_with_marks(
+        &self,
+        partitions: &[i32],
+    ) -> Result<BTreeMap<i32, (i64, String)>, LogError> {
+        let list = self.committed_list(partitions)?;
+        let mut offsets = offsets(&list);
+        let marked = list.elements().into_iter().filter_map(|element| {
+            let partition = element.partition();
+            let offset = offsets.remove(&partition)?;
+            Some((partition, (offset, element.metadata().to_owned())))
+        });
+        Ok(marked.collect())
+    }
+
+    fn committed_list(&self, partitions: &[i32]) -> Result<TopicPartitionList, LogError> {
         let list = self.list(
             partitions
                 .iter()
                 .map(|partition| (*partition, Offset::Invalid)),
         )?;
-        let known = self
-            .consumer
-            .committed_offsets(list, ANSWER_WITHIN)
-            .map_err(|error| self.failed(&error))?;
-        Ok(offsets(&known))
+        let known = self.consumer.committed_offsets(list, ANSWER_WITHIN);
+        known.map_err(|error| self.failed(&error))
     }
 
     /// The oldest offset of a partition that Kafka still has, and the one behind the newest.
@@ -323,6 +342,14 @@ impl LogReader {
             cause,
         }
     }
+}
+
+/// The next record that a loader takes. A committed offset beyond the end belongs to an older log of
+/// that name, and the loader begins at the beginning.
+#[must_use]
+pub fn next_to_load(committed: Option<i64>, low: i64, high: i64) -> i64 {
+    let committed = committed.filter(|committed| *committed <= high);
+    committed.unwrap_or(low)
 }
 
 /// Those that are known.

@@ -6,7 +6,7 @@ mod producer;
 mod refusal;
 
 pub use events::{ClientEvents, KafkaMetrics};
-pub use log::{End, LogError, LogReader, Span};
+pub use log::{End, LogError, LogReader, Span, next_to_load};
 pub use producer::producer_config;
 /// The client library, in the version that every service uses.
 pub use rdkafka;

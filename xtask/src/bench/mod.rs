@@ -23,6 +23,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 use postback_stack::{Cancellation, Needs};
+use serde::Serialize;
 
 use crate::project::Project;
 use crate::report;
@@ -30,6 +31,7 @@ use figures::Figures;
 use host::Host;
 use place::Place;
 use server::Variant;
+use targets::Target;
 
 /// Exit code: it ran, and a target is missed.
 const MISSED: u8 = 3;
@@ -95,12 +97,22 @@ pub(crate) fn run(
     build(project, cancellation)?;
     let place = Place::make(project, &installation, cancellation)?;
     let figures = measure(&options, &place, cancellation)?;
-    if options.json {
-        println!("{}", serde_json::to_string_pretty(&figures)?);
+    tell(&figures, options.json, page::write, &figures.targets)
+}
+
+/// Prints figures, as Markdown by `page`, and says whether a target is missed.
+fn tell<F: Serialize>(
+    figures: &F,
+    as_json: bool,
+    page: impl FnOnce(&F) -> String,
+    targets: &[Target],
+) -> anyhow::Result<ExitCode> {
+    if as_json {
+        println!("{}", serde_json::to_string_pretty(figures)?);
     } else {
-        print!("{}", page::write(&figures));
+        print!("{}", page(figures));
     }
-    let missed = figures.targets.iter().any(|target| !target.met);
+    let missed = targets.iter().any(|target| !target.met);
     Ok(if missed {
         ExitCode::from(MISSED)
     } else {

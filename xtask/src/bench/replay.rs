@@ -8,14 +8,15 @@ use std::time::{Duration, Instant};
 
 use anyhow::bail;
 use clap::Args;
-use postback_stack::{Cancellation, Needs, Supervised};
+use postback_stack::{Cancellation, Supervised};
 use serde::Serialize;
 
-use super::MISSED;
 use super::host::Host;
+use super::loader::metrics::Metrics;
 use super::loader::{self, site::Site};
 use super::page::{table, targets_table};
 use super::targets::Target;
+use super::tell;
 use crate::project::Project;
 use crate::report;
 
@@ -72,25 +73,9 @@ pub(super) fn run(
     if options.quick {
         options.records = 50_000;
     }
-    let needs = Needs {
-        build: true,
-        compose: false,
-    };
-    let installation = project.set_up(needs, cancellation)?;
-    loader::build(project, cancellation)?;
-    let site = Site::make(project, &installation, cancellation)?;
+    let site = loader::prepare(project, cancellation)?;
     let figures = measure(&options, &site, cancellation)?;
-    if options.json {
-        println!("{}", serde_json::to_string_pretty(&figures)?);
-    } else {
-        print!("{}", page(&figures));
-    }
-    let missed = figures.targets.iter().any(|target| !target.met);
-    Ok(if missed {
-        ExitCode::from(MISSED)
-    } else {
-        ExitCode::SUCCESS
-    })
+    tell(&figures, options.json, page, &figures.targets)
 }
 
 fn measure(options: &Options, site: &Site, cancellation: &Cancellation) -> anyhow::Result<Figures> {
@@ -112,7 +97,7 @@ fn measure(options: &Options, site: &Site, cancellation: &Cancellation) -> anyho
     site.command("bench-replay", &["replay", "start"], cancellation)?;
     let mut most = 0.0_f64;
     let replayed = look.rate("postback_standby_rows_total", records, |page| {
-        most = most.max(page.sum("postback_consumer_lag_records{", ""));
+        most = most.max(page.sum("postback_consumer_lag_records", None));
     });
     let replay_rate = replayed?;
     report::step("The switch");
@@ -165,7 +150,12 @@ struct Looking<'a> {
 
 impl Looking<'_> {
     /// Rows of postbacks a second, from the first look that shows some to the one that shows all.
-    fn rate(&self, metric: &str, records: u64, mut each: impl FnMut(&Page)) -> anyhow::Result<f64> {
+    fn rate(
+        &self,
+        metric: &str,
+        records: u64,
+        mut each: impl FnMut(&Metrics),
+    ) -> anyhow::Result<f64> {
         let (begun, mut first) = (Instant::now(), None);
         #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
         let wanted = records as f64;
@@ -174,9 +164,9 @@ impl Looking<'_> {
             if !self.consumer.is_running() || begun.elapsed() > GIVE_UP {
                 bail!("it does not get through: {}", self.site.printed());
             }
-            let page = Page::of(self.site);
+            let page = Metrics::of(self.site.admin());
             each(&page);
-            let stored = page.sum(&format!("{metric}{{"), "table=\"postbacks\"");
+            let stored = page.sum(metric, Some(("table", "postbacks")));
             if stored > 0.0 && first.is_none() {
                 first = Some((Instant::now(), stored));
             }
@@ -186,32 +176,6 @@ impl Looking<'_> {
                 return Ok((stored - before) / since.elapsed().as_secs_f64().max(1e-3));
             }
         }
-    }
-}
-
-/// The consumer's metrics.
-struct Page(String);
-
-impl Page {
-    /// Empty while it does not answer.
-    fn of(site: &Site) -> Self {
-        let agent: ureq::Agent = ureq::Agent::config_builder()
-            .timeout_global(Some(Duration::from_secs(5)))
-            .proxy(None)
-            .build()
-            .into();
-        let page = agent.get(format!("http://{}/metrics", site.admin())).call();
-        let text = page.and_then(|mut answer| answer.body_mut().read_to_string());
-        Self(text.unwrap_or_default())
-    }
-
-    /// The sum of all series that begin so and have this label.
-    fn sum(&self, beginning: &str, label: &str) -> f64 {
-        let lines = self.0.lines();
-        lines
-            .filter(|line| line.starts_with(beginning) && line.contains(label))
-            .filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok())
-            .sum()
     }
 }
 
@@ -241,16 +205,4 @@ fn page(figures: &Figures) -> String {
     ));
     text.push_str(&targets_table(&figures.targets));
     text
-}
-
-#[cfg(test)]
-mod tests {
-    #[test]
-    fn series_are_summed_by_name_and_label() {
-        let page = super::Page(
-            "# TYPE a_total counter\na_total{table=\"x\"} 3\na_total{table=\"y\"} 4\nab_total{table=\"x\"} 5\n".to_owned(),
-        );
-        assert!((page.sum("a_total{", "table=\"x\"") - 3.0).abs() < 1e-9);
-        assert!((page.sum("a_total{", "") - 7.0).abs() < 1e-9);
-    }
 }

@@ -7,7 +7,8 @@ use postback_stack::{Cancellation, Supervised};
 
 use super::super::host;
 use super::cost::{Cost, Measurement, Way};
-use super::site::{Site, inserted};
+use super::metrics::Metrics;
+use super::site::Site;
 
 /// How often it is looked.
 const LOOK: Duration = Duration::from_millis(200);
@@ -80,15 +81,18 @@ fn wait(
     records: u64,
     cancellation: &Cancellation,
 ) -> anyhow::Result<()> {
-    let (mut stored, mut since) = (0, measurement.elapsed());
+    #[expect(clippy::cast_precision_loss, reason = "counts far below 2^52")]
+    let wanted = records as f64;
+    let (mut stored, mut since) = (0.0, measurement.elapsed());
     loop {
         cancellation.sleep(LOOK)?;
         if !consumer.is_running() {
             bail!("the consumer ended: {}", site.printed());
         }
         measurement.look(Some(consumer.pid()))?;
-        let now = inserted(site.admin(), "postbacks");
-        if now >= records {
+        let metrics = Metrics::of(site.admin());
+        let now = metrics.sum("postback_consumer_rows_total", Some(("table", "postbacks")));
+        if now >= wanted {
             return Ok(());
         }
         if now > stored {

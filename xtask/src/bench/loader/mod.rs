@@ -9,6 +9,7 @@ mod cost;
 mod engine;
 mod figures;
 mod floor;
+pub(super) mod metrics;
 mod page;
 pub(super) mod site;
 mod targets;
@@ -18,8 +19,8 @@ use std::process::ExitCode;
 use clap::Args;
 use postback_stack::{Cancellation, Needs};
 
-use super::MISSED;
 use super::host::Host;
+use super::tell;
 use crate::project::Project;
 use crate::report;
 use consumer::Tables;
@@ -59,29 +60,24 @@ pub(crate) fn run(
     if options.quick {
         options.records = 50_000;
     }
+    let site = prepare(project, cancellation)?;
+    let figures = measure(&options, &site, cancellation)?;
+    tell(&figures, options.json, page::write, &figures.targets)
+}
+
+/// Installs what is missing, builds, and starts the servers.
+pub(super) fn prepare(project: &Project, cancellation: &Cancellation) -> anyhow::Result<Site> {
     let needs = Needs {
         build: true,
         compose: false,
     };
     let installation = project.set_up(needs, cancellation)?;
     build(project, cancellation)?;
-    let site = Site::make(project, &installation, cancellation)?;
-    let figures = measure(&options, &site, cancellation)?;
-    if options.json {
-        println!("{}", serde_json::to_string_pretty(&figures)?);
-    } else {
-        print!("{}", page::write(&figures));
-    }
-    let missed = figures.targets.iter().any(|target| !target.met);
-    Ok(if missed {
-        ExitCode::from(MISSED)
-    } else {
-        ExitCode::SUCCESS
-    })
+    Site::make(project, &installation, cancellation)
 }
 
 /// The programs that are measured and the one that fills the topic, as they are released.
-pub(super) fn build(project: &Project, cancellation: &Cancellation) -> anyhow::Result<()> {
+fn build(project: &Project, cancellation: &Cancellation) -> anyhow::Result<()> {
     report::step("Building for release; the first time takes minutes");
     let programs = [
         "build",

@@ -15,13 +15,13 @@ use anyhow::bail;
 use clap::Args;
 use jiff::ToSpan as _;
 use jiff::civil::Date;
-use postback_stack::{Cancellation, Needs};
+use postback_stack::Cancellation;
 use serde::Serialize;
 
-use super::MISSED;
 use super::host::{self, Host};
-use super::loader::site::Site;
+use super::loader::{self, site::Site};
 use super::targets::Target;
+use super::tell;
 use crate::project::Project;
 use crate::report;
 use questions::{Answered, Question, ask};
@@ -85,25 +85,9 @@ pub(crate) fn run(
     if options.quick {
         options.rows = 200_000;
     }
-    let needs = Needs {
-        build: true,
-        compose: false,
-    };
-    let installation = project.set_up(needs, cancellation)?;
-    super::loader::build(project, cancellation)?;
-    let site = Site::make(project, &installation, cancellation)?;
+    let site = loader::prepare(project, cancellation)?;
     let figures = measure(&options, &site, cancellation)?;
-    if options.json {
-        println!("{}", serde_json::to_string_pretty(&figures)?);
-    } else {
-        print!("{}", page::write(&figures));
-    }
-    let missed = figures.targets.iter().any(|target| !target.met);
-    Ok(if missed {
-        ExitCode::from(MISSED)
-    } else {
-        ExitCode::SUCCESS
-    })
+    tell(&figures, options.json, page::write, &figures.targets)
 }
 
 fn measure(options: &Options, site: &Site, cancellation: &Cancellation) -> anyhow::Result<Figures> {
