@@ -6,7 +6,7 @@ use postback_common::reason::Flag;
 use postback_common::secret::HIDDEN;
 
 use crate::by_name::ByName;
-use crate::decode::{Decoded, Pair};
+use crate::decode::{Decoded, Pair, trimmed};
 use crate::field::Field;
 use crate::rules::SourceRules;
 
@@ -46,14 +46,17 @@ impl<'a> Intake<'a> {
                 intake.flags.push(Flag::UnreplacedMacro);
             }
             let Some((position, carrier)) = found else {
-                intake.keep(&pair, rules);
+                if !rules.mapping.expects(&pair.name) {
+                    intake.flags.push(Flag::UnknownParameter);
+                }
+                intake.keep(pair, rules);
                 continue;
             };
             expected = position + 1;
             match carrier.column {
-                None => intake.keep(&pair, rules),
+                None => intake.keep(pair, rules),
                 Some(Field::SubId) => {
-                    intake.take_sub_id(&carrier.network_name, &pair, unreplaced, rules);
+                    intake.take_sub_id(&carrier.network_name, pair, unreplaced, rules);
                 }
                 Some(field) => intake.take(field, pair, unreplaced, rules),
             }
@@ -84,24 +87,38 @@ impl<'a> Intake<'a> {
         }
     }
 
-    fn take(&mut self, field: Field, mut pair: Pair<'a>, unreplaced: bool, rules: &SourceRules) {
+    /// Keeps what was sent for a field beside the column that it fills.
+    pub(crate) fn keep_word(&mut self, field: Field) {
+        if let Some(slot) = &self.slots[field.index()] {
+            let values = self.extra.entry(&slot.parameter);
+            values.insert(0, slot.value.trim().to_owned());
+        }
+    }
+
+    fn take(&mut self, field: Field, pair: Pair<'a>, unreplaced: bool, rules: &SourceRules) {
         let slot = &self.slots[field.index()];
         if slot.is_some() {
             self.flags.push(Flag::RepeatedParameter);
-            self.keep(&pair, rules);
+            self.keep(pair, rules);
             return;
         }
-        if unreplaced {
-            self.keep(&pair, rules);
-            pair.value = Cow::Borrowed("");
-        }
-        self.slots[field.index()] = Some(Slot {
-            parameter: pair.name,
-            value: pair.value,
-        });
+        let slot = if unreplaced {
+            let parameter = pair.name.clone();
+            self.keep(pair, rules);
+            Slot {
+                parameter,
+                value: Cow::Borrowed(""),
+            }
+        } else {
+            Slot {
+                parameter: pair.name,
+                value: pair.value,
+            }
+        };
+        self.slots[field.index()] = Some(slot);
     }
 
-    fn take_sub_id(&mut self, name: &str, pair: &Pair<'a>, unreplaced: bool, rules: &SourceRules) {
+    fn take_sub_id(&mut self, name: &str, pair: Pair<'a>, unreplaced: bool, rules: &SourceRules) {
         if self.sub_ids.get(name).is_some() {
             self.flags.push(Flag::RepeatedParameter);
             self.keep(pair, rules);
@@ -109,20 +126,27 @@ impl<'a> Intake<'a> {
             self.sub_ids.entry(name).clear();
             self.keep(pair, rules);
         } else {
-            *self.sub_ids.entry(name) = pair.value.trim().to_owned();
+            *self.sub_ids.entry(name) = owned(trimmed(pair.value));
         }
     }
 
     /// Keeps a parameter that no column takes.
-    fn keep(&mut self, pair: &Pair<'a>, rules: &SourceRules) {
+    fn keep(&mut self, pair: Pair<'a>, rules: &SourceRules) {
         let value = if rules.mapping.is_secret(&pair.name) {
-            HIDDEN
+            HIDDEN.to_owned()
         } else {
-            &*pair.value
+            owned(pair.value)
         };
         let values = self.extra.entry(&pair.name);
         // Repeats are rare: no room for more of them.
         values.reserve_exact(1);
-        values.push(value.to_owned());
+        values.push(value);
     }
+}
+
+/// Without the room that decoding needed: a row may wait for long.
+fn owned(text: Cow<'_, str>) -> String {
+    let mut text = text.into_owned();
+    text.shrink_to_fit();
+    text
 }

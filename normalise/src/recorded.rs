@@ -31,8 +31,12 @@ pub struct Recorded {
     pub key_day: KeyDayRule,
     /// ISO 4217 code that is taken where a postback has none.
     pub currency: Option<String>,
-    /// IANA name of the zone in which a date without an offset is local; `None`: UTC.
+    /// IANA name of the zone in which a date without an offset is local; `None`: where the profile
+    /// says.
     pub time_zone: Option<String>,
+    /// The account's own id at the network.
+    #[serde(default)]
+    pub publisher_id: Option<String>,
     /// Query of the URL as registered; `None`: the network's own parameter names hold.
     pub template_query: Option<String>,
     /// The network's profile as it was written (TOML). `None` in records of an early version: the
@@ -82,6 +86,8 @@ pub enum Difference {
     Profile,
     /// Another default currency.
     Currency,
+    /// Another id of the account at the network.
+    PublisherId,
     /// The URL as registered.
     Template,
 }
@@ -99,6 +105,7 @@ impl Difference {
             Self::TimeZone => "time_zone",
             Self::Profile => "profile",
             Self::Currency => "currency",
+            Self::PublisherId => "publisher_id",
             Self::Template => "template",
         }
     }
@@ -114,7 +121,7 @@ impl Difference {
             | Self::KeyDay
             | Self::KeyRecipe
             | Self::TimeZone => true,
-            Self::Profile | Self::Currency | Self::Template => false,
+            Self::Profile | Self::Currency | Self::PublisherId | Self::Template => false,
         }
     }
 }
@@ -152,10 +159,7 @@ impl Recorded {
             .map(|code| code.parse())
             .transpose()
             .map_err(|_| self.unreadable("currency", "no currency of ISO 4217"))?;
-        let zone = self
-            .time_zone
-            .as_deref()
-            .map_or(Ok(TimeZone::UTC), TimeZone::get);
+        let zone = self.time_zone.as_deref().map(TimeZone::get).transpose();
         let zone = zone.map_err(|error| self.unreadable("time_zone", &error.to_string()))?;
         SourceRules::new(SourceDescription {
             source: self.source.clone(),
@@ -163,6 +167,7 @@ impl Recorded {
             profile,
             currency,
             zone,
+            publisher_id: self.publisher_id.clone(),
             template,
             identity: Some(self.identity),
             key_day_rule: Some(self.key_day),
@@ -205,14 +210,21 @@ impl Recorded {
         differs(self.account != other.account, Difference::Account);
         differs(self.identity != other.identity, Difference::Identity);
         differs(self.key_day != other.key_day, Difference::KeyDay);
-        differs(zone(self) != zone(other), Difference::TimeZone);
         differs(self.currency != other.currency, Difference::Currency);
+        differs(
+            self.publisher_id != other.publisher_id,
+            Difference::PublisherId,
+        );
         differs(
             self.template_query != other.template_query,
             Difference::Template,
         );
         match (self.profile(), other.profile()) {
             (Ok(mine), Ok(others)) => {
+                differs(
+                    self.zone(&mine) != other.zone(&others),
+                    Difference::TimeZone,
+                );
                 let keys = makes_same_keys(&mine, &others);
                 differs(!keys, Difference::KeyRecipe);
                 differs(
@@ -224,17 +236,19 @@ impl Recorded {
         }
         found
     }
-}
 
-fn zone(rules: &Recorded) -> &str {
-    rules.time_zone.as_deref().unwrap_or("UTC")
+    fn zone<'r>(&'r self, profile: &'r Profile) -> &'r str {
+        let of_profile = || profile.dates.zone.iana_name().unwrap_or("UTC");
+        self.time_zone.as_deref().unwrap_or_else(of_profile)
+    }
 }
 
 /// Everything of a profile that a key, a `key_day` or a revision is made of.
 fn makes_same_keys(one: &Profile, other: &Profile) -> bool {
     one.identity == other.identity
         && one.signal == other.signal
-        && one.date_forms == other.date_forms
+        && one.dates.forms == other.dates.forms
+        && one.amounts == other.amounts
         && one.macro_style == other.macro_style
 }
 
@@ -381,6 +395,7 @@ mod tests {
             key_day: KeyDayRule::Date,
             currency: Some("USD".to_owned()),
             time_zone: Some("America/New_York".to_owned()),
+            publisher_id: None,
             template_query: Some(
                 "t=<etransaction_id>&d=<transaction_date>&is_event=<is_event>".to_owned(),
             ),

@@ -24,8 +24,10 @@ pub struct SourceDescription {
     pub profile: Arc<Profile>,
     /// Taken where a postback has none.
     pub currency: Option<Currency>,
-    /// Where a date without an offset is local.
-    pub zone: TimeZone,
+    /// Where a date without an offset is local; `None`: where the network's profile says.
+    pub zone: Option<TimeZone>,
+    /// The account's own id at the network: a postback with another one is flagged.
+    pub publisher_id: Option<String>,
     /// The URL as registered; `None`: the network's own parameter names hold.
     pub template: Option<Template>,
     /// The account's identity; `None`: the best that the template can serve.
@@ -42,6 +44,7 @@ pub struct SourceRules {
     pub(crate) profile: Arc<Profile>,
     pub(crate) currency: Option<Currency>,
     pub(crate) zone: TimeZone,
+    pub(crate) publisher_id: Option<String>,
     pub(crate) mapping: Mapping,
     pub(crate) identity: Identity,
     pub(crate) key_day_rule: KeyDayRule,
@@ -103,6 +106,7 @@ impl SourceRules {
             profile,
             currency,
             zone,
+            publisher_id,
             template,
             identity,
             key_day_rule,
@@ -142,9 +146,10 @@ impl SourceRules {
         Ok(Self {
             source,
             account,
+            zone: zone.unwrap_or_else(|| profile.dates.zone.clone()),
             profile,
             currency,
-            zone,
+            publisher_id,
             mapping,
             identity,
             key_day_rule,
@@ -167,6 +172,12 @@ impl SourceRules {
     #[must_use]
     pub fn profile(&self) -> &Profile {
         &self.profile
+    }
+
+    /// Where a date without an offset is local.
+    #[must_use]
+    pub fn time_zone(&self) -> &TimeZone {
+        &self.zone
     }
 
     /// Which parameter carries which field.
@@ -212,7 +223,8 @@ mod tests {
             account: AccountName::new("main").unwrap(),
             profile: Arc::clone(profile),
             currency: None,
-            zone: TimeZone::UTC,
+            zone: None,
+            publisher_id: None,
             template: Some(Template::of_query(query, profile).unwrap()),
             identity,
             key_day_rule,

@@ -41,6 +41,7 @@ struct Source {
     time_zone: Option<String>,
     identity: Option<String>,
     key_day_rule: Option<String>,
+    publisher_id: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -51,6 +52,7 @@ struct Request {
     query: Option<String>,
     query_latin1: Option<String>,
     method: Option<String>,
+    content_type: Option<String>,
     body: Option<String>,
 }
 
@@ -94,10 +96,8 @@ struct ExpectedRejection {
 
 fn rules(network: &str, template: Option<&str>, source: &Source) -> SourceRules {
     let profile = profile::builtin(network).unwrap();
-    let zone = source
-        .time_zone
-        .as_deref()
-        .map_or(TimeZone::UTC, |name| TimeZone::get(name).unwrap());
+    let zone = source.time_zone.as_deref();
+    let zone = zone.map(|name| TimeZone::get(name).unwrap());
     SourceRules::new(SourceDescription {
         source: SourceName::new("some-source").unwrap(),
         account: AccountName::new("some-account").unwrap(),
@@ -107,6 +107,7 @@ fn rules(network: &str, template: Option<&str>, source: &Source) -> SourceRules 
             .as_deref()
             .map(|code| code.parse::<Currency>().unwrap()),
         zone,
+        publisher_id: source.publisher_id.clone(),
         template: template.map(|url| Template::parse(url, profile).unwrap()),
         identity: source
             .identity
@@ -125,7 +126,8 @@ fn outcome(example: &Example, rules: &SourceRules) -> Outcome {
     let query = match (&request.query, &request.query_latin1) {
         (Some(text), None) => text.clone().into_bytes(),
         (None, Some(text)) => text.chars().map(|c| u8::try_from(c).unwrap()).collect(),
-        _ => panic!("an example has query or query_latin1"),
+        (None, None) if request.body.is_some() => Vec::new(),
+        _ => panic!("an example has query, query_latin1 or a body"),
     };
     let record = RawRecord {
         id: request.id,
@@ -134,7 +136,7 @@ fn outcome(example: &Example, rules: &SourceRules) -> Outcome {
         received_at: request.received_at,
         method: request.method.as_deref().unwrap_or("GET").into(),
         query: Payload::of(&query),
-        content_type: None,
+        content_type: request.content_type.as_deref().map(Into::into),
         body: request
             .body
             .as_ref()

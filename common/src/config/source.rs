@@ -23,9 +23,12 @@ pub struct SourceSettings {
     /// ISO 4217 code taken where a postback has none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub currency: Option<String>,
-    /// IANA time zone of dates without an offset. Default `UTC`.
-    #[serde(serialize_with = "zone_name")]
-    pub time_zone: TimeZone,
+    /// IANA time zone of dates without an offset. Default: what the network's profile says.
+    #[serde(serialize_with = "zone_name", skip_serializing_if = "Option::is_none")]
+    pub time_zone: Option<TimeZone>,
+    /// The account's own id at the network: a postback with another one is flagged.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub publisher_id: Option<String>,
     /// False: ingest answers 404; what is in Kafka is still loaded. Default true.
     pub enabled: bool,
     /// What makes a conversion of this account the same one. Default: the best that the template
@@ -150,8 +153,9 @@ impl fmt::Debug for TemplateUrl {
     }
 }
 
-fn zone_name<S: Serializer>(zone: &TimeZone, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(zone.iana_name().unwrap_or("UTC"))
+fn zone_name<S: Serializer>(zone: &Option<TimeZone>, serializer: S) -> Result<S::Ok, S::Error> {
+    let name = zone.as_ref().and_then(TimeZone::iana_name);
+    serializer.serialize_str(name.unwrap_or("UTC"))
 }
 
 /// As the file has it: a list of tables with the URL's query, the path hidden.

@@ -69,6 +69,11 @@ fn read(section: &mut Section<'_>) -> Option<SourceSettings> {
         "use \"transaction_id\", \"order\" or \"none\"",
         |text| Identity::from_name(text).ok_or("is no identity"),
     );
+    let publisher_id = section.checked(
+        "publisher_id",
+        "give the id as the network sends it",
+        trimmed,
+    );
     let enabled = section.flag("enabled", true);
     let reply = reply(section);
     let keys = keys(section);
@@ -87,7 +92,8 @@ fn read(section: &mut Section<'_>) -> Option<SourceSettings> {
         network: network?,
         account: account.or(own_account)?,
         currency,
-        time_zone: time_zone.unwrap_or(TimeZone::UTC),
+        time_zone,
+        publisher_id,
         enabled,
         identity,
         allow_from,
@@ -265,6 +271,13 @@ fn check_keys(sources: &[SourceSettings], faults: &mut Vec<Fault>) {
                 ));
             }
         }
+    }
+}
+
+fn trimmed(text: &str) -> Result<String, &'static str> {
+    match text.trim() {
+        "" => Err("must not be empty"),
+        text => Ok(text.to_owned()),
     }
 }
 

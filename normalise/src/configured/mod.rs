@@ -6,6 +6,7 @@ mod faults;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use jiff::tz::TimeZone;
 use postback_common::config::{Fault, FaultCode, SourceSettings};
 use postback_common::name::{AccountName, SourceName};
 
@@ -107,6 +108,7 @@ impl Configured {
             profile: Arc::clone(source.profile),
             currency: source.currency,
             zone: settings.time_zone.clone(),
+            publisher_id: settings.publisher_id.clone(),
             template: source.template,
             identity: fixed.map(|fixed| fixed.identity),
             key_day_rule: fixed.map(|fixed| fixed.key_day),
@@ -119,7 +121,10 @@ impl Configured {
             identity: rules.identity(),
             key_day: rules.key_day_rule(),
             currency: settings.currency.clone(),
-            time_zone: settings.time_zone.iana_name().map(str::to_owned),
+            time_zone: (settings.time_zone.as_ref())
+                .and_then(TimeZone::iana_name)
+                .map(str::to_owned),
+            publisher_id: settings.publisher_id.clone(),
             template_query: query(settings).map(str::to_owned),
             profile: Some(rules.profile().text.to_string()),
         });
@@ -184,6 +189,12 @@ impl<'a> Parsed<'a> {
         }
     }
 
+    /// Where a date without an offset is local.
+    fn zone(&self) -> &TimeZone {
+        let own = self.settings.time_zone.as_ref();
+        own.unwrap_or(&self.profile.dates.zone)
+    }
+
     fn best(&self) -> Fixed {
         let own_names;
         let mapping = match &self.template {
@@ -246,8 +257,8 @@ fn accounts(
         if first.profile.network != source.profile.network {
             faults.push(two_networks(source.settings, first.settings));
         }
-        if first.settings.time_zone != source.settings.time_zone {
-            faults.push(two_zones(source.settings, first.settings));
+        if first.zone() != source.zone() {
+            faults.push(two_zones(source, first));
         }
         if let Some(identity) = source.settings.identity {
             let (demanded, by) = demands.entry(account).or_insert((identity, source));

@@ -106,7 +106,7 @@ fn facts(source: &SourceSettings, rules: &SourceRules, url: &str) -> Vec<(&'stat
         ),
         (
             "time_zone",
-            source.time_zone.iana_name().unwrap_or("UTC").to_owned(),
+            rules.time_zone().iana_name().unwrap_or("UTC").to_owned(),
         ),
         ("identity", rules.identity().to_string()),
         ("key_day", key_day),
