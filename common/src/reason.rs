@@ -112,6 +112,7 @@ reasons! {
         UnreadableBody = "unreadable_body", "The body, or the form field that holds JSON, is no whole JSON object: what stands before the fault is read.";
         UnexpectedMethod = "unexpected_method", "The request came by another method than this network uses.";
         UnknownParameter = "unknown_parameter", "A parameter that neither the network's profile nor the source's template knows: it is kept in extra.";
+        UnknownMarker = "unknown_marker", "The parameter pbt names a template that the source does not have: it is read by the one that was valid at the time.";
         UnknownStatus = "unknown_status", "The network's word for the status is not known: the usual status is taken, the word is in extra.";
         WholeAmount = "whole_amount", "A money field came without decimals in a currency that has them; where most do, it is rounded or the wrong field.";
         DoubtfulSeparator = "doubtful_separator", "A money field has separators that could mean thousands or decimals: the field is empty.";

@@ -30,6 +30,7 @@ mod mapping;
 pub mod money;
 mod payload;
 pub mod profile;
+mod readings;
 pub mod recorded;
 mod rules;
 pub mod template;
@@ -45,8 +46,9 @@ pub use identity::{Identity, KeyDayRule};
 pub use mapping::{Carrier, Mapping};
 pub use money::Amount;
 pub use profile::Profile;
+pub use readings::Reading;
 pub use recorded::{Recorded, RecordedError, RecordedRules, Rules};
-pub use rules::{RulesError, SourceDescription, SourceRules};
+pub use rules::{Registered, RulesError, SourceDescription, SourceRules};
 pub use template::{Template, TemplateError, TemplateNote};
 
 use jiff::civil::Date;
@@ -68,7 +70,9 @@ pub const NORMALISER_VERSION: u32 = 2;
 /// Reads one record by the rules of its source.
 #[must_use]
 pub fn normalise(record: &RawRecord<'_>, rules: &SourceRules) -> Outcome {
-    let mut intake = Intake::of(payload::read(record, &rules.profile.payload), rules);
+    let mut decoded = payload::read(record, &rules.profile.payload);
+    let mapping = (rules.readings).mapping_for(&mut decoded, record.received_at);
+    let mut intake = Intake::of(decoded, mapping, &rules.profile.macro_style);
     let values = Values::read(&mut intake, rules);
     let key = key::conversion_key(&intake, &values, record.id, rules);
     let day = key::key_day(key, &values, rules);

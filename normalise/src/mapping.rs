@@ -1,7 +1,7 @@
 //! Which parameter carries which field.
 
 use crate::field::Field;
-use crate::profile::Profile;
+use crate::profile::{Parameter, Profile};
 
 /// What one source's parameters mean: made once from a template or a profile, asked for every
 /// parameter of every postback.
@@ -69,7 +69,7 @@ impl Mapping {
             .map(|name| name.as_str().into());
         let secrets = secrets.chain(own).collect();
         let statics = statics.iter().map(|(name, _)| name.as_str());
-        let own = profile.parameters.iter().flat_map(|own| own.names());
+        let own = profile.parameters.iter().flat_map(Parameter::names);
         let masked = profile.secret_params.iter().map(String::as_str);
         let held = profile.payload.json_field.as_deref();
         let known = statics.chain(own).chain(masked).chain(held);

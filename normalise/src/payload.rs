@@ -7,7 +7,7 @@
 use std::borrow::Cow;
 
 use postback_common::reason::Flag;
-use postback_common::record::RawRecord;
+use postback_common::record::{Payload, RawRecord};
 
 use crate::decode::{self, Decoded, shown_lossily};
 use crate::json::{self, NoObject};
@@ -16,7 +16,7 @@ use crate::profile::{BodyForm, PayloadRules};
 /// All parameters of a request, and what was wrong with them.
 pub(crate) fn read<'a>(record: &'a RawRecord<'_>, rules: &PayloadRules) -> Decoded<'a> {
     let mut decoded = decode::decode(record.query.as_bytes());
-    let body = record.body.as_ref().map(|body| body.as_bytes());
+    let body = record.body.as_ref().map(Payload::as_bytes);
     let Some(body) = body.filter(|body| !body.is_empty()) else {
         return decoded;
     };

@@ -10,12 +10,17 @@ use crate::field::Field;
 use crate::mapping::{Carrier, Mapping};
 use crate::profile::Profile;
 
+/// The static parameter by which a URL names itself: `pbt=2`. A request that has it is read by the
+/// template with the same value, whenever it comes.
+pub const MARKER: &str = "pbt";
+
 /// What a registered URL says about its parameters. Of the URL itself only names and static values
 /// of the query are kept: its path holds the URL key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Template {
     mapping: Mapping,
     statics: Vec<(String, String)>,
+    marker: Option<Box<str>>,
     notes: Vec<TemplateNote>,
 }
 
@@ -173,6 +178,7 @@ impl Template {
             }),
             _ => Ok(Self {
                 mapping,
+                marker: marker(&statics),
                 statics,
                 notes,
             }),
@@ -191,11 +197,23 @@ impl Template {
         &self.statics
     }
 
+    /// The value of its [`MARKER`], where it has one.
+    #[must_use]
+    pub fn marker(&self) -> Option<&str> {
+        self.marker.as_deref()
+    }
+
     /// What hardly works as meant.
     #[must_use]
     pub fn notes(&self) -> &[TemplateNote] {
         &self.notes
     }
+}
+
+fn marker(statics: &[(String, String)]) -> Option<Box<str>> {
+    let (_, value) = statics.iter().find(|(name, _)| name == MARKER)?;
+    let value = value.trim();
+    (!value.is_empty()).then(|| value.into())
 }
 
 fn column_of(

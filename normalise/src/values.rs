@@ -113,7 +113,7 @@ fn money_in(
 ) -> Option<Amount> {
     let sent = intake.text(field);
     if sent.is_empty() {
-        if rules.mapping.carries(field) {
+        if intake.carries(field) {
             intake.flags.push(Flag::MissingAmount);
         }
         return None;

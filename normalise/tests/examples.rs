@@ -13,8 +13,8 @@ use jiff::tz::TimeZone;
 use postback_common::name::{AccountName, SourceName};
 use postback_common::record::{Payload, RawRecord, Via};
 use postback_normalise::{
-    Amount, Conversion, Currency, Identity, Outcome, Rejected, SourceDescription, SourceRules,
-    Template, normalise, profile,
+    Amount, Conversion, Currency, Identity, Outcome, Profile, Registered, Rejected,
+    SourceDescription, SourceRules, Template, normalise, profile,
 };
 use serde::Deserialize;
 use uuid::Uuid;
@@ -28,10 +28,29 @@ struct Example {
     purpose: String,
     template: Option<String>,
     #[serde(default)]
+    templates: Vec<Registration>,
+    #[serde(default)]
     source: Source,
     request: Request,
     row: Option<ExpectedRow>,
     rejected: Option<ExpectedRejection>,
+}
+
+/// A URL as registered, and since when.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Registration {
+    valid_from: Option<Timestamp>,
+    url: String,
+}
+
+impl Registration {
+    fn registered(&self, profile: &Profile) -> Registered {
+        Registered {
+            valid_from: self.valid_from,
+            template: Template::parse(&self.url, profile).unwrap(),
+        }
+    }
 }
 
 #[derive(Default, Deserialize)]
@@ -94,7 +113,7 @@ struct ExpectedRejection {
     key_day: Option<Date>,
 }
 
-fn rules(network: &str, template: Option<&str>, source: &Source) -> SourceRules {
+fn rules(network: &str, templates: &[Registration], source: &Source) -> SourceRules {
     let profile = profile::builtin(network).unwrap();
     let zone = source.time_zone.as_deref();
     let zone = zone.map(|name| TimeZone::get(name).unwrap());
@@ -108,7 +127,10 @@ fn rules(network: &str, template: Option<&str>, source: &Source) -> SourceRules 
             .map(|code| code.parse::<Currency>().unwrap()),
         zone,
         publisher_id: source.publisher_id.clone(),
-        template: template.map(|url| Template::parse(url, profile).unwrap()),
+        templates: templates
+            .iter()
+            .map(|one| one.registered(profile))
+            .collect(),
         identity: source
             .identity
             .as_deref()
@@ -226,7 +248,8 @@ fn key_of(hashed: &[String]) -> Uuid {
 fn run(network: &str, file: &Path) {
     let name = file.display();
     let text = fs::read_to_string(file).unwrap();
-    let example: Example = toml::from_str(&text).unwrap_or_else(|error| panic!("{name}: {error}"));
+    let mut example: Example =
+        toml::from_str(&text).unwrap_or_else(|error| panic!("{name}: {error}"));
     assert!(
         example.purpose.ends_with('.'),
         "{name}: the purpose is a sentence"
@@ -246,7 +269,12 @@ fn run(network: &str, file: &Path) {
             "{name}: the key is not that of the values named"
         );
     }
-    let rules = rules(network, example.template.as_deref(), &example.source);
+    let only = example.template.take().map(|url| Registration {
+        valid_from: None,
+        url,
+    });
+    example.templates.extend(only);
+    let rules = rules(network, &example.templates, &example.source);
     match (outcome(&example, &rules), &example.row, &example.rejected) {
         (Outcome::Accepted(row), Some(expected), None) => {
             assert_eq!(

@@ -50,7 +50,9 @@ fn rules(template: Option<&str>) -> SourceRules {
     SourceRules::new(SourceDescription {
         source: SourceName::new("acme-eu").unwrap(),
         account: AccountName::new("acme-eu").unwrap(),
-        template: template.map(|url| Template::parse(url, &profile).unwrap()),
+        templates: (template.iter())
+            .map(|url| Template::parse(url, &profile).unwrap().into())
+            .collect(),
         profile,
         currency: None,
         zone: None,

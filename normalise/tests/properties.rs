@@ -35,7 +35,7 @@ fn rules(identity: Identity, key_day_rule: KeyDayRule) -> SourceRules {
         currency: None,
         zone: None,
         publisher_id: None,
-        template: None,
+        templates: Vec::new(),
         identity: Some(identity),
         key_day_rule: Some(key_day_rule),
     })

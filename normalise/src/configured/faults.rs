@@ -77,7 +77,7 @@ pub(super) fn unserved(source: &SourceSettings, error: &RulesError) -> Fault {
     contradiction(source, "template.url", problem, remedy)
 }
 
-fn contradiction(
+pub(super) fn contradiction(
     source: &SourceSettings,
     of: &str,
     problem: impl Into<String>,
@@ -88,8 +88,4 @@ fn contradiction(
 
 pub(super) fn key(source: &SourceSettings, key: &str) -> String {
     format!("source[{}].{key}", source.name)
-}
-
-pub(super) fn query(source: &SourceSettings) -> Option<&str> {
-    source.template.as_ref()?.query()
 }

@@ -2,6 +2,7 @@
 //! when an account was first loaded.
 
 mod faults;
+mod templates;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -15,12 +16,12 @@ use crate::identity::{self, Identity, KeyDayRule};
 use crate::mapping::Mapping;
 use crate::profile::{self, Profile};
 use crate::recorded::{Recorded, RecordedRules, Rules};
-use crate::rules::{SourceDescription, SourceRules};
-use crate::template::{Template, TemplateNote};
+use crate::rules::{Registered, SourceDescription, SourceRules};
+use crate::template::TemplateNote;
 use faults::{
-    key, query, recorded_otherwise, two_identities, two_networks, two_zones, unknown_network,
-    unserved,
+    key, recorded_otherwise, two_identities, two_networks, two_zones, unknown_network, unserved,
 };
+use templates::recorded;
 
 /// What is fixed for an account for good: under another identity or day its conversions would
 /// count twice.
@@ -99,7 +100,8 @@ impl Configured {
             .iter()
             .find(|account| account.name == settings.account);
         let fixed = account.map(|account| account.fixed);
-        let notes = source.template.iter().flat_map(Template::notes).cloned();
+        let notes = source.templates.iter();
+        let notes = notes.flat_map(|registered| registered.template.notes().iter().cloned());
         self.notes
             .extend(notes.map(|note| (settings.name.clone(), note)));
         let rules = SourceRules::new(SourceDescription {
@@ -109,7 +111,7 @@ impl Configured {
             currency: source.currency,
             zone: settings.time_zone.clone(),
             publisher_id: settings.publisher_id.clone(),
-            template: source.template,
+            templates: source.templates,
             identity: fixed.map(|fixed| fixed.identity),
             key_day_rule: fixed.map(|fixed| fixed.key_day),
         });
@@ -125,10 +127,11 @@ impl Configured {
                 .and_then(TimeZone::iana_name)
                 .map(str::to_owned),
             publisher_id: settings.publisher_id.clone(),
-            template_query: query(settings).map(str::to_owned),
+            templates: recorded(settings),
+            aliases: settings.aliases.clone(),
             profile: Some(rules.profile().text.to_string()),
         });
-        self.rules.add(rules);
+        self.rules.add(rules, &settings.aliases);
         Ok(())
     }
 
@@ -168,7 +171,7 @@ struct Parsed<'a> {
     settings: &'a SourceSettings,
     profile: &'static Arc<Profile>,
     currency: Option<Currency>,
-    template: Option<Template>,
+    templates: Vec<Registered>,
 }
 
 impl<'a> Parsed<'a> {
@@ -176,16 +179,16 @@ impl<'a> Parsed<'a> {
         let Some(profile) = profile::builtin(settings.network.as_str()) else {
             return Err(vec![unknown_network(settings)]);
         };
-        let template = template(settings, profile).transpose();
-        let currency = currency(settings).transpose();
-        match (template, currency) {
-            (Ok(template), Ok(currency)) => Ok(Self {
+        let mut faults = Vec::new();
+        let templates = templates::read(settings, profile, &mut faults);
+        match currency(settings).transpose() {
+            Ok(currency) if faults.is_empty() => Ok(Self {
                 settings,
                 profile,
                 currency,
-                template,
+                templates,
             }),
-            (template, currency) => Err(template.err().into_iter().chain(currency.err()).collect()),
+            currency => Err(faults.into_iter().chain(currency.err()).collect()),
         }
     }
 
@@ -197,8 +200,8 @@ impl<'a> Parsed<'a> {
 
     fn best(&self) -> Fixed {
         let own_names;
-        let mapping = match &self.template {
-            Some(template) => template.mapping(),
+        let mapping = match self.templates.first() {
+            Some(first) => first.template.mapping(),
             None => {
                 own_names = Mapping::of_profile(self.profile);
                 &own_names
@@ -209,21 +212,6 @@ impl<'a> Parsed<'a> {
             key_day: KeyDayRule::best_of(self.profile, mapping),
         }
     }
-}
-
-fn template(settings: &SourceSettings, profile: &Profile) -> Option<Result<Template, Fault>> {
-    settings.template.as_ref()?;
-    let parsed = Template::of_query(query(settings).unwrap_or_default(), profile);
-    Some(parsed.map_err(|error| {
-        let text = error.to_string();
-        let (problem, remedy) = text.split_once("; ").unwrap_or((&text, "give another URL"));
-        Fault::new(
-            FaultCode::BadValue,
-            &key(settings, "template.url"),
-            problem,
-            remedy,
-        )
-    }))
 }
 
 fn currency(settings: &SourceSettings) -> Option<Result<Currency, Fault>> {
