@@ -110,10 +110,10 @@ fn escape(behind: &[u8]) -> Option<u8> {
 /// The value of each hexadecimal digit; beyond 15 for other bytes.
 const DIGITS: [u8; 256] = {
     let mut digits = [u8::MAX; 256];
-    let mut value = 0;
+    let mut value: u8 = 0;
     while value < 16 {
-        digits[b"0123456789abcdef"[value] as usize] = value as u8;
-        digits[b"0123456789ABCDEF"[value] as usize] = value as u8;
+        digits[b"0123456789abcdef"[value as usize] as usize] = value;
+        digits[b"0123456789ABCDEF"[value as usize] as usize] = value;
         value += 1;
     }
     digits
