@@ -1,7 +1,8 @@
 use clickhouse::Client;
 use postback_store::reports::trace::Field;
 use postback_store::rows::{ConversionRow, Outcome, PostbackRow};
-use postback_store::{Generation, insert};
+
+use crate::{insert_conversions, insert_postbacks};
 use uuid::Uuid;
 
 use crate::database::with_database;
@@ -9,9 +10,7 @@ use crate::sales::{all, at, id, postback, sale};
 
 async fn load(loader: &Client) {
     for batch in all() {
-        insert::conversions(loader, Generation::FIRST, batch)
-            .await
-            .unwrap();
+        insert_conversions(loader, batch).await;
     }
     let named = ConversionRow {
         transaction_id: "T'19\\",
@@ -24,9 +23,7 @@ async fn load(loader: &Client) {
             "2026-09-02T12:00:00Z",
         )
     };
-    insert::conversions(loader, Generation::FIRST, [named])
-        .await
-        .unwrap();
+    insert_conversions(loader, [named]).await;
     let rejected = PostbackRow {
         outcome: Outcome::Rejected,
         reasons: vec!["missing_identity"],
@@ -48,9 +45,7 @@ async fn load(loader: &Client) {
     ];
     // Each in a part of its own: copies are folded by FINAL alone.
     for postback in postbacks {
-        insert::postbacks(loader, Generation::FIRST, [postback])
-            .await
-            .unwrap();
+        insert_postbacks(loader, [postback]).await;
     }
 }
 
