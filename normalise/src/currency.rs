@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::LazyLock;
 
 /// A currency of ISO 4217, withdrawn ones included: old orders still have theirs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -18,6 +19,15 @@ impl Currency {
     pub fn as_str(self) -> &'static str {
         self.0.code()
     }
+
+    /// How many decimals its amounts have: 2 for dollars, 0 for yen, 3 for Kuwaiti dinars. `None`
+    /// where ISO 4217 names no minor unit (gold, testing codes).
+    #[must_use]
+    pub fn decimals(self) -> Option<u8> {
+        self.0
+            .exponent()
+            .and_then(|decimals| u8::try_from(decimals).ok())
+    }
 }
 
 /// Reads the three letters in either case, spaces around.
@@ -31,11 +41,29 @@ impl FromStr for Currency {
             .try_into()
             .map_err(|_| UnknownCurrency)?;
         code.make_ascii_uppercase();
-        let code = str::from_utf8(&code).map_err(|_| UnknownCurrency)?;
-        iso_currency::Currency::from_code(code)
-            .map(Self)
-            .ok_or(UnknownCurrency)
+        let place = place(code).ok_or(UnknownCurrency)?;
+        BY_CODE[place].map(Self).ok_or(UnknownCurrency)
     }
+}
+
+/// Every currency at the place of its code: each postback names one or two, and the library
+/// compares with all of them.
+static BY_CODE: LazyLock<Vec<Option<iso_currency::Currency>>> = LazyLock::new(|| {
+    let letters = || b'A'..=b'Z';
+    let codes =
+        letters().flat_map(|a| letters().flat_map(move |b| letters().map(move |c| [a, b, c])));
+    let known = |code: [u8; 3]| iso_currency::Currency::from_code(str::from_utf8(&code).ok()?);
+    codes.map(known).collect()
+});
+
+/// Where a code of three capital letters stands among all such codes.
+fn place(code: [u8; 3]) -> Option<usize> {
+    let letter = |sum: usize, letter: u8| {
+        letter
+            .is_ascii_uppercase()
+            .then(|| sum * 26 + usize::from(letter - b'A'))
+    };
+    code.into_iter().try_fold(0, letter)
 }
 
 impl fmt::Display for Currency {
@@ -47,6 +75,23 @@ impl fmt::Display for Currency {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn minor_units_are_those_of_iso_4217() {
+        for (code, decimals) in [
+            ("USD", Some(2)),
+            ("JPY", Some(0)),
+            ("KWD", Some(3)),
+            ("CLF", Some(4)),
+            ("XAU", None),
+        ] {
+            assert_eq!(
+                code.parse::<Currency>().unwrap().decimals(),
+                decimals,
+                "{code}"
+            );
+        }
+    }
 
     #[test]
     fn codes_are_read_in_either_case_and_nothing_else_is() {

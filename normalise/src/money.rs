@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::decode::trim;
+
 /// Decimals kept: the scale of every amount column, `Decimal(18, 4)`.
 pub const SCALE: usize = 4;
 
@@ -14,6 +16,24 @@ const MAX_WHOLE_DIGITS: usize = 13;
 /// A decimal with four places, exact. Its magnitude is below 10^13. The currency stands beside it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Amount(i64);
+
+/// True for digits with separators among them that could mean either thousands or decimals: a
+/// comma, apostrophes, spaces, several points. Such a text is not read as an [`Amount`].
+#[must_use]
+pub fn has_doubtful_separator(text: &str) -> bool {
+    let digits = text.trim().trim_start_matches(['-', '+']);
+    let is_separator = |c: char| {
+        matches!(
+            c,
+            '.' | ',' | '\'' | '’' | ' ' | '_' | '\u{a0}' | '\u{202f}'
+        )
+    };
+    let is_digit = |c: char| c.is_ascii_digit();
+    digits.starts_with(|c| is_digit(c) || is_separator(c))
+        && digits.contains(is_digit)
+        && digits.chars().all(|c| is_digit(c) || is_separator(c))
+        && Amount::parse(text) == Err(AmountFault::Unreadable)
+}
 
 /// Why a text is not an [`Amount`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,29 +53,59 @@ impl Amount {
     /// # Errors
     /// [`AmountFault`] says which of the two ways it is wrong. An empty text is unreadable.
     pub fn parse(text: &str) -> Result<Self, AmountFault> {
-        let text = text.trim();
-        let (negative, digits) = match text.strip_prefix('-') {
-            Some(rest) => (true, rest),
-            None => (false, text.strip_prefix('+').unwrap_or(text)),
+        let text = trim(text).as_bytes();
+        let (negative, digits) = match text {
+            [b'-', rest @ ..] => (true, rest),
+            [b'+', rest @ ..] => (false, rest),
+            rest => (false, rest),
         };
-        let (whole, decimals) = digits.split_once('.').unwrap_or((digits, ""));
-        let all_digits = |part: &str| part.bytes().all(|b| b.is_ascii_digit());
-        if (whole.is_empty() && decimals.is_empty()) || !all_digits(whole) || !all_digits(decimals)
-        {
+        let mut units: i64 = 0;
+        let (mut whole_digits, mut places) = (0, None);
+        let (mut any_digit, mut fits) = (false, true);
+        for byte in digits {
+            let digit = match (byte, places) {
+                (b'0'..=b'9', _) => i64::from(byte - b'0'),
+                (b'.', None) => {
+                    places = Some(0);
+                    continue;
+                }
+                _ => return Err(AmountFault::Unreadable),
+            };
+            any_digit = true;
+            match &mut places {
+                None if units == 0 && digit == 0 => continue,
+                None => whole_digits += 1,
+                Some(places) if *places < SCALE => *places += 1,
+                // Nothing is rounded: only zeros may follow.
+                Some(_) => {
+                    fits &= digit == 0;
+                    continue;
+                }
+            }
+            fits &= whole_digits <= MAX_WHOLE_DIGITS;
+            if fits {
+                // At most 17 digits: this cannot overflow.
+                units = units * 10 + digit;
+            }
+        }
+        if !any_digit {
             return Err(AmountFault::Unreadable);
         }
-        let whole = whole.trim_start_matches('0');
-        let (kept, beyond) = decimals.split_at(decimals.len().min(SCALE));
-        if whole.len() > MAX_WHOLE_DIGITS || beyond.bytes().any(|b| b != b'0') {
+        if !fits {
             return Err(AmountFault::OutOfRange);
         }
-        let places = kept.bytes().chain(std::iter::repeat(b'0')).take(SCALE);
-        // At most 17 digits: this cannot overflow.
-        let units = whole
-            .bytes()
-            .chain(places)
-            .fold(0, |units, b| units * 10 + i64::from(b - b'0'));
+        for _ in places.unwrap_or(0)..SCALE {
+            units *= 10;
+        }
         Ok(Self(if negative { -units } else { units }))
+    }
+
+    /// The amount whose minor units (cents) were read as whole ones; `decimals` is how many the
+    /// currency has. `None` where it would have more decimals than [`SCALE`].
+    #[must_use]
+    pub fn of_minor_units(self, decimals: u8) -> Option<Self> {
+        let per_one = 10_i64.checked_pow(u32::from(decimals))?;
+        (self.0 % per_one == 0).then_some(Self(self.0 / per_one))
     }
 
     /// Ten-thousandths: what a `Decimal(18, 4)` column stores.
@@ -121,6 +171,48 @@ mod tests {
                 (units, shown),
                 "{text:?}"
             );
+        }
+    }
+
+    #[test]
+    fn minor_units_are_divided_exactly_or_not_at_all() {
+        let cases = [
+            ("1234", 2, Some("12.3400")),
+            ("-5", 2, Some("-0.0500")),
+            ("1234", 0, Some("1234.0000")),
+            ("1234", 3, Some("1.2340")),
+            ("1", 4, Some("0.0001")),
+            ("12.5", 2, Some("0.1250")),
+            ("0.001", 2, None),
+            ("1", 5, None),
+            ("1", 30, None),
+        ];
+        for (text, decimals, expected) in cases {
+            let amount = Amount::parse(text).unwrap().of_minor_units(decimals);
+            let shown = amount.map(|amount| amount.to_string());
+            assert_eq!(shown.as_deref(), expected, "{text} with {decimals}");
+        }
+    }
+
+    #[test]
+    fn separators_that_could_mean_either_are_told_apart_from_other_texts() {
+        for text in [
+            "1,234.50",
+            "1.234,50",
+            "12,5",
+            "1 000",
+            "1'000",
+            "1.2.3",
+            "-1,0",
+            "1\u{a0}000",
+            ",5",
+        ] {
+            assert!(has_doubtful_separator(text), "{text:?}");
+        }
+        for text in [
+            "", "1234.5", "-", ",", "abc", "1,2x", "1e3", "$1,000", "--1,0 -",
+        ] {
+            assert!(!has_doubtful_separator(text), "{text:?}");
         }
     }
 

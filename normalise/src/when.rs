@@ -6,14 +6,16 @@ use jiff::Timestamp;
 use jiff::civil::{Date, DateTime, Time};
 use jiff::fmt::temporal::DateTimeParser;
 use jiff::tz::{Offset, TimeZone};
+use memchr::memchr;
 
+use crate::decode::trim;
 use crate::profile::DateForm;
 
-/// First year that a postback can speak of, in UTC.
-const FIRST_YEAR: i16 = 2000;
+/// First second that a postback can speak of: the beginning of 2000 in UTC, since 1970.
+const FIRST_SECOND: i64 = 946_684_800;
 
-/// Last year that a postback can speak of, in UTC.
-const LAST_YEAR: i16 = 2100;
+/// First second beyond: the beginning of 2101 in UTC.
+const BEYOND_SECOND: i64 = 4_133_980_800;
 
 /// Why a text is not the date of a postback.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,20 +28,24 @@ pub enum DateFault {
 
 /// Reads a date in the first form that fits; whole microseconds, what is finer is cut.
 ///
-/// `zone` is where a time without an offset is local: a time that its clocks skip is taken as if
-/// they had not been turned yet, one that they show twice is the first.
+/// `zone` is where a time without an offset is local. A time that its clocks skip is taken as if
+/// they had not been turned yet (in spring 02:30 is 03:30); one that they show twice is the first
+/// (in autumn 02:30 is that of summer time), which is off by an hour for half of that hour's sales.
+/// A network that sends an offset, UTC or Unix time has neither.
 ///
 /// # Errors
 /// [`DateFault`]; an empty text is unreadable.
 pub fn parse(text: &str, forms: &[DateForm], zone: &TimeZone) -> Result<Timestamp, DateFault> {
-    let text = text.trim();
+    let text = trim(text);
     let read = |form: &DateForm| match form {
         DateForm::Javascript => javascript(text),
         DateForm::Iso8601 => iso_8601(text, zone),
+        DateForm::DateTime => date_time(text, zone),
+        DateForm::UnixSeconds => Timestamp::from_second(unix(text)?).ok(),
+        DateForm::UnixMilliseconds => Timestamp::from_millisecond(unix(text)?).ok(),
     };
     let instant = forms.iter().find_map(read).ok_or(DateFault::Unreadable)?;
-    let year = utc_date(instant).year();
-    if !(FIRST_YEAR..=LAST_YEAR).contains(&year) {
+    if !(FIRST_SECOND..BEYOND_SECOND).contains(&instant.as_second()) {
         return Err(DateFault::OutOfReason);
     }
     Timestamp::from_microsecond(instant.as_microsecond()).map_err(|_| DateFault::OutOfReason)
@@ -53,19 +59,38 @@ pub(crate) fn utc_date(instant: Timestamp) -> Date {
 /// `Sat Mar 14 2020 18:28:18 GMT+0000 (UTC)`. The weekday and the zone's name repeat what the rest
 /// says: they are not compared, as a program in another language prints them in its own.
 fn javascript(text: &str) -> Option<Timestamp> {
-    let told = text.split_once('(').map_or(text, |(told, _)| told);
+    let told = &text[..memchr(b'(', text.as_bytes()).unwrap_or(text.len())];
     let mut words = told.split_ascii_whitespace();
     let _weekday = words.next()?;
     let month = month(words.next()?)?;
-    let day = words.next()?.parse().ok()?;
-    let year = words.next()?.parse().ok()?;
-    let time: Time = words.next()?.parse().ok()?;
+    let day = i8::try_from(number(words.next()?)?).ok()?;
+    let year = i16::try_from(number(words.next()?)?).ok()?;
+    let time = time_of_day(words.next()?)?;
     let offset = gmt_offset(words.next()?, words.next())?;
     if words.next().is_some() {
         return None;
     }
     let local = DateTime::from_parts(Date::new(year, month, day).ok()?, time);
     offset.to_timestamp(local).ok()
+}
+
+/// `18:28:18`. By hand: the library tries other forms first, and every postback passes here twice.
+fn time_of_day(text: &str) -> Option<Time> {
+    let [h1, h2, b':', m1, m2, b':', s1, s2] = text.as_bytes() else {
+        return None;
+    };
+    let two = |tens: &u8, ones: &u8| {
+        let is_number = tens.is_ascii_digit() && ones.is_ascii_digit();
+        is_number.then(|| i8::try_from((tens - b'0') * 10 + (ones - b'0')).ok())?
+    };
+    Time::new(two(h1, h2)?, two(m1, m2)?, two(s1, s2)?, 0).ok()
+}
+
+/// Up to four digits.
+fn number(digits: &str) -> Option<i32> {
+    let is_number = matches!(digits.len(), 1..=4) && digits.bytes().all(|b| b.is_ascii_digit());
+    let value = |sum: i32, digit: u8| sum * 10 + i32::from(digit - b'0');
+    is_number.then(|| digits.bytes().fold(0, value))
 }
 
 fn month(name: &str) -> Option<i8> {
@@ -92,7 +117,7 @@ fn gmt_offset(word: &str, next: Option<&str>) -> Option<Offset> {
         return None;
     }
     let (hours, minutes) = digits.split_at(2);
-    let (hours, minutes) = (hours.parse::<i32>().ok()?, minutes.parse::<i32>().ok()?);
+    let (hours, minutes) = (number(hours)?, number(minutes)?);
     (minutes < 60).then(|| Offset::from_seconds(sign * (hours * 60 + minutes) * 60).ok())?
 }
 
@@ -108,6 +133,29 @@ fn iso_8601(text: &str, zone: &TimeZone) -> Option<Timestamp> {
     }
     let local = PARSER.parse_datetime(&*text).ok()?;
     zone.to_ambiguous_timestamp(local).compatible().ok()
+}
+
+/// `2014-04-30 02:18:36`, with nothing behind it but decimals of the second.
+fn date_time(text: &str, zone: &TimeZone) -> Option<Timestamp> {
+    const SHAPE: &[u8] = b"0000-00-00 00:00:00";
+    let (seconds, rest) = text.split_at_checked(SHAPE.len())?;
+    let fits = |(byte, shape): (u8, &u8)| match shape {
+        b'0' => byte.is_ascii_digit(),
+        shape => byte == *shape,
+    };
+    if !seconds.bytes().zip(SHAPE).all(fits) || !(rest.is_empty() || rest.starts_with('.')) {
+        return None;
+    }
+    static PARSER: DateTimeParser = DateTimeParser::new();
+    let rest_is_number = rest.bytes().skip(1).all(|b| b.is_ascii_digit());
+    let local = rest_is_number.then(|| PARSER.parse_datetime(text).ok())??;
+    zone.to_ambiguous_timestamp(local).compatible().ok()
+}
+
+/// A whole number of seconds or milliseconds: digits alone.
+fn unix(text: &str) -> Option<i64> {
+    let is_number = text.bytes().all(|b| b.is_ascii_digit());
+    is_number.then(|| text.parse().ok())?
 }
 
 /// Gives `…18:28:18 00:00` its `+` back, which an unencoded query turned into a space.
@@ -228,6 +276,52 @@ mod tests {
                 "{text}"
             );
         }
+    }
+
+    #[test]
+    fn numbers_and_plain_local_times_are_read_where_the_network_sends_them() {
+        let berlin = TimeZone::posix("CET-1CEST,M3.5.0,M10.5.0/3").unwrap();
+        let (seconds, millis) = (DateForm::UnixSeconds, DateForm::UnixMilliseconds);
+        let cases = [
+            (seconds, "1398824316", Some("2014-04-30T02:18:36Z")),
+            (seconds, " 1398824316 ", Some("2014-04-30T02:18:36Z")),
+            (seconds, "1398824316.5", None),
+            (seconds, "-1398824316", None),
+            (seconds, "1398824316000", None),
+            (millis, "1398824316789", Some("2014-04-30T02:18:36.789Z")),
+            (
+                DateForm::DateTime,
+                "2014-04-30 02:18:36",
+                Some("2014-04-30T00:18:36Z"),
+            ),
+            (
+                DateForm::DateTime,
+                "2014-04-30 02:18:36.120",
+                Some("2014-04-30T00:18:36.12Z"),
+            ),
+            (DateForm::DateTime, "2014-04-30T02:18:36", None),
+            (DateForm::DateTime, "2014-04-30 02:18:36Z", None),
+            (DateForm::DateTime, "2014-04-30 02:18:36+02:00", None),
+            (DateForm::DateTime, "2014-04-30 02:18:36.", None),
+            (DateForm::DateTime, "2014-04-30", None),
+            (DateForm::DateTime, "2014-04-30 02:18:3é", None),
+            (DateForm::DateTime, "2014-02-30 02:18:36", None),
+        ];
+        for (form, text, expected) in cases {
+            let read = parse(text, &[form], &berlin).ok();
+            let read = read.map(|instant| instant.to_string());
+            assert_eq!(read.as_deref(), expected, "{text:?} as {form:?}");
+        }
+        for (text, expected) in [
+            ("946684799", Err(DateFault::OutOfReason)),
+            ("99999999999", Err(DateFault::OutOfReason)),
+            ("99999999999999999999", Err(DateFault::Unreadable)),
+        ] {
+            assert_eq!(parse(text, &[seconds], &berlin), expected, "{text}");
+        }
+        let both = [DateForm::UnixSeconds, DateForm::UnixMilliseconds];
+        let read = parse("1398824316789", &both, &berlin).unwrap();
+        assert_eq!(read.as_millisecond(), 1_398_824_316_789);
     }
 
     #[test]

@@ -1,9 +1,11 @@
 //! What can be wrong with the sources, in words.
 
 use postback_common::config::{Fault, FaultCode, SourceSettings};
+use postback_common::name::NetworkName;
 
+use super::Parsed;
 use crate::identity::Identity;
-use crate::profile;
+use crate::profile::{self, ProfileError};
 use crate::rules::RulesError;
 
 pub(super) fn unknown_network(settings: &SourceSettings) -> Fault {
@@ -15,9 +17,38 @@ pub(super) fn unknown_network(settings: &SourceSettings) -> Fault {
         FaultCode::BadValue,
         &key(settings, "network"),
         "no profile of this network is built in",
-        format!("use one of: {}", known.join(", ")),
+        format!(
+            "use one of: {}; or name a profile of your own with profile_file",
+            known.join(", ")
+        ),
     )
     .with_value(format_args!("\"{}\"", settings.network))
+}
+
+pub(super) fn bad_profile(settings: &SourceSettings, error: &ProfileError) -> Fault {
+    let text = error.to_string();
+    let (problem, remedy) = text.split_once("; ").unwrap_or((&text, "mend the profile"));
+    let key = key(settings, "profile_file");
+    let fault = Fault::new(FaultCode::BadValue, &key, problem, remedy);
+    match &settings.profile {
+        Some(own) => fault.with_value(format_args!("{:?}", own.path)),
+        None => fault,
+    }
+}
+
+pub(super) fn profile_of_another(settings: &SourceSettings, network: &NetworkName) -> Fault {
+    let problem = format!("is the profile of network {network}");
+    let remedy = "name the network as the profile does";
+    contradiction(settings, "profile_file", problem, remedy)
+}
+
+pub(super) fn two_profiles(source: &SourceSettings, first: &SourceSettings) -> Fault {
+    let problem = format!(
+        "source {} of the same account has another profile of the network: one conversion could get two keys",
+        first.name
+    );
+    let remedy = "give the sources of one account the same profile";
+    contradiction(source, "profile_file", problem, remedy)
 }
 
 pub(super) fn two_networks(source: &SourceSettings, first: &SourceSettings) -> Fault {
@@ -30,15 +61,15 @@ pub(super) fn two_networks(source: &SourceSettings, first: &SourceSettings) -> F
         .with_value(format_args!("\"{}\"", source.account))
 }
 
-pub(super) fn two_zones(source: &SourceSettings, first: &SourceSettings) -> Fault {
-    let name = |source: &SourceSettings| source.time_zone.iana_name().unwrap_or("UTC").to_owned();
+pub(super) fn two_zones(source: &Parsed<'_>, first: &Parsed<'_>) -> Fault {
+    let name = |source: &Parsed<'_>| source.zone().iana_name().unwrap_or("UTC").to_owned();
     let problem = format!(
         "source {} of the same account has {}: a date without an offset would give one conversion two days, and count it twice",
-        first.name,
+        first.settings.name,
         name(first)
     );
     let remedy = "give the sources of one account the same time zone";
-    contradiction(source, "time_zone", problem, remedy)
+    contradiction(source.settings, "time_zone", problem, remedy)
         .with_value(format_args!("\"{}\"", name(source)))
 }
 
@@ -76,7 +107,7 @@ pub(super) fn unserved(source: &SourceSettings, error: &RulesError) -> Fault {
     contradiction(source, "template.url", problem, remedy)
 }
 
-fn contradiction(
+pub(super) fn contradiction(
     source: &SourceSettings,
     of: &str,
     problem: impl Into<String>,
@@ -87,8 +118,4 @@ fn contradiction(
 
 pub(super) fn key(source: &SourceSettings, key: &str) -> String {
     format!("source[{}].{key}", source.name)
-}
-
-pub(super) fn query(source: &SourceSettings) -> Option<&str> {
-    source.template.as_ref()?.query()
 }
