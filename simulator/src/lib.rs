@@ -34,14 +34,19 @@
 //! ```
 
 pub mod amount;
+pub mod book;
 pub mod contract;
 pub mod delivery;
 pub mod event;
+pub mod exchange;
 pub mod facts;
 pub mod field;
 pub mod garbage;
 pub mod ledger;
+pub mod network;
+pub mod push;
 pub mod scenario;
+pub mod schedule;
 pub mod sender;
 pub mod template;
 pub mod totals;
@@ -49,14 +54,19 @@ pub mod totals;
 mod connection;
 
 pub use amount::Amount;
+pub use book::Book;
 pub use contract::{Fate, Identity};
-pub use delivery::{Delivery, Method, Planned, Registration, plan};
-pub use event::{AmountForm, Click, DateForm, DateValue, Event, Kind};
+pub use delivery::{Charset, Delivery, Method, Planned, Registration, plan};
+pub use event::{AmountForm, Click, DateForm, DateValue, Event, Kind, Spelling};
 pub use facts::Facts;
 pub use field::Field;
 pub use garbage::garbage;
-pub use ledger::{Attempt, Counts, Entry, Failure, Ledger, LedgerError, Outcome};
-pub use scenario::{Advertiser, ReversedOrder, Scenario, ScenarioError, Settings, Shares};
+pub use ledger::{Attempt, Counts, Entry, Failure, Ledger, LedgerError, Outcome, Withheld};
+pub use network::Network;
+pub use push::Push;
+pub use scenario::{
+    Advertiser, Chapters, ReversedOrder, Scenario, ScenarioError, Settings, Shares,
+};
 pub use sender::{Progress, Sender};
-pub use template::{Template, TemplateError};
+pub use template::{Authority, Template, TemplateError};
 pub use totals::{Conversion, KindCounts, Sums, Totals};

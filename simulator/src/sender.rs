@@ -13,7 +13,7 @@ use crate::delivery::Delivery;
 use crate::ledger::{Attempt, Entry, Ledger, Outcome};
 
 /// How long the network waits for an answer, the round trip included.
-const PATIENCE: Duration = Duration::from_millis(400);
+pub const PATIENCE: Duration = Duration::from_millis(400);
 
 /// Finished attempts that may wait for being noted down.
 const UNNOTED: usize = 1_024;
@@ -77,9 +77,10 @@ impl Sender {
             progress(&so_far);
         }
         let planned = deliveries.iter().map(|delivery| delivery.planned.clone());
-        let entries = planned
-            .zip(attempts)
-            .map(|(planned, attempt)| Entry { planned, attempt });
+        let entries = planned.zip(attempts).map(|(planned, attempt)| Entry {
+            attempt,
+            ..Entry::unsent(planned)
+        });
         Ledger {
             entries: entries.collect(),
         }
@@ -107,17 +108,19 @@ impl Sender {
         done: &mpsc::Sender<(usize, Attempt)>,
     ) -> JoinSet<()> {
         let next = Arc::new(AtomicUsize::new(0));
+        let host: Arc<str> = self.address.to_string().into();
         let mut running = JoinSet::new();
         for _ in 0..self.connections.min(deliveries.len()) {
             let mut connection = Connection::new(self.address, self.patience);
             let (deliveries, next, done) = (deliveries.clone(), next.clone(), done.clone());
+            let host = host.clone();
             running.spawn(async move {
                 loop {
                     let index = next.fetch_add(1, Ordering::Relaxed);
                     let Some(delivery) = deliveries.get(index) else {
                         return;
                     };
-                    let attempt = connection.attempt(delivery).await;
+                    let attempt = connection.attempt(&host, delivery).await;
                     if done.send((index, attempt)).await.is_err() {
                         return;
                     }
