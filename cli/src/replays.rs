@@ -103,7 +103,7 @@ pub(crate) fn renewed(
     let configured = Configured::new(&settings.sources, &fixed);
     let configured = configured.map_err(|faults| ConfigError::refused(&options.config, faults))?;
     let lacking: Vec<&str> = (base.sources.iter())
-        .filter(|known| configured.recorded().of(&known.source).is_none())
+        .filter(|known| !configured.recorded().reads(&known.source))
         .map(|known| known.source.as_str())
         .collect();
     if lacking.is_empty() {

@@ -108,7 +108,16 @@ reasons! {
         TextTooLong = "text_too_long", "A text is longer than 64 KiB: the field is empty, the raw text stays.";
         TooManyParameters = "too_many_parameters", "More than 200 parameters: the rest is only in the raw record.";
         InvalidUtf8 = "invalid_utf8", "A value is not UTF-8: the broken bytes are shown as U+FFFD, the raw text stays.";
-        UnreadBody = "unread_body", "The request is not as this network sends it: another method, or a body, which its profile does not read.";
+        UnreadBody = "unread_body", "The request has a body of a kind that this network is not known to send: it is left unread.";
+        UnreadableBody = "unreadable_body", "The body, or the form field that holds JSON, is no whole JSON object: what stands before the fault is read.";
+        UnexpectedMethod = "unexpected_method", "The request came by another method than this network uses.";
+        UnknownParameter = "unknown_parameter", "A parameter that neither the network's profile nor the source's template knows: it is kept in extra.";
+        UnknownMarker = "unknown_marker", "The parameter pbt names a template that the source does not have: it is read by the one that was valid at the time.";
+        UnknownStatus = "unknown_status", "The network's word for the status is not known: the usual status is taken, the word is in extra.";
+        WholeAmount = "whole_amount", "A money field came without decimals in a currency that has them; where most do, it is rounded or the wrong field.";
+        DoubtfulSeparator = "doubtful_separator", "A money field has separators that could mean thousands or decimals: the field is empty.";
+        AmountWithoutCurrency = "amount_without_currency", "A money field in minor units whose currency is not known: the field is empty.";
+        ForeignPublisher = "foreign_publisher", "The publisher id is not the one that the source is configured with.";
     }
 }
 

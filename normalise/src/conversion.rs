@@ -116,7 +116,7 @@ impl Kind {
 }
 
 /// How far a conversion is, by its network.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
     /// Reported by a network that tells no more than that.

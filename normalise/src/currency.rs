@@ -18,6 +18,15 @@ impl Currency {
     pub fn as_str(self) -> &'static str {
         self.0.code()
     }
+
+    /// How many decimals its amounts have: 2 for dollars, 0 for yen, 3 for Kuwaiti dinars. `None`
+    /// where ISO 4217 names no minor unit (gold, testing codes).
+    #[must_use]
+    pub fn decimals(self) -> Option<u8> {
+        self.0
+            .exponent()
+            .and_then(|decimals| u8::try_from(decimals).ok())
+    }
 }
 
 /// Reads the three letters in either case, spaces around.
@@ -47,6 +56,23 @@ impl fmt::Display for Currency {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn minor_units_are_those_of_iso_4217() {
+        for (code, decimals) in [
+            ("USD", Some(2)),
+            ("JPY", Some(0)),
+            ("KWD", Some(3)),
+            ("CLF", Some(4)),
+            ("XAU", None),
+        ] {
+            assert_eq!(
+                code.parse::<Currency>().unwrap().decimals(),
+                decimals,
+                "{code}"
+            );
+        }
+    }
 
     #[test]
     fn codes_are_read_in_either_case_and_nothing_else_is() {

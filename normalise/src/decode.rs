@@ -39,27 +39,43 @@ pub fn decode(query: &[u8]) -> Decoded<'_> {
         pairs: Vec::with_capacity(24),
         faults: Vec::new(),
     };
-    let mut rest = query;
-    while !rest.is_empty() {
-        let end = memchr(b'&', rest).unwrap_or(rest.len());
-        let (part, behind) = rest.split_at(end);
-        rest = behind.get(1..).unwrap_or_default();
-        if part.is_empty() {
-            continue;
-        }
-        if decoded.pairs.len() == MAX_PARAMETERS {
-            decoded.faults.push(Flag::TooManyParameters);
-            break;
-        }
-        let (name, value) = match memchr(b'=', part) {
-            Some(at) => (&part[..at], &part[at + 1..]),
-            None => (part, &[][..]),
-        };
-        let name = trimmed(text(name, &mut decoded.faults));
-        let value = text(value, &mut decoded.faults);
-        decoded.pairs.push(Pair { name, value });
-    }
+    decoded.read(query);
     decoded
+}
+
+impl<'a> Decoded<'a> {
+    /// Reads a query, or a form, behind what is there already.
+    pub(crate) fn read(&mut self, query: &'a [u8]) {
+        let decoded = self;
+        let mut rest = query;
+        while !rest.is_empty() {
+            let end = memchr(b'&', rest).unwrap_or(rest.len());
+            let (part, behind) = rest.split_at(end);
+            rest = behind.get(1..).unwrap_or_default();
+            if part.is_empty() {
+                continue;
+            }
+            if decoded.is_full() {
+                break;
+            }
+            let (name, value) = match memchr(b'=', part) {
+                Some(at) => (&part[..at], &part[at + 1..]),
+                None => (part, &[][..]),
+            };
+            let name = trimmed(text(name, &mut decoded.faults));
+            let value = text(value, &mut decoded.faults);
+            decoded.pairs.push(Pair { name, value });
+        }
+    }
+
+    /// True, and flagged, when no further parameter is read.
+    pub(crate) fn is_full(&mut self) -> bool {
+        let is_full = self.pairs.len() >= MAX_PARAMETERS;
+        if is_full {
+            self.faults.push(Flag::TooManyParameters);
+        }
+        is_full
+    }
 }
 
 fn text<'a>(sent: &'a [u8], faults: &mut Vec<Flag>) -> Cow<'a, str> {
@@ -80,7 +96,29 @@ fn text<'a>(sent: &'a [u8], faults: &mut Vec<Flag>) -> Cow<'a, str> {
 
 fn lossy(bytes: &[u8], faults: &mut Vec<Flag>) -> Cow<'static, str> {
     faults.push(Flag::InvalidUtf8);
-    Cow::Owned(String::from_utf8_lossy(bytes).into_owned())
+    Cow::Owned(shown_lossily(bytes))
+}
+
+/// The bytes as text, broken ones as U+FFFD, in as little memory as it takes: a text that grows on
+/// its way would take several times its length.
+pub(crate) fn shown_lossily(bytes: &[u8]) -> String {
+    const SHOWN: &str = "\u{FFFD}";
+    let length = |chunk: std::str::Utf8Chunk<'_>| {
+        chunk.valid().len()
+            + if chunk.invalid().is_empty() {
+                0
+            } else {
+                SHOWN.len()
+            }
+    };
+    let mut text = String::with_capacity(bytes.utf8_chunks().map(length).sum());
+    for chunk in bytes.utf8_chunks() {
+        text.push_str(chunk.valid());
+        if !chunk.invalid().is_empty() {
+            text.push_str(SHOWN);
+        }
+    }
+    text
 }
 
 /// By hand, because every byte of every query passes here: the iterator of `percent-encoding` takes
@@ -113,7 +151,7 @@ fn escaped(high: u8, low: u8) -> Option<u8> {
     u8::try_from(value).ok()
 }
 
-fn trimmed(text: Cow<'_, str>) -> Cow<'_, str> {
+pub(crate) fn trimmed(text: Cow<'_, str>) -> Cow<'_, str> {
     match text {
         Cow::Borrowed(text) => Cow::Borrowed(text.trim()),
         Cow::Owned(text) if text.trim().len() == text.len() => Cow::Owned(text),

@@ -61,6 +61,8 @@ fields! {
     ProcessedAt = "processed_at",
     /// Tells early signals from transactions.
     Signal = "signal",
+    /// How far the network says the conversion is, in its own word.
+    Status = "status",
 }
 
 impl Field {

@@ -6,12 +6,15 @@ use postback_common::reason::Flag;
 use postback_common::secret::HIDDEN;
 
 use crate::by_name::ByName;
-use crate::decode::{Decoded, Pair};
+use crate::decode::{Decoded, Pair, trimmed};
 use crate::field::Field;
-use crate::rules::SourceRules;
+use crate::mapping::Mapping;
+use crate::profile::MacroStyle;
+use crate::template::MARKER;
 
 /// A request's parameters by what they say; everything sent is in here exactly once.
 pub(crate) struct Intake<'a> {
+    mapping: &'a Mapping,
     slots: [Option<Slot<'a>>; Field::COUNT],
     pub(crate) sub_ids: ByName<String>,
     pub(crate) extra: ByName<Vec<String>>,
@@ -30,8 +33,9 @@ struct Slot<'a> {
 }
 
 impl<'a> Intake<'a> {
-    pub(crate) fn of(decoded: Decoded<'a>, rules: &SourceRules) -> Self {
+    pub(crate) fn of(decoded: Decoded<'a>, mapping: &'a Mapping, style: &MacroStyle) -> Self {
         let mut intake = Self {
+            mapping,
             slots: [const { None }; Field::COUNT],
             sub_ids: ByName::default(),
             extra: ByName::default(),
@@ -40,25 +44,35 @@ impl<'a> Intake<'a> {
         };
         let mut expected = 0;
         for pair in decoded.pairs {
-            let found = rules.mapping.find(&pair.name, expected);
-            let unreplaced = rules.profile.macro_style.is_unreplaced(&pair.value);
+            let found = mapping.find(&pair.name, expected);
+            let unreplaced = style.is_unreplaced(&pair.value);
             if unreplaced {
                 intake.flags.push(Flag::UnreplacedMacro);
             }
             let Some((position, carrier)) = found else {
-                intake.keep(&pair, rules);
+                if pair.name == MARKER && !mapping.expects(MARKER) {
+                    intake.flags.push(Flag::UnknownMarker);
+                } else if !mapping.expects(&pair.name) {
+                    intake.flags.push(Flag::UnknownParameter);
+                }
+                intake.keep(pair);
                 continue;
             };
             expected = position + 1;
             match carrier.column {
-                None => intake.keep(&pair, rules),
+                None => intake.keep(pair),
                 Some(Field::SubId) => {
-                    intake.take_sub_id(&carrier.network_name, &pair, unreplaced, rules);
+                    intake.take_sub_id(&carrier.network_name, pair, unreplaced);
                 }
-                Some(field) => intake.take(field, pair, unreplaced, rules),
+                Some(field) => intake.take(field, pair, unreplaced),
             }
         }
         intake
+    }
+
+    /// True when the source's template carries the field.
+    pub(crate) fn carries(&self, field: Field) -> bool {
+        self.mapping.carries(field)
     }
 
     /// What was sent for a field, spaces around left out; empty for nothing.
@@ -84,45 +98,66 @@ impl<'a> Intake<'a> {
         }
     }
 
-    fn take(&mut self, field: Field, mut pair: Pair<'a>, unreplaced: bool, rules: &SourceRules) {
+    /// Keeps what was sent for a field beside the column that it fills.
+    pub(crate) fn keep_word(&mut self, field: Field) {
+        if let Some(slot) = &self.slots[field.index()] {
+            let values = self.extra.entry(&slot.parameter);
+            values.insert(0, slot.value.trim().to_owned());
+        }
+    }
+
+    fn take(&mut self, field: Field, pair: Pair<'a>, unreplaced: bool) {
         let slot = &self.slots[field.index()];
         if slot.is_some() {
             self.flags.push(Flag::RepeatedParameter);
-            self.keep(&pair, rules);
+            self.keep(pair);
             return;
         }
-        if unreplaced {
-            self.keep(&pair, rules);
-            pair.value = Cow::Borrowed("");
-        }
-        self.slots[field.index()] = Some(Slot {
-            parameter: pair.name,
-            value: pair.value,
-        });
+        let slot = if unreplaced {
+            let parameter = pair.name.clone();
+            self.keep(pair);
+            Slot {
+                parameter,
+                value: Cow::Borrowed(""),
+            }
+        } else {
+            Slot {
+                parameter: pair.name,
+                value: pair.value,
+            }
+        };
+        self.slots[field.index()] = Some(slot);
     }
 
-    fn take_sub_id(&mut self, name: &str, pair: &Pair<'a>, unreplaced: bool, rules: &SourceRules) {
+    fn take_sub_id(&mut self, name: &str, pair: Pair<'a>, unreplaced: bool) {
         if self.sub_ids.get(name).is_some() {
             self.flags.push(Flag::RepeatedParameter);
-            self.keep(pair, rules);
+            self.keep(pair);
         } else if unreplaced {
             self.sub_ids.entry(name).clear();
-            self.keep(pair, rules);
+            self.keep(pair);
         } else {
-            *self.sub_ids.entry(name) = pair.value.trim().to_owned();
+            *self.sub_ids.entry(name) = owned(trimmed(pair.value));
         }
     }
 
     /// Keeps a parameter that no column takes.
-    fn keep(&mut self, pair: &Pair<'a>, rules: &SourceRules) {
-        let value = if rules.mapping.is_secret(&pair.name) {
-            HIDDEN
+    fn keep(&mut self, pair: Pair<'a>) {
+        let value = if self.mapping.is_secret(&pair.name) {
+            HIDDEN.to_owned()
         } else {
-            &*pair.value
+            owned(pair.value)
         };
         let values = self.extra.entry(&pair.name);
         // Repeats are rare: no room for more of them.
         values.reserve_exact(1);
-        values.push(value.to_owned());
+        values.push(value);
     }
+}
+
+/// Without the room that decoding needed: a row may wait for long.
+fn owned(text: Cow<'_, str>) -> String {
+    let mut text = text.into_owned();
+    text.shrink_to_fit();
+    text
 }

@@ -25,7 +25,8 @@
 //!
 //! **Revision**, 128 bits from the most significant: 64 bits of the network's own time in
 //! microseconds since 1970 (`received_at` where it is missing), 44 bits of `received_at` in
-//! milliseconds, the leading 20 bits of the hash over the id's 16 bytes.
+//! milliseconds, the leading 20 bits of the hash over the id's 16 bytes. Where a network's repeats
+//! are duplicates, all 128 bits are inverted, so that the first counts.
 
 use std::borrow::Cow;
 
@@ -38,7 +39,7 @@ use crate::currency::Currency;
 use crate::field::Field;
 use crate::identity::{self, KeyDayRule};
 use crate::intake::Intake;
-use crate::profile::Profile;
+use crate::profile::{Profile, Repeat};
 use crate::rules::SourceRules;
 use crate::values::Values;
 use crate::when;
@@ -97,7 +98,11 @@ pub(crate) fn revision(
     let micros = u64::try_from(own_time.as_microsecond()).unwrap_or(0);
     let millis = u64::try_from(received_at.as_millisecond()).unwrap_or(0) & ((1 << 44) - 1);
     let tie = leading_64(id.as_bytes()) >> (64 - 20);
-    u128::from(micros) << 64 | u128::from(millis) << 20 | u128::from(tie)
+    let newest_first = u128::from(micros) << 64 | u128::from(millis) << 20 | u128::from(tie);
+    match rules.profile.identity.repeat {
+        Repeat::Revision => newest_first,
+        Repeat::Duplicate => !newest_first,
+    }
 }
 
 fn bucket_day(key: Uuid) -> Date {

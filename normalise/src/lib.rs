@@ -11,7 +11,7 @@
 //! raw record alone).
 //!
 //! ```text
-//! query ──decode──▶ parameters ──intake (mapping)──▶ fields + extra ──values──▶ columns ──key──▶ row
+//! query, body ──decode──▶ parameters ──intake (mapping)──▶ fields + extra ──values──▶ columns ──key──▶ row
 //! ```
 
 #![warn(missing_docs)]
@@ -24,10 +24,13 @@ pub mod decode;
 mod field;
 pub mod identity;
 mod intake;
+mod json;
 pub mod key;
 mod mapping;
 pub mod money;
+mod payload;
 pub mod profile;
+mod readings;
 pub mod recorded;
 mod rules;
 pub mod template;
@@ -43,8 +46,9 @@ pub use identity::{Identity, KeyDayRule};
 pub use mapping::{Carrier, Mapping};
 pub use money::Amount;
 pub use profile::Profile;
+pub use readings::Reading;
 pub use recorded::{Recorded, RecordedError, RecordedRules, Rules};
-pub use rules::{RulesError, SourceDescription, SourceRules};
+pub use rules::{Registered, RulesError, SourceDescription, SourceRules};
 pub use template::{Template, TemplateError, TemplateNote};
 
 use jiff::civil::Date;
@@ -61,12 +65,14 @@ use values::Values;
 /// Raise it with every change after which some record and the same [`SourceRules`] give another
 /// [`Outcome`]: another value, flag, order in `extra`, key, or reason. Refactoring and speed leave
 /// it alone. A profile is part of the rules, not of the code: editing one does not raise it.
-pub const NORMALISER_VERSION: u32 = 1;
+pub const NORMALISER_VERSION: u32 = 2;
 
 /// Reads one record by the rules of its source.
 #[must_use]
 pub fn normalise(record: &RawRecord<'_>, rules: &SourceRules) -> Outcome {
-    let mut intake = Intake::of(decode::decode(record.query.as_bytes()), rules);
+    let mut decoded = payload::read(record, &rules.profile.payload);
+    let mapping = (rules.readings).mapping_for(&mut decoded, record.received_at);
+    let mut intake = Intake::of(decoded, mapping, &rules.profile.macro_style);
     let values = Values::read(&mut intake, rules);
     let key = key::conversion_key(&intake, &values, record.id, rules);
     let day = key::key_day(key, &values, rules);
@@ -139,15 +145,17 @@ fn row(
 
 /// Flags that no single field raises.
 fn flag_the_whole(intake: &mut Intake<'_>, record: &RawRecord<'_>, rules: &SourceRules) {
-    let has_body = record
-        .body
-        .as_ref()
-        .is_some_and(|body| !body.as_bytes().is_empty());
-    let unexpected = has_body || *record.method != *rules.profile.method.as_str();
+    let publisher = intake.text(Field::PublisherId);
+    let is_foreign = (rules.publisher_id.as_ref())
+        .is_some_and(|own| !publisher.is_empty() && **own != *publisher);
     let flags = [
         (rules.identity == Identity::None, Flag::NoIdentity),
         (intake.text(Field::ClickId).is_empty(), Flag::MissingClickId),
-        (unexpected, Flag::UnreadBody),
+        (
+            !rules.profile.sends_by(&record.method),
+            Flag::UnexpectedMethod,
+        ),
+        (is_foreign, Flag::ForeignPublisher),
     ];
     let raised = flags
         .into_iter()

@@ -1,7 +1,7 @@
 //! Which parameter carries which field.
 
 use crate::field::Field;
-use crate::profile::Profile;
+use crate::profile::{Parameter, Profile};
 
 /// What one source's parameters mean: made once from a template or a profile, asked for every
 /// parameter of every postback.
@@ -12,6 +12,8 @@ pub struct Mapping {
     carried: [bool; Field::COUNT],
     /// Names, as sent, of parameters whose values are masked.
     secrets: Vec<Box<str>>,
+    /// Names that carry nothing here, and surprise nobody: static ones, and the network's own.
+    known: Vec<Box<str>>,
 }
 
 /// A parameter that the network fills.
@@ -29,15 +31,30 @@ impl Mapping {
     /// The network's own names: what holds without a template.
     #[must_use]
     pub fn of_profile(profile: &Profile) -> Self {
-        let own = profile.parameters.iter().map(|parameter| Carrier {
-            parameter: parameter.name.as_str().into(),
-            network_name: parameter.name.as_str().into(),
-            column: parameter.column,
-        });
-        Self::new(own.collect(), profile)
+        Self::of_own_names(profile, &[])
     }
 
-    pub(crate) fn new(carriers: Vec<Carrier>, profile: &Profile) -> Self {
+    /// The network's own names, beside parameters that are static.
+    pub(crate) fn of_own_names(profile: &Profile, statics: &[(String, String)]) -> Self {
+        let mut carriers: Vec<Carrier> = Vec::new();
+        // Aliases come last: a request that has them has few of them.
+        for nth in 0..=most_aliases(profile) {
+            for parameter in &profile.parameters {
+                carriers.extend(parameter.names().nth(nth).map(|name| Carrier {
+                    parameter: name.into(),
+                    network_name: parameter.name.as_str().into(),
+                    column: parameter.column,
+                }));
+            }
+        }
+        Self::new(carriers, statics, profile)
+    }
+
+    pub(crate) fn new(
+        carriers: Vec<Carrier>,
+        statics: &[(String, String)],
+        profile: &Profile,
+    ) -> Self {
         let mut carried = [false; Field::COUNT];
         for column in carriers.iter().filter_map(|carrier| carrier.column) {
             carried[column.index()] = true;
@@ -51,7 +68,14 @@ impl Mapping {
             .iter()
             .map(|name| name.as_str().into());
         let secrets = secrets.chain(own).collect();
+        let statics = statics.iter().map(|(name, _)| name.as_str());
+        let own = profile.parameters.iter().flat_map(Parameter::names);
+        let masked = profile.secret_params.iter().map(String::as_str);
+        let held = profile.payload.json_field.as_deref();
+        let known = statics.chain(own).chain(masked).chain(held);
+        let known = known.filter(|name| !carriers.iter().any(|c| *c.parameter == **name));
         Self {
+            known: known.map(Into::into).collect(),
             carriers,
             carried,
             secrets,
@@ -88,4 +112,14 @@ impl Mapping {
     pub fn is_secret(&self, parameter: &str) -> bool {
         self.secrets.iter().any(|secret| &**secret == parameter)
     }
+
+    /// True when a parameter that carries nothing was to be expected all the same.
+    pub(crate) fn expects(&self, parameter: &str) -> bool {
+        self.known.iter().any(|known| &**known == parameter)
+    }
+}
+
+fn most_aliases(profile: &Profile) -> usize {
+    let aliases = profile.parameters.iter().map(|own| own.aliases.len());
+    aliases.max().unwrap_or_default()
 }

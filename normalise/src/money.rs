@@ -15,6 +15,24 @@ const MAX_WHOLE_DIGITS: usize = 13;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Amount(i64);
 
+/// True for digits with separators among them that could mean either thousands or decimals: a
+/// comma, apostrophes, spaces, several points. Such a text is not read as an [`Amount`].
+#[must_use]
+pub fn has_doubtful_separator(text: &str) -> bool {
+    let digits = text.trim().trim_start_matches(['-', '+']);
+    let is_separator = |c: char| {
+        matches!(
+            c,
+            '.' | ',' | '\'' | '’' | ' ' | '_' | '\u{a0}' | '\u{202f}'
+        )
+    };
+    let is_digit = |c: char| c.is_ascii_digit();
+    digits.starts_with(|c| is_digit(c) || is_separator(c))
+        && digits.contains(is_digit)
+        && digits.chars().all(|c| is_digit(c) || is_separator(c))
+        && Amount::parse(text) == Err(AmountFault::Unreadable)
+}
+
 /// Why a text is not an [`Amount`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AmountFault {
@@ -56,6 +74,14 @@ impl Amount {
             .chain(places)
             .fold(0, |units, b| units * 10 + i64::from(b - b'0'));
         Ok(Self(if negative { -units } else { units }))
+    }
+
+    /// The amount whose minor units (cents) were read as whole ones; `decimals` is how many the
+    /// currency has. `None` where it would have more decimals than [`SCALE`].
+    #[must_use]
+    pub fn of_minor_units(self, decimals: u8) -> Option<Self> {
+        let per_one = 10_i64.checked_pow(u32::from(decimals))?;
+        (self.0 % per_one == 0).then_some(Self(self.0 / per_one))
     }
 
     /// Ten-thousandths: what a `Decimal(18, 4)` column stores.
@@ -121,6 +147,48 @@ mod tests {
                 (units, shown),
                 "{text:?}"
             );
+        }
+    }
+
+    #[test]
+    fn minor_units_are_divided_exactly_or_not_at_all() {
+        let cases = [
+            ("1234", 2, Some("12.3400")),
+            ("-5", 2, Some("-0.0500")),
+            ("1234", 0, Some("1234.0000")),
+            ("1234", 3, Some("1.2340")),
+            ("1", 4, Some("0.0001")),
+            ("12.5", 2, Some("0.1250")),
+            ("0.001", 2, None),
+            ("1", 5, None),
+            ("1", 30, None),
+        ];
+        for (text, decimals, expected) in cases {
+            let amount = Amount::parse(text).unwrap().of_minor_units(decimals);
+            let shown = amount.map(|amount| amount.to_string());
+            assert_eq!(shown.as_deref(), expected, "{text} with {decimals}");
+        }
+    }
+
+    #[test]
+    fn separators_that_could_mean_either_are_told_apart_from_other_texts() {
+        for text in [
+            "1,234.50",
+            "1.234,50",
+            "12,5",
+            "1 000",
+            "1'000",
+            "1.2.3",
+            "-1,0",
+            "1\u{a0}000",
+            ",5",
+        ] {
+            assert!(has_doubtful_separator(text), "{text:?}");
+        }
+        for text in [
+            "", "1234.5", "-", ",", "abc", "1,2x", "1e3", "$1,000", "--1,0 -",
+        ] {
+            assert!(!has_doubtful_separator(text), "{text:?}");
         }
     }
 

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use postback_common::config::Identity;
 use postback_common::name::{AccountName, SourceName};
@@ -9,8 +10,8 @@ use postback_common::name::{AccountName, SourceName};
 use crate::currency::Currency;
 use crate::field::Field;
 use crate::identity::{self, KeyDayRule};
-use crate::mapping::Mapping;
 use crate::profile::Profile;
+use crate::readings::{Reading, Readings};
 use crate::template::Template;
 
 /// What a source's rules are made of; [`SourceRules::new`] checks that it fits together.
@@ -24,14 +25,34 @@ pub struct SourceDescription {
     pub profile: Arc<Profile>,
     /// Taken where a postback has none.
     pub currency: Option<Currency>,
-    /// Where a date without an offset is local.
-    pub zone: TimeZone,
-    /// The URL as registered; `None`: the network's own parameter names hold.
-    pub template: Option<Template>,
+    /// Where a date without an offset is local; `None`: where the network's profile says.
+    pub zone: Option<TimeZone>,
+    /// The account's own id at the network: a postback with another one is flagged.
+    pub publisher_id: Option<String>,
+    /// The URLs as registered; none: the network's own parameter names hold.
+    pub templates: Vec<Registered>,
     /// The account's identity; `None`: the best that the template can serve.
     pub identity: Option<Identity>,
     /// The account's rule for `key_day`; `None`: the best that the template can serve.
     pub key_day_rule: Option<KeyDayRule>,
+}
+
+/// A template, and since when its URL is registered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Registered {
+    /// What is received from then on is read by it; `None`: from the beginning.
+    pub valid_from: Option<Timestamp>,
+    /// The URL.
+    pub template: Template,
+}
+
+impl From<Template> for Registered {
+    fn from(template: Template) -> Self {
+        Self {
+            valid_from: None,
+            template,
+        }
+    }
 }
 
 /// One source's rules, ready for use and consistent.
@@ -42,7 +63,8 @@ pub struct SourceRules {
     pub(crate) profile: Arc<Profile>,
     pub(crate) currency: Option<Currency>,
     pub(crate) zone: TimeZone,
-    pub(crate) mapping: Mapping,
+    pub(crate) publisher_id: Option<String>,
+    pub(crate) readings: Readings,
     pub(crate) identity: Identity,
     pub(crate) key_day_rule: KeyDayRule,
 }
@@ -103,17 +125,21 @@ impl SourceRules {
             profile,
             currency,
             zone,
-            template,
+            publisher_id,
+            templates,
             identity,
             key_day_rule,
         } = description;
-        let mapping = match &template {
-            Some(template) => template.mapping().clone(),
-            None => Mapping::of_profile(&profile),
-        };
-        let identity = identity.unwrap_or_else(|| identity::best_of(&profile, &mapping));
-        let lacking = identity::lacking(identity, &profile, &mapping);
-        if !lacking.is_empty() {
+        let readings = Readings::new(&templates, &profile);
+        let first = templates.first().map(|first| first.template.mapping());
+        let first = first.unwrap_or(&readings.all()[0].mapping);
+        let identity = identity.unwrap_or_else(|| identity::best_of(&profile, first));
+        let key_day_rule = key_day_rule.unwrap_or_else(|| KeyDayRule::best_of(&profile, first));
+        let lacking = readings.all().iter().find_map(|reading| {
+            let lacking = identity::lacking(identity, &profile, &reading.mapping);
+            (!lacking.is_empty()).then_some(lacking)
+        });
+        if let Some(lacking) = lacking {
             let lacking = lacking
                 .into_iter()
                 .map(|field| as_template(field, &profile))
@@ -126,8 +152,8 @@ impl SourceRules {
                 lacking,
             });
         }
-        let key_day_rule = key_day_rule.unwrap_or_else(|| KeyDayRule::best_of(&profile, &mapping));
-        if !key_day_rule.can_be_served(&profile, &mapping) {
+        let serves = |reading: &Reading| key_day_rule.can_be_served(&profile, &reading.mapping);
+        if !readings.all().iter().all(serves) {
             let date = profile.identity.immutable_date;
             let lacking = date.map_or_else(
                 || "a date that never changes".to_owned(),
@@ -142,10 +168,11 @@ impl SourceRules {
         Ok(Self {
             source,
             account,
+            zone: zone.unwrap_or_else(|| profile.dates.zone.clone()),
             profile,
             currency,
-            zone,
-            mapping,
+            publisher_id,
+            readings,
             identity,
             key_day_rule,
         })
@@ -169,10 +196,23 @@ impl SourceRules {
         &self.profile
     }
 
-    /// Which parameter carries which field.
+    /// Where a date without an offset is local.
     #[must_use]
-    pub fn mapping(&self) -> &Mapping {
-        &self.mapping
+    pub fn time_zone(&self) -> &TimeZone {
+        &self.zone
+    }
+
+    /// What parameters mean, under each template, the oldest first; at least one.
+    #[must_use]
+    pub fn readings(&self) -> &[Reading] {
+        self.readings.all()
+    }
+
+    /// True when the value of a parameter, named as sent, must not be shown.
+    #[must_use]
+    pub fn is_secret(&self, parameter: &str) -> bool {
+        let mut readings = self.readings().iter();
+        readings.any(|reading| reading.mapping.is_secret(parameter))
     }
 
     /// The account's identity.
@@ -212,8 +252,9 @@ mod tests {
             account: AccountName::new("main").unwrap(),
             profile: Arc::clone(profile),
             currency: None,
-            zone: TimeZone::UTC,
-            template: Some(Template::of_query(query, profile).unwrap()),
+            zone: None,
+            publisher_id: None,
+            templates: vec![Template::of_query(query, profile).unwrap().into()],
             identity,
             key_day_rule,
         })

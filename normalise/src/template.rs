@@ -10,12 +10,17 @@ use crate::field::Field;
 use crate::mapping::{Carrier, Mapping};
 use crate::profile::Profile;
 
+/// The static parameter by which a URL names itself: `pbt=2`. A request that has it is read by the
+/// template with the same value, whenever it comes.
+pub const MARKER: &str = "pbt";
+
 /// What a registered URL says about its parameters. Of the URL itself only names and static values
 /// of the query are kept: its path holds the URL key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Template {
     mapping: Mapping,
     statics: Vec<(String, String)>,
+    marker: Option<Box<str>>,
     notes: Vec<TemplateNote>,
 }
 
@@ -106,13 +111,14 @@ impl TemplateError {
 }
 
 impl Template {
-    /// Reads a URL as registered. Its macros may be raw or percent-encoded.
+    /// Reads a URL as registered. Its macros may be raw or percent-encoded. Where it has none, and
+    /// the network sends bodies, the network's own names hold: the body has them.
     ///
     /// # Errors
     /// [`TemplateError`] when nothing could be counted by it.
     pub fn parse(url: &str, profile: &Profile) -> Result<Self, TemplateError> {
         let query = url.split_once('?').map(|(_, query)| query);
-        Self::of_query(query.ok_or(TemplateError::NoQuery)?, profile)
+        Self::of_query(query.unwrap_or_default(), profile)
     }
 
     /// Reads what stands behind the `?` of a URL as registered.
@@ -121,7 +127,7 @@ impl Template {
     /// As [`Template::parse`].
     pub fn of_query(query: &str, profile: &Profile) -> Result<Self, TemplateError> {
         let decoded = decode::decode(query.as_bytes());
-        if decoded.pairs.is_empty() {
+        if decoded.pairs.is_empty() && !profile.reads_bodies() {
             return Err(TemplateError::NoQuery);
         }
         if decoded.faults.contains(&Flag::TooManyParameters) {
@@ -141,9 +147,10 @@ impl Template {
                 Some(name) => {
                     let (column, note) = column_of(name, &parameter, &carriers, profile);
                     notes.extend(note);
+                    let known = profile.parameter(name);
                     carriers.push(Carrier {
                         parameter: parameter.into(),
-                        network_name: name.into(),
+                        network_name: known.map_or(name, |known| &known.name).into(),
                         column,
                     });
                 }
@@ -160,13 +167,18 @@ impl Template {
                 }
             }
         }
-        let mapping = Mapping::new(carriers, profile);
+        let mapping = if carriers.is_empty() && profile.reads_bodies() {
+            Mapping::of_own_names(profile, &statics)
+        } else {
+            Mapping::new(carriers, &statics, profile)
+        };
         match profile.parameter_for(Field::Signal) {
             Some(name) if !mapping.carries(Field::Signal) => Err(TemplateError::NoSignalField {
                 remedy: format!("{name}={}", profile.macro_style.write(name)),
             }),
             _ => Ok(Self {
                 mapping,
+                marker: marker(&statics),
                 statics,
                 notes,
             }),
@@ -185,11 +197,23 @@ impl Template {
         &self.statics
     }
 
+    /// The value of its [`MARKER`], where it has one.
+    #[must_use]
+    pub fn marker(&self) -> Option<&str> {
+        self.marker.as_deref()
+    }
+
     /// What hardly works as meant.
     #[must_use]
     pub fn notes(&self) -> &[TemplateNote] {
         &self.notes
     }
+}
+
+fn marker(statics: &[(String, String)]) -> Option<Box<str>> {
+    let (_, value) = statics.iter().find(|(name, _)| name == MARKER)?;
+    let value = value.trim();
+    (!value.is_empty()).then(|| value.into())
 }
 
 fn column_of(
@@ -198,11 +222,16 @@ fn column_of(
     earlier: &[Carrier],
     profile: &Profile,
 ) -> (Option<Field>, Option<TemplateNote>) {
+    let known = profile.parameter(name);
+    let own_name = known.map_or(name, |known| &known.name);
     let (parameter, name) = (parameter.to_owned(), name.to_owned());
-    if earlier.iter().any(|carrier| *carrier.network_name == *name) {
+    if earlier
+        .iter()
+        .any(|carrier| *carrier.network_name == *own_name)
+    {
         return (None, Some(TemplateNote::SecondCarrier { parameter, name }));
     }
-    match profile.parameter(&name) {
+    match known {
         Some(known) => (known.column, None),
         None => (None, Some(TemplateNote::UnknownMacro { parameter, name })),
     }

@@ -7,8 +7,8 @@ use crate::conversion::{Kind, Status};
 use crate::currency::Currency;
 use crate::field::Field;
 use crate::intake::Intake;
-use crate::money::{Amount, AmountFault};
-use crate::profile::StatusRule;
+use crate::money::{self, Amount, AmountFault};
+use crate::profile::{AmountForm, CommissionCurrency};
 use crate::rules::SourceRules;
 use crate::when::{self, DateFault};
 
@@ -28,18 +28,18 @@ pub(crate) struct Values {
 impl Values {
     /// Reads every field that is no plain text; what cannot be read is set aside in the intake.
     pub(crate) fn read(intake: &mut Intake<'_>, rules: &SourceRules) -> Self {
-        let sale_amount = money(Field::SaleAmount, intake, rules);
-        let commission = money(Field::Commission, intake, rules);
         let currency = sale_currency(intake, rules);
+        let commission_currency = commission_currency(currency, intake, rules);
+        let sale_amount = money_in(Field::SaleAmount, currency, intake, rules);
+        let commission = money_in(Field::Commission, commission_currency, intake, rules);
         Self {
             kind: kind(intake, rules),
-            status: status(rules.profile.status, [sale_amount, commission]),
+            status: status([sale_amount, commission], intake, rules),
             quantity: quantity(intake),
             sale_amount,
             commission,
             currency,
-            commission_currency: sent_currency(Field::CommissionCurrency, intake)
-                .unwrap_or(currency),
+            commission_currency,
             occurred_at: date(Field::OccurredAt, intake, rules),
             processed_at: date(Field::ProcessedAt, intake, rules),
         }
@@ -85,30 +85,85 @@ fn kind(intake: &mut Intake<'_>, rules: &SourceRules) -> Kind {
     Kind::Unknown
 }
 
-fn status(rule: StatusRule, money: [Option<Amount>; 2]) -> Status {
+/// By the network's word, and only without one by the money. A word that is not the status's own
+/// name is kept: two of them may mean one status.
+fn status(money: [Option<Amount>; 2], intake: &mut Intake<'_>, rules: &SourceRules) -> Status {
+    let known = &rules.profile.status;
+    let sent = intake.text(Field::Status);
+    if !sent.is_empty() {
+        match known.of_word(sent) {
+            Some(status) => {
+                if !status.as_str().eq_ignore_ascii_case(sent) {
+                    intake.keep_word(Field::Status);
+                }
+                return status;
+            }
+            None => intake.set_aside(Field::Status, Flag::UnknownStatus),
+        }
+    }
     let negative = money.into_iter().flatten().any(Amount::is_negative);
-    rule.negative.filter(|_| negative).unwrap_or(rule.default)
+    known.negative.filter(|_| negative).unwrap_or(known.default)
 }
 
-fn money(field: Field, intake: &mut Intake<'_>, rules: &SourceRules) -> Option<Amount> {
+fn money_in(
+    field: Field,
+    currency: Option<Currency>,
+    intake: &mut Intake<'_>,
+    rules: &SourceRules,
+) -> Option<Amount> {
     let sent = intake.text(field);
     if sent.is_empty() {
-        if rules.mapping.carries(field) {
+        if intake.carries(field) {
             intake.flags.push(Flag::MissingAmount);
         }
         return None;
     }
-    match Amount::parse(sent) {
+    let form = rules.profile.amounts.form;
+    match in_form(sent, form, currency) {
         Ok(amount) => {
             if amount.is_zero() {
                 intake.flags.push(Flag::ZeroAmount);
+            } else if form == AmountForm::Decimal && is_whole(sent) && has_decimals(currency) {
+                intake.flags.push(Flag::WholeAmount);
             }
-            return Some(amount);
+            Some(amount)
         }
-        Err(AmountFault::Unreadable) => intake.set_aside(field, Flag::UnreadableAmount),
-        Err(AmountFault::OutOfRange) => intake.set_aside(field, Flag::AmountOutOfRange),
+        Err(flag) => {
+            if money::has_doubtful_separator(sent) {
+                intake.flags.push(Flag::DoubtfulSeparator);
+            }
+            intake.set_aside(field, flag);
+            None
+        }
     }
-    None
+}
+
+fn in_form(sent: &str, form: AmountForm, currency: Option<Currency>) -> Result<Amount, Flag> {
+    let amount = Amount::parse(sent).map_err(|fault| match fault {
+        AmountFault::Unreadable => Flag::UnreadableAmount,
+        AmountFault::OutOfRange => Flag::AmountOutOfRange,
+    })?;
+    match form {
+        AmountForm::Decimal => Ok(amount),
+        AmountForm::MinorUnits => {
+            let decimals = currency.and_then(Currency::decimals);
+            let decimals = decimals.ok_or(Flag::AmountWithoutCurrency)?;
+            amount
+                .of_minor_units(decimals)
+                .ok_or(Flag::AmountOutOfRange)
+        }
+    }
+}
+
+/// No decimals are written.
+fn is_whole(sent: &str) -> bool {
+    let decimals = sent.split_once('.').map_or("", |(_, decimals)| decimals);
+    decimals.is_empty()
+}
+
+fn has_decimals(currency: Option<Currency>) -> bool {
+    let decimals = currency.and_then(Currency::decimals);
+    decimals.is_some_and(|decimals| decimals > 0)
 }
 
 fn quantity(intake: &mut Intake<'_>) -> Option<Amount> {
@@ -128,7 +183,7 @@ fn date(field: Field, intake: &mut Intake<'_>, rules: &SourceRules) -> Option<Ti
     if sent.is_empty() {
         return None;
     }
-    match when::parse(sent, &rules.profile.date_forms, &rules.zone) {
+    match when::parse(sent, &rules.profile.dates.forms, &rules.zone) {
         Ok(instant) => return Some(instant),
         Err(DateFault::Unreadable) => intake.set_aside(field, Flag::UnreadableDate),
         Err(DateFault::OutOfReason) => intake.set_aside(field, Flag::DateOutOfReason),
@@ -146,6 +201,25 @@ fn sale_currency(intake: &mut Intake<'_>, rules: &SourceRules) -> Option<Currenc
             Flag::MissingCurrency
         });
         assumed
+    })
+}
+
+/// As sent, else by the network's rule.
+fn commission_currency(
+    of_sale: Option<Currency>,
+    intake: &mut Intake<'_>,
+    rules: &SourceRules,
+) -> Option<Currency> {
+    sent_currency(Field::CommissionCurrency, intake).unwrap_or_else(|| {
+        match rules.profile.amounts.commission_currency {
+            CommissionCurrency::Sale => of_sale,
+            CommissionCurrency::Source => {
+                if rules.currency.is_none() {
+                    intake.flags.push(Flag::MissingCurrency);
+                }
+                rules.currency
+            }
+        }
     })
 }
 

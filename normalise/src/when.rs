@@ -26,8 +26,10 @@ pub enum DateFault {
 
 /// Reads a date in the first form that fits; whole microseconds, what is finer is cut.
 ///
-/// `zone` is where a time without an offset is local: a time that its clocks skip is taken as if
-/// they had not been turned yet, one that they show twice is the first.
+/// `zone` is where a time without an offset is local. A time that its clocks skip is taken as if
+/// they had not been turned yet (in spring 02:30 is 03:30); one that they show twice is the first
+/// (in autumn 02:30 is that of summer time), which is off by an hour for half of that hour's sales.
+/// A network that sends an offset, UTC or Unix time has neither.
 ///
 /// # Errors
 /// [`DateFault`]; an empty text is unreadable.
@@ -36,6 +38,9 @@ pub fn parse(text: &str, forms: &[DateForm], zone: &TimeZone) -> Result<Timestam
     let read = |form: &DateForm| match form {
         DateForm::Javascript => javascript(text),
         DateForm::Iso8601 => iso_8601(text, zone),
+        DateForm::DateTime => date_time(text, zone),
+        DateForm::UnixSeconds => Timestamp::from_second(unix(text)?).ok(),
+        DateForm::UnixMilliseconds => Timestamp::from_millisecond(unix(text)?).ok(),
     };
     let instant = forms.iter().find_map(read).ok_or(DateFault::Unreadable)?;
     let year = utc_date(instant).year();
@@ -108,6 +113,29 @@ fn iso_8601(text: &str, zone: &TimeZone) -> Option<Timestamp> {
     }
     let local = PARSER.parse_datetime(&*text).ok()?;
     zone.to_ambiguous_timestamp(local).compatible().ok()
+}
+
+/// `2014-04-30 02:18:36`, with nothing behind it but decimals of the second.
+fn date_time(text: &str, zone: &TimeZone) -> Option<Timestamp> {
+    const SHAPE: &[u8] = b"0000-00-00 00:00:00";
+    let (seconds, rest) = text.split_at_checked(SHAPE.len())?;
+    let fits = |(byte, shape): (u8, &u8)| match shape {
+        b'0' => byte.is_ascii_digit(),
+        shape => byte == *shape,
+    };
+    if !seconds.bytes().zip(SHAPE).all(fits) || !(rest.is_empty() || rest.starts_with('.')) {
+        return None;
+    }
+    static PARSER: DateTimeParser = DateTimeParser::new();
+    let rest_is_number = rest.bytes().skip(1).all(|b| b.is_ascii_digit());
+    let local = rest_is_number.then(|| PARSER.parse_datetime(text).ok())??;
+    zone.to_ambiguous_timestamp(local).compatible().ok()
+}
+
+/// A whole number of seconds or milliseconds: digits alone.
+fn unix(text: &str) -> Option<i64> {
+    let is_number = text.bytes().all(|b| b.is_ascii_digit());
+    is_number.then(|| text.parse().ok())?
 }
 
 /// Gives `…18:28:18 00:00` its `+` back, which an unencoded query turned into a space.
@@ -228,6 +256,52 @@ mod tests {
                 "{text}"
             );
         }
+    }
+
+    #[test]
+    fn numbers_and_plain_local_times_are_read_where_the_network_sends_them() {
+        let berlin = TimeZone::posix("CET-1CEST,M3.5.0,M10.5.0/3").unwrap();
+        let (seconds, millis) = (DateForm::UnixSeconds, DateForm::UnixMilliseconds);
+        let cases = [
+            (seconds, "1398824316", Some("2014-04-30T02:18:36Z")),
+            (seconds, " 1398824316 ", Some("2014-04-30T02:18:36Z")),
+            (seconds, "1398824316.5", None),
+            (seconds, "-1398824316", None),
+            (seconds, "1398824316000", None),
+            (millis, "1398824316789", Some("2014-04-30T02:18:36.789Z")),
+            (
+                DateForm::DateTime,
+                "2014-04-30 02:18:36",
+                Some("2014-04-30T00:18:36Z"),
+            ),
+            (
+                DateForm::DateTime,
+                "2014-04-30 02:18:36.120",
+                Some("2014-04-30T00:18:36.12Z"),
+            ),
+            (DateForm::DateTime, "2014-04-30T02:18:36", None),
+            (DateForm::DateTime, "2014-04-30 02:18:36Z", None),
+            (DateForm::DateTime, "2014-04-30 02:18:36+02:00", None),
+            (DateForm::DateTime, "2014-04-30 02:18:36.", None),
+            (DateForm::DateTime, "2014-04-30", None),
+            (DateForm::DateTime, "2014-04-30 02:18:3é", None),
+            (DateForm::DateTime, "2014-02-30 02:18:36", None),
+        ];
+        for (form, text, expected) in cases {
+            let read = parse(text, &[form], &berlin).ok();
+            let read = read.map(|instant| instant.to_string());
+            assert_eq!(read.as_deref(), expected, "{text:?} as {form:?}");
+        }
+        for (text, expected) in [
+            ("946684799", Err(DateFault::OutOfReason)),
+            ("99999999999", Err(DateFault::OutOfReason)),
+            ("99999999999999999999", Err(DateFault::Unreadable)),
+        ] {
+            assert_eq!(parse(text, &[seconds], &berlin), expected, "{text}");
+        }
+        let both = [DateForm::UnixSeconds, DateForm::UnixMilliseconds];
+        let read = parse("1398824316789", &both, &berlin).unwrap();
+        assert_eq!(read.as_millisecond(), 1_398_824_316_789);
     }
 
     #[test]

@@ -4,7 +4,6 @@
 
 use std::sync::Arc;
 
-use jiff::tz::TimeZone;
 use postback_common::name::{AccountName, SourceName};
 use postback_common::reason::Flag;
 use postback_common::record::{Payload, RawRecord, Via};
@@ -51,10 +50,13 @@ fn rules(template: Option<&str>) -> SourceRules {
     SourceRules::new(SourceDescription {
         source: SourceName::new("acme-eu").unwrap(),
         account: AccountName::new("acme-eu").unwrap(),
-        template: template.map(|url| Template::parse(url, &profile).unwrap()),
+        templates: (template.iter())
+            .map(|url| Template::parse(url, &profile).unwrap().into())
+            .collect(),
         profile,
         currency: None,
-        zone: TimeZone::UTC,
+        zone: None,
+        publisher_id: None,
         identity: None,
         key_day_rule: None,
     })
@@ -84,7 +86,7 @@ fn accepted(query: &str, rules: &SourceRules) -> Box<Conversion> {
 #[test]
 fn a_network_without_signals_has_only_transactions() {
     let row = accepted(
-        "id=A1&ref=m&amount=-10&cur=EUR&payout=1.5&payout_cur=usd&date=2026-08-31",
+        "id=A1&ref=m&amount=-10.00&cur=EUR&payout=1.5&payout_cur=usd&date=2026-08-31",
         &rules(None),
     );
     assert_eq!(
@@ -186,14 +188,17 @@ fn a_macro_that_the_profile_does_not_know_is_noted_and_kept() {
 fn bounds_hold_for_the_whole_request() {
     let many: String = (0..250).map(|n| format!("&p{n}=v")).collect();
     let row = accepted(
-        &format!("id=A1&ref=m&cur=EUR&amount=1&payout=1{many}"),
+        &format!("id=A1&ref=m&cur=EUR&amount=1.5&payout=1.5{many}"),
         &rules(None),
     );
     assert_eq!(row.extra.len(), 200 - 5);
-    assert_eq!(row.flags, [Flag::TooManyParameters]);
+    assert_eq!(row.flags, [Flag::TooManyParameters, Flag::UnknownParameter]);
 
     let row = accepted(
-        &format!("id=A1&ref={}&cur=EUR&amount=1&payout=1", "x".repeat(65_537)),
+        &format!(
+            "id=A1&ref={}&cur=EUR&amount=1.5&payout=1.5",
+            "x".repeat(65_537)
+        ),
         &rules(None),
     );
     assert_eq!(row.click_id, "");

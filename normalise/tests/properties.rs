@@ -6,7 +6,6 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
 
 use jiff::Timestamp;
-use jiff::tz::TimeZone;
 use postback_common::name::{AccountName, SourceName};
 use postback_common::record::{Payload, RawRecord, Via};
 use postback_normalise::{
@@ -34,8 +33,9 @@ fn rules(identity: Identity, key_day_rule: KeyDayRule) -> SourceRules {
         account: AccountName::new("a").unwrap(),
         profile: Arc::clone(profile::builtin("rakuten").unwrap()),
         currency: None,
-        zone: TimeZone::UTC,
-        template: None,
+        zone: None,
+        publisher_id: None,
+        templates: Vec::new(),
         identity: Some(identity),
         key_day_rule: Some(key_day_rule),
     })

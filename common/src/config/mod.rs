@@ -21,6 +21,7 @@ mod section;
 mod source;
 mod sources;
 mod spool;
+mod templates;
 mod tls;
 
 use std::collections::BTreeMap;
@@ -34,7 +35,7 @@ pub use consumer::ConsumerSettings;
 pub use fault::{ConfigError, Fault, FaultCode};
 pub use ingest::IngestSettings;
 pub use kafka::{KafkaOption, KafkaSettings};
-pub use source::{Identity, Reply, SourceKey, SourceSettings, TemplateUrl};
+pub use source::{Identity, Reply, SourceKey, SourceSettings, TemplateSettings, TemplateUrl};
 pub use sources::dropped_sources;
 pub use spool::SpoolSettings;
 pub use tls::TlsSettings;

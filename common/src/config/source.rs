@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize, Serializer};
 
@@ -23,9 +24,15 @@ pub struct SourceSettings {
     /// ISO 4217 code taken where a postback has none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub currency: Option<String>,
-    /// IANA time zone of dates without an offset. Default `UTC`.
-    #[serde(serialize_with = "zone_name")]
-    pub time_zone: TimeZone,
+    /// IANA time zone of dates without an offset. Default: what the network's profile says.
+    #[serde(serialize_with = "zone_name", skip_serializing_if = "Option::is_none")]
+    pub time_zone: Option<TimeZone>,
+    /// The account's own id at the network: a postback with another one is flagged.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub publisher_id: Option<String>,
+    /// Names that it had before: records in Kafka name them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub aliases: Vec<SourceName>,
     /// False: ingest answers 404; what is in Kafka is still loaded. Default true.
     pub enabled: bool,
     /// What makes a conversion of this account the same one. Default: the best that the template
@@ -43,10 +50,21 @@ pub struct SourceSettings {
     /// `[[source.key]]`: at least one unless disabled.
     #[serde(rename = "key")]
     pub keys: Vec<SourceKey>,
-    /// `[[source.template]]`: the URL as registered with the network. Without one, the network's
-    /// own parameter names hold.
-    #[serde(rename = "template", serialize_with = "as_template_tables")]
-    pub template: Option<TemplateUrl>,
+    /// `[[source.template]]`: the URLs as registered with the network, one after the other. Without
+    /// one, the network's own parameter names hold.
+    #[serde(rename = "template", skip_serializing_if = "Vec::is_empty")]
+    pub templates: Vec<TemplateSettings>,
+}
+
+/// One `[[source.template]]`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct TemplateSettings {
+    /// When it was registered: what is received from then on is read by it, unless the request
+    /// names another by its marker. `None`: from the beginning.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub valid_from: Option<Timestamp>,
+    /// The URL.
+    pub url: TemplateUrl,
 }
 
 /// What makes two postbacks of an account one conversion.
@@ -138,6 +156,13 @@ impl TemplateUrl {
     }
 }
 
+/// The query, the path hidden.
+impl Serialize for TemplateUrl {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
 impl fmt::Display for TemplateUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{HIDDEN}?{}", self.query().unwrap_or_default())
@@ -150,20 +175,7 @@ impl fmt::Debug for TemplateUrl {
     }
 }
 
-fn zone_name<S: Serializer>(zone: &TimeZone, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(zone.iana_name().unwrap_or("UTC"))
-}
-
-/// As the file has it: a list of tables with the URL's query, the path hidden.
-fn as_template_tables<S: Serializer>(
-    template: &Option<TemplateUrl>,
-    serializer: S,
-) -> Result<S::Ok, S::Error> {
-    #[derive(Serialize)]
-    struct Shown {
-        url: String,
-    }
-    serializer.collect_seq(template.iter().map(|template| Shown {
-        url: template.to_string(),
-    }))
+fn zone_name<S: Serializer>(zone: &Option<TimeZone>, serializer: S) -> Result<S::Ok, S::Error> {
+    let name = zone.as_ref().and_then(TimeZone::iana_name);
+    serializer.serialize_str(name.unwrap_or("UTC"))
 }

@@ -8,7 +8,8 @@ use toml::Value;
 use super::access;
 use super::fault::{Fault, FaultCode};
 use super::section::{self, Section};
-use super::source::{Identity, Reply, SourceKey, SourceSettings, TemplateUrl};
+use super::source::{Identity, Reply, SourceKey, SourceSettings};
+use super::templates;
 use crate::name::{AccountName, KeyName, NetworkName, SourceName};
 use crate::url_key::{KeyError, KeyHash};
 
@@ -33,6 +34,7 @@ pub(super) fn read_all(value: Option<Value>, faults: &mut Vec<Fault>) -> Vec<Sou
         sources.extend(read(&mut section));
     }
     check_names(&sources, faults);
+    check_aliases(&sources, faults);
     check_keys(&sources, faults);
     sources
 }
@@ -42,8 +44,12 @@ pub(super) fn read_all(value: Option<Value>, faults: &mut Vec<Fault>) -> Vec<Sou
 #[must_use]
 pub fn dropped_sources(before: &[SourceSettings], after: &[SourceSettings]) -> Vec<SourceName> {
     let kept: BTreeSet<&SourceName> = after.iter().map(|source| &source.name).collect();
+    let aliases: BTreeSet<&SourceName> = after.iter().flat_map(|source| &source.aliases).collect();
     let names = before.iter().map(|source| &source.name);
-    names.filter(|name| !kept.contains(name)).cloned().collect()
+    names
+        .filter(|name| !kept.contains(name) && !aliases.contains(name))
+        .cloned()
+        .collect()
 }
 
 fn read(section: &mut Section<'_>) -> Option<SourceSettings> {
@@ -69,6 +75,11 @@ fn read(section: &mut Section<'_>) -> Option<SourceSettings> {
         "use \"transaction_id\", \"order\" or \"none\"",
         |text| Identity::from_name(text).ok_or("is no identity"),
     );
+    let publisher_id = section.checked(
+        "publisher_id",
+        "give the id as the network sends it",
+        trimmed,
+    );
     let enabled = section.flag("enabled", true);
     let reply = reply(section);
     let keys = keys(section);
@@ -77,26 +88,57 @@ fn read(section: &mut Section<'_>) -> Option<SourceSettings> {
             "make one with `postback source key new`, and add the [[source.key]] it prints";
         section.missing("key", remedy);
     }
-    let template = template(section);
+    let aliases = aliases(section);
+    if !aliases.is_empty() {
+        let which = format!(
+            "conversions stay under the account that they were loaded under: write account = \"{}\"",
+            aliases[0]
+        );
+        if account.is_none() {
+            section.missing("account", &which);
+        }
+    }
+    let templates = templates::read_all(section);
     let allow_from = access::allow_from(section);
     let basic_auth = access::basic_auth(section);
-    section.not_built(&["aliases", "api"]);
+    section.not_built(&["api"]);
     let name = named?;
     let own_account = AccountName::new(name.as_str()).ok();
     Some(SourceSettings {
         network: network?,
         account: account.or(own_account)?,
         currency,
-        time_zone: time_zone.unwrap_or(TimeZone::UTC),
+        time_zone,
+        publisher_id,
         enabled,
         identity,
         allow_from,
         basic_auth,
         reply,
         keys,
-        template,
+        templates,
+        aliases,
         name,
     })
+}
+
+fn aliases(section: &mut Section<'_>) -> Vec<SourceName> {
+    let mut aliases = Vec::new();
+    for text in section.list("aliases").unwrap_or_default() {
+        match SourceName::new(&text) {
+            Ok(alias) => aliases.push(alias),
+            Err(problem) => {
+                let fault = Fault::new(
+                    FaultCode::BadValue,
+                    &section.key("aliases"),
+                    problem.to_string(),
+                    "give the names that the source had before",
+                );
+                section.refuse(fault.with_value(format_args!("{text:?}")));
+            }
+        }
+    }
+    aliases
 }
 
 fn reply(section: &mut Section<'_>) -> Reply {
@@ -211,27 +253,6 @@ fn key_hash(key: &mut Section<'_>) -> Option<KeyHash> {
     }
 }
 
-fn template(section: &mut Section<'_>) -> Option<TemplateUrl> {
-    let mut tables = section.tables("template").into_iter();
-    let table = tables.next()?;
-    if tables.next().is_some() {
-        let problem = "this version reads one template per source";
-        let fault = Fault::new(
-            FaultCode::NotBuilt,
-            &section.key("template"),
-            problem,
-            "keep the one that is registered now",
-        );
-        section.refuse(fault);
-    }
-    let name = section.key("template");
-    let mut template = Section::nested(name, table, section.faults());
-    template.require("url", "give the URL as registered with the network");
-    let url = template.text("url");
-    template.not_built(&["valid_from"]);
-    url.map(|url| TemplateUrl::new(&url))
-}
-
 fn check_names(sources: &[SourceSettings], faults: &mut Vec<Fault>) {
     let mut seen = BTreeSet::new();
     let repeated = sources.iter().filter(|source| !seen.insert(&source.name));
@@ -244,6 +265,24 @@ fn check_names(sources: &[SourceSettings], faults: &mut Vec<Fault>) {
         );
         fault.with_value(format_args!("\"{}\"", source.name))
     }));
+}
+
+/// An alias is nobody else's name, or a record could mean either of two sources.
+fn check_aliases(sources: &[SourceSettings], faults: &mut Vec<Fault>) {
+    let mut taken: BTreeSet<&SourceName> = sources.iter().map(|source| &source.name).collect();
+    for source in sources {
+        for alias in &source.aliases {
+            if !taken.insert(alias) {
+                let fault = Fault::new(
+                    FaultCode::Contradiction,
+                    &format!("source[{}].aliases", source.name),
+                    "is the name, or an alias, of a source already",
+                    "remove it from one of them",
+                );
+                faults.push(fault.with_value(format_args!("\"{alias}\"")));
+            }
+        }
+    }
 }
 
 fn check_keys(sources: &[SourceSettings], faults: &mut Vec<Fault>) {
@@ -265,6 +304,13 @@ fn check_keys(sources: &[SourceSettings], faults: &mut Vec<Fault>) {
                 ));
             }
         }
+    }
+}
+
+fn trimmed(text: &str) -> Result<String, &'static str> {
+    match text.trim() {
+        "" => Err("must not be empty"),
+        text => Ok(text.to_owned()),
     }
 }
 

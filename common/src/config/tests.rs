@@ -250,7 +250,8 @@ time_zone = "Mars/Base"
 identity = "sku"
 allow_from = []
 basic_auth = { user = "me:you", password = "a", password_sha256 = "12" }
-aliases = ["three"]
+aliases = ["one", "Three!"]
+api = 1
 reply = { status = 302 }
 [[source.key]]
 key = "0123456789abcdefghijklmnop"
@@ -265,7 +266,7 @@ enabled = true
 [[source.key]]
 key = "0123456789abcdefghijklmnop"
 [[source.template]]
-valid_from = "2026-01-01"
+valid_from = "2026-01-01T00:00:00"
 "#;
     let environment = [
         ("POSTBACK__INGEST__MAX_BODY_BYTES", "64k"),

@@ -272,7 +272,7 @@ impl Keeper {
 /// Says what was added, and what a changed file does not change.
 pub(crate) fn tell(offered: &Offered, parts: &Parts) {
     for (generation, source) in &offered.added {
-        info!(%generation, %source, "new source: its rules are recorded");
+        info!(%generation, %source, "new source, or a template with a new marker: its rules are recorded");
     }
     for (generation, source, differences) in &offered.changed {
         let differs: Vec<_> = differences

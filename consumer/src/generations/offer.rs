@@ -9,7 +9,7 @@ use postback_common::config::{ConfigError, Fault, SourceSettings};
 use postback_common::name::{AccountName, SourceName};
 use postback_normalise::configured::{Account, Fixed};
 use postback_normalise::recorded::Difference;
-use postback_normalise::{Configured, NORMALISER_VERSION, RecordedRules};
+use postback_normalise::{Configured, NORMALISER_VERSION, Recorded, RecordedRules};
 use postback_service::version::RELEASE;
 use postback_store::generations::{Change, LaterRule, record_rule};
 use postback_store::{
@@ -53,7 +53,7 @@ impl OfferError {
 /// What came of it.
 #[derive(Debug, Default)]
 pub(crate) struct Offered {
-    /// Sources that a generation did not have.
+    /// Sources that a generation did not have, and those of which it did not have a template.
     pub(crate) added: Vec<(Generation, SourceName)>,
     /// Sources of which the file says something else than the generation is loaded by.
     pub(crate) changed: Vec<(Generation, SourceName, Vec<Difference>)>,
@@ -129,29 +129,39 @@ async fn add_to(
 ) -> Result<(), OfferError> {
     for proposed in &configured.recorded().sources {
         let source = &proposed.source;
-        match rules.of(source) {
-            Some(known) => {
-                let differences = known.differences(proposed);
-                if !differences.is_empty() {
-                    let changed = (generation, source.clone(), differences);
-                    offered.changed.push(changed);
-                }
-            }
-            None => {
-                let rule = proposed.to_json();
-                let rule = rule.map_err(|error| RulesError::Recorded { generation, error })?;
-                let later = LaterRule {
-                    source: source.to_string(),
-                    change: Change::Added,
-                    rule,
-                };
-                let by = format!("postback-consumer {RELEASE}");
-                record_rule(client, generation, &later, "", &by).await?;
-                offered.added.push((generation, source.clone()));
-            }
+        let known = rules.of(source);
+        let added = match known {
+            None => Some(proposed.clone()),
+            Some(known) => known.with_new_templates(proposed),
+        };
+        if let Some(added) = &added {
+            record_added(client, generation, added).await?;
+            offered.added.push((generation, source.clone()));
+        }
+        let now = added.as_ref().or(known);
+        let differences = now.map_or_else(Vec::new, |now| now.differences(proposed));
+        if !differences.is_empty() {
+            let changed = (generation, source.clone(), differences);
+            offered.changed.push(changed);
         }
     }
     Ok(())
+}
+
+async fn record_added(
+    client: &Client,
+    generation: Generation,
+    added: &Recorded,
+) -> Result<(), OfferError> {
+    let rule = added.to_json();
+    let rule = rule.map_err(|error| RulesError::Recorded { generation, error })?;
+    let later = LaterRule {
+        source: added.source.to_string(),
+        change: Change::Added,
+        rule,
+    };
+    let by = format!("postback-consumer {RELEASE}");
+    Ok(record_rule(client, generation, &later, "", &by).await?)
 }
 
 fn wanted(account: &AccountName, fixed: Fixed) -> WantedIdentity {

@@ -2,6 +2,7 @@
 
 use postback_common::config::{Fault, FaultCode, SourceSettings};
 
+use super::Parsed;
 use crate::identity::Identity;
 use crate::profile;
 use crate::rules::RulesError;
@@ -30,15 +31,15 @@ pub(super) fn two_networks(source: &SourceSettings, first: &SourceSettings) -> F
         .with_value(format_args!("\"{}\"", source.account))
 }
 
-pub(super) fn two_zones(source: &SourceSettings, first: &SourceSettings) -> Fault {
-    let name = |source: &SourceSettings| source.time_zone.iana_name().unwrap_or("UTC").to_owned();
+pub(super) fn two_zones(source: &Parsed<'_>, first: &Parsed<'_>) -> Fault {
+    let name = |source: &Parsed<'_>| source.zone().iana_name().unwrap_or("UTC").to_owned();
     let problem = format!(
         "source {} of the same account has {}: a date without an offset would give one conversion two days, and count it twice",
-        first.name,
+        first.settings.name,
         name(first)
     );
     let remedy = "give the sources of one account the same time zone";
-    contradiction(source, "time_zone", problem, remedy)
+    contradiction(source.settings, "time_zone", problem, remedy)
         .with_value(format_args!("\"{}\"", name(source)))
 }
 
@@ -76,7 +77,7 @@ pub(super) fn unserved(source: &SourceSettings, error: &RulesError) -> Fault {
     contradiction(source, "template.url", problem, remedy)
 }
 
-fn contradiction(
+pub(super) fn contradiction(
     source: &SourceSettings,
     of: &str,
     problem: impl Into<String>,
@@ -87,8 +88,4 @@ fn contradiction(
 
 pub(super) fn key(source: &SourceSettings, key: &str) -> String {
     format!("source[{}].{key}", source.name)
-}
-
-pub(super) fn query(source: &SourceSettings) -> Option<&str> {
-    source.template.as_ref()?.query()
 }

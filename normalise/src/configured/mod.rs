@@ -2,10 +2,12 @@
 //! when an account was first loaded.
 
 mod faults;
+mod templates;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use jiff::tz::TimeZone;
 use postback_common::config::{Fault, FaultCode, SourceSettings};
 use postback_common::name::{AccountName, SourceName};
 
@@ -14,12 +16,12 @@ use crate::identity::{self, Identity, KeyDayRule};
 use crate::mapping::Mapping;
 use crate::profile::{self, Profile};
 use crate::recorded::{Recorded, RecordedRules, Rules};
-use crate::rules::{SourceDescription, SourceRules};
-use crate::template::{Template, TemplateNote};
+use crate::rules::{Registered, SourceDescription, SourceRules};
+use crate::template::TemplateNote;
 use faults::{
-    key, query, recorded_otherwise, two_identities, two_networks, two_zones, unknown_network,
-    unserved,
+    key, recorded_otherwise, two_identities, two_networks, two_zones, unknown_network, unserved,
 };
+use templates::recorded;
 
 /// What is fixed for an account for good: under another identity or day its conversions would
 /// count twice.
@@ -98,7 +100,8 @@ impl Configured {
             .iter()
             .find(|account| account.name == settings.account);
         let fixed = account.map(|account| account.fixed);
-        let notes = source.template.iter().flat_map(Template::notes).cloned();
+        let notes = source.templates.iter();
+        let notes = notes.flat_map(|registered| registered.template.notes().iter().cloned());
         self.notes
             .extend(notes.map(|note| (settings.name.clone(), note)));
         let rules = SourceRules::new(SourceDescription {
@@ -107,7 +110,8 @@ impl Configured {
             profile: Arc::clone(source.profile),
             currency: source.currency,
             zone: settings.time_zone.clone(),
-            template: source.template,
+            publisher_id: settings.publisher_id.clone(),
+            templates: source.templates,
             identity: fixed.map(|fixed| fixed.identity),
             key_day_rule: fixed.map(|fixed| fixed.key_day),
         });
@@ -119,11 +123,15 @@ impl Configured {
             identity: rules.identity(),
             key_day: rules.key_day_rule(),
             currency: settings.currency.clone(),
-            time_zone: settings.time_zone.iana_name().map(str::to_owned),
-            template_query: query(settings).map(str::to_owned),
+            time_zone: (settings.time_zone.as_ref())
+                .and_then(TimeZone::iana_name)
+                .map(str::to_owned),
+            publisher_id: settings.publisher_id.clone(),
+            templates: recorded(settings),
+            aliases: settings.aliases.clone(),
             profile: Some(rules.profile().text.to_string()),
         });
-        self.rules.add(rules);
+        self.rules.add(rules, &settings.aliases);
         Ok(())
     }
 
@@ -163,7 +171,7 @@ struct Parsed<'a> {
     settings: &'a SourceSettings,
     profile: &'static Arc<Profile>,
     currency: Option<Currency>,
-    template: Option<Template>,
+    templates: Vec<Registered>,
 }
 
 impl<'a> Parsed<'a> {
@@ -171,23 +179,29 @@ impl<'a> Parsed<'a> {
         let Some(profile) = profile::builtin(settings.network.as_str()) else {
             return Err(vec![unknown_network(settings)]);
         };
-        let template = template(settings, profile).transpose();
-        let currency = currency(settings).transpose();
-        match (template, currency) {
-            (Ok(template), Ok(currency)) => Ok(Self {
+        let mut faults = Vec::new();
+        let templates = templates::read(settings, profile, &mut faults);
+        match currency(settings).transpose() {
+            Ok(currency) if faults.is_empty() => Ok(Self {
                 settings,
                 profile,
                 currency,
-                template,
+                templates,
             }),
-            (template, currency) => Err(template.err().into_iter().chain(currency.err()).collect()),
+            currency => Err(faults.into_iter().chain(currency.err()).collect()),
         }
+    }
+
+    /// Where a date without an offset is local.
+    fn zone(&self) -> &TimeZone {
+        let own = self.settings.time_zone.as_ref();
+        own.unwrap_or(&self.profile.dates.zone)
     }
 
     fn best(&self) -> Fixed {
         let own_names;
-        let mapping = match &self.template {
-            Some(template) => template.mapping(),
+        let mapping = match self.templates.first() {
+            Some(first) => first.template.mapping(),
             None => {
                 own_names = Mapping::of_profile(self.profile);
                 &own_names
@@ -198,21 +212,6 @@ impl<'a> Parsed<'a> {
             key_day: KeyDayRule::best_of(self.profile, mapping),
         }
     }
-}
-
-fn template(settings: &SourceSettings, profile: &Profile) -> Option<Result<Template, Fault>> {
-    settings.template.as_ref()?;
-    let parsed = Template::of_query(query(settings).unwrap_or_default(), profile);
-    Some(parsed.map_err(|error| {
-        let text = error.to_string();
-        let (problem, remedy) = text.split_once("; ").unwrap_or((&text, "give another URL"));
-        Fault::new(
-            FaultCode::BadValue,
-            &key(settings, "template.url"),
-            problem,
-            remedy,
-        )
-    }))
 }
 
 fn currency(settings: &SourceSettings) -> Option<Result<Currency, Fault>> {
@@ -246,8 +245,8 @@ fn accounts(
         if first.profile.network != source.profile.network {
             faults.push(two_networks(source.settings, first.settings));
         }
-        if first.settings.time_zone != source.settings.time_zone {
-            faults.push(two_zones(source.settings, first.settings));
+        if first.zone() != source.zone() {
+            faults.push(two_zones(source, first));
         }
         if let Some(identity) = source.settings.identity {
             let (demanded, by) = demands.entry(account).or_insert((identity, source));

@@ -4,22 +4,35 @@
 //! [`Profile::parse`]. No code knows a network by its name.
 
 mod check;
+mod confidence;
+mod error;
 mod file;
 mod macro_style;
+mod rules;
 
 use std::sync::{Arc, LazyLock};
 
 use postback_common::name::NetworkName;
-use serde::Deserialize;
 
-pub use check::ProfileError;
+pub use confidence::{Confidence, Fact, SectionConfidence};
+pub use error::{ProfileError, ProfileErrors};
 pub use macro_style::MacroStyle;
+pub use rules::{
+    AmountForm, AmountRules, BodyForm, CommissionCurrency, DateForm, DateRules, IdentityRules,
+    Method, PayloadRules, Repeat, SignalValues, StatusRules,
+};
 
-use crate::conversion::Status;
 use crate::field::Field;
 
 /// The files that are compiled in.
-const BUILTIN: &[&str] = &[include_str!("../../../schemas/networks/rakuten.toml")];
+const BUILTIN: &[&str] = &[
+    include_str!("../../../schemas/networks/rakuten.toml"),
+    include_str!("../../../schemas/networks/awin.toml"),
+    include_str!("../../../schemas/networks/impact.toml"),
+    include_str!("../../../schemas/networks/shareasale.toml"),
+    include_str!("../../../schemas/networks/everflow.toml"),
+    include_str!("../../../schemas/networks/generic.toml"),
+];
 
 // A file that does not parse would be left out here; that each of them does is a test of this page.
 static PROFILES: LazyLock<Vec<Arc<Profile>>> = LazyLock::new(|| {
@@ -52,22 +65,28 @@ pub struct Profile {
     pub network: NetworkName,
     /// As people call it.
     pub title: String,
-    /// How the network sends. A body is read by no method yet.
-    pub method: Method,
+    /// How the network sends; a request by another method is flagged. At least one.
+    pub methods: Vec<Method>,
     /// How its URL templates write a macro.
     pub macro_style: MacroStyle,
     /// Its parameters under their own names, each once.
     pub parameters: Vec<Parameter>,
     /// Names of parameters whose values are masked wherever they would be shown.
     pub secret_params: Vec<String>,
+    /// Where parameters stand.
+    pub payload: PayloadRules,
+    /// How money is written.
+    pub amounts: AmountRules,
     /// How signals are told from transactions; `None` where everything is a transaction.
     pub signal: Option<SignalValues>,
-    /// A conversion's status where the network sends none.
-    pub status: StatusRule,
+    /// How far a conversion is.
+    pub status: StatusRules,
     /// What its conversions are known by.
     pub identity: IdentityRules,
-    /// The forms its dates come in, tried in this order.
-    pub date_forms: Vec<DateForm>,
+    /// How dates are written.
+    pub dates: DateRules,
+    /// How well its sections are known.
+    pub sections: SectionConfidence,
     /// As it was written: TOML, comments included.
     pub text: Arc<str>,
 }
@@ -77,94 +96,29 @@ pub struct Profile {
 pub struct Parameter {
     /// The network's own name: also the name of its macro.
     pub name: String,
+    /// Other names under which it comes, and other spellings of its macro.
+    pub aliases: Vec<String>,
     /// The column it fills; `None`: it is kept in `extra`.
     pub column: Option<Field>,
     /// How well this is known.
     pub confidence: Confidence,
 }
 
-/// How well a fact about a network is known.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Confidence {
-    /// Seen in the network's own pages or in a real request.
-    #[default]
-    Verified,
-    /// Known from somebody else's description only.
-    ThirdParty,
-    /// Not checked against anything.
-    Unverified,
-}
-
-/// How a network sends its postbacks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "UPPERCASE")]
-pub enum Method {
-    /// Everything stands in the query.
-    Get,
-}
-
-impl Method {
-    /// As it stands in a raw record.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Get => "GET",
-        }
+impl Parameter {
+    /// Its name, then its aliases.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        let aliases = self.aliases.iter().map(String::as_str);
+        std::iter::once(self.name.as_str()).chain(aliases)
     }
-}
-
-/// The values of the parameter that tells signals from transactions, compared without case.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SignalValues {
-    /// An early signal: pays nothing. Not empty; the first one stands in hashes.
-    pub signal: Vec<String>,
-    /// A transaction. Not empty; the first one stands in hashes.
-    pub transaction: Vec<String>,
-}
-
-/// A conversion's status where the network sends none.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct StatusRule {
-    /// The usual one.
-    pub default: Status,
-    /// The one when an amount is negative, where that says something.
-    pub negative: Option<Status>,
-}
-
-/// What a network's conversions are known by.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct IdentityRules {
-    /// Values of the recipe `transaction_id`; empty where the network has none.
-    pub transaction_id: Vec<Field>,
-    /// Values of the recipe `order`; empty where the network has none.
-    pub order: Vec<Field>,
-    /// Fields that a recipe compares in lower case (ASCII).
-    pub ignore_case: Vec<Field>,
-    /// The date that never changes for one conversion.
-    pub immutable_date: Option<Field>,
-    /// The network's own time: of two postbacks with one key, the later counts.
-    pub revision_time: Option<Field>,
-}
-
-/// A form of date that networks send.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum DateForm {
-    /// `Sat Mar 14 2020 18:28:18 GMT+0000 (UTC)`: how JavaScript prints a date.
-    Javascript,
-    /// `2014-04-30T02:18:36Z`, with an offset, or local to the source's zone; a space may stand for
-    /// the `T`; a date alone is its midnight.
-    #[serde(rename = "iso_8601")]
-    Iso8601,
 }
 
 impl Profile {
     /// Reads and checks a profile.
     ///
     /// # Errors
-    /// [`ProfileError`] says what is wrong and how to mend it.
-    pub fn parse(toml: &str) -> Result<Self, ProfileError> {
+    /// [`ProfileErrors`]: everything that is wrong, each with what to do. A text that is no TOML,
+    /// or has an unknown key or a value of a wrong type, is one error.
+    pub fn parse(toml: &str) -> Result<Self, ProfileErrors> {
         let file = toml::from_str(toml).map_err(|error| ProfileError::Toml(error.to_string()))?;
         check::check(file, toml)
     }
@@ -178,16 +132,30 @@ impl Profile {
             .map(|p| p.name.as_str())
     }
 
-    /// The network's parameter of that name.
+    /// The network's parameter of that name or alias.
     #[must_use]
     pub fn parameter(&self, name: &str) -> Option<&Parameter> {
         self.parameters
             .iter()
-            .find(|parameter| parameter.name == name)
+            .find(|parameter| parameter.names().any(|known| known == name))
     }
 
-    pub(crate) fn is_secret(&self, name: &str) -> bool {
+    /// True when the value of a parameter, by the network's name or alias, must not be shown.
+    #[must_use]
+    pub fn is_secret(&self, name: &str) -> bool {
         self.secret_params.iter().any(|secret| secret == name)
+    }
+
+    /// True when requests can carry parameters in their body.
+    #[must_use]
+    pub fn reads_bodies(&self) -> bool {
+        !self.payload.bodies.is_empty()
+    }
+
+    /// True when the network sends by that method.
+    #[must_use]
+    pub fn sends_by(&self, method: &str) -> bool {
+        self.methods.iter().any(|known| known.as_str() == method)
     }
 }
 
@@ -206,5 +174,23 @@ mod tests {
         }
         assert_eq!(all().len(), BUILTIN.len());
         assert!(builtin("no-such-network").is_none());
+    }
+
+    #[test]
+    fn the_weakest_fact_tells_how_far_to_trust_a_profile() {
+        let rakuten = builtin("rakuten").unwrap();
+        let weak: Vec<_> = rakuten
+            .facts()
+            .filter(|fact| fact.confidence != Confidence::Verified)
+            .collect();
+        let [weak] = weak.as_slice() else {
+            panic!("{weak:?}")
+        };
+        assert_eq!((weak.name, weak.is_parameter), ("commission_list_id", true));
+        assert_eq!(rakuten.confidence(), Confidence::ThirdParty);
+        assert_eq!(
+            builtin("awin").unwrap().confidence(),
+            Confidence::Unverified
+        );
     }
 }

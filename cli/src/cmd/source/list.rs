@@ -44,6 +44,6 @@ fn row(source: &SourceSettings, configured: &Configured) -> Vec<Cell> {
         rules.map_or(Cell::Missing, |rules| Cell::text(&rules.identity())),
         Cell::Flag(source.enabled),
         Cell::List(keys.collect()),
-        Cell::Flag(source.template.is_some()),
+        Cell::Flag(!source.templates.is_empty()),
     ]
 }

@@ -4,7 +4,7 @@ mod mapping;
 
 use std::io::Write as _;
 
-use postback_common::config::SourceSettings;
+use postback_common::config::{SourceSettings, TemplateSettings};
 use postback_common::secret::HIDDEN;
 use postback_normalise::{KeyDayRule, Profile, SourceRules, Template};
 
@@ -40,19 +40,21 @@ pub(super) fn run(name: &str, options: &Options, console: &mut Console) -> Resul
     Ok(Ending::Done)
 }
 
-/// As it was checked when the configuration was read.
+/// The newest, as it was checked when the configuration was read.
 fn template(source: &SourceSettings, profile: &Profile) -> Option<Template> {
-    let query = source.template.as_ref()?.query()?;
+    let query = newest(source)?.url.query().unwrap_or_default();
     Template::of_query(query, profile).ok()
+}
+
+fn newest(source: &SourceSettings) -> Option<&TemplateSettings> {
+    let templates = source.templates.iter();
+    templates.max_by_key(|template| template.valid_from)
 }
 
 /// With the key hidden: the configuration holds only its hash, or hides it.
 fn url(source: &SourceSettings, public_url: Option<&str>) -> String {
     let host = public_url.unwrap_or("https://YOUR-HOST");
-    let query = source
-        .template
-        .as_ref()
-        .and_then(|template| template.query());
+    let query = newest(source).and_then(|template| template.url.query());
     let query = query.map(|query| format!("?{query}"));
     format!(
         "{}/postback/{HIDDEN}{}",
@@ -106,7 +108,7 @@ fn facts(source: &SourceSettings, rules: &SourceRules, url: &str) -> Vec<(&'stat
         ),
         (
             "time_zone",
-            source.time_zone.iana_name().unwrap_or("UTC").to_owned(),
+            rules.time_zone().iana_name().unwrap_or("UTC").to_owned(),
         ),
         ("identity", rules.identity().to_string()),
         ("key_day", key_day),

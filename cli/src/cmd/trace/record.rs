@@ -33,7 +33,7 @@ impl Record {
 /// By the source's own mapping, and by its network's profile where the source is configured no more.
 fn is_secret(name: &str, postback: &Postback, configured: &Configured) -> bool {
     let by_source = configured.source(&postback.source);
-    let by_source = by_source.is_some_and(|rules| rules.mapping().is_secret(name));
+    let by_source = by_source.is_some_and(|rules| rules.is_secret(name));
     let profile = profile::builtin(&postback.network);
     let by_network =
         profile.is_some_and(|known| known.secret_params.iter().any(|secret| secret == name));

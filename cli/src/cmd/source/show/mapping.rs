@@ -1,7 +1,7 @@
 //! What each parameter of a source's URL means.
 
 use postback_common::secret::HIDDEN;
-use postback_normalise::{Field, SourceRules, Template};
+use postback_normalise::{Field, Mapping, SourceRules, Template};
 use serde_json::json;
 
 use crate::output::{Cell, Sheet, text};
@@ -24,7 +24,7 @@ pub(super) fn sheet(rules: &SourceRules, template: Option<&Template>) -> Sheet {
     let parameters = rules.profile().parameters.iter();
     let missing: Vec<&str> = parameters
         .filter_map(|known| known.column)
-        .filter(|column| !rules.mapping().carries(*column))
+        .filter(|column| !newest(rules).is_some_and(|mapping| mapping.carries(*column)))
         .map(Field::as_str)
         .collect();
     sheet.fact("template", template.is_some());
@@ -34,6 +34,11 @@ pub(super) fn sheet(rules: &SourceRules, template: Option<&Template>) -> Sheet {
         let note = format!("Not carried, so empty in every conversion: {missing}");
         sheet.notes.push(note);
     }
+    let older = rules.readings().len() - 1;
+    if older > 0 {
+        let note = format!("The newest template; {older} more are read by marker or time.");
+        sheet.notes.push(note);
+    }
     if template.is_none() {
         let note = "No [[source.template]]: the network's own names hold.";
         sheet.notes.push(note.to_owned());
@@ -41,10 +46,15 @@ pub(super) fn sheet(rules: &SourceRules, template: Option<&Template>) -> Sheet {
     sheet
 }
 
+/// What the newest template says.
+fn newest(rules: &SourceRules) -> Option<&Mapping> {
+    rules.readings().last().map(|reading| &reading.mapping)
+}
+
 /// `field`: fills a column; `kept`: known, and kept in `extra`; `unknown`: kept there, too.
 fn carried(rules: &SourceRules) -> Vec<Vec<Cell>> {
     let profile = rules.profile();
-    let carriers = rules.mapping().carriers().iter();
+    let carriers = newest(rules).into_iter().flat_map(Mapping::carriers);
     let rows = carriers.map(|carrier| {
         let kind = match (carrier.column, profile.parameter(&carrier.network_name)) {
             (Some(_), _) => "field",
@@ -53,7 +63,7 @@ fn carried(rules: &SourceRules) -> Vec<Vec<Cell>> {
         };
         let field = carrier.column.map_or("extra", Field::as_str);
         let carries = Cell::Text(profile.macro_style.write(&carrier.network_name));
-        let value = if rules.mapping().is_secret(&carrier.parameter) {
+        let value = if rules.is_secret(&carrier.parameter) {
             Cell::text(HIDDEN)
         } else {
             Cell::Missing

@@ -1,0 +1,156 @@
+//! Why a text is not a profile, in words with a remedy and in tags.
+
+use std::fmt;
+
+use crate::field::Field;
+
+/// Everything that is wrong with a profile: at least one thing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProfileErrors(pub(super) Vec<ProfileError>);
+
+impl ProfileErrors {
+    /// One by one.
+    pub fn iter(&self) -> std::slice::Iter<'_, ProfileError> {
+        self.0.iter()
+    }
+}
+
+impl<'a> IntoIterator for &'a ProfileErrors {
+    type Item = &'a ProfileError;
+    type IntoIter = std::slice::Iter<'a, ProfileError>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
+    }
+}
+
+impl From<ProfileError> for ProfileErrors {
+    fn from(error: ProfileError) -> Self {
+        Self(vec![error])
+    }
+}
+
+impl std::error::Error for ProfileErrors {}
+
+/// One line for each.
+impl fmt::Display for ProfileErrors {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, error) in self.0.iter().enumerate() {
+            if index > 0 {
+                f.write_str("\n")?;
+            }
+            error.fmt(f)?;
+        }
+        Ok(())
+    }
+}
+
+/// One thing that is wrong with a profile. The text names the problem, then `; ` and the remedy.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ProfileError {
+    /// No TOML, an unknown key, or a value of another type.
+    #[error("{0}")]
+    Toml(String),
+    /// The network's name has other characters than a name may have.
+    #[error("network = {0:?} is no name; use a-z, 0-9, - and _")]
+    Network(String),
+    /// No method at all.
+    #[error("method is empty; name GET, POST or both")]
+    NoMethod,
+    /// No sign before or after the word `name`.
+    #[error(
+        "macro = {0:?} does not show how a macro is written; write the word name between its signs, such as \"<name>\""
+    )]
+    MacroStyle(String),
+    /// Two parameters of one name, or a name that is another's alias.
+    #[error("parameter {0} stands twice; keep one")]
+    ParameterTwice(String),
+    /// Two parameters for one column.
+    #[error(
+        "two parameters fill column {0}; keep one, or make one an alias of the other (only sub_id may repeat)"
+    )]
+    ColumnTwice(Field),
+    /// A secret would show in a column.
+    #[error("secret parameter {0} fills a column; take its column away")]
+    SecretInColumn(String),
+    /// A body without POST, or a JSON field without a form.
+    #[error("[payload] {0}")]
+    Payload(&'static str),
+    /// `[signal]` and the parameter with column `signal` need each other.
+    #[error(
+        "[signal] and a parameter with column = \"signal\" need each other; give both or neither"
+    )]
+    SignalHalf,
+    /// A kind without a value, or one value for both kinds.
+    #[error(
+        "[signal] has a kind without a value, or one value for both; give each kind values of its own"
+    )]
+    SignalValues,
+    /// `[status.words]` and the parameter with column `status` need each other.
+    #[error(
+        "[status.words] and a parameter with column = \"status\" need each other; give both or neither"
+    )]
+    StatusHalf,
+    /// One word for two statuses.
+    #[error("[status.words] has {0:?} twice; keep one")]
+    StatusWordTwice(String),
+    /// A rule about a column that no parameter fills.
+    #[error(
+        "[identity] {rule} names {field}, which no parameter fills; add the parameter or drop it from the rule"
+    )]
+    NotFilled {
+        /// The key in `[identity]`.
+        rule: &'static str,
+        /// The column.
+        field: Field,
+    },
+    /// A recipe without the value it is named after.
+    #[error("[identity] {recipe} lacks {field}; a recipe begins with what it is named after")]
+    RecipeLacks {
+        /// The recipe.
+        recipe: &'static str,
+        /// What it lacks.
+        field: Field,
+    },
+    /// A column that cannot play this part.
+    #[error("[identity] {rule} cannot use {field}; use {usable}")]
+    WrongField {
+        /// The key in `[identity]`.
+        rule: &'static str,
+        /// The column.
+        field: Field,
+        /// What could stand there.
+        usable: &'static str,
+    },
+    /// No form of date.
+    #[error("[dates] forms is empty; name at least one form")]
+    NoDateForm,
+    /// No such zone.
+    #[error(
+        "[dates] time_zone = {0:?} is no IANA time zone; give one such as \"America/New_York\""
+    )]
+    TimeZone(String),
+}
+
+impl ProfileError {
+    /// Machine-readable tag.
+    #[must_use]
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Self::Toml(_) => "profile_not_toml",
+            Self::Network(_) => "profile_network",
+            Self::NoMethod => "profile_without_method",
+            Self::MacroStyle(_) => "profile_macro",
+            Self::ParameterTwice(_) => "profile_repeats_parameter",
+            Self::ColumnTwice(_) => "profile_repeats_column",
+            Self::SecretInColumn(_) => "profile_secret_in_column",
+            Self::Payload(_) => "profile_payload",
+            Self::SignalHalf | Self::SignalValues => "profile_signal",
+            Self::StatusHalf | Self::StatusWordTwice(_) => "profile_status",
+            Self::NotFilled { .. } | Self::RecipeLacks { .. } | Self::WrongField { .. } => {
+                "profile_identity"
+            }
+            Self::NoDateForm | Self::TimeZone(_) => "profile_dates",
+        }
+    }
+}
