@@ -120,6 +120,14 @@ pub enum LedgerError {
     /// The file failed.
     #[error("the ledger could not be written or read: {0}")]
     Io(#[from] std::io::Error),
+    /// Another program wrote it.
+    #[error(
+        "the ledger is of version {found}, and this program reads version 1: use the program that wrote it"
+    )]
+    Version {
+        /// The version that it says it is of.
+        found: u32,
+    },
     /// A line is none of a ledger.
     #[error("line {line} of the ledger is none of a ledger: {source}")]
     Line {

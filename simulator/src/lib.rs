@@ -34,6 +34,7 @@
 //! ```
 
 pub mod amount;
+pub mod audit;
 pub mod book;
 pub mod contract;
 pub mod delivery;
@@ -54,6 +55,7 @@ pub mod totals;
 mod connection;
 
 pub use amount::Amount;
+pub use audit::Audit;
 pub use book::Book;
 pub use contract::{Fate, Identity};
 pub use delivery::{Charset, Delivery, Method, Planned, Registration, plan};

@@ -2,10 +2,12 @@
 
 pub(crate) mod config;
 pub(crate) mod doctor;
+mod door;
 pub(crate) mod generation;
 pub(crate) mod migrate;
 pub(crate) mod replay;
 pub(crate) mod report;
+pub(crate) mod simulate;
 pub(crate) mod source;
 pub(crate) mod spool;
 pub(crate) mod trace;
@@ -28,6 +30,7 @@ pub(crate) async fn run(arguments: &Arguments, console: &mut Console) -> Result<
         Command::Config(config) => config.run(options, console),
         Command::Migrate(migrate) => migrate.run(options, console).await,
         Command::Source(source) => source.run(options, console),
+        Command::Simulate(simulate) => Box::pin(simulate.run(options, console)).await,
         Command::Spool(spool) => spool.run(options, console).await,
         Command::Replay(replay) => Box::pin(replay.run(options, console)).await,
         Command::Generation(generation) => Box::pin(generation.run(options, console)).await,

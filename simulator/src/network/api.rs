@@ -47,6 +47,23 @@ impl Api {
         Ok(Api { listener })
     }
 
+    /// Its socket, to be served on another runtime.
+    ///
+    /// # Errors
+    /// When the runtime does not let go of it.
+    pub fn into_std(self) -> std::io::Result<std::net::TcpListener> {
+        self.listener.into_std()
+    }
+
+    /// The reverse of [`Api::into_std`].
+    ///
+    /// # Errors
+    /// When the runtime does not take it.
+    pub fn from_std(listener: std::net::TcpListener) -> std::io::Result<Self> {
+        let listener = TcpListener::from_std(listener)?;
+        Ok(Api { listener })
+    }
+
     /// Where it listens.
     ///
     /// # Errors
