@@ -82,6 +82,9 @@ pub(crate) enum Command {
     Report(cmd::report::Report),
     Trace(cmd::trace::Trace),
     Verify(cmd::verify::Verify),
+    Network(cmd::network::Network),
+    Url(cmd::url::Url),
+    Send(cmd::send::Send),
     Simulate(cmd::simulate::Simulate),
 }
 
