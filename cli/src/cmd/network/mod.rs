@@ -65,21 +65,22 @@ fn list(options: &Options, console: &mut Console) -> Result<Ending, Failure> {
         text("macro", "Macro"),
         number("parameters", "Parameters"),
         text("confidence", "Confidence"),
-        text("weakest", "Known least"),
+        number("third_party", "Third party"),
+        number("unverified", "Unverified"),
     ]);
     sheet.rows = profile::all().iter().map(|profile| row(profile)).collect();
     sheet.notes = vec![
-        "Confidence is that of the least known fact. verified: seen in the network's own pages or in a real request; third_party: from somebody else's description; unverified: compare it with the network's pages before relying on it. A source's template overrides any name.".to_owned(),
+        "Confidence is that of the least known fact; then how many facts are known no better.".to_owned(),
+        "verified: seen in the network's own pages or in a real request; third_party: from somebody else's".to_owned(),
+        "description; unverified: compare it with the network's pages before relying on it (`network show`).".to_owned(),
     ];
     sheet.write(options, console)?;
     Ok(Ending::Done)
 }
 
 fn row(profile: &Profile) -> Vec<Cell> {
-    let worst = profile.confidence();
-    let weakest = profile
-        .facts()
-        .filter(|fact| fact.confidence == worst && worst != Confidence::Verified);
+    let facts =
+        |of: Confidence| profile.facts().filter(|fact| fact.confidence == of).count() as u64;
     vec![
         Cell::text(profile.network.as_str()),
         Cell::text(&profile.title),
@@ -92,8 +93,9 @@ fn row(profile: &Profile) -> Vec<Cell> {
         ),
         Cell::Text(profile.macro_style.write("name")),
         Cell::Count(profile.parameters.len() as u64),
-        Cell::text(worst.as_str()),
-        Cell::List(weakest.map(|fact| fact.name.to_owned()).collect()),
+        Cell::text(profile.confidence().as_str()),
+        Cell::Count(facts(Confidence::ThirdParty)),
+        Cell::Count(facts(Confidence::Unverified)),
     ]
 }
 

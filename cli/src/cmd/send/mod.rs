@@ -84,7 +84,12 @@ impl Send {
         let url = self.door.url(source, default)?;
         let target = Target::of(&url, &values.query())?;
         if self.transaction {
-            self.warn_of_counting(&mark, console);
+            console.warn(format_args!(
+                "this transaction counts in reports; to take it back, send its reversal as a network does:\n  \
+                 postback send --source {} --transaction{}",
+                self.door.source,
+                values.reversal()
+            ));
         }
         let journey = self.follow(&target, &loaded).await;
         journey.sheet(&options.time_zone).write(options, console)?;
@@ -120,15 +125,6 @@ impl Send {
             }
         }
         Ok(self.chosen.iter().cloned().collect())
-    }
-
-    fn warn_of_counting(&self, mark: &str, console: &mut Console) {
-        console.warn(format_args!(
-            "this transaction counts in reports (order TEST-{mark} unless chosen otherwise)\n  \
-             to take it back, send the same order and day with negated amounts, as a network does: \
-             postback send --source {} --transaction --set <order>=TEST-{mark} --set <sale>=-… --set <commission>=-…",
-            self.door.source
-        ));
     }
 }
 

@@ -46,6 +46,29 @@ impl Values<'_> {
             .join("&")
     }
 
+    /// What has to be chosen to send the same with the money taken back.
+    pub(super) fn reversal(&self) -> String {
+        let fields = [
+            Field::OrderId,
+            Field::ClickId,
+            Field::OccurredAt,
+            Field::SaleAmount,
+            Field::Commission,
+        ];
+        let names = fields
+            .into_iter()
+            .filter_map(|field| Some((field, self.profile.parameter_for(field)?)));
+        let chosen = names.map(|(field, name)| {
+            let value = self.value(name);
+            let value = match field {
+                Field::SaleAmount | Field::Commission => negated(&value),
+                _ => value,
+            };
+            format!(" --set '{name}={value}'")
+        });
+        chosen.collect()
+    }
+
     /// One parameter with its macro replaced; anything else as it stands.
     fn filled(&self, part: &str) -> String {
         let decoded = decode::decode(part.as_bytes());
@@ -138,5 +161,13 @@ impl Values<'_> {
             Some(DateForm::UnixMilliseconds) => self.now.as_millisecond().to_string(),
             Some(DateForm::Iso8601) | None => self.now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
         }
+    }
+}
+
+/// An amount, the other way round.
+fn negated(amount: &str) -> String {
+    match amount.strip_prefix('-') {
+        Some(positive) => positive.to_owned(),
+        None => format!("-{amount}"),
     }
 }
