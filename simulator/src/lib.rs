@@ -12,8 +12,11 @@
 //! 2. [`template`]: the URL as registered with the network, and how its macros are filled.
 //! 3. [`delivery`]: one planned request, with what a reader of it can know ([`Facts`]) and what the
 //!    contract demands of the receiver ([`Fate`]); [`mod@garbage`] plans the requests that go wrong.
-//! 4. [`sender`]: sends deliveries over keep-alive connections, one attempt each.
-//! 5. [`ledger`] and [`totals`]: planned, sent and answered; counts and sums per group.
+//! 4. [`push`]: pushes on a [`schedule`] to the endpoint of a [`network`], which disables it in
+//!    silence when it fails and answers on its API; [`sender`] sends deliveries as fast as they are
+//!    answered, to fill a receiver. One attempt each, by the same connection and [`exchange`].
+//! 5. [`ledger`] and [`totals`]: planned, sent and answered; counts and sums per group. [`book`]
+//!    writes a ledger as it comes, and [`audit`] holds it against a receiver's tables.
 //!
 //! ```no_run
 //! use jiff::Timestamp;

@@ -171,3 +171,105 @@ fn negated(amount: &str) -> String {
         None => format!("-{amount}"),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use postback_common::config;
+    use postback_common::record::{Payload, RawRecord, Via};
+    use postback_normalise::{Configured, Conversion, Kind, Outcome, normalise, profile};
+    use uuid::Uuid;
+
+    use super::*;
+
+    /// What becomes of a test postback of a source with this network and these lines.
+    fn understood(network: &str, lines: &str, is_transaction: bool) -> Conversion {
+        let text = format!(
+            "[kafka]\nbrokers = \"h:1\"\n[[source]]\nname = \"s\"\nnetwork = \"{network}\"\n\
+             currency = \"EUR\"\n[[source.key]]\nkey = \"CANARY-0123456789abcdef\"\n{lines}"
+        );
+        let settings = config::read(Path::new("t"), &text, []).unwrap();
+        let configured = Configured::new(&settings.sources, &BTreeMap::new()).unwrap();
+        let profile = profile::builtin(network).unwrap();
+        let values = Values {
+            source: &settings.sources[0],
+            profile,
+            mark: "0123abcd",
+            now: "2026-03-01T12:30:00Z".parse().unwrap(),
+            is_transaction,
+            chosen: &BTreeMap::new(),
+        };
+        let query = values.query();
+        let record = RawRecord {
+            id: Uuid::from_u128(1),
+            source: "s".into(),
+            key: None,
+            received_at: values.now,
+            method: "GET".into(),
+            query: Payload::of(query.as_bytes()),
+            content_type: None,
+            body: None,
+            remote: None,
+            headers: Vec::new(),
+            via: Via::Http,
+        };
+        match normalise(&record, configured.source("s").unwrap()) {
+            Outcome::Accepted(conversion) => *conversion,
+            Outcome::Rejected(rejected) => panic!("{network}: {rejected:?}: {query}"),
+        }
+    }
+
+    #[test]
+    fn every_network_understands_its_test_and_no_sum_has_it() {
+        for known in profile::all() {
+            let network = known.network.as_str();
+            let conversion = understood(network, "", false);
+            let sale = conversion.sale_amount.map(|amount| amount.to_string());
+            let is_nothing = sale.is_none_or(|sale| sale.parse::<f64>().unwrap() == 0.0);
+            let is_harmless = conversion.kind == Kind::Signal || is_nothing;
+            assert!(is_harmless, "{network}: {conversion:?}");
+            if known.parameter_for(Field::ClickId).is_some() {
+                assert_eq!(conversion.click_id, "test0123abcd", "{network}");
+            }
+            if known.parameter_for(Field::OccurredAt).is_some() {
+                assert_eq!(
+                    conversion.occurred_at,
+                    Some("2026-03-01T12:30:00Z".parse().unwrap()),
+                    "{network}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn a_template_is_filled_as_the_network_would() {
+        let template = "[[source.template]]\nurl = \"https://h/postback/K?a=1&unique_id=<u1>\
+            &is_event=%3Cis_event%3E&tid=<etransaction_id>&t=<transaction_date>&s=<sale_amount>&&b\"\n";
+        let conversion = understood("rakuten", template, true);
+        assert_eq!(conversion.kind, Kind::Transaction);
+        assert_eq!(conversion.click_id, "test0123abcd");
+        assert_eq!(
+            conversion
+                .sale_amount
+                .map(|amount| amount.to_string())
+                .as_deref(),
+            Some("10")
+        );
+        assert_eq!(
+            conversion
+                .currency
+                .map(|currency| currency.to_string())
+                .as_deref(),
+            Some("EUR")
+        );
+    }
+
+    #[test]
+    fn amounts_are_taken_back() {
+        assert_eq!(
+            (negated("12.50").as_str(), negated("-3").as_str()),
+            ("-12.50", "3")
+        );
+    }
+}
