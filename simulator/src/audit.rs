@@ -153,7 +153,7 @@ impl Audit {
         let at = attempt.sent_at;
         let (first, last) = self.sent.unwrap_or((at, at));
         self.sent = Some((first.min(at), last.max(at)));
-        if entry.status() == Some(200) {
+        if entry.is_acknowledged() {
             self.acknowledged.push(Told::of(entry, at));
         } else if entry.is_open() {
             let query = entry.planned.query_bytes();

@@ -100,7 +100,7 @@ pub struct Counts {
     pub unsent: u64,
     /// Those of `unsent` that the network kept back, because it had disabled the endpoint.
     pub withheld: u64,
-    /// Answered with 200.
+    /// Answered with 2xx.
     pub acknowledged: u64,
     /// Answered with anything else.
     pub refused: u64,
@@ -151,11 +151,9 @@ impl Ledger {
         Totals::of(&self.entries)
     }
 
-    /// The entries that the receiver answered with 200.
+    /// The entries that the receiver answered with 2xx.
     pub fn acknowledged(&self) -> impl Iterator<Item = &Entry> {
-        self.entries
-            .iter()
-            .filter(|entry| entry.status() == Some(200))
+        self.entries.iter().filter(|entry| entry.is_acknowledged())
     }
 
     /// The distinct ids that the receiver gave to what it acknowledged: as many as there are
@@ -279,12 +277,22 @@ impl Entry {
     /// Whether it was answered other than the contract demands.
     #[must_use]
     pub fn is_unexpected(&self) -> bool {
-        let demanded = match self.planned.fate {
-            Fate::Loaded { .. } | Fate::RejectedByNormaliser => 200,
-            Fate::RefusedByIngest { status } => status,
-        };
-        self.status().is_some_and(|status| status != demanded)
+        self.status().is_some_and(|status| match self.planned.fate {
+            Fate::Loaded { .. } | Fate::RejectedByNormaliser => !is_success(status),
+            Fate::RefusedByIngest { status: demanded } => status != demanded,
+        })
     }
+
+    /// Whether the receiver said that it has it.
+    #[must_use]
+    pub fn is_acknowledged(&self) -> bool {
+        self.status().is_some_and(is_success)
+    }
+}
+
+/// Networks take every 2xx for a success.
+pub(crate) fn is_success(status: u16) -> bool {
+    (200..300).contains(&status)
 }
 
 impl Counts {
@@ -295,7 +303,7 @@ impl Counts {
         match entry.attempt.as_ref().map(|attempt| &attempt.outcome) {
             None => self.unsent += 1,
             Some(Outcome::Failed { .. }) => self.failed += 1,
-            Some(Outcome::Answered { status: 200, .. }) => {
+            Some(Outcome::Answered { status, .. }) if is_success(*status) => {
                 self.acknowledged += 1;
                 match entry.planned.fate {
                     Fate::Loaded { .. } => self.to_be_loaded += 1,

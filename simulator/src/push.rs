@@ -294,10 +294,7 @@ impl<'a> Pushing<'a> {
 
     fn end(&mut self, done: Done) -> Result<(), Closed> {
         self.under_way -= 1;
-        let succeeded = done
-            .entry
-            .status()
-            .is_some_and(|status| (200..300).contains(&status));
+        let succeeded = done.entry.is_acknowledged();
         self.network.judge(succeeded, Timestamp::now());
         if self
             .route

@@ -10,7 +10,7 @@ use tokio::task::JoinSet;
 
 use crate::connection::Connection;
 use crate::delivery::Delivery;
-use crate::ledger::{Attempt, Entry, Ledger, Outcome};
+use crate::ledger::{Attempt, Entry, Ledger, Outcome, is_success};
 
 /// How long the network waits for an answer, the round trip included.
 pub const PATIENCE: Duration = Duration::from_millis(400);
@@ -33,7 +33,7 @@ pub struct Progress {
     pub planned: u64,
     /// Attempts that have ended, in whatever way.
     pub sent: u64,
-    /// Those answered with 200.
+    /// Those answered with 2xx.
     pub acknowledged: u64,
 }
 
@@ -134,7 +134,10 @@ impl Sender {
 impl Progress {
     fn note(&mut self, attempt: &Attempt) {
         self.sent += 1;
-        let acknowledged = matches!(attempt.outcome, Outcome::Answered { status: 200, .. });
+        let acknowledged = match attempt.outcome {
+            Outcome::Answered { status, .. } => is_success(status),
+            Outcome::Failed { .. } => false,
+        };
         self.acknowledged += u64::from(acknowledged);
     }
 }

@@ -187,7 +187,7 @@ fn figures(options: &Options, end: &End, cpu: f64) -> Figures {
     let count = |count: u64| u32::try_from(count).map_or(f64::MAX, f64::from);
     let attempts = end.schedule.attempts;
     let latest_ms = count(end.schedule.latest_us) / 1e3;
-    let lost = count(end.counts.planned - end.counts.acknowledged - end.counts.refused);
+    let lost = count(end.counts.planned - end.counts.acknowledged);
     Figures {
         host: Host::look(),
         rate: options.rate,
@@ -199,7 +199,7 @@ fn figures(options: &Options, end: &End, cpu: f64) -> Figures {
         cpu_us: cpu * 1e6 / count(attempts.max(1)),
         targets: vec![
             Target::new("the latest attempt after its time", "ms", latest_ms, 100.0),
-            Target::new("postbacks without an answer", "", lost, 0.0),
+            Target::new("postbacks that were not acknowledged", "", lost, 0.0),
         ],
     }
 }
