@@ -214,7 +214,7 @@ impl Journey {
     }
 
     /// Waits for its row.
-    pub(super) async fn to_its_row(
+    pub(super) async fn reach_its_row(
         &mut self,
         settings: &ClickHouseSettings,
         id: Uuid,

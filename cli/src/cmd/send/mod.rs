@@ -104,7 +104,7 @@ impl Send {
         if let Some(id) = journey.deliver(target).await {
             let until = tokio::time::Instant::now() + Duration::from_secs(self.wait);
             journey.through_kafka(log, id, until).await;
-            journey.to_its_row(&settings.clickhouse, id, until).await;
+            journey.reach_its_row(&settings.clickhouse, id, until).await;
         }
         journey
     }

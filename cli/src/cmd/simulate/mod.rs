@@ -19,7 +19,7 @@ pub(crate) struct Simulate {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    Run(run::Run),
+    Run(Box<run::Run>),
     Verify(verify::Verify),
 }
 
