@@ -124,8 +124,30 @@ reasons! {
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
+    use std::path::Path;
 
     use super::*;
+
+    #[test]
+    fn the_page_of_flags_has_each_with_its_sentence_and_no_other() {
+        fn rows<T>(all: &[T], told: impl Fn(&T) -> (&'static str, &'static str)) -> Vec<String> {
+            let row = |(tag, sentence)| format!("| `{tag}` | {sentence} |");
+            all.iter().map(|one| row(told(one))).collect()
+        }
+        let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/flags.md");
+        let page = std::fs::read_to_string(page).unwrap();
+        let told: Vec<&str> = page
+            .lines()
+            .filter(|line| line.starts_with("| `"))
+            .collect();
+        let expected = [
+            rows(Flag::ALL, |one| (one.as_str(), one.explanation())),
+            rows(Rejection::ALL, |one| (one.as_str(), one.explanation())),
+            rows(PostbackFlag::ALL, |one| (one.as_str(), one.explanation())),
+            rows(Refusal::ALL, |one| (one.as_str(), one.explanation())),
+        ];
+        assert_eq!(told, expected.concat(), "docs/flags.md");
+    }
 
     #[test]
     fn tags_are_unique_snake_case() {

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::LazyLock;
 
 /// A currency of ISO 4217, withdrawn ones included: old orders still have theirs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -40,11 +41,29 @@ impl FromStr for Currency {
             .try_into()
             .map_err(|_| UnknownCurrency)?;
         code.make_ascii_uppercase();
-        let code = str::from_utf8(&code).map_err(|_| UnknownCurrency)?;
-        iso_currency::Currency::from_code(code)
-            .map(Self)
-            .ok_or(UnknownCurrency)
+        let place = place(code).ok_or(UnknownCurrency)?;
+        BY_CODE[place].map(Self).ok_or(UnknownCurrency)
     }
+}
+
+/// Every currency at the place of its code: each postback names one or two, and the library
+/// compares with all of them.
+static BY_CODE: LazyLock<Vec<Option<iso_currency::Currency>>> = LazyLock::new(|| {
+    let letters = || b'A'..=b'Z';
+    let codes =
+        letters().flat_map(|a| letters().flat_map(move |b| letters().map(move |c| [a, b, c])));
+    let known = |code: [u8; 3]| iso_currency::Currency::from_code(str::from_utf8(&code).ok()?);
+    codes.map(known).collect()
+});
+
+/// Where a code of three capital letters stands among all such codes.
+fn place(code: [u8; 3]) -> Option<usize> {
+    let letter = |sum: usize, letter: u8| {
+        letter
+            .is_ascii_uppercase()
+            .then(|| sum * 26 + usize::from(letter - b'A'))
+    };
+    code.into_iter().try_fold(0, letter)
 }
 
 impl fmt::Display for Currency {

@@ -6,7 +6,7 @@ use postback_common::reason::Flag;
 use postback_common::secret::HIDDEN;
 
 use crate::by_name::ByName;
-use crate::decode::{Decoded, Pair, trimmed};
+use crate::decode::{Decoded, Pair, trim, trimmed};
 use crate::field::Field;
 use crate::mapping::Mapping;
 use crate::profile::MacroStyle;
@@ -79,7 +79,7 @@ impl<'a> Intake<'a> {
     pub(crate) fn text(&self, field: Field) -> &str {
         self.slots[field.index()]
             .as_ref()
-            .map_or("", |slot| slot.value.trim())
+            .map_or("", |slot| trim(&slot.value))
     }
 
     /// As [`Intake::text`], with the spaces before it.

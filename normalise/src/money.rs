@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::decode::trim;
+
 /// Decimals kept: the scale of every amount column, `Decimal(18, 4)`.
 pub const SCALE: usize = 4;
 
@@ -51,28 +53,50 @@ impl Amount {
     /// # Errors
     /// [`AmountFault`] says which of the two ways it is wrong. An empty text is unreadable.
     pub fn parse(text: &str) -> Result<Self, AmountFault> {
-        let text = text.trim();
-        let (negative, digits) = match text.strip_prefix('-') {
-            Some(rest) => (true, rest),
-            None => (false, text.strip_prefix('+').unwrap_or(text)),
+        let text = trim(text).as_bytes();
+        let (negative, digits) = match text {
+            [b'-', rest @ ..] => (true, rest),
+            [b'+', rest @ ..] => (false, rest),
+            rest => (false, rest),
         };
-        let (whole, decimals) = digits.split_once('.').unwrap_or((digits, ""));
-        let all_digits = |part: &str| part.bytes().all(|b| b.is_ascii_digit());
-        if (whole.is_empty() && decimals.is_empty()) || !all_digits(whole) || !all_digits(decimals)
-        {
+        let mut units: i64 = 0;
+        let (mut whole_digits, mut places) = (0, None);
+        let (mut any_digit, mut fits) = (false, true);
+        for byte in digits {
+            let digit = match (byte, places) {
+                (b'0'..=b'9', _) => i64::from(byte - b'0'),
+                (b'.', None) => {
+                    places = Some(0);
+                    continue;
+                }
+                _ => return Err(AmountFault::Unreadable),
+            };
+            any_digit = true;
+            match &mut places {
+                None if units == 0 && digit == 0 => continue,
+                None => whole_digits += 1,
+                Some(places) if *places < SCALE => *places += 1,
+                // Nothing is rounded: only zeros may follow.
+                Some(_) => {
+                    fits &= digit == 0;
+                    continue;
+                }
+            }
+            fits &= whole_digits <= MAX_WHOLE_DIGITS;
+            if fits {
+                // At most 17 digits: this cannot overflow.
+                units = units * 10 + digit;
+            }
+        }
+        if !any_digit {
             return Err(AmountFault::Unreadable);
         }
-        let whole = whole.trim_start_matches('0');
-        let (kept, beyond) = decimals.split_at(decimals.len().min(SCALE));
-        if whole.len() > MAX_WHOLE_DIGITS || beyond.bytes().any(|b| b != b'0') {
+        if !fits {
             return Err(AmountFault::OutOfRange);
         }
-        let places = kept.bytes().chain(std::iter::repeat(b'0')).take(SCALE);
-        // At most 17 digits: this cannot overflow.
-        let units = whole
-            .bytes()
-            .chain(places)
-            .fold(0, |units, b| units * 10 + i64::from(b - b'0'));
+        for _ in places.unwrap_or(0)..SCALE {
+            units *= 10;
+        }
         Ok(Self(if negative { -units } else { units }))
     }
 

@@ -15,7 +15,7 @@ use crate::profile::{BodyForm, PayloadRules};
 
 /// All parameters of a request, and what was wrong with them.
 pub(crate) fn read<'a>(record: &'a RawRecord<'_>, rules: &PayloadRules) -> Decoded<'a> {
-    let mut decoded = decode::decode(record.query.as_bytes());
+    let mut decoded = decode::decode_payload(&record.query);
     let body = record.body.as_ref().map(Payload::as_bytes);
     let Some(body) = body.filter(|body| !body.is_empty()) else {
         return decoded;

@@ -6,14 +6,16 @@ use jiff::Timestamp;
 use jiff::civil::{Date, DateTime, Time};
 use jiff::fmt::temporal::DateTimeParser;
 use jiff::tz::{Offset, TimeZone};
+use memchr::memchr;
 
+use crate::decode::trim;
 use crate::profile::DateForm;
 
-/// First year that a postback can speak of, in UTC.
-const FIRST_YEAR: i16 = 2000;
+/// First second that a postback can speak of: the beginning of 2000 in UTC, since 1970.
+const FIRST_SECOND: i64 = 946_684_800;
 
-/// Last year that a postback can speak of, in UTC.
-const LAST_YEAR: i16 = 2100;
+/// First second beyond: the beginning of 2101 in UTC.
+const BEYOND_SECOND: i64 = 4_133_980_800;
 
 /// Why a text is not the date of a postback.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,7 +36,7 @@ pub enum DateFault {
 /// # Errors
 /// [`DateFault`]; an empty text is unreadable.
 pub fn parse(text: &str, forms: &[DateForm], zone: &TimeZone) -> Result<Timestamp, DateFault> {
-    let text = text.trim();
+    let text = trim(text);
     let read = |form: &DateForm| match form {
         DateForm::Javascript => javascript(text),
         DateForm::Iso8601 => iso_8601(text, zone),
@@ -43,8 +45,7 @@ pub fn parse(text: &str, forms: &[DateForm], zone: &TimeZone) -> Result<Timestam
         DateForm::UnixMilliseconds => Timestamp::from_millisecond(unix(text)?).ok(),
     };
     let instant = forms.iter().find_map(read).ok_or(DateFault::Unreadable)?;
-    let year = utc_date(instant).year();
-    if !(FIRST_YEAR..=LAST_YEAR).contains(&year) {
+    if !(FIRST_SECOND..BEYOND_SECOND).contains(&instant.as_second()) {
         return Err(DateFault::OutOfReason);
     }
     Timestamp::from_microsecond(instant.as_microsecond()).map_err(|_| DateFault::OutOfReason)
@@ -58,19 +59,38 @@ pub(crate) fn utc_date(instant: Timestamp) -> Date {
 /// `Sat Mar 14 2020 18:28:18 GMT+0000 (UTC)`. The weekday and the zone's name repeat what the rest
 /// says: they are not compared, as a program in another language prints them in its own.
 fn javascript(text: &str) -> Option<Timestamp> {
-    let told = text.split_once('(').map_or(text, |(told, _)| told);
+    let told = &text[..memchr(b'(', text.as_bytes()).unwrap_or(text.len())];
     let mut words = told.split_ascii_whitespace();
     let _weekday = words.next()?;
     let month = month(words.next()?)?;
-    let day = words.next()?.parse().ok()?;
-    let year = words.next()?.parse().ok()?;
-    let time: Time = words.next()?.parse().ok()?;
+    let day = i8::try_from(number(words.next()?)?).ok()?;
+    let year = i16::try_from(number(words.next()?)?).ok()?;
+    let time = time_of_day(words.next()?)?;
     let offset = gmt_offset(words.next()?, words.next())?;
     if words.next().is_some() {
         return None;
     }
     let local = DateTime::from_parts(Date::new(year, month, day).ok()?, time);
     offset.to_timestamp(local).ok()
+}
+
+/// `18:28:18`. By hand: the library tries other forms first, and every postback passes here twice.
+fn time_of_day(text: &str) -> Option<Time> {
+    let [h1, h2, b':', m1, m2, b':', s1, s2] = text.as_bytes() else {
+        return None;
+    };
+    let two = |tens: &u8, ones: &u8| {
+        let is_number = tens.is_ascii_digit() && ones.is_ascii_digit();
+        is_number.then(|| i8::try_from((tens - b'0') * 10 + (ones - b'0')).ok())?
+    };
+    Time::new(two(h1, h2)?, two(m1, m2)?, two(s1, s2)?, 0).ok()
+}
+
+/// Up to four digits.
+fn number(digits: &str) -> Option<i32> {
+    let is_number = matches!(digits.len(), 1..=4) && digits.bytes().all(|b| b.is_ascii_digit());
+    let value = |sum: i32, digit: u8| sum * 10 + i32::from(digit - b'0');
+    is_number.then(|| digits.bytes().fold(0, value))
 }
 
 fn month(name: &str) -> Option<i8> {
@@ -97,7 +117,7 @@ fn gmt_offset(word: &str, next: Option<&str>) -> Option<Offset> {
         return None;
     }
     let (hours, minutes) = digits.split_at(2);
-    let (hours, minutes) = (hours.parse::<i32>().ok()?, minutes.parse::<i32>().ok()?);
+    let (hours, minutes) = (number(hours)?, number(minutes)?);
     (minutes < 60).then(|| Offset::from_seconds(sign * (hours * 60 + minutes) * 60).ok())?
 }
 

@@ -102,10 +102,15 @@ impl Project {
 /// # Errors
 /// When it ends with another status than 0, or when cancelled.
 pub(crate) fn run(what: &str, launch: Launch, cancellation: &Cancellation) -> anyhow::Result<()> {
-    let status = launch
-        .output_to_stderr()
-        .spawn()?
-        .wait(cancellation, GRACE)?;
+    wait(what, launch.output_to_stderr(), cancellation)
+}
+
+/// Runs a command to its end, with its output where `launch` says.
+///
+/// # Errors
+/// As [`run`].
+pub(crate) fn wait(what: &str, launch: Launch, cancellation: &Cancellation) -> anyhow::Result<()> {
+    let status = launch.spawn()?.wait(cancellation, GRACE)?;
     if !status.success() {
         bail!("`{what}` failed ({status})");
     }

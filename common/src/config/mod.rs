@@ -35,7 +35,9 @@ pub use consumer::ConsumerSettings;
 pub use fault::{ConfigError, Fault, FaultCode};
 pub use ingest::IngestSettings;
 pub use kafka::{KafkaOption, KafkaSettings};
-pub use source::{Identity, Reply, SourceKey, SourceSettings, TemplateSettings, TemplateUrl};
+pub use source::{
+    Identity, ProfileFile, Reply, SourceKey, SourceSettings, TemplateSettings, TemplateUrl,
+};
 pub use sources::dropped_sources;
 pub use spool::SpoolSettings;
 pub use tls::TlsSettings;

@@ -19,6 +19,9 @@ pub struct SourceSettings {
     pub name: SourceName,
     /// The network whose profile reads its postbacks. Required.
     pub network: NetworkName,
+    /// What is known of the network, in place of the profile that is built in: `profile_file`.
+    #[serde(rename = "profile_file", skip_serializing_if = "Option::is_none")]
+    pub profile: Option<ProfileFile>,
     /// Whose conversions these are. Default: the source's name.
     pub account: AccountName,
     /// ISO 4217 code taken where a postback has none.
@@ -65,6 +68,21 @@ pub struct TemplateSettings {
     pub valid_from: Option<Timestamp>,
     /// The URL.
     pub url: TemplateUrl,
+}
+
+/// A network's profile that is not built in. Prints as its path.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProfileFile {
+    /// Where it was read from.
+    pub path: String,
+    /// Its TOML.
+    pub text: String,
+}
+
+impl Serialize for ProfileFile {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.path)
+    }
 }
 
 /// What makes two postbacks of an account one conversion.

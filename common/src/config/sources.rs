@@ -8,7 +8,7 @@ use toml::Value;
 use super::access;
 use super::fault::{Fault, FaultCode};
 use super::section::{self, Section};
-use super::source::{Identity, Reply, SourceKey, SourceSettings};
+use super::source::{Identity, ProfileFile, Reply, SourceKey, SourceSettings};
 use super::templates;
 use crate::name::{AccountName, KeyName, NetworkName, SourceName};
 use crate::url_key::{KeyError, KeyHash};
@@ -59,6 +59,7 @@ fn read(section: &mut Section<'_>) -> Option<SourceSettings> {
     section.require("network", which);
     let named = section.checked("name", remedy, SourceName::new);
     let network = section.checked("network", which, NetworkName::new);
+    let profile = profile(section);
     let account = section.checked("account", remedy, AccountName::new);
     let currency = section.checked(
         "currency",
@@ -106,6 +107,7 @@ fn read(section: &mut Section<'_>) -> Option<SourceSettings> {
     let own_account = AccountName::new(name.as_str()).ok();
     Some(SourceSettings {
         network: network?,
+        profile,
         account: account.or(own_account)?,
         currency,
         time_zone,
@@ -120,6 +122,20 @@ fn read(section: &mut Section<'_>) -> Option<SourceSettings> {
         aliases,
         name,
     })
+}
+
+fn profile(section: &mut Section<'_>) -> Option<ProfileFile> {
+    section.checked(
+        "profile_file",
+        "name a file that the user whom this program runs as can read, or remove it",
+        |path| {
+            let text = std::fs::read_to_string(path);
+            text.map(|text| ProfileFile {
+                path: path.to_owned(),
+                text,
+            })
+        },
+    )
 }
 
 fn aliases(section: &mut Section<'_>) -> Vec<SourceName> {

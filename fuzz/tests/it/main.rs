@@ -12,4 +12,5 @@
 mod connection;
 mod corpus;
 mod made;
+mod normalise;
 mod record;

@@ -1,10 +1,11 @@
 //! What can be wrong with the sources, in words.
 
 use postback_common::config::{Fault, FaultCode, SourceSettings};
+use postback_common::name::NetworkName;
 
 use super::Parsed;
 use crate::identity::Identity;
-use crate::profile;
+use crate::profile::{self, ProfileError};
 use crate::rules::RulesError;
 
 pub(super) fn unknown_network(settings: &SourceSettings) -> Fault {
@@ -16,9 +17,38 @@ pub(super) fn unknown_network(settings: &SourceSettings) -> Fault {
         FaultCode::BadValue,
         &key(settings, "network"),
         "no profile of this network is built in",
-        format!("use one of: {}", known.join(", ")),
+        format!(
+            "use one of: {}; or name a profile of your own with profile_file",
+            known.join(", ")
+        ),
     )
     .with_value(format_args!("\"{}\"", settings.network))
+}
+
+pub(super) fn bad_profile(settings: &SourceSettings, error: &ProfileError) -> Fault {
+    let text = error.to_string();
+    let (problem, remedy) = text.split_once("; ").unwrap_or((&text, "mend the profile"));
+    let key = key(settings, "profile_file");
+    let fault = Fault::new(FaultCode::BadValue, &key, problem, remedy);
+    match &settings.profile {
+        Some(own) => fault.with_value(format_args!("{:?}", own.path)),
+        None => fault,
+    }
+}
+
+pub(super) fn profile_of_another(settings: &SourceSettings, network: &NetworkName) -> Fault {
+    let problem = format!("is the profile of network {network}");
+    let remedy = "name the network as the profile does";
+    contradiction(settings, "profile_file", problem, remedy)
+}
+
+pub(super) fn two_profiles(source: &SourceSettings, first: &SourceSettings) -> Fault {
+    let problem = format!(
+        "source {} of the same account has another profile of the network: one conversion could get two keys",
+        first.name
+    );
+    let remedy = "give the sources of one account the same profile";
+    contradiction(source, "profile_file", problem, remedy)
 }
 
 pub(super) fn two_networks(source: &SourceSettings, first: &SourceSettings) -> Fault {

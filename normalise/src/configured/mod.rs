@@ -19,7 +19,8 @@ use crate::recorded::{Recorded, RecordedRules, Rules};
 use crate::rules::{Registered, SourceDescription, SourceRules};
 use crate::template::TemplateNote;
 use faults::{
-    key, recorded_otherwise, two_identities, two_networks, two_zones, unknown_network, unserved,
+    bad_profile, key, profile_of_another, recorded_otherwise, two_identities, two_networks,
+    two_profiles, two_zones, unknown_network, unserved,
 };
 use templates::recorded;
 
@@ -107,7 +108,7 @@ impl Configured {
         let rules = SourceRules::new(SourceDescription {
             source: settings.name.clone(),
             account: settings.account.clone(),
-            profile: Arc::clone(source.profile),
+            profile: source.profile,
             currency: source.currency,
             zone: settings.time_zone.clone(),
             publisher_id: settings.publisher_id.clone(),
@@ -169,18 +170,16 @@ impl Configured {
 /// A source by itself, before its account is looked at.
 struct Parsed<'a> {
     settings: &'a SourceSettings,
-    profile: &'static Arc<Profile>,
+    profile: Arc<Profile>,
     currency: Option<Currency>,
     templates: Vec<Registered>,
 }
 
 impl<'a> Parsed<'a> {
     fn of(settings: &'a SourceSettings) -> Result<Self, Vec<Fault>> {
-        let Some(profile) = profile::builtin(settings.network.as_str()) else {
-            return Err(vec![unknown_network(settings)]);
-        };
+        let profile = profile_of(settings)?;
         let mut faults = Vec::new();
-        let templates = templates::read(settings, profile, &mut faults);
+        let templates = templates::read(settings, &profile, &mut faults);
         match currency(settings).transpose() {
             Ok(currency) if faults.is_empty() => Ok(Self {
                 settings,
@@ -203,15 +202,35 @@ impl<'a> Parsed<'a> {
         let mapping = match self.templates.first() {
             Some(first) => first.template.mapping(),
             None => {
-                own_names = Mapping::of_profile(self.profile);
+                own_names = Mapping::of_profile(&self.profile);
                 &own_names
             }
         };
         Fixed {
-            identity: identity::best_of(self.profile, mapping),
-            key_day: KeyDayRule::best_of(self.profile, mapping),
+            identity: identity::best_of(&self.profile, mapping),
+            key_day: KeyDayRule::best_of(&self.profile, mapping),
         }
     }
+}
+
+/// The source's own, or that of its network.
+fn profile_of(settings: &SourceSettings) -> Result<Arc<Profile>, Vec<Fault>> {
+    let Some(own) = &settings.profile else {
+        let builtin = profile::builtin(settings.network.as_str());
+        return builtin
+            .cloned()
+            .ok_or_else(|| vec![unknown_network(settings)]);
+    };
+    let profile = Profile::parse(&own.text).map_err(|errors| {
+        errors
+            .iter()
+            .map(|error| bad_profile(settings, error))
+            .collect::<Vec<_>>()
+    })?;
+    if profile.network != settings.network {
+        return Err(vec![profile_of_another(settings, &profile.network)]);
+    }
+    Ok(Arc::new(profile))
 }
 
 fn currency(settings: &SourceSettings) -> Option<Result<Currency, Fault>> {
@@ -244,6 +263,8 @@ fn accounts(
         let first = firsts.entry(account).or_insert(source);
         if first.profile.network != source.profile.network {
             faults.push(two_networks(source.settings, first.settings));
+        } else if first.profile.text != source.profile.text {
+            faults.push(two_profiles(source.settings, first.settings));
         }
         if first.zone() != source.zone() {
             faults.push(two_zones(source, first));

@@ -43,11 +43,18 @@ impl MacroStyle {
     /// percent-encoded once more than the request itself.
     #[must_use]
     pub fn is_unreplaced(&self, value: &str) -> bool {
-        self.name_in(value).is_some()
-            || (value.trim_start().starts_with('%')
-                && percent_decode_str(value)
-                    .decode_utf8()
-                    .is_ok_and(|text| self.name_in(&text).is_some()))
+        // Nearly every value begins with another byte, which spares it the rest.
+        let begins = value.as_bytes().first().is_some_and(|first| {
+            Some(first) == self.before.as_bytes().first()
+                || !matches!(first, 0x21..=0x7e)
+                || *first == b'%'
+        });
+        begins
+            && (self.name_in(value).is_some()
+                || (value.trim_start().starts_with('%')
+                    && percent_decode_str(value)
+                        .decode_utf8()
+                        .is_ok_and(|text| self.name_in(&text).is_some())))
     }
 
     /// True when a macro of this style could stand somewhere inside the text.

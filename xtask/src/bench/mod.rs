@@ -1,6 +1,7 @@
 //! `cargo xtask bench`: what the parts cost, beside what they are built on. [`loader`] is `bench
-//! load`, [`replay`] `bench replay`, [`reports`] `bench reports`, [`simulate`] `bench simulate`; the
-//! rest of this folder is `bench ingest`: what ingest costs, beside a hyper that does nothing.
+//! load`, [`normalise`] `bench normalise`, [`replay`] `bench replay`, [`reports`] `bench reports`,
+//! [`simulate`] `bench simulate`; the rest of this folder is `bench ingest`: what ingest costs,
+//! beside a hyper that does nothing.
 //!
 //! Three servers take turns at the same load on the same processor: a bare hyper, ingest with
 //! Kafka, ingest with Kafka frozen. The machine is seldom quiet, so each has several turns and the
@@ -10,6 +11,7 @@ mod figures;
 mod host;
 mod load;
 mod loader;
+mod normalise;
 mod page;
 mod place;
 mod replay;
@@ -43,6 +45,8 @@ pub(crate) enum Command {
     Ingest(Options),
     /// What loading costs, beside ClickHouse's Kafka engine; prints Markdown
     Load(loader::Options),
+    /// What normalising one postback costs; prints Markdown
+    Normalise(normalise::Options),
     /// How fast a replay is beside live load; prints Markdown
     Replay(replay::Options),
     /// What reports cost over many conversions; prints Markdown
@@ -89,6 +93,7 @@ pub(crate) fn run(
     let options = match command {
         Command::Ingest(options) => options.settled(),
         Command::Load(options) => return loader::run(options, project, cancellation),
+        Command::Normalise(options) => return normalise::run(options, project, cancellation),
         Command::Replay(options) => return replay::run(options, project, cancellation),
         Command::Reports(options) => return reports::run(options, project, cancellation),
         Command::Simulate(options) => return simulate::run(options, project, cancellation),

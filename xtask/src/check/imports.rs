@@ -42,7 +42,12 @@ const ALLOWED: [(&str, &[&str]); 14] = [
     ("postback-load", &[]),
     (
         "postback-fuzz",
-        &["postback-common", "postback-service", "postback-ingest"],
+        &[
+            "postback-common",
+            "postback-service",
+            "postback-ingest",
+            "postback-normalise",
+        ],
     ),
     ("postback-simulator", &[]),
     ("postback-spool", &[]),

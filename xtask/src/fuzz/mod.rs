@@ -53,6 +53,8 @@ enum Target {
     Ingest,
     /// The raw record's encoding
     Record,
+    /// From any query and body to a row
+    Normalise,
 }
 
 impl Target {
@@ -60,6 +62,7 @@ impl Target {
         match self {
             Self::Ingest => "ingest",
             Self::Record => "record",
+            Self::Normalise => "normalise",
         }
     }
 }

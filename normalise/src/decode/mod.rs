@@ -1,9 +1,18 @@
 //! A query's bytes, split and decoded: nothing here knows what a parameter means.
+//!
+//! Every byte of every query passes here, so this is written by hand; what is not escaped is
+//! borrowed.
+
+mod escapes;
 
 use std::borrow::Cow;
+use std::ops::Range;
 
 use memchr::{memchr, memchr2};
 use postback_common::reason::Flag;
+use postback_common::record::Payload;
+
+pub(crate) use escapes::shown_lossily;
 
 /// Most parameters that are read of one request; the rest stands in the raw record alone.
 pub const MAX_PARAMETERS: usize = 200;
@@ -34,37 +43,71 @@ pub struct Decoded<'a> {
 /// A broken escape stays as it is, and bytes that are not UTF-8 become U+FFFD.
 #[must_use]
 pub fn decode(query: &[u8]) -> Decoded<'_> {
-    let mut decoded = Decoded {
-        // About what networks send.
-        pairs: Vec::with_capacity(24),
-        faults: Vec::new(),
-    };
+    let mut decoded = Decoded::expecting_the_usual();
     decoded.read(query);
     decoded
 }
 
+/// As [`decode`], of what a record keeps: most of it is known to be text.
+pub(crate) fn decode_payload<'a>(query: &'a Payload<'_>) -> Decoded<'a> {
+    match query {
+        Payload::Utf8(text) => {
+            let mut decoded = Decoded::expecting_the_usual();
+            decoded.read_text(text);
+            decoded
+        }
+        Payload::Bytes(bytes) => decode(bytes),
+    }
+}
+
 impl<'a> Decoded<'a> {
+    fn expecting_the_usual() -> Self {
+        Self {
+            // About what networks send.
+            pairs: Vec::with_capacity(24),
+            faults: Vec::new(),
+        }
+    }
+
+    fn read_text(&mut self, query: &'a str) {
+        self.split(query.as_bytes(), |part, is_escaped, faults| {
+            escapes::of_text(&query[part], is_escaped, faults)
+        });
+    }
+
     /// Reads a query, or a form, behind what is there already.
     pub(crate) fn read(&mut self, query: &'a [u8]) {
-        let decoded = self;
-        let mut rest = query;
-        while !rest.is_empty() {
-            let end = memchr(b'&', rest).unwrap_or(rest.len());
-            let (part, behind) = rest.split_at(end);
-            rest = behind.get(1..).unwrap_or_default();
-            if part.is_empty() {
+        match str::from_utf8(query) {
+            Ok(text) => self.read_text(text),
+            Err(_) => self.split(query, |part, is_escaped, faults| {
+                escapes::of_bytes(&query[part], is_escaped, faults)
+            }),
+        }
+    }
+
+    /// `text` is given the place of a name or value, and whether something in it is escaped.
+    fn split(
+        &mut self,
+        query: &[u8],
+        text: impl Fn(Range<usize>, bool, &mut Vec<Flag>) -> Cow<'a, str>,
+    ) {
+        let mut at = 0;
+        while at < query.len() {
+            let name = Part::name(query, at);
+            let value = match query.get(name.place.end) {
+                Some(b'=') => Part::value(query, name.place.end + 1),
+                _ => Part::empty(name.place.end),
+            };
+            at = value.place.end + 1;
+            if name.place.start == value.place.end {
                 continue;
             }
-            if decoded.is_full() {
+            if self.is_full() {
                 break;
             }
-            let (name, value) = match memchr(b'=', part) {
-                Some(at) => (&part[..at], &part[at + 1..]),
-                None => (part, &[][..]),
-            };
-            let name = trimmed(text(name, &mut decoded.faults));
-            let value = text(value, &mut decoded.faults);
-            decoded.pairs.push(Pair { name, value });
+            let name = trimmed(text(name.place, name.is_escaped, &mut self.faults));
+            let value = text(value.place, value.is_escaped, &mut self.faults);
+            self.pairs.push(Pair { name, value });
         }
     }
 
@@ -78,85 +121,72 @@ impl<'a> Decoded<'a> {
     }
 }
 
-fn text<'a>(sent: &'a [u8], faults: &mut Vec<Flag>) -> Cow<'a, str> {
-    let bytes = unescaped(sent);
-    if bytes.len() > MAX_TEXT_BYTES {
-        faults.push(Flag::TextTooLong);
-        return Cow::Borrowed("");
-    }
-    let text = match bytes {
-        Cow::Borrowed(bytes) => str::from_utf8(bytes).map(Cow::Borrowed).ok(),
-        Cow::Owned(bytes) => match String::from_utf8(bytes) {
-            Ok(text) => return Cow::Owned(text),
-            Err(error) => return lossy(error.as_bytes(), faults),
-        },
-    };
-    text.unwrap_or_else(|| lossy(sent, faults))
+/// A name or value: where it stands, and whether something in it is escaped.
+struct Part {
+    place: Range<usize>,
+    is_escaped: bool,
 }
 
-fn lossy(bytes: &[u8], faults: &mut Vec<Flag>) -> Cow<'static, str> {
-    faults.push(Flag::InvalidUtf8);
-    Cow::Owned(shown_lossily(bytes))
-}
-
-/// The bytes as text, broken ones as U+FFFD, in as little memory as it takes: a text that grows on
-/// its way would take several times its length.
-pub(crate) fn shown_lossily(bytes: &[u8]) -> String {
-    const SHOWN: &str = "\u{FFFD}";
-    let length = |chunk: std::str::Utf8Chunk<'_>| {
-        chunk.valid().len()
-            + if chunk.invalid().is_empty() {
-                0
-            } else {
-                SHOWN.len()
-            }
-    };
-    let mut text = String::with_capacity(bytes.utf8_chunks().map(length).sum());
-    for chunk in bytes.utf8_chunks() {
-        text.push_str(chunk.valid());
-        if !chunk.invalid().is_empty() {
-            text.push_str(SHOWN);
+impl Part {
+    /// A name: from `start` to the next `=` or `&`, or the end. Names are a few bytes long, which a
+    /// search with vector instructions is too much for.
+    #[inline]
+    fn name(query: &[u8], start: usize) -> Self {
+        let mut is_escaped = false;
+        let rest = &query[start..];
+        let length = rest.iter().position(|byte| {
+            is_escaped |= matches!(byte, b'%' | b'+');
+            matches!(byte, b'=' | b'&')
+        });
+        Self {
+            place: start..start + length.unwrap_or(rest.len()),
+            is_escaped,
         }
     }
-    text
-}
 
-/// By hand, because every byte of every query passes here: the iterator of `percent-encoding` takes
-/// three times as long.
-fn unescaped(sent: &[u8]) -> Cow<'_, [u8]> {
-    let Some(first) = memchr2(b'%', b'+', sent) else {
-        return Cow::Borrowed(sent);
-    };
-    let mut bytes = Vec::with_capacity(sent.len());
-    let (mut plain, mut next) = (0, Some(first));
-    while let Some(at) = next {
-        bytes.extend_from_slice(&sent[plain..at]);
-        let escaped = match &sent[at..] {
-            [b'+', ..] => Some((b' ', 1)),
-            [_, high, low, ..] => escaped(*high, *low).map(|byte| (byte, 3)),
-            _ => None,
-        };
-        let (byte, length) = escaped.unwrap_or((b'%', 1));
-        bytes.push(byte);
-        plain = at + length;
-        next = memchr2(b'%', b'+', &sent[plain..]).map(|behind| plain + behind);
+    /// A value: from `start` to the next `&`, or the end.
+    #[inline]
+    fn value(query: &[u8], start: usize) -> Self {
+        let rest = &query[start..];
+        let value = &rest[..memchr(b'&', rest).unwrap_or(rest.len())];
+        Self {
+            place: start..start + value.len(),
+            is_escaped: memchr2(b'%', b'+', value).is_some(),
+        }
     }
-    bytes.extend_from_slice(&sent[plain..]);
-    Cow::Owned(bytes)
+
+    fn empty(at: usize) -> Self {
+        Self {
+            place: at..at,
+            is_escaped: false,
+        }
+    }
 }
 
-fn escaped(high: u8, low: u8) -> Option<u8> {
-    let digit = |byte: u8| char::from(byte).to_digit(16);
-    let value = digit(high)? * 16 + digit(low)?;
-    u8::try_from(value).ok()
-}
-
+/// Without the spaces around it.
+#[inline]
 pub(crate) fn trimmed(text: Cow<'_, str>) -> Cow<'_, str> {
+    if is_trim(&text) {
+        return text;
+    }
     match text {
         Cow::Borrowed(text) => Cow::Borrowed(text.trim()),
-        Cow::Owned(text) if text.trim().len() == text.len() => Cow::Owned(text),
         Cow::Owned(text) => Cow::Owned(text.trim().to_owned()),
     }
+}
+
+/// As [`str::trim`]. Nearly nothing has spaces around it, and a look at both ends says so.
+#[inline]
+pub(crate) fn trim(text: &str) -> &str {
+    if is_trim(text) { text } else { text.trim() }
+}
+
+/// True only where no spaces are around.
+#[inline]
+fn is_trim(text: &str) -> bool {
+    let is_plain = |byte: Option<&u8>| byte.is_none_or(|byte| matches!(byte, 0x21..=0x7e));
+    let bytes = text.as_bytes();
+    is_plain(bytes.first()) && is_plain(bytes.last())
 }
 
 #[cfg(test)]
@@ -170,7 +200,11 @@ mod tests {
         fn escapes_are_read_as_percent_encoding_reads_them(sent in "([%+a-fA-F0-9 &x]|%[0-9a-fA-F]{2}){0,40}") {
             let spaces = sent.replace('+', " ");
             let expected: Vec<u8> = percent_encoding::percent_decode_str(&spaces).collect();
-            prop_assert_eq!(&*unescaped(sent.as_bytes()), &expected);
+            let mut faults = Vec::new();
+            prop_assert_eq!(escapes::of_text(&sent, true, &mut faults), String::from_utf8_lossy(&expected));
+            let faults_of_text = std::mem::take(&mut faults);
+            prop_assert_eq!(escapes::of_bytes(sent.as_bytes(), true, &mut faults), String::from_utf8_lossy(&expected));
+            prop_assert_eq!(faults, faults_of_text);
         }
     }
 
