@@ -1,13 +1,24 @@
-//! What is loaded at once: the judged records of all our partitions, in the order read.
+//! What is loaded at once: the records of all our partitions, judged and written as rows.
+//!
+//! A record becomes rows at once, and what was judged is forgotten: a batch holds each byte once, in
+//! the form in which it is sent, and in few large pieces. The rare batch that ClickHouse does not take
+//! whole is judged again, from what it was made of ([`Part::judge_again`]), by the same rules.
 
 use std::collections::BTreeMap;
-use std::ops::Range;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use jiff::Timestamp;
 use postback_common::config::ConsumerSettings;
+use postback_normalise::Rules;
+use postback_store::history::Kept;
+use postback_store::insert::{Conversions, Postbacks};
+use uuid::Uuid;
 
-use crate::judge::Judged;
+use crate::judge::{Judged, judge_again};
 use crate::progress::{Epoch, Offset, Partition, Progress};
+use crate::rows;
+use crate::tally::Tally;
 
 /// Bounds of a batch.
 #[derive(Debug, Clone, Copy)]
@@ -42,26 +53,77 @@ impl Bounds {
 pub(crate) struct Part {
     pub(crate) partition: Partition,
     pub(crate) epoch: Epoch,
-    pub(crate) records: Vec<Judged>,
+    pub(crate) conversions: Conversions,
+    pub(crate) postbacks: Postbacks,
+    pub(crate) tally: Tally,
+    records: Vec<Origin>,
+    bytes: usize,
+}
+
+/// What a row of `postbacks` was made of, but for its column `raw`.
+#[derive(Debug)]
+struct Origin {
+    offset: Offset,
+    id: Uuid,
+    received_at: Timestamp,
 }
 
 impl Part {
+    fn new(partition: Partition, epoch: Epoch) -> Self {
+        Self {
+            partition,
+            epoch,
+            conversions: Conversions::default(),
+            postbacks: Postbacks::default(),
+            tally: Tally::default(),
+            records: Vec::new(),
+            bytes: 0,
+        }
+    }
+
+    fn push(&mut self, topic: &str, record: &Judged<'_>) {
+        if let Some(row) = rows::conversion(record) {
+            self.conversions.push(&row);
+        }
+        self.postbacks
+            .push(&rows::postback(topic, self.partition, record));
+        self.tally.add(record, false);
+        self.bytes += record.raw_bytes();
+        self.records.push(Origin {
+            offset: record.offset,
+            id: record.id,
+            received_at: record.received_at,
+        });
+    }
+
     /// The next offset behind the last record.
     pub(crate) fn end(&self) -> Offset {
         self.records.last().map_or(0, |record| record.offset + 1)
     }
-}
 
-/// Some records of a part.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Run<'a> {
-    pub(crate) partition: Partition,
-    pub(crate) records: &'a [Judged],
+    /// Its records as they were judged when they came. The rows are dropped.
+    pub(crate) fn judge_again(mut self, rules: &Rules) -> Vec<Judged<'static>> {
+        let judged = |(origin, raw): (&Origin, &str)| {
+            let kept = Kept {
+                id: origin.id,
+                received_at: origin.received_at,
+                partition: self.partition,
+                offset: origin.offset,
+                raw: raw.to_owned(),
+            };
+            judge_again(kept, rules)
+        };
+        let raws = self.postbacks.raws();
+        self.records.iter().zip(raws).map(judged).collect()
+    }
 }
 
 /// A batch being filled, then loaded.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Batch {
+    topic: Arc<str>,
+    /// By which its records are judged: those of the moment when its first one came.
+    rules: Option<Arc<Rules>>,
     parts: BTreeMap<Partition, Part>,
     rows: usize,
     bytes: usize,
@@ -69,30 +131,54 @@ pub(crate) struct Batch {
 }
 
 impl Batch {
-    /// Adds a record. Records of an older epoch of its partition are dropped: they will be read
-    /// again.
+    /// An empty one of records of this topic.
+    pub(crate) fn new(topic: Arc<str>) -> Self {
+        Self {
+            topic,
+            rules: None,
+            parts: BTreeMap::new(),
+            rows: 0,
+            bytes: 0,
+            opened: None,
+        }
+    }
+
+    /// Takes what was collected; an empty batch remains.
+    pub(crate) fn take(&mut self) -> Self {
+        let empty = Self::new(Arc::clone(&self.topic));
+        std::mem::replace(self, empty)
+    }
+
+    /// The rules for its next record.
+    pub(crate) fn rules(&mut self, current: impl FnOnce() -> Arc<Rules>) -> Arc<Rules> {
+        if self.parts.is_empty() {
+            self.rules = None;
+        }
+        Arc::clone(self.rules.get_or_insert_with(current))
+    }
+
+    /// Adds a record, judged by [`Batch::rules`]. Records of an older epoch of its partition are
+    /// dropped: they will be read again.
     pub(crate) fn push(
         &mut self,
         partition: Partition,
         epoch: Epoch,
-        record: Judged,
+        record: &Judged<'_>,
         now: Instant,
     ) {
         self.opened.get_or_insert(now);
+        let part = self
+            .parts
+            .entry(partition)
+            .or_insert_with(|| Part::new(partition, epoch));
+        if part.epoch != epoch {
+            self.rows -= part.records.len();
+            self.bytes -= part.bytes;
+            *part = Part::new(partition, epoch);
+        }
         self.rows += 1;
         self.bytes += record.raw_bytes();
-        let part = self.parts.entry(partition).or_insert_with(|| Part {
-            partition,
-            epoch,
-            records: Vec::new(),
-        });
-        if part.epoch != epoch {
-            let dropped = std::mem::take(&mut part.records);
-            part.epoch = epoch;
-            self.rows -= dropped.len();
-            self.bytes -= dropped.iter().map(Judged::raw_bytes).sum::<usize>();
-        }
-        part.records.push(record);
+        part.push(&self.topic, record);
     }
 
     /// Collects a partition under another epoch from now on, and keeps what is collected of it: its
@@ -107,7 +193,7 @@ impl Batch {
     fn retain(&mut self, keep: impl Fn(&Part) -> bool) {
         self.parts.retain(|_, part| keep(part));
         self.rows = self.parts().map(|part| part.records.len()).sum();
-        self.bytes = self.records().map(|(_, record)| record.raw_bytes()).sum();
+        self.bytes = self.parts().map(|part| part.bytes).sum();
         if self.parts.is_empty() {
             self.opened = None;
         }
@@ -121,36 +207,17 @@ impl Batch {
         }
     }
 
-    /// The records with these numbers, counted through all parts in their order, as far as `keep`
-    /// keeps their part: each part's with its partition.
-    pub(crate) fn runs(
-        &self,
-        numbers: &Range<usize>,
-        keep: impl Fn(&Part) -> bool,
-    ) -> Vec<Run<'_>> {
-        let mut runs = Vec::new();
-        let mut begin = 0;
-        for part in self.parts() {
-            let many = part.records.len();
-            let from = numbers.start.saturating_sub(begin).min(many);
-            let to = numbers.end.saturating_sub(begin).min(many);
-            begin += many;
-            if from < to && keep(part) {
-                let (partition, records) = (part.partition, &part.records[from..to]);
-                runs.push(Run { partition, records });
-            }
-        }
-        runs
-    }
-
     pub(crate) fn parts(&self) -> impl Iterator<Item = &Part> {
         self.parts.values()
     }
 
-    /// All records with their partition.
-    pub(crate) fn records(&self) -> impl Iterator<Item = (Partition, &Judged)> {
-        self.parts()
-            .flat_map(|part| part.records.iter().map(|record| (part.partition, record)))
+    pub(crate) fn parts_mut(&mut self) -> impl Iterator<Item = &mut Part> {
+        self.parts.values_mut()
+    }
+
+    /// All parts, and the rules by which their records were judged; `None` of an empty batch.
+    pub(crate) fn into_parts(self) -> Option<(impl Iterator<Item = Part>, Arc<Rules>)> {
+        Some((self.parts.into_values(), self.rules?))
     }
 
     pub(crate) fn rows(&self) -> usize {
@@ -207,26 +274,26 @@ mod tests {
     #[test]
     fn it_is_due_by_rows_bytes_or_age() {
         let (now, [epoch, _]) = (Instant::now(), epochs());
-        let mut by_rows = Batch::default();
+        let mut by_rows = Batch::new("t".into());
         assert!(
             !by_rows.is_due(BOUNDS, now + Duration::from_hours(1)),
             "nothing to load"
         );
         for offset in 0..3 {
             assert!(!by_rows.is_due(BOUNDS, now));
-            by_rows.push(0, epoch, judged(offset, 1), now);
+            by_rows.push(0, epoch, &judged(offset, 1), now);
         }
         assert!(by_rows.is_due(BOUNDS, now) && by_rows.is_full(BOUNDS));
 
-        let mut by_bytes = Batch::default();
-        by_bytes.push(0, epoch, judged(0, 99), now);
+        let mut by_bytes = Batch::new("t".into());
+        by_bytes.push(0, epoch, &judged(0, 99), now);
         assert!(!by_bytes.is_due(BOUNDS, now));
-        by_bytes.push(0, epoch, judged(1, 1), now);
+        by_bytes.push(0, epoch, &judged(1, 1), now);
         assert!(by_bytes.is_due(BOUNDS, now) && by_bytes.is_full(BOUNDS));
 
-        let mut by_age = Batch::default();
-        by_age.push(0, epoch, judged(0, 1), now);
-        by_age.push(0, epoch, judged(1, 1), now + Duration::from_millis(900));
+        let mut by_age = Batch::new("t".into());
+        by_age.push(0, epoch, &judged(0, 1), now);
+        by_age.push(0, epoch, &judged(1, 1), now + Duration::from_millis(900));
         assert!(!by_age.is_due(BOUNDS, now + Duration::from_millis(999)));
         assert!(by_age.is_due(BOUNDS, now + Duration::from_secs(1)));
         assert!(!by_age.is_full(BOUNDS));
@@ -239,16 +306,16 @@ mod tests {
     #[test]
     fn a_part_knows_its_range_and_a_new_epoch_replaces_it() {
         let (now, [old, new]) = (Instant::now(), epochs());
-        let mut batch = Batch::default();
-        batch.push(7, old, judged(10, 5), now);
-        batch.push(7, old, judged(12, 5), now);
+        let mut batch = Batch::new("t".into());
+        batch.push(7, old, &judged(10, 5), now);
+        batch.push(7, old, &judged(12, 5), now);
         let ranges: Vec<_> = batch
             .parts()
             .map(|part| (part.records[0].offset, part.end()))
             .collect();
         assert_eq!(ranges, [(10, 13)]);
 
-        batch.push(7, new, judged(10, 5), now);
+        batch.push(7, new, &judged(10, 5), now);
         assert_eq!((batch.rows(), batch.bytes()), (1, 5));
         let ranges: Vec<_> = batch
             .parts()
@@ -258,35 +325,11 @@ mod tests {
     }
 
     #[test]
-    fn records_are_numbered_through_all_parts() {
-        let (now, [zero, one]) = (Instant::now(), epochs());
-        let mut batch = Batch::default();
-        for offset in 10..13 {
-            batch.push(0, zero, judged(offset, 1), now);
-        }
-        for offset in 20..22 {
-            batch.push(1, one, judged(offset, 1), now);
-        }
-        let runs = |numbers: Range<usize>, keep: fn(&Part) -> bool| {
-            let runs = batch.runs(&numbers, keep).into_iter();
-            let offsets = |run: Run<'_>| run.records.iter().map(|r| r.offset).collect::<Vec<_>>();
-            runs.map(|run| (run.partition, offsets(run)))
-                .collect::<Vec<_>>()
-        };
-        let all = [(0, vec![10, 11, 12]), (1, vec![20, 21])];
-        assert_eq!(runs(0..5, |_| true), all);
-        assert_eq!(runs(2..4, |_| true), [(0, vec![12]), (1, vec![20])]);
-        assert_eq!(runs(3..4, |_| true), [(1, vec![20])]);
-        assert_eq!(runs(0..5, |part| part.partition == 1), all[1..]);
-        assert_eq!(runs(0..3, |part| part.partition == 1), []);
-    }
-
-    #[test]
     fn dropped_parts_are_not_counted() {
         let (now, [zero, one]) = (Instant::now(), epochs());
-        let mut batch = Batch::default();
-        batch.push(0, zero, judged(1, 10), now);
-        batch.push(1, one, judged(1, 20), now);
+        let mut batch = Batch::new("t".into());
+        batch.push(0, zero, &judged(1, 10), now);
+        batch.push(1, one, &judged(1, 20), now);
         batch.retain(|part| part.partition == 1);
         assert_eq!((batch.rows(), batch.bytes()), (1, 20));
         batch.retain(|_| false);

@@ -15,11 +15,11 @@ pub(crate) enum Place {
     /// A record was read.
     Taken,
     BeforeConversions,
-    /// A row of conversions is being sent.
+    /// Rows of conversions are being sent: at each piece of them.
     InConversions,
     AfterConversions,
     BeforePostbacks,
-    /// A row of postbacks is being sent.
+    /// The same of postbacks.
     InPostbacks,
     AfterPostbacks,
     /// A single record was found that ClickHouse refuses.

@@ -1,5 +1,6 @@
 //! From a message of the topic to what will stand about it in the tables.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use base64::display::Base64Display;
@@ -8,7 +9,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use postback_common::reason::Rejection;
 pub(crate) use postback_common::record::Message;
-use postback_common::record::{RawRecord, RecordError};
+use postback_common::record::{RawRecord, RecordError, Text};
 use postback_normalise::{Conversion, Outcome, Rules, SourceRules, normalise};
 use postback_store::history::Kept;
 use uuid::Uuid;
@@ -21,27 +22,22 @@ const BASE64: &str = "base64:";
 
 /// A message, judged.
 #[derive(Debug, Clone)]
-pub(crate) struct Judged {
+pub(crate) struct Judged<'a> {
     pub(crate) offset: Offset,
     pub(crate) id: Uuid,
     pub(crate) received_at: Timestamp,
     pub(crate) origin: Origin,
     pub(crate) via: &'static str,
-    pub(crate) remote: Box<str>,
+    pub(crate) remote: Cow<'a, str>,
     /// The message as text: see [`as_text`].
-    pub(crate) raw: Box<str>,
+    pub(crate) raw: Cow<'a, str>,
     pub(crate) verdict: Verdict,
 }
 
-impl Judged {
+impl Judged<'_> {
     /// Bytes of the raw record, by which batches are bounded.
     pub(crate) fn raw_bytes(&self) -> usize {
         self.raw.len()
-    }
-
-    /// It has a row of `conversions`.
-    pub(crate) fn is_accepted(&self) -> bool {
-        matches!(self.verdict, Verdict::Accepted(_))
     }
 }
 
@@ -72,22 +68,28 @@ pub(crate) enum Verdict {
 pub(crate) struct LaterVersion(pub(crate) u64);
 
 /// Judges a message by the rules of its source.
-pub(crate) fn judge(message: Message<'_>, rules: &Rules) -> Result<Judged, LaterVersion> {
-    match RawRecord::decode(message.bytes) {
-        Ok(record) => Ok(judge_record(
-            &record,
-            message.offset,
-            as_text(message.bytes),
-            rules,
-        )),
-        Err(RecordError::UnknownVersion(version)) => Err(LaterVersion(version)),
-        Err(RecordError::NotARecord(_)) => Ok(no_record(message)),
+pub(crate) fn judge<'a>(message: Message<'a>, rules: &Rules) -> Result<Judged<'a>, LaterVersion> {
+    // All of a message is looked at once; what is UTF-8 as a whole is so in every part.
+    let text = str::from_utf8(message.bytes);
+    let record = match text {
+        Ok(text) => RawRecord::read(text),
+        Err(_) => RawRecord::decode(message.bytes),
+    };
+    match (record, text) {
+        (Ok(record), Ok(text)) => {
+            let remote = record.remote.clone();
+            let remote = remote.map(Text::into_cow).unwrap_or_default();
+            let raw = Cow::Borrowed(text);
+            Ok(judge_record(&record, message.offset, raw, remote, rules))
+        }
+        (Err(RecordError::UnknownVersion(version)), _) => Err(LaterVersion(version)),
+        (Err(RecordError::NotARecord(_)) | Ok(_), _) => Ok(no_record(message)),
     }
 }
 
 /// Judges a record that another generation keeps, as it was judged when it came from Kafka, or
 /// would be now.
-pub(crate) fn judge_again(kept: Kept, rules: &Rules) -> Judged {
+pub(crate) fn judge_again(kept: Kept, rules: &Rules) -> Judged<'static> {
     let Kept {
         id,
         received_at,
@@ -95,9 +97,10 @@ pub(crate) fn judge_again(kept: Kept, rules: &Rules) -> Judged {
         raw,
         ..
     } = kept;
-    let raw: Box<str> = raw.into();
-    if let Ok(record) = RawRecord::decode(raw.as_bytes()) {
-        return judge_record(&record, offset, raw.clone(), rules);
+    if let Ok(record) = RawRecord::read(&raw) {
+        let remote = record.remote.as_deref().unwrap_or_default();
+        let (copy, remote) = (raw.clone().into(), remote.to_owned().into());
+        return judge_record(&record, offset, copy, remote, rules);
     }
     let reason = if raw.starts_with(BLAKE3) {
         Rejection::RawNotKept
@@ -110,13 +113,19 @@ pub(crate) fn judge_again(kept: Kept, rules: &Rules) -> Judged {
         received_at,
         origin: Origin::Nowhere,
         via: "",
-        remote: "".into(),
-        raw,
+        remote: Cow::Borrowed(""),
+        raw: raw.into(),
         verdict: rejected(reason),
     }
 }
 
-fn judge_record(record: &RawRecord<'_>, offset: Offset, raw: Box<str>, rules: &Rules) -> Judged {
+fn judge_record<'a>(
+    record: &RawRecord<'_>,
+    offset: Offset,
+    raw: Cow<'a, str>,
+    remote: Cow<'a, str>,
+    rules: &Rules,
+) -> Judged<'a> {
     let (origin, verdict) = match rules.source(&record.source) {
         Some(source) => (
             Origin::Source(Arc::clone(source)),
@@ -133,7 +142,7 @@ fn judge_record(record: &RawRecord<'_>, offset: Offset, raw: Box<str>, rules: &R
         received_at: record.received_at,
         origin,
         via: record.via.as_str(),
-        remote: record.remote.as_deref().unwrap_or_default().into(),
+        remote,
         raw,
         verdict,
     }
@@ -158,14 +167,14 @@ fn rejected(reason: Rejection) -> Verdict {
     }
 }
 
-fn no_record(message: Message<'_>) -> Judged {
+fn no_record(message: Message<'_>) -> Judged<'_> {
     Judged {
         offset: message.offset,
         id: message.id_of_bytes(),
         received_at: message.broker_time(),
         origin: Origin::Nowhere,
         via: "",
-        remote: "".into(),
+        remote: Cow::Borrowed(""),
         raw: as_text(message.bytes),
         verdict: rejected(Rejection::NotARecord),
     }
@@ -173,7 +182,7 @@ fn no_record(message: Message<'_>) -> Judged {
 
 /// Records are JSON, and so stand in the table as they are. Other bytes do so where they are
 /// UTF-8, and as `base64:…` where they are not: nothing is lost, and the column stays text.
-fn as_text(bytes: &[u8]) -> Box<str> {
+fn as_text(bytes: &[u8]) -> Cow<'_, str> {
     match str::from_utf8(bytes) {
         Ok(text) => text.into(),
         Err(_) => format!("{BASE64}{}", Base64Display::new(bytes, &STANDARD)).into(),
@@ -210,11 +219,14 @@ pub(crate) mod tests {
     }
 
     /// A judged record of a given size.
-    pub(crate) fn judged(offset: Offset, bytes: usize) -> Judged {
-        let raw = vec![b'x'; bytes];
-        let mut judged = judge(message(&raw), &rules()).unwrap();
-        judged.offset = offset;
-        judged
+    pub(crate) fn judged(offset: Offset, bytes: usize) -> Judged<'static> {
+        let judged = judge(message(b""), &rules()).unwrap();
+        let raw = "x".repeat(bytes).into();
+        Judged {
+            offset,
+            raw,
+            ..judged
+        }
     }
 
     #[test]

@@ -5,7 +5,7 @@
 //! version, and the views fold it.
 //!
 //! The path of a record: `pipeline` reads it, `judge` sends it through the normaliser, `batch`
-//! collects it, `load` stores it (its rows by `rows`), `progress` says what may be committed.
+//! collects its `rows`, `load` stores them, `progress` says what may be committed.
 //! `refusals` loads what ingest refused, beside all that.
 //! `upkeep` looks after the tables, `unread` measures what waits, beside all that too.
 //! `holds` keeps partitions that ClickHouse, or this version, cannot take. `start` comes before all
@@ -30,5 +30,6 @@ mod refusals;
 mod role;
 mod rows;
 mod start;
+mod tally;
 mod unread;
 mod upkeep;

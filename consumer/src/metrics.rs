@@ -12,9 +12,8 @@ use postback_service::metrics::prometheus_client::registry::Registry;
 use postback_service::metrics::{Latency, Metrics};
 use postback_store::Kind;
 
-use crate::batch::Part;
-use crate::judge::{Judged, Verdict};
 use crate::progress::Partition;
+use crate::tally::Tally;
 
 /// One label. Values come from the configuration, an enum, or the topic's partitions.
 type Label = [(&'static str, String); 1];
@@ -198,31 +197,16 @@ impl ConsumerMetrics {
             .inc_by(rows as u64);
     }
 
-    /// Everything of a part is stored; `is_refused` says of which record ClickHouse refused the
-    /// conversion.
-    pub(crate) fn stored(&self, part: &Part, is_refused: impl Fn(&Judged) -> bool) {
-        let (mut accepted, mut refused) = (0, 0);
-        for record in &part.records {
-            match &record.verdict {
-                Verdict::Accepted(_) if is_refused(record) => refused += 1,
-                Verdict::Accepted(_) => accepted += 1,
-                Verdict::Rejected { reasons, .. } => {
-                    for reason in reasons {
-                        self.reject(*reason, 1);
-                    }
-                }
-            }
+    /// Records so counted are stored.
+    pub(crate) fn stored(&self, tally: &Tally) {
+        for (reason, many) in &tally.reasons {
+            self.reject(*reason, *many);
         }
-        if refused > 0 {
-            self.reject(Rejection::RefusedByServer, refused);
+        for (outcome, many) in [("accepted", tally.accepted), ("rejected", tally.rejected)] {
+            self.postbacks
+                .get_or_create(&label("outcome", outcome))
+                .inc_by(many);
         }
-        let rejected = part.records.len() as u64 - accepted;
-        self.postbacks
-            .get_or_create(&label("outcome", "accepted"))
-            .inc_by(accepted);
-        self.postbacks
-            .get_or_create(&label("outcome", "rejected"))
-            .inc_by(rejected);
     }
 
     fn reject(&self, reason: Rejection, many: u64) {

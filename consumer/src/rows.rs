@@ -2,88 +2,49 @@
 
 use postback_common::reason::{PostbackFlag, Rejection};
 use postback_normalise::{Amount, Conversion, Currency};
+use postback_store::insert::{Conversions, Postbacks};
 use postback_store::rows::{
     ConversionRow, Decimal4, Outcome, PostbackRow, postback_version, refused_version,
 };
 
-use crate::batch::Run;
-use crate::crash::{self, Place};
 use crate::judge::{Judged, Origin, Verdict};
-use crate::load::{Objection, Objections};
+use crate::load::{Objection, Objections, Run};
 use crate::progress::Partition;
 
-/// All records of some runs, in order. The iterators of this page are types of their own because a
-/// load is sent to another thread, for which the compiler wants closures to be more general than
-/// they can be written.
-#[derive(Debug, Clone)]
-pub(crate) struct Records<'a> {
-    runs: std::slice::Iter<'a, Run<'a>>,
-    current: Option<(Partition, std::slice::Iter<'a, Judged>)>,
+/// All records of some runs, in order.
+pub(crate) fn records<'a>(
+    runs: &'a [Run<'a>],
+) -> impl Iterator<Item = (Partition, &'a Judged<'static>)> + Clone {
+    let of_run = |run: &'a Run<'a>| run.records.iter().map(|record| (run.partition, record));
+    runs.iter().flat_map(of_run)
 }
 
-impl<'a> Records<'a> {
-    pub(crate) fn of(runs: &'a [Run<'a>]) -> Self {
-        Self {
-            runs: runs.iter(),
-            current: None,
+/// The rows of `conversions`.
+pub(crate) fn conversions(runs: &[Run<'_>]) -> Conversions {
+    records(runs)
+        .filter_map(|(_, record)| conversion(record))
+        .collect()
+}
+
+/// The rows of `postbacks`, and what ClickHouse said against single ones.
+pub(crate) fn postbacks(topic: &str, runs: &[Run<'_>], objections: &Objections) -> Postbacks {
+    let mut rows = Postbacks::default();
+    for (partition, record) in records(runs) {
+        let row = postback(topic, partition, record);
+        match objections.to(record.id) {
+            None => rows.push(&row),
+            Some(objection) => rows.push(&objected(row, objection)),
         }
     }
-}
-
-impl<'a> Iterator for Records<'a> {
-    type Item = (Partition, &'a Judged);
-
-    fn next(&mut self) -> Option<Self::Item> {
-        loop {
-            if let Some((partition, records)) = &mut self.current
-                && let Some(record) = records.next()
-            {
-                return Some((*partition, record));
-            }
-            let run = self.runs.next()?;
-            self.current = Some((run.partition, run.records.iter()));
-        }
-    }
-}
-
-/// Rows of `conversions`, made one by one.
-#[derive(Debug)]
-pub(crate) struct ConversionRows<'a>(pub(crate) Records<'a>);
-
-impl<'a> Iterator for ConversionRows<'a> {
-    type Item = ConversionRow<'a>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        crash::pass(Place::InConversions);
-        self.0.find_map(|(_, record)| conversion(record))
-    }
-}
-
-/// Rows of `postbacks`, made one by one.
-#[derive(Debug)]
-pub(crate) struct PostbackRows<'a> {
-    pub(crate) topic: &'a str,
-    pub(crate) records: Records<'a>,
-    /// What ClickHouse said against single ones.
-    pub(crate) objections: &'a Objections,
-}
-
-impl<'a> Iterator for PostbackRows<'a> {
-    type Item = PostbackRow<'a>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        crash::pass(Place::InPostbacks);
-        let (partition, record) = self.records.next()?;
-        let row = postback(self.topic, partition, record);
-        Some(match self.objections.to(record.id) {
-            None => row,
-            Some(objection) => objected(row, objection),
-        })
-    }
+    rows
 }
 
 /// The row of `postbacks`: every record has one.
-fn postback<'a>(topic: &'a str, partition: Partition, record: &'a Judged) -> PostbackRow<'a> {
+pub(crate) fn postback<'a>(
+    topic: &'a str,
+    partition: Partition,
+    record: &'a Judged<'_>,
+) -> PostbackRow<'a> {
     // Kafka numbers both from 0.
     let kafka_partition = partition.unsigned_abs();
     let kafka_offset = record.offset.unsigned_abs();
@@ -155,7 +116,7 @@ fn objected<'a>(row: PostbackRow<'a>, objection: &'a Objection) -> PostbackRow<'
 }
 
 /// The row of `conversions`: only an accepted record has one.
-fn conversion(record: &Judged) -> Option<ConversionRow<'_>> {
+pub(crate) fn conversion<'a>(record: &'a Judged<'_>) -> Option<ConversionRow<'a>> {
     match &record.verdict {
         Verdict::Accepted(conversion) => Some(row(conversion)),
         Verdict::Rejected { .. } => None,
@@ -297,23 +258,20 @@ mod tests {
 
     #[test]
     fn rows_come_in_the_order_of_parts_and_records() {
-        let judged = |offset, bytes: &str| Judged {
+        let judged = |offset, bytes: &'static str| Judged {
             offset,
             ..judge(message(bytes.as_bytes()), &rules()).unwrap()
         };
         let (zero, nine) = ([judged(5, "x"), judged(6, RECORD)], [judged(1, RECORD)]);
         let runs = [(0, &zero[..]), (4, &[]), (9, &nine)];
         let runs = runs.map(|(partition, records)| Run { partition, records });
-        let postbacks = PostbackRows {
-            topic: "t",
-            records: Records::of(&runs),
-            objections: &Objections::default(),
-        };
-        let places: Vec<_> = postbacks
-            .map(|row| (row.kafka_partition, row.kafka_offset))
+        let places: Vec<_> = records(&runs)
+            .map(|(partition, record)| (partition, record.offset))
             .collect();
         assert_eq!(places, [(0, 5), (0, 6), (9, 1)]);
-        assert_eq!(ConversionRows(Records::of(&runs)).count(), 2);
+        let mut postbacks = postbacks("t", &runs, &Objections::default());
+        assert_eq!(postbacks.raws().collect::<Vec<_>>(), ["x", RECORD, RECORD]);
+        assert_eq!(conversions(&runs).rows(), 2);
     }
 
     #[test]

@@ -7,7 +7,8 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use uuid::Uuid;
 
-use crate::native::{NativeRow, Value};
+use crate::native::column::{Dictionary, Kept, List, Map, Nullable, Plain, Text};
+use crate::native::columns;
 
 /// A number with four decimals, exact: counts ten-thousandths. `Decimal(18, 4)`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -114,6 +115,12 @@ impl Outcome {
     }
 }
 
+impl AsRef<str> for Outcome {
+    fn as_ref(&self) -> &str {
+        self.as_str()
+    }
+}
+
 /// `postbacks.version`: of rows with one id, which are copies of one record, the highest counts.
 ///
 /// A row whose conversion the server took, or that has none, beats one whose conversion it refused
@@ -132,95 +139,129 @@ pub const fn refused_version(partition: u32, offset: u64) -> u128 {
     (!partition as u128) << 64 | !offset as u128
 }
 
-impl NativeRow for PostbackRow<'_> {
-    fn values(&self) -> impl AsRef<[(&'static str, Value<'_>)]> {
-        [
-            ("id", Value::Uuid(self.id)),
-            ("received_at", Value::Instant(self.received_at)),
-            ("source", Value::Text(self.source)),
-            ("network", Value::Text(self.network)),
-            ("account", Value::Text(self.account)),
-            ("via", Value::Text(self.via)),
-            ("outcome", Value::Text(self.outcome.as_str())),
-            ("reasons", Value::Texts(&self.reasons)),
-            ("raw", Value::Text(self.raw)),
-            ("remote", Value::Text(self.remote)),
-            ("kafka_topic", Value::Text(self.kafka_topic)),
-            ("kafka_partition", Value::U32(self.kafka_partition)),
-            ("kafka_offset", Value::U64(self.kafka_offset)),
-            (
-                "conversion_key",
-                Value::optional(self.conversion_key, Value::Uuid),
-            ),
-            ("key_day", Value::optional(self.key_day, Value::Day)),
-            ("version", Value::U128(self.version)),
-            ("flags", Value::Texts(&self.flags)),
-            ("detail", Value::Text(self.detail)),
-        ]
+columns! {
+    /// Columns of `postbacks_gN`.
+    PostbackColumns of PostbackRow {
+        id: Plain<Uuid>,
+        received_at: Plain<Timestamp>,
+        source: Dictionary,
+        network: Dictionary,
+        account: Dictionary,
+        via: Dictionary,
+        outcome: Dictionary,
+        reasons: List<Dictionary>,
+        raw: Kept,
+        remote: Text,
+        kafka_topic: Dictionary,
+        kafka_partition: Plain<u32>,
+        kafka_offset: Plain<u64>,
+        conversion_key: Nullable<Uuid>,
+        key_day: Nullable<Date>,
+        version: Plain<u128>,
+        flags: List<Dictionary>,
+        detail: Text,
     }
 }
 
-impl NativeRow for ConversionRow<'_> {
-    fn values(&self) -> impl AsRef<[(&'static str, Value<'_>)]> {
-        let decimal = |value| Value::optional(value, Value::Decimal);
-        let instant = |value| Value::optional(value, Value::Instant);
-        [
-            ("source", Value::Text(self.source)),
-            ("network", Value::Text(self.network)),
-            ("account", Value::Text(self.account)),
-            ("conversion_key", Value::Uuid(self.conversion_key)),
-            ("key_day", Value::Day(self.key_day)),
-            ("postback_id", Value::Uuid(self.postback_id)),
-            ("kind", Value::Text(self.kind)),
-            ("status", Value::Text(self.status)),
-            ("transaction_id", Value::Text(self.transaction_id)),
-            ("order_id", Value::Text(self.order_id)),
-            ("click_id", Value::Text(self.click_id)),
-            ("sub_ids", Value::Pairs(&self.sub_ids)),
-            ("advertiser_id", Value::Text(self.advertiser_id)),
-            ("publisher_id", Value::Text(self.publisher_id)),
-            ("offer_id", Value::Text(self.offer_id)),
-            ("sku", Value::Text(self.sku)),
-            ("product_name", Value::Text(self.product_name)),
-            ("quantity", decimal(self.quantity)),
-            ("sale_amount", decimal(self.sale_amount)),
-            ("commission", decimal(self.commission)),
-            ("currency", Value::Text(self.currency)),
-            ("commission_currency", Value::Text(self.commission_currency)),
-            ("occurred_at", instant(self.occurred_at)),
-            ("processed_at", instant(self.processed_at)),
-            ("received_at", Value::Instant(self.received_at)),
-            ("flags", Value::Texts(&self.flags)),
-            ("extra", Value::Lists(&self.extra)),
-            ("revision", Value::U128(self.revision)),
-        ]
+impl PostbackColumns {
+    /// The column `raw` of all rows that are written.
+    pub(crate) fn raws(&self) -> impl Iterator<Item = &str> {
+        self.raw.texts()
     }
 }
 
-impl NativeRow for RefusalRow<'_> {
-    fn values(&self) -> impl AsRef<[(&'static str, Value<'_>)]> {
-        [
-            ("id", Value::Uuid(self.id)),
-            ("refused_at", Value::Instant(self.refused_at)),
-            ("reason", Value::Text(self.reason)),
-            ("status", Value::U16(self.status)),
-            ("source", Value::Text(self.source)),
-            ("key", Value::Text(self.key)),
-            ("method", Value::Text(self.method)),
-            ("path", Value::Text(self.path)),
-            ("query", Value::Text(self.query)),
-            ("query_bytes", Value::U64(self.query_bytes)),
-            ("remote", Value::Text(self.remote)),
-            ("user_agent", Value::Text(self.user_agent)),
-            ("cut", Value::Texts(&self.cut)),
-            ("suppressed", Value::U64(self.suppressed)),
-        ]
+columns! {
+    /// Columns of `conversions_gN`.
+    ConversionColumns of ConversionRow {
+        source: Dictionary,
+        network: Dictionary,
+        account: Dictionary,
+        conversion_key: Plain<Uuid>,
+        key_day: Plain<Date>,
+        postback_id: Plain<Uuid>,
+        kind: Dictionary,
+        status: Dictionary,
+        transaction_id: Text,
+        order_id: Text,
+        click_id: Text,
+        sub_ids: Map<Text, Text>,
+        advertiser_id: Text,
+        publisher_id: Text,
+        offer_id: Text,
+        sku: Text,
+        product_name: Text,
+        quantity: Nullable<Decimal4>,
+        sale_amount: Nullable<Decimal4>,
+        commission: Nullable<Decimal4>,
+        currency: Dictionary,
+        commission_currency: Dictionary,
+        occurred_at: Nullable<Timestamp>,
+        processed_at: Nullable<Timestamp>,
+        received_at: Plain<Timestamp>,
+        flags: List<Dictionary>,
+        extra: Map<Text, List<Text>>,
+        revision: Plain<u128>,
+    }
+}
+
+columns! {
+    /// Columns of `refusals_log`.
+    RefusalColumns of RefusalRow {
+        id: Plain<Uuid>,
+        refused_at: Plain<Timestamp>,
+        reason: Dictionary,
+        status: Plain<u16>,
+        source: Dictionary,
+        key: Dictionary,
+        method: Text,
+        path: Text,
+        query: Text,
+        query_bytes: Plain<u64>,
+        remote: Text,
+        user_agent: Text,
+        cut: List<Dictionary>,
+        suppressed: Plain<u64>,
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::native::Columns;
+
+    /// Names and types of the columns that a table is made with.
+    fn made(sql: &str) -> Vec<(String, String)> {
+        let columns = sql.lines().filter_map(|line| {
+            let (column, _) = line.strip_prefix("    ")?.split_once(" COMMENT '")?;
+            let (name, kind) = column.split_once(' ')?;
+            Some((name.to_owned(), kind.to_owned()))
+        });
+        columns.collect()
+    }
+
+    fn written<C: Columns>() -> Vec<(String, String)> {
+        let columns = C::described().into_iter();
+        columns
+            .map(|(name, kind)| (name.to_owned(), kind))
+            .collect()
+    }
+
+    #[test]
+    fn columns_are_those_of_the_tables() {
+        let postbacks = made(include_str!(
+            "../../schemas/clickhouse/generation/postbacks.sql"
+        ));
+        assert_eq!(written::<PostbackColumns>(), postbacks);
+        let conversions = made(include_str!(
+            "../../schemas/clickhouse/generation/conversions.sql"
+        ));
+        assert_eq!(written::<ConversionColumns>(), conversions);
+        assert_eq!(
+            written::<RefusalColumns>(),
+            made(crate::tables::REFUSALS_SQL)
+        );
+        assert_eq!((postbacks.len(), conversions.len()), (18, 28));
+    }
 
     #[test]
     fn the_lower_partition_and_offset_win() {

@@ -86,6 +86,9 @@ impl fmt::Display for Generation {
 ///   sources stay where the disk itself is late.
 /// - Blocks are not deduplicated: see [`crate::connection::Role::Load`].
 /// - A partition that took nothing for an hour is merged to one part, where `FINAL` costs nothing.
+///
+/// `postbacks` merges ten parts of one size where others merge five (`merge_selector_base`): a merge of
+/// raw records costs as much as their insert did, and hardly any report reads that table.
 const ENGINE_SETTINGS: &[(&str, u32)] = &[
     ("fsync_after_insert", 1),
     ("fsync_part_directory", 1),

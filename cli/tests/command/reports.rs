@@ -209,12 +209,22 @@ async fn load(installed: &Installed) {
         conversions.push(told.conversion);
         postbacks.push(told.postback);
     }
-    insert::conversions(&installed.loader, Generation::FIRST, conversions)
-        .await
-        .unwrap();
-    insert::postbacks(&installed.loader, Generation::FIRST, postbacks)
-        .await
-        .unwrap();
+    insert::conversions(
+        &installed.loader,
+        Generation::FIRST,
+        [&mut conversions.into_iter().collect()],
+        || {},
+    )
+    .await
+    .unwrap();
+    insert::postbacks(
+        &installed.loader,
+        Generation::FIRST,
+        [&mut postbacks.into_iter().collect()],
+        || {},
+    )
+    .await
+    .unwrap();
 }
 
 /// Two records that no consumer has loaded.

@@ -90,6 +90,14 @@ impl<'a> RawRecord<'a> {
     pub fn decode(bytes: &'a [u8]) -> Result<Self, RecordError> {
         wire::decode(bytes)
     }
+
+    /// The same for a value that is known to be UTF-8, which is not looked at again.
+    ///
+    /// # Errors
+    /// As [`RawRecord::decode`].
+    pub fn read(text: &'a str) -> Result<Self, RecordError> {
+        wire::read(text)
+    }
 }
 
 #[cfg(test)]

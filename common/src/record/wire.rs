@@ -63,13 +63,27 @@ pub(super) fn decode(bytes: &[u8]) -> Result<RawRecord<'_>, RecordError> {
     decode_versioned(bytes, VERSION, |read: &Read<'_>| read.v).map(Read::into_record)
 }
 
+pub(super) fn read(text: &str) -> Result<RawRecord<'_>, RecordError> {
+    let read = serde_json::from_str(text);
+    of_version(read, text.as_bytes(), VERSION, |read: &Read<'_>| read.v).map(Read::into_record)
+}
+
 /// Reads a record of the one version that is known.
 pub(crate) fn decode_versioned<'a, T: Deserialize<'a>>(
     bytes: &'a [u8],
     known: u64,
     version: impl FnOnce(&T) -> u64,
 ) -> Result<T, RecordError> {
-    match serde_json::from_slice::<T>(bytes) {
+    of_version(serde_json::from_slice(bytes), bytes, known, version)
+}
+
+fn of_version<T>(
+    read: serde_json::Result<T>,
+    bytes: &[u8],
+    known: u64,
+    version: impl FnOnce(&T) -> u64,
+) -> Result<T, RecordError> {
+    match read {
         Ok(read) => match version(&read) {
             v if v == known => Ok(read),
             v => Err(RecordError::UnknownVersion(v)),

@@ -86,7 +86,7 @@ impl Coordinator {
             if lineage.live_one(generation).is_none() {
                 return Ok(None);
             }
-            let rules = in_force(&current(&self.client, life).await?, generation)?;
+            let rules = Arc::new(in_force(&current(&self.client, life).await?, generation)?);
             filled += self
                 .fill_slice(generation, base, &slice, &rules, until)
                 .await?;
@@ -99,7 +99,7 @@ impl Coordinator {
         generation: Generation,
         base: Generation,
         slice: &Slice,
-        rules: &Rules,
+        rules: &Arc<Rules>,
         until: &Shutdown,
     ) -> Result<u64, StepError> {
         let mut lacking = history::lacking(&self.client, base, generation, slice)?;
@@ -128,11 +128,12 @@ impl Coordinator {
         &self,
         generation: Generation,
         kept: Vec<Kept>,
-        rules: &Rules,
+        rules: &Arc<Rules>,
         until: &Shutdown,
     ) -> Result<(), StepError> {
         let progress = SharedProgress::default();
-        let mut batch = Batch::default();
+        let mut batch = Batch::new(self.parts.settings.kafka.topic.as_str().into());
+        let rules = batch.rules(|| Arc::clone(rules));
         {
             let mut progress = progress.lock();
             let partitions = kept.iter().map(|record| record.partition);
@@ -147,7 +148,7 @@ impl Coordinator {
             for record in kept {
                 let partition = record.partition;
                 if let Some(epoch) = epochs.get(&partition) {
-                    batch.push(partition, *epoch, judge_again(record, rules), now);
+                    batch.push(partition, *epoch, &judge_again(record, &rules), now);
                 }
             }
         }

@@ -1,13 +1,16 @@
 //! Stores a batch: `conversions`, then `postbacks`, for as long as it takes.
 //!
 //! - Trouble that passes (an outage, pressure, a wrong password) is waited out: the batch stays in
-//!   memory, nothing is skipped.
-//! - What is too large for the server is halved until it fits.
+//!   memory, nothing is skipped, and the same bytes are sent again.
+//! - What the server does not take whole is judged again and stored piece by piece ([`divided`]): what
+//!   is too large is halved until it fits.
 //! - A row that is refused for its value is found by halving. A refused conversion makes its postback
 //!   a rejected one, with the server's words; if only the row of `postbacks` is refused, the hash of
 //!   its raw text stands for it. Where even that is refused, the partition cannot go on:
 //!   [`Fate::Refused`]. The others are stored.
 
+mod divided;
+mod judgements;
 mod objections;
 mod patience;
 mod pieces;
@@ -17,23 +20,19 @@ use std::sync::{Arc, Mutex, PoisonError};
 use clickhouse::Client;
 use postback_service::lifecycle::Shutdown;
 use postback_store::{Generation, Kind, StoreError, insert, tables};
-use tracing::warn;
 
+use judgements::Judgements;
+pub(crate) use judgements::Run;
 pub(crate) use objections::{BLAKE3, Objection, Objections};
 use patience::Patience;
-use pieces::{AtOnce, Pieces, Refused};
+use pieces::AtOnce;
 
-use crate::batch::{Batch, Part, Run};
+use crate::batch::{Batch, Part};
 use crate::crash::{self, Place};
 use crate::health::ClickHouseHealth;
-use crate::judge::Judged;
 use crate::kafka::SharedProgress;
 use crate::progress::{Epoch, Offset, Partition};
 use crate::role::RoleMetrics;
-use crate::rows::{ConversionRows, PostbackRows, Records};
-
-/// Refused rows of one batch that are told of one by one.
-const TOLD_OF: usize = 10;
 
 /// Where batches go.
 #[derive(Debug)]
@@ -107,6 +106,9 @@ enum Table {
 }
 
 impl Table {
+    /// Conversions first: a postback that is seen to be accepted has its conversion.
+    const IN_ORDER: [Self; 2] = [Self::Conversions, Self::Postbacks];
+
     const fn name(self) -> &'static str {
         match self {
             Self::Conversions => tables::CONVERSIONS,
@@ -119,193 +121,113 @@ impl Table {
 #[derive(Debug)]
 struct Dropped;
 
+/// Why a batch is not stored whole.
+#[derive(Debug)]
+enum NotWhole {
+    Dropped(Dropped),
+    /// This table does not take it so; those before have it.
+    Divide(Table),
+}
+
 impl Loader {
     /// Loads a batch. Every part of it has a fate.
-    pub(crate) async fn load(self: Arc<Self>, batch: Batch) -> Vec<Loaded> {
-        let mut objections = Objections::default();
-        // Conversions first: a postback that is seen to be accepted has its conversion.
-        for table in [Table::Conversions, Table::Postbacks] {
-            if let Err(Dropped) = self.fill(table, &batch, &mut objections).await {
-                return batch
-                    .parts()
-                    .map(|part| loaded(part, Fate::Dropped))
-                    .collect();
+    pub(crate) async fn load(self: Arc<Self>, mut batch: Batch) -> Vec<Loaded> {
+        match self.fill_whole(&mut batch).await {
+            Ok(()) => batch.parts().map(|part| self.settle_whole(part)).collect(),
+            Err(NotWhole::Dropped(Dropped)) => {
+                let dropped = |part: &Part| Loaded {
+                    partition: part.partition,
+                    epoch: part.epoch,
+                    end: part.end(),
+                    fate: Fate::Dropped,
+                };
+                batch.parts().map(dropped).collect()
             }
+            Err(NotWhole::Divide(from)) => self.load_divided(Judgements::of(batch), from).await,
         }
-        let settled = batch.parts().map(|part| self.settle(part, &objections));
-        settled.collect()
     }
 
-    /// A part that was stored while it was taken from us is dropped: somebody else stores it too.
-    fn settle(&self, part: &Part, objections: &Objections) -> Loaded {
-        if !self.is_ours(part) {
-            return loaded(part, Fate::Dropped);
-        }
-        if let Some((offset, error)) = objections.hopeless(part.partition) {
-            return loaded(part, Fate::Refused(*offset, error.clone()));
-        }
-        let is_refused = |record: &Judged| objections.rejects(record.id);
-        self.metrics.stored(part, is_refused);
-        loaded(part, Fate::Stored)
-    }
-
-    fn is_ours(&self, part: &Part) -> bool {
-        self.progress.lock().is_current(part.partition, part.epoch)
-    }
-
-    /// Inserts the rows of one table: all at once or piece by piece, as often as it takes. A piece
-    /// that is stored is not repeated, lest that adds parts to a server that has too many.
-    async fn fill(
-        &self,
-        table: Table,
-        batch: &Batch,
-        objections: &mut Objections,
-    ) -> Result<(), Dropped> {
-        let mut pieces = Pieces::of(batch.rows(), self.experience.read(table));
-        let mut patience = Patience::default();
-        let mut told_of = 0;
-        while let Some(piece) = pieces.next() {
-            if self.shutdown.is_cancelled() || !batch.parts().any(|part| self.is_ours(part)) {
-                return Err(Dropped);
-            }
-            let runs = batch.runs(&piece, |part| self.is_ours(part));
-            let runs = possible(&runs, objections);
-            if runs.is_empty() {
-                pieces.taken(false);
-                continue;
-            }
-            let error = match self.insert(table, &runs, objections).await {
-                Ok(()) => {
-                    self.health.works();
-                    patience = Patience::default();
-                    pieces.taken(true);
-                    continue;
+    /// Inserts all rows at once, as often as it takes.
+    async fn fill_whole(&self, batch: &mut Batch) -> Result<(), NotWhole> {
+        for table in Table::IN_ORDER {
+            let mut patience = Patience::default();
+            loop {
+                if self.shutdown.is_cancelled() || !batch.parts().any(|part| self.has(part)) {
+                    return Err(NotWhole::Dropped(Dropped));
                 }
-                Err(error) => error,
-            };
-            let is_smaller = match error.kind {
-                Kind::TooLarge => {
-                    pieces.too_large();
-                    false
+                if !self.experience.read(table).has_room_for(batch.rows()) {
+                    return Err(NotWhole::Divide(table));
                 }
-                Kind::Data | Kind::Unknown => match pieces.refused(error.kind == Kind::Data) {
-                    Refused::Divided => true,
-                    Refused::Everything => false,
-                    Refused::Alone(number) => {
-                        told_of += 1;
-                        let is_told = told_of <= TOLD_OF;
-                        if self.object(table, &runs, error, objections, is_told) {
-                            pieces.again(number);
-                        }
-                        continue;
+                match self.insert_whole(table, batch).await {
+                    Ok(()) => {
+                        self.health.works();
+                        break;
                     }
-                },
-                Kind::Outage | Kind::Pressure | Kind::Setup | Kind::Contradiction => false,
-            };
-            if !is_smaller {
-                self.health.waits(&error);
-                patience.wait(error.kind, &self.shutdown).await;
+                    Err(error) => match error.kind {
+                        Kind::Data | Kind::Unknown | Kind::TooLarge => {
+                            return Err(NotWhole::Divide(table));
+                        }
+                        Kind::Outage | Kind::Pressure | Kind::Setup | Kind::Contradiction => {
+                            self.health.waits(&error);
+                            patience.wait(error.kind, &self.shutdown).await;
+                        }
+                    },
+                }
             }
-        }
-        self.experience.write(table, pieces.at_once());
-        if told_of > TOLD_OF {
-            let many = told_of - TOLD_OF;
-            warn!(
-                table = table.name(),
-                many, "ClickHouse refused more rows of the same batch"
-            );
         }
         Ok(())
     }
 
-    /// A single record is refused. True where it is to be tried again in another form.
-    fn object(
-        &self,
-        table: Table,
-        runs: &[Run<'_>],
-        error: StoreError,
-        objections: &mut Objections,
-        is_told: bool,
-    ) -> bool {
-        let Some((partition, record)) = Records::of(runs).next() else {
-            return false;
-        };
-        crash::pass(Place::Refused);
-        // It answers, and takes the others.
-        self.health.works();
-        self.metrics.refused(table.name());
-        let is_again = match table {
-            Table::Conversions => {
-                objections.reject(record, &error);
-                false
-            }
-            Table::Postbacks => objections.replace_raw(record, &error),
-        };
-        if is_told {
-            warn!(
-                table = table.name(),
-                partition,
-                offset = record.offset,
-                id = %record.id,
-                "ClickHouse refuses a row: {}", error.message
-            );
-        }
-        if table == Table::Postbacks && !is_again {
-            objections.give_up(partition, record.offset, error);
-        }
-        is_again
-    }
-
-    async fn insert(
-        &self,
-        table: Table,
-        runs: &[Run<'_>],
-        objections: &Objections,
-    ) -> Result<(), StoreError> {
-        let records = Records::of(runs);
-        let rows = match table {
+    async fn insert_whole(&self, table: Table, batch: &mut Batch) -> Result<(), StoreError> {
+        let parts = batch.parts_mut().filter(|part| self.has(part));
+        let mut many = 0;
+        match table {
             Table::Conversions => {
                 crash::pass(Place::BeforeConversions);
-                let rows = ConversionRows(records.clone());
-                insert::conversions(&self.client, self.generation, rows).await?;
+                let rows = parts.map(|part| &mut part.conversions);
+                let rows = rows.inspect(|rows| many += rows.rows());
+                let inserted = insert::conversions(&self.client, self.generation, rows, || {
+                    crash::pass(Place::InConversions);
+                });
+                inserted.await?;
                 crash::pass(Place::AfterConversions);
-                records.filter(|(_, record)| record.is_accepted()).count()
             }
             Table::Postbacks => {
                 crash::pass(Place::BeforePostbacks);
-                let rows = PostbackRows {
-                    topic: &self.topic,
-                    records: records.clone(),
-                    objections,
-                };
-                insert::postbacks(&self.client, self.generation, rows).await?;
+                let rows = parts.map(|part| &mut part.postbacks);
+                let rows = rows.inspect(|rows| many += rows.rows());
+                let inserted = insert::postbacks(&self.client, self.generation, rows, || {
+                    crash::pass(Place::InPostbacks);
+                });
+                inserted.await?;
                 crash::pass(Place::AfterPostbacks);
-                records.count()
             }
-        };
-        self.metrics.inserted(table.name(), rows);
+        }
+        self.metrics.inserted(table.name(), many);
         Ok(())
     }
-}
 
-/// The runs without what stands behind a record for which there is no way: it is read again.
-fn possible<'a>(runs: &[Run<'a>], objections: &Objections) -> Vec<Run<'a>> {
-    let cut = |run: &Run<'a>| {
-        let end = objections
-            .hopeless(run.partition)
-            .map_or(Offset::MAX, |(offset, _)| *offset);
-        let many = run.records.partition_point(|record| record.offset < end);
-        let records = &run.records[..many];
-        (many > 0).then_some(Run { records, ..*run })
-    };
-    runs.iter().filter_map(cut).collect()
-}
+    /// A part that was stored while it was taken from us is dropped: somebody else stores it too.
+    fn settle_whole(&self, part: &Part) -> Loaded {
+        let fate = if self.has(part) {
+            self.metrics.stored(&part.tally);
+            Fate::Stored
+        } else {
+            Fate::Dropped
+        };
+        Loaded {
+            partition: part.partition,
+            epoch: part.epoch,
+            end: part.end(),
+            fate,
+        }
+    }
 
-fn loaded(part: &Part, fate: Fate) -> Loaded {
-    Loaded {
-        partition: part.partition,
-        epoch: part.epoch,
-        end: part.end(),
-        fate,
+    fn has(&self, part: &Part) -> bool {
+        self.is_ours(part.partition, part.epoch)
+    }
+
+    fn is_ours(&self, partition: Partition, epoch: Epoch) -> bool {
+        self.progress.lock().is_current(partition, epoch)
     }
 }

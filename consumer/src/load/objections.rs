@@ -42,7 +42,7 @@ impl Objections {
     }
 
     /// The conversion of a record is refused.
-    pub(super) fn reject(&mut self, record: &Judged, error: &StoreError) {
+    pub(super) fn reject(&mut self, record: &Judged<'_>, error: &StoreError) {
         let objection = self.records.entry(record.id).or_default();
         objection.is_rejected = true;
         objection.detail.clone_from(&error.message);
@@ -50,7 +50,7 @@ impl Objections {
 
     /// The row of postbacks is refused: its raw text is replaced. False where that was done before
     /// and it is refused all the same.
-    pub(super) fn replace_raw(&mut self, record: &Judged, error: &StoreError) -> bool {
+    pub(super) fn replace_raw(&mut self, record: &Judged<'_>, error: &StoreError) -> bool {
         let objection = self.records.entry(record.id).or_default();
         if objection.raw_hash.is_some() {
             return false;

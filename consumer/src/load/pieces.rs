@@ -43,6 +43,11 @@ impl Default for AtOnce {
 }
 
 impl AtOnce {
+    /// So many are taken at once, as far as is known.
+    pub(super) fn has_room_for(self, records: usize) -> bool {
+        records <= self.most
+    }
+
     fn too_large(&mut self, records: usize) {
         self.most = records.div_ceil(2);
         self.fitted = 0;

@@ -93,7 +93,6 @@ pub(crate) struct Pipeline {
 }
 
 /// What changes while it runs.
-#[derive(Default)]
 struct State {
     collecting: Batch,
     loading: Option<Load>,
@@ -107,6 +106,22 @@ struct State {
     warned_sources: BTreeSet<Box<str>>,
 }
 
+impl State {
+    fn new(topic: &str) -> Self {
+        Self {
+            collecting: Batch::new(topic.into()),
+            loading: None,
+            holds: Holds::default(),
+            paused: BTreeSet::new(),
+            committing: None,
+            commit_from: None,
+            standstill: Standstill::default(),
+            measuring: None,
+            warned_sources: BTreeSet::new(),
+        }
+    }
+}
+
 /// The batch that is being loaded.
 struct Load {
     task: JoinHandle<Vec<Loaded>>,
@@ -118,7 +133,7 @@ impl Pipeline {
     pub(crate) async fn run(mut self, shutdown: Shutdown) -> Result<(), PipelineError> {
         let member = Arc::clone(&self.member);
         let mut messages = member.stream();
-        let mut state = State::default();
+        let mut state = State::new(&self.topic);
         let mut tick = tokio::time::interval(TICK);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut holds = self.hold.clone();
@@ -137,9 +152,10 @@ impl Pipeline {
                 Ok(()) = holds.changed() => {}
                 Some(first) = messages.next() => {
                     let next = || messages.next().now_or_never().flatten();
+                    let now = Instant::now();
                     act_on_all(first, next, RECORDS_AT_ONCE, |message| {
                         match message {
-                            Ok(message) => self.take(&mut state, &message),
+                            Ok(message) => self.take(&mut state, &message, now),
                             Err(error) => self.complain(error)?,
                         }
                         Ok::<_, PipelineError>(!state.collecting.is_full(self.bounds))
@@ -173,7 +189,7 @@ impl Pipeline {
     }
 
     fn begin(&self, state: &mut State, now: Instant) {
-        let batch = std::mem::take(&mut state.collecting);
+        let batch = state.collecting.take();
         self.metrics.batch(batch.rows(), batch.bytes());
         self.metrics.batch_age.observe(batch.age(now));
         let task = tokio::spawn(Arc::clone(&self.loader).load(batch));
@@ -181,7 +197,7 @@ impl Pipeline {
     }
 
     /// A message is worked on if its partition is ours and to be read.
-    fn take(&self, state: &mut State, message: &BorrowedMessage<'_>) {
+    fn take(&self, state: &mut State, message: &BorrowedMessage<'_>, now: Instant) {
         let (partition, offset) = (message.partition(), message.offset());
         let Some(taken) = self.progress.lock().take(partition, offset) else {
             return;
@@ -216,15 +232,14 @@ impl Pipeline {
             broker_millis: message.timestamp().to_millis().unwrap_or(-1),
             bytes: message.payload().unwrap_or_default(),
         };
-        let judged = judge(message, &self.rules.borrow());
+        let rules = state.collecting.rules(|| self.rules.borrow().clone());
+        let judged = judge(message, &rules);
         match judged {
             Ok(record) => {
                 if let Origin::Unknown(source) = &record.origin {
                     self.warn_of_source(&mut state.warned_sources, source);
                 }
-                state
-                    .collecting
-                    .push(partition, epoch, record, Instant::now());
+                state.collecting.push(partition, epoch, &record, now);
             }
             Err(LaterVersion(version)) => {
                 self.progress.lock().stop(partition, offset);

@@ -23,5 +23,5 @@ CREATE TABLE IF NOT EXISTS postbacks_g{generation}
 ENGINE = ReplacingMergeTree(version)
 PARTITION BY toYYYYMM(received_at)
 ORDER BY (toDate(received_at), id)
-SETTINGS {settings}
+SETTINGS {settings}, merge_selector_base = 10
 COMMENT 'Generation {generation}: one row per received postback. The same postback may stand here more than once; the view postbacks counts it once.'

@@ -1,59 +1,267 @@
-//! One column's values, as they are written.
+//! Columns by their type: how values are added, and how they are written.
 
 use std::collections::HashMap;
+use std::fmt;
+use std::marker::PhantomData;
 
 use bytes::Bytes;
+use jiff::Timestamp;
+use jiff::civil::Date;
+use uuid::Uuid;
 
-use super::kind::Kind;
-use super::value::Refused;
+use crate::rows::Decimal4;
 
 /// Values of one column, or of one part of a column.
+pub(crate) trait Column: Default + fmt::Debug + Send {
+    /// The type's name, as the server knows it.
+    fn kind() -> String;
+
+    /// What stands once before all values.
+    fn write_prefix(_head: &mut Vec<u8>) {}
+
+    /// Takes the values out. What is large becomes a piece of its own, behind what `head` has until
+    /// then.
+    fn take(&mut self, head: &mut Vec<u8>, pieces: &mut Vec<Bytes>);
+}
+
+/// A column for values of this kind.
+pub(crate) trait Takes<V: ?Sized>: Column {
+    /// Adds a row's value.
+    fn push(&mut self, value: &V);
+}
+
+/// Writes a column with its name and type.
+pub(crate) fn write<C: Column>(
+    column: &mut C,
+    name: &str,
+    head: &mut Vec<u8>,
+    pieces: &mut Vec<Bytes>,
+) {
+    push_text(head, name);
+    push_text(head, &C::kind());
+    C::write_prefix(head);
+    column.take(head, pieces);
+}
+
+/// Copying less than this is cheaper than a piece of its own.
+const SMALL: usize = 64 * 1024;
+
+fn append(bytes: &mut Vec<u8>, head: &mut Vec<u8>, pieces: &mut Vec<Bytes>) {
+    if bytes.len() < SMALL {
+        head.extend_from_slice(bytes);
+        bytes.clear();
+    } else {
+        pieces.push(std::mem::take(head).into());
+        pieces.push(take(bytes));
+    }
+}
+
+/// Room is made for the next block's, which will be about as large.
+fn take(bytes: &mut Vec<u8>) -> Bytes {
+    let next = Vec::with_capacity(bytes.len() + bytes.len() / 16);
+    std::mem::replace(bytes, next).into()
+}
+
+/// A value of always the same length, little-endian.
+pub(crate) trait Fixed: fmt::Debug + Send {
+    const KIND: &'static str;
+    const WIDTH: usize;
+    fn write(&self, bytes: &mut Vec<u8>);
+}
+
+macro_rules! fixed {
+    ($type:ty, $kind:literal, $width:literal, |$value:ident| $bytes:expr) => {
+        impl Fixed for $type {
+            const KIND: &'static str = $kind;
+            const WIDTH: usize = $width;
+
+            fn write(&self, bytes: &mut Vec<u8>) {
+                let $value = self;
+                let written: [u8; $width] = $bytes;
+                bytes.extend_from_slice(&written);
+            }
+        }
+    };
+}
+
+fixed!(u16, "UInt16", 2, |number| number.to_le_bytes());
+fixed!(u32, "UInt32", 4, |number| number.to_le_bytes());
+fixed!(u64, "UInt64", 8, |number| number.to_le_bytes());
+fixed!(u128, "UInt128", 16, |number| number.to_le_bytes());
+fixed!(Decimal4, "Decimal(18, 4)", 8, |amount| amount
+    .0
+    .to_le_bytes());
+fixed!(Timestamp, "DateTime64(6, 'UTC')", 8, |time| time
+    .as_microsecond()
+    .to_le_bytes());
+fixed!(Date, "Date", 2, |day| days_since_1970(*day).to_le_bytes());
+// Two numbers of 64 bits, the higher one first.
+fixed!(Uuid, "UUID", 16, |id| {
+    let (high, low) = id.as_u64_pair();
+    (u128::from(low) << 64 | u128::from(high)).to_le_bytes()
+});
+
+/// ClickHouse's `Date` goes from 1970-01-01 to 2149-06-06. Days of conversions lie between 2000 and
+/// 2100, or are buckets of January 1970: the bounds are never met.
+fn days_since_1970(day: Date) -> u16 {
+    let epoch = jiff::civil::date(1970, 1, 1);
+    let days = (day - epoch).get_days().clamp(0, i32::from(u16::MAX));
+    u16::try_from(days).unwrap_or(u16::MAX)
+}
+
+/// `UUID`, `UInt64`, `Decimal`, …
 #[derive(Debug)]
-pub(super) enum Column {
-    Fixed {
-        width: usize,
-        bytes: Vec<u8>,
-    },
-    Text(Vec<u8>),
-    Dictionary(Dictionary),
-    Optional {
-        is_null: Vec<u8>,
-        values: Box<Column>,
-    },
-    List {
-        ends: Ends,
-        values: Box<Column>,
-    },
-    Map {
-        ends: Ends,
-        keys: Box<Column>,
-        values: Box<Column>,
-    },
-}
-
-/// Where each row's elements end among those of all rows.
-#[derive(Debug, Default)]
-pub(super) struct Ends {
-    elements: u64,
+pub(crate) struct Plain<T> {
     bytes: Vec<u8>,
+    values: PhantomData<T>,
 }
 
-impl Ends {
-    /// The next row has so many.
-    pub(super) fn add(&mut self, elements: usize) {
-        self.elements += elements as u64;
-        self.bytes.extend_from_slice(&self.elements.to_le_bytes());
+impl<T> Default for Plain<T> {
+    fn default() -> Self {
+        Self {
+            bytes: Vec::new(),
+            values: PhantomData,
+        }
+    }
+}
+
+impl<T: Fixed> Column for Plain<T> {
+    fn kind() -> String {
+        T::KIND.to_owned()
     }
 
-    fn take(&mut self) -> Vec<u8> {
-        self.elements = 0;
-        std::mem::take(&mut self.bytes)
+    fn take(&mut self, head: &mut Vec<u8>, pieces: &mut Vec<Bytes>) {
+        append(&mut self.bytes, head, pieces);
+    }
+}
+
+impl<T: Fixed> Takes<T> for Plain<T> {
+    fn push(&mut self, value: &T) {
+        value.write(&mut self.bytes);
+    }
+}
+
+/// `Nullable` of a plain type.
+#[derive(Debug)]
+pub(crate) struct Nullable<T> {
+    is_null: Vec<u8>,
+    values: Plain<T>,
+}
+
+impl<T> Default for Nullable<T> {
+    fn default() -> Self {
+        Self {
+            is_null: Vec::new(),
+            values: Plain::default(),
+        }
+    }
+}
+
+impl<T: Fixed> Column for Nullable<T> {
+    fn kind() -> String {
+        format!("Nullable({})", T::KIND)
+    }
+
+    fn take(&mut self, head: &mut Vec<u8>, pieces: &mut Vec<Bytes>) {
+        append(&mut self.is_null, head, pieces);
+        self.values.take(head, pieces);
+    }
+}
+
+impl<T: Fixed> Takes<Option<T>> for Nullable<T> {
+    fn push(&mut self, value: &Option<T>) {
+        self.is_null.push(u8::from(value.is_none()));
+        match value {
+            Some(value) => self.values.push(value),
+            None => {
+                let end = self.values.bytes.len() + T::WIDTH;
+                self.values.bytes.resize(end, 0);
+            }
+        }
+    }
+}
+
+/// `String`.
+#[derive(Debug, Default)]
+pub(crate) struct Text(Vec<u8>);
+
+impl Column for Text {
+    fn kind() -> String {
+        "String".to_owned()
+    }
+
+    fn take(&mut self, head: &mut Vec<u8>, pieces: &mut Vec<Bytes>) {
+        append(&mut self.0, head, pieces);
+    }
+}
+
+impl<T: AsRef<str>> Takes<T> for Text {
+    fn push(&mut self, value: &T) {
+        push_text(&mut self.0, value.as_ref());
+    }
+}
+
+/// `String`, long ones: they can be read again after they were written, and are never copied.
+#[derive(Debug, Default)]
+pub(crate) struct Kept {
+    bytes: Vec<u8>,
+    written: Vec<Bytes>,
+}
+
+impl Kept {
+    /// All texts of blocks that were taken, in their order.
+    pub(crate) fn texts(&self) -> impl Iterator<Item = &str> {
+        self.written.iter().flat_map(|piece| Texts { rest: piece })
+    }
+}
+
+impl Column for Kept {
+    fn kind() -> String {
+        Text::kind()
+    }
+
+    fn take(&mut self, head: &mut Vec<u8>, pieces: &mut Vec<Bytes>) {
+        let bytes = take(&mut self.bytes);
+        self.written.push(bytes.clone());
+        pieces.push(std::mem::take(head).into());
+        pieces.push(bytes);
+    }
+}
+
+impl<T: AsRef<str>> Takes<T> for Kept {
+    fn push(&mut self, value: &T) {
+        push_text(&mut self.bytes, value.as_ref());
+    }
+}
+
+/// Texts as [`push_text`] has written them.
+struct Texts<'a> {
+    rest: &'a [u8],
+}
+
+impl<'a> Iterator for Texts<'a> {
+    type Item = &'a str;
+
+    fn next(&mut self) -> Option<&'a str> {
+        let (mut length, mut shift) = (0, 0);
+        loop {
+            let (byte, rest) = self.rest.split_first()?;
+            self.rest = rest;
+            length |= usize::from(byte & 0x7f) << shift;
+            shift += 7;
+            if *byte < 0x80 {
+                break;
+            }
+        }
+        let (text, rest) = self.rest.split_at_checked(length)?;
+        self.rest = rest;
+        str::from_utf8(text).ok()
     }
 }
 
 /// `LowCardinality(String)`: every text once, and for each row which one.
 #[derive(Debug, Default)]
-pub(super) struct Dictionary {
+pub(crate) struct Dictionary {
     texts: Vec<u8>,
     numbers: HashMap<Box<str>, u32>,
     /// The one before: most columns have long runs of one text.
@@ -62,14 +270,6 @@ pub(super) struct Dictionary {
 }
 
 impl Dictionary {
-    pub(super) fn push(&mut self, text: &str) {
-        let number = match &self.last {
-            Some((last, number)) if **last == *text => *number,
-            _ => self.number(text),
-        };
-        self.rows.extend_from_slice(&number.to_le_bytes());
-    }
-
     fn number(&mut self, text: &str) -> u32 {
         let number = match self.numbers.get(text) {
             Some(number) => *number,
@@ -84,121 +284,147 @@ impl Dictionary {
         self.last = Some((text.into(), number));
         number
     }
+}
+
+impl Column for Dictionary {
+    fn kind() -> String {
+        "LowCardinality(String)".to_owned()
+    }
+
+    fn write_prefix(head: &mut Vec<u8>) {
+        /// Version of how dictionaries are written.
+        const DICTIONARY: u64 = 1;
+        head.extend_from_slice(&DICTIONARY.to_le_bytes());
+    }
 
     /// Kind of the numbers (2: 32 bits), flagged as coming with texts of their own; how many texts;
     /// the texts; how many rows; their numbers. Nothing at all without rows.
-    fn take(&mut self, head: &mut Vec<u8>) {
+    fn take(&mut self, head: &mut Vec<u8>, _: &mut Vec<Bytes>) {
         const NUMBERS_OF_32_BITS: u64 = 2;
         const OWN_TEXTS: u64 = 1 << 9;
         const NEW_TEXTS: u64 = 1 << 10;
-        let Self {
-            texts,
-            numbers,
-            rows,
-            ..
-        } = std::mem::take(self);
-        if rows.is_empty() {
+        if self.rows.is_empty() {
             return;
         }
         let flags = NUMBERS_OF_32_BITS | OWN_TEXTS | NEW_TEXTS;
         head.extend_from_slice(&flags.to_le_bytes());
-        head.extend_from_slice(&(numbers.len() as u64).to_le_bytes());
-        head.extend_from_slice(&texts);
-        head.extend_from_slice(&(rows.len() as u64 / 4).to_le_bytes());
-        head.extend_from_slice(&rows);
+        head.extend_from_slice(&(self.numbers.len() as u64).to_le_bytes());
+        head.extend_from_slice(&self.texts);
+        head.extend_from_slice(&(self.rows.len() as u64 / 4).to_le_bytes());
+        head.extend_from_slice(&self.rows);
+        self.texts.clear();
+        self.numbers.clear();
+        self.last = None;
+        self.rows.clear();
     }
 }
 
-impl Column {
-    /// An empty column of a type; `None` for a type that our tables do not have.
-    pub(super) fn of(kind: &str) -> Option<Self> {
-        Kind::named(kind).map(|kind| Self::new(&kind))
-    }
-
-    fn new(kind: &Kind) -> Self {
-        let inner = |kind: &Kind| Box::new(Self::new(kind));
-        match kind {
-            Kind::Fixed(width) => Self::Fixed {
-                width: *width,
-                bytes: Vec::new(),
-            },
-            Kind::Text => Self::Text(Vec::new()),
-            Kind::Dictionary => Self::Dictionary(Dictionary::default()),
-            Kind::Optional(values) => Self::Optional {
-                is_null: Vec::new(),
-                values: inner(values),
-            },
-            Kind::List(values) => Self::List {
-                ends: Ends::default(),
-                values: inner(values),
-            },
-            Kind::Map(keys, values) => Self::Map {
-                ends: Ends::default(),
-                keys: inner(keys),
-                values: inner(values),
-            },
-        }
-    }
-
-    /// What stands where there is no value.
-    pub(super) fn push_default(&mut self) -> Result<(), Refused> {
-        match self {
-            Self::Fixed { width, bytes } => bytes.resize(bytes.len() + *width, 0),
-            Self::Text(bytes) => bytes.push(0),
-            _ => return Err(Refused::Type),
-        }
-        Ok(())
-    }
-
-    /// What stands once before all values.
-    pub(super) fn write_prefix(&self, head: &mut Vec<u8>) {
-        /// Version of how dictionaries are written.
-        const DICTIONARY: u64 = 1;
-        match self {
-            Self::Dictionary(_) => head.extend_from_slice(&DICTIONARY.to_le_bytes()),
-            Self::Fixed { .. } | Self::Text(_) => {}
-            Self::Optional { values, .. } | Self::List { values, .. } => values.write_prefix(head),
-            Self::Map { keys, values, .. } => {
-                keys.write_prefix(head);
-                values.write_prefix(head);
-            }
-        }
-    }
-
-    /// Takes the values out. What is large becomes a piece of its own, behind what `head` has until
-    /// then.
-    pub(super) fn take(&mut self, head: &mut Vec<u8>, pieces: &mut Vec<Bytes>) {
-        match self {
-            Self::Fixed { bytes, .. } | Self::Text(bytes) => {
-                append(std::mem::take(bytes), head, pieces);
-            }
-            Self::Dictionary(dictionary) => dictionary.take(head),
-            Self::Optional { is_null, values } => {
-                append(std::mem::take(is_null), head, pieces);
-                values.take(head, pieces);
-            }
-            Self::List { ends, values } => {
-                append(ends.take(), head, pieces);
-                values.take(head, pieces);
-            }
-            Self::Map { ends, keys, values } => {
-                append(ends.take(), head, pieces);
-                keys.take(head, pieces);
-                values.take(head, pieces);
-            }
-        }
+impl<T: AsRef<str>> Takes<T> for Dictionary {
+    fn push(&mut self, value: &T) {
+        let text = value.as_ref();
+        let number = match &self.last {
+            Some((last, number)) if **last == *text => *number,
+            _ => self.number(text),
+        };
+        self.rows.extend_from_slice(&number.to_le_bytes());
     }
 }
 
-/// Copying less than this is cheaper than a piece of its own.
-const SMALL: usize = 16 * 1024;
+/// Where each row's elements end among those of all rows.
+#[derive(Debug, Default)]
+struct Ends {
+    elements: u64,
+    bytes: Vec<u8>,
+}
 
-fn append(bytes: Vec<u8>, head: &mut Vec<u8>, pieces: &mut Vec<Bytes>) {
-    if bytes.len() < SMALL {
-        head.extend_from_slice(&bytes);
-    } else {
-        pieces.push(std::mem::take(head).into());
-        pieces.push(bytes.into());
+impl Ends {
+    /// The next row has so many.
+    fn add(&mut self, elements: usize) {
+        self.elements += elements as u64;
+        self.bytes.extend_from_slice(&self.elements.to_le_bytes());
+    }
+
+    fn take(&mut self, head: &mut Vec<u8>, pieces: &mut Vec<Bytes>) {
+        self.elements = 0;
+        append(&mut self.bytes, head, pieces);
+    }
+}
+
+/// `Array`.
+#[derive(Debug, Default)]
+pub(crate) struct List<C> {
+    ends: Ends,
+    values: C,
+}
+
+impl<C: Column> Column for List<C> {
+    fn kind() -> String {
+        format!("Array({})", C::kind())
+    }
+
+    fn write_prefix(head: &mut Vec<u8>) {
+        C::write_prefix(head);
+    }
+
+    fn take(&mut self, head: &mut Vec<u8>, pieces: &mut Vec<Bytes>) {
+        self.ends.take(head, pieces);
+        self.values.take(head, pieces);
+    }
+}
+
+impl<V, C: Takes<V>> Takes<Vec<V>> for List<C> {
+    fn push(&mut self, values: &Vec<V>) {
+        self.push(values.as_slice());
+    }
+}
+
+impl<V, C: Takes<V>> Takes<&[V]> for List<C> {
+    fn push(&mut self, values: &&[V]) {
+        self.push(*values);
+    }
+}
+
+impl<V, C: Takes<V>> Takes<[V]> for List<C> {
+    fn push(&mut self, values: &[V]) {
+        for value in values {
+            self.values.push(value);
+        }
+        self.ends.add(values.len());
+    }
+}
+
+/// `Map`.
+#[derive(Debug, Default)]
+pub(crate) struct Map<K, V> {
+    ends: Ends,
+    keys: K,
+    values: V,
+}
+
+impl<K: Column, V: Column> Column for Map<K, V> {
+    fn kind() -> String {
+        format!("Map({}, {})", K::kind(), V::kind())
+    }
+
+    fn write_prefix(head: &mut Vec<u8>) {
+        K::write_prefix(head);
+        V::write_prefix(head);
+    }
+
+    fn take(&mut self, head: &mut Vec<u8>, pieces: &mut Vec<Bytes>) {
+        self.ends.take(head, pieces);
+        self.keys.take(head, pieces);
+        self.values.take(head, pieces);
+    }
+}
+
+impl<A, B, K: Takes<A>, V: Takes<B>> Takes<Vec<(A, B)>> for Map<K, V> {
+    fn push(&mut self, pairs: &Vec<(A, B)>) {
+        for (key, value) in pairs {
+            self.keys.push(key);
+            self.values.push(value);
+        }
+        self.ends.add(pairs.len());
     }
 }
 
@@ -215,7 +441,49 @@ pub(super) fn push_varint(bytes: &mut Vec<u8>, mut number: usize) {
     }
 }
 
-pub(super) fn push_text(bytes: &mut Vec<u8>, text: &str) {
+fn push_text(bytes: &mut Vec<u8>, text: &str) {
     push_varint(bytes, text.len());
     bytes.extend_from_slice(text.as_bytes());
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::civil::date;
+
+    use super::*;
+
+    #[test]
+    fn days_count_from_1970() {
+        assert_eq!(days_since_1970(date(1970, 1, 1)), 0);
+        assert_eq!(days_since_1970(date(1970, 1, 16)), 15);
+        // 2000-01-01 is day 10,957: 30 years and 7 leap days.
+        assert_eq!(days_since_1970(date(2000, 1, 1)), 10_957);
+        assert_eq!(days_since_1970(date(2149, 6, 6)), u16::MAX);
+    }
+
+    #[test]
+    fn kept_texts_can_be_read_again() {
+        let long = "x".repeat(20_000);
+        let (mut column, mut head, mut pieces) = (Kept::default(), Vec::new(), Vec::new());
+        column.push(&"");
+        column.push(&long);
+        column.take(&mut head, &mut pieces);
+        column.push(&"é");
+        column.take(&mut head, &mut pieces);
+        assert_eq!(column.texts().collect::<Vec<_>>(), ["", &long, "é"]);
+    }
+
+    #[test]
+    fn lengths_take_seven_bits_a_byte() {
+        for (number, expected) in [
+            (0, &b"\x00"[..]),
+            (127, b"\x7f"),
+            (128, b"\x80\x01"),
+            (16_384, b"\x80\x80\x01"),
+        ] {
+            let mut bytes = Vec::new();
+            push_varint(&mut bytes, number);
+            assert_eq!(bytes, expected, "{number}");
+        }
+    }
 }

@@ -156,23 +156,19 @@ impl Reader {
         Ok(found.into_iter().next())
     }
 
-    /// Conversions any of whose revisions has `value` in one of `fields`; at most
-    /// [`MOST_CONVERSIONS`].
+    /// Conversions any of whose revisions has `value` in that field; at most [`MOST_CONVERSIONS`].
     ///
     /// # Errors
     /// As the server answers.
     pub async fn conversions_by(
         &self,
-        fields: &[Field],
+        field: Field,
         value: &str,
     ) -> Result<Vec<Conversion>, StoreError> {
-        let conditions: Vec<String> = fields
-            .iter()
-            .map(|field| format!("{} = {{value:String}}", field.column()))
-            .collect();
         let keys = format!(
-            "SELECT DISTINCT account, key_day, conversion_key FROM {{conversions}} WHERE {} LIMIT {MOST_CONVERSIONS}",
-            conditions.join(" OR ")
+            "SELECT DISTINCT account, key_day, conversion_key FROM {{conversions}} \
+             WHERE {} = {{value:String}} LIMIT {MOST_CONVERSIONS}",
+            field.column()
         );
         let query = self
             .rows::<Conversion>(&OF_KEYS.replace("{keys}", &keys))

@@ -5,7 +5,9 @@ use std::future::Future;
 use clickhouse::Client;
 use postback_common::config::ClickHouseSettings;
 use postback_common::secret::Secret;
-use postback_store::{Manifest, Report, Role, StoreError, WantedIdentity};
+use postback_store::insert::{self, Conversions, Postbacks};
+use postback_store::rows::{ConversionRow, PostbackRow};
+use postback_store::{Generation, Manifest, Report, Role, StoreError, WantedIdentity};
 use uuid::Uuid;
 
 pub(crate) const FIRST: Manifest<'static> = Manifest {
@@ -41,6 +43,22 @@ pub(crate) fn settings(database: &str) -> ClickHouseSettings {
 }
 
 impl Database {
+    pub(crate) async fn insert_conversions<'a>(
+        &self,
+        rows: impl IntoIterator<Item = ConversionRow<'a>>,
+    ) -> Result<(), StoreError> {
+        let mut rows: Conversions = rows.into_iter().collect();
+        insert::conversions(&self.client, Generation::FIRST, [&mut rows], || {}).await
+    }
+
+    pub(crate) async fn insert_postbacks<'a>(
+        &self,
+        rows: impl IntoIterator<Item = PostbackRow<'a>>,
+    ) -> Result<(), StoreError> {
+        let mut rows: Postbacks = rows.into_iter().collect();
+        insert::postbacks(&self.client, Generation::FIRST, [&mut rows], || {}).await
+    }
+
     fn named_anew() -> Self {
         let settings = settings(&format!("store_test_{}", Uuid::now_v7().simple()));
         let client = postback_store::client(&settings, Role::Load).unwrap();

@@ -1,7 +1,7 @@
 //! What the server really answers.
 
 use postback_common::secret::Secret;
-use postback_store::{Generation, Kind, Role, check, client, insert};
+use postback_store::{Kind, Role, check, client};
 
 use crate::database::{settings, with_database, with_tables};
 use crate::rows::{conversion, postback};
@@ -28,7 +28,7 @@ fn an_unknown_database_and_an_unknown_table_are_matters_of_setup() {
     });
     with_tables(|database| async move {
         database.execute("DROP TABLE conversions_g1 SYNC").await;
-        let error = insert::conversions(&database.client, Generation::FIRST, [conversion()]).await;
+        let error = database.insert_conversions([conversion()]).await;
         let error = error.unwrap_err();
         assert_eq!((error.kind, error.code), (Kind::Setup, Some(60)));
         assert_eq!(error.attempt, "insert into conversions_g1");
@@ -50,7 +50,7 @@ async fn nobody_at_home_is_an_outage() {
 #[test]
 fn a_refused_row_is_a_data_error_until_the_table_is_mended() {
     with_tables(|database| async move {
-        let insert = || insert::conversions(&database.client, Generation::FIRST, [conversion()]);
+        let insert = || database.insert_conversions([conversion()]);
         database
             .execute("ALTER TABLE conversions_g1 ADD CONSTRAINT small CHECK quantity < 0")
             .await;
@@ -67,7 +67,7 @@ fn a_refused_row_is_a_data_error_until_the_table_is_mended() {
 #[test]
 fn other_columns_are_found_and_mending_them_is_enough() {
     with_tables(|database| async move {
-        let insert = || insert::postbacks(&database.client, Generation::FIRST, [postback()]);
+        let insert = || database.insert_postbacks([postback()]);
         insert().await.unwrap();
         database
             .execute("ALTER TABLE postbacks_g1 RENAME COLUMN remote TO peer")
@@ -93,9 +93,7 @@ fn a_month_a_row_is_no_pressure() {
             row
         });
         let rows: Vec<_> = months.collect();
-        insert::conversions(&database.client, Generation::FIRST, rows)
-            .await
-            .unwrap();
+        database.insert_conversions(rows).await.unwrap();
         assert_eq!(database.ask("SELECT count() FROM conversions").await, "150");
     });
 }

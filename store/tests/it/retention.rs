@@ -1,8 +1,8 @@
 use jiff::Timestamp;
 use jiff::civil::{Date, date};
+use postback_store::Generation;
 use postback_store::retention::{self, Drop};
 use postback_store::rows::{ConversionRow, PostbackRow};
-use postback_store::{Generation, insert};
 use uuid::Uuid;
 
 use crate::database::{Database, with_tables};
@@ -17,17 +17,13 @@ async fn fill(database: &Database, days: &[Date], times: &[&str]) {
         key_day: *day,
         ..conversion()
     });
-    insert::conversions(&database.client, Generation::FIRST, conversions)
-        .await
-        .unwrap();
+    database.insert_conversions(conversions).await.unwrap();
     let postbacks = times.iter().map(|time| PostbackRow {
         id: Uuid::now_v7(),
         received_at: time.parse().unwrap(),
         ..postback()
     });
-    insert::postbacks(&database.client, Generation::FIRST, postbacks)
-        .await
-        .unwrap();
+    database.insert_postbacks(postbacks).await.unwrap();
 }
 
 fn named(drops: &[Drop]) -> Vec<String> {

@@ -1,10 +1,10 @@
 use clickhouse::Row;
 use jiff::Timestamp;
 use jiff::civil::date;
+use postback_store::insert;
 use postback_store::rows::{
     ConversionRow, Decimal4, Outcome, PostbackRow, RefusalRow, postback_version,
 };
-use postback_store::{Generation, insert};
 use serde::Deserialize;
 use uuid::Uuid;
 
@@ -112,9 +112,7 @@ fn every_column_of_a_postback_arrives() {
             ..postback()
         };
         let rows = [postback(), rejected];
-        insert::postbacks(&database.client, Generation::FIRST, rows)
-            .await
-            .unwrap();
+        database.insert_postbacks(rows).await.unwrap();
         let columns = "toString(id), toString(received_at), source, network, account, via, outcome, toString(reasons), raw, remote, kafka_topic, \
              toString(kafka_partition), toString(kafka_offset), ifNull(toString(conversion_key), 'NULL'), ifNull(toString(key_day), 'NULL'), \
              leftPad(hex(version), 32, '0'), toString(flags), detail";
@@ -161,9 +159,7 @@ fn every_column_of_a_conversion_arrives() {
             revision: u128::MAX,
             ..conversion()
         };
-        insert::conversions(&database.client, Generation::FIRST, [full, bare])
-            .await
-            .unwrap();
+        database.insert_conversions([full, bare]).await.unwrap();
         let columns = "source, network, account, toString(conversion_key), toString(key_day), toString(postback_id), kind, status, transaction_id, \
              order_id, click_id, toString(sub_ids), advertiser_id, publisher_id, offer_id, sku, product_name, \
              ifNull(toString(quantity), 'NULL'), ifNull(toString(sale_amount), 'NULL'), ifNull(toString(commission), 'NULL'), \

@@ -1,5 +1,3 @@
-use postback_store::Generation;
-use postback_store::insert;
 use postback_store::rows::{Decimal4, postback_version};
 use uuid::Uuid;
 
@@ -19,9 +17,7 @@ fn copies_of_a_postback_fold_to_the_lowest_partition_and_offset() {
                 detail: "",
                 ..postback()
             };
-            insert::postbacks(&database.client, Generation::FIRST, [row])
-                .await
-                .unwrap();
+            database.insert_postbacks([row]).await.unwrap();
         }
         let physical = database.ask("SELECT count() FROM postbacks_g1").await;
         assert_eq!(physical, "4", "all copies are there to be folded");
@@ -41,19 +37,13 @@ fn the_newest_revision_of_a_conversion_counts_in_whatever_order_they_came() {
             let mut row = conversion();
             row.revision = revision << 64;
             row.sale_amount = Some(Decimal4(units));
-            insert::conversions(&database.client, Generation::FIRST, [row])
-                .await
-                .unwrap();
+            database.insert_conversions([row]).await.unwrap();
         }
         let mut other = conversion();
         other.account = "another";
-        insert::conversions(&database.client, Generation::FIRST, [other.clone()])
-            .await
-            .unwrap();
+        database.insert_conversions([other.clone()]).await.unwrap();
         other.conversion_key = Uuid::from_u128(99);
-        insert::conversions(&database.client, Generation::FIRST, [other])
-            .await
-            .unwrap();
+        database.insert_conversions([other]).await.unwrap();
 
         let main = "SELECT (count(), sum(sale_amount)) FROM conversions WHERE account = 'main'";
         assert_eq!(database.ask(main).await, "(1,-3)");

@@ -9,3 +9,22 @@ mod database;
 mod sales;
 mod summary;
 mod trace;
+
+use postback_store::insert::{self, Conversions, Postbacks};
+use postback_store::rows::{ConversionRow, PostbackRow};
+use postback_store::{Client, Generation};
+
+async fn insert_conversions<'a>(
+    loader: &Client,
+    rows: impl IntoIterator<Item = ConversionRow<'a>>,
+) {
+    let mut rows: Conversions = rows.into_iter().collect();
+    let inserted = insert::conversions(loader, Generation::FIRST, [&mut rows], || {}).await;
+    inserted.unwrap();
+}
+
+async fn insert_postbacks<'a>(loader: &Client, rows: impl IntoIterator<Item = PostbackRow<'a>>) {
+    let mut rows: Postbacks = rows.into_iter().collect();
+    let inserted = insert::postbacks(loader, Generation::FIRST, [&mut rows], || {}).await;
+    inserted.unwrap();
+}

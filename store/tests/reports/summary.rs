@@ -1,10 +1,12 @@
 use clickhouse::Client;
 use jiff::civil::date;
 use jiff::tz::TimeZone;
+use postback_store::Generation;
 use postback_store::reports::summary::{DateBy, Dimension, Figures, Filter, Summary, SummaryQuery};
 use postback_store::reports::{Money, Reader};
 use postback_store::rows::ConversionRow;
-use postback_store::{Generation, insert};
+
+use crate::insert_conversions;
 
 use crate::database::with_database;
 use crate::sales::{all, at, sale, units};
@@ -48,9 +50,7 @@ fn assert_figures(found: &[Figures], expected: &[Expected<'_>]) {
 
 async fn load(loader: &Client) {
     for batch in all() {
-        insert::conversions(loader, Generation::FIRST, batch)
-            .await
-            .unwrap();
+        insert_conversions(loader, batch).await;
     }
 }
 
@@ -325,9 +325,7 @@ async fn a_revision_that_moves_a_sale_counts_where_it_went_and_nowhere_else() {
             dated(2, "7", INSIDE, 2),
             dated(3, "1000", OUTSIDE, 1),
         ] {
-            insert::conversions(&loader, Generation::FIRST, [row])
-                .await
-                .unwrap();
+            insert_conversions(&loader, [row]).await;
         }
         let found = summary(&reader, &asked(Dimension::Currency)).await;
         let expected = ("", "USD", [1, 1, 0], ["7", "0", "7", "0", "0", "0"], [0, 0]);

@@ -1,7 +1,8 @@
 use clickhouse::Client;
 use postback_store::reports::trace::Field;
 use postback_store::rows::{ConversionRow, Outcome, PostbackRow};
-use postback_store::{Generation, insert};
+
+use crate::{insert_conversions, insert_postbacks};
 use uuid::Uuid;
 
 use crate::database::with_database;
@@ -9,9 +10,7 @@ use crate::sales::{all, at, id, postback, sale};
 
 async fn load(loader: &Client) {
     for batch in all() {
-        insert::conversions(loader, Generation::FIRST, batch)
-            .await
-            .unwrap();
+        insert_conversions(loader, batch).await;
     }
     let named = ConversionRow {
         transaction_id: "T'19\\",
@@ -24,9 +23,7 @@ async fn load(loader: &Client) {
             "2026-09-02T12:00:00Z",
         )
     };
-    insert::conversions(loader, Generation::FIRST, [named])
-        .await
-        .unwrap();
+    insert_conversions(loader, [named]).await;
     let rejected = PostbackRow {
         outcome: Outcome::Rejected,
         reasons: vec!["missing_identity"],
@@ -48,9 +45,7 @@ async fn load(loader: &Client) {
     ];
     // Each in a part of its own: copies are folded by FINAL alone.
     for postback in postbacks {
-        insert::postbacks(loader, Generation::FIRST, [postback])
-            .await
-            .unwrap();
+        insert_postbacks(loader, [postback]).await;
     }
 }
 
@@ -65,31 +60,32 @@ fn keys(found: &[postback_store::reports::trace::Conversion]) -> Vec<Uuid> {
 async fn a_value_is_found_in_every_field_and_only_there() {
     with_database("find", |loader, reader| async move {
         load(&loader).await;
-        let found = reader.conversions_by(&Field::ALL, "O5").await.unwrap();
+        let found = reader.conversions_by(Field::Order, "O5").await.unwrap();
         assert_eq!(keys(&found), [id(12)]);
         // The revision that counts.
         assert_eq!(found[0].sale_amount.unwrap().0, 400_000);
         assert_eq!((found[0].postback_id, found[0].quantity), (id(112), None));
         assert_eq!(found[0].occurred_at, Some(at("2026-09-02T12:00:00Z")));
         assert_eq!(found[0].key_day, jiff::civil::date(2026, 9, 2));
-        for (value, fields) in [
-            ("it's \"me\"\t?", &[Field::Click][..]),
-            ("T'19\\", &[Field::Transaction]),
-            ("T'19\\", &Field::ALL),
+        for (value, field) in [
+            ("it's \"me\"\t?", Field::Click),
+            ("T'19\\", Field::Transaction),
         ] {
             assert_eq!(
-                keys(&reader.conversions_by(fields, value).await.unwrap()),
+                keys(&reader.conversions_by(field, value).await.unwrap()),
                 [id(19)],
                 "{value}"
             );
         }
-        for (value, fields) in [
-            ("O5", &[Field::Click][..]),
-            ("c1", &[Field::Order]),
-            ("' OR '1'='1", &Field::ALL),
+        for (value, field) in [
+            ("O5", Field::Click),
+            ("c1", Field::Order),
+            ("' OR '1'='1", Field::Order),
+            ("' OR '1'='1", Field::Click),
+            ("' OR '1'='1", Field::Transaction),
         ] {
             assert_eq!(
-                reader.conversions_by(fields, value).await.unwrap(),
+                reader.conversions_by(field, value).await.unwrap(),
                 [],
                 "{value}"
             );
@@ -102,7 +98,7 @@ async fn a_value_is_found_in_every_field_and_only_there() {
 async fn a_conversions_postbacks_are_its_own_and_counted_once() {
     with_database("postbacks", |loader, reader| async move {
         load(&loader).await;
-        let found = reader.conversions_by(&[Field::Order], "O5").await.unwrap();
+        let found = reader.conversions_by(Field::Order, "O5").await.unwrap();
         let postbacks = reader.postbacks_of(&found).await.unwrap();
         let seen: Vec<_> = postbacks
             .iter()
@@ -136,7 +132,7 @@ async fn a_conversions_postbacks_are_its_own_and_counted_once() {
 async fn an_orders_lines_signals_and_reversals_belong_together() {
     with_database("orders", |loader, reader| async move {
         load(&loader).await;
-        let reversal = reader.conversions_by(&[Field::Order], "O1").await.unwrap();
+        let reversal = reader.conversions_by(Field::Order, "O1").await.unwrap();
         // Both advertisers, both accounts.
         assert_eq!(reversal.len(), 7);
         let second: Vec<_> = reversal

@@ -64,17 +64,16 @@ pub(super) async fn search(
         conversions.extend(reader.conversion_of(&postback).await?);
         lone = Some(postback);
     }
-    if !fields.is_empty() {
-        let found = reader.conversions_by(fields, value).await?;
-        let is_new =
-            |found: &Conversion| conversions.iter().all(|known| known.key() != found.key());
-        let new: Vec<_> = found.into_iter().filter(is_new).collect();
-        conversions.extend(new);
-    }
-    let mut postbacks = reader.postbacks_of(&conversions).await?;
+    let found = by_fields(reader, fields, value).await?;
+    let is_new = |found: &Conversion| conversions.iter().all(|known| known.key() != found.key());
+    let new: Vec<_> = found.into_iter().filter(is_new).collect();
+    conversions.extend(new);
+    let (mut postbacks, same_orders) = tokio::try_join!(
+        reader.postbacks_of(&conversions),
+        reader.same_orders(&conversions)
+    )?;
     // A rejected one; or one whose conversion is not loaded yet.
     postbacks.extend(lone.filter(|lone| postbacks.iter().all(|known| known.id != lone.id)));
-    let same_orders = reader.same_orders(&conversions).await?;
     let known: BTreeSet<_> = conversions.iter().map(Conversion::key).collect();
     let same_orders = same_orders
         .into_iter()
@@ -85,6 +84,33 @@ pub(super) async fn search(
         postbacks,
         same_orders,
     })
+}
+
+/// Conversions with that value in one of the fields. Orders and clicks have indexes, each of its own;
+/// transactions, for which all rows must be looked at, are asked for where nothing else is found.
+async fn by_fields(
+    reader: &Reader,
+    fields: &[Field],
+    value: &str,
+) -> Result<Vec<Conversion>, StoreError> {
+    let by = async |field: Field| {
+        if fields.contains(&field) {
+            reader.conversions_by(field, value).await
+        } else {
+            Ok(Vec::new())
+        }
+    };
+    let (mut found, clicks) = tokio::try_join!(by(Field::Order), by(Field::Click))?;
+    for click in clicks {
+        if found.iter().all(|known| known.key() != click.key()) {
+            found.push(click);
+        }
+    }
+    found.sort_by_key(|found| (found.occurred_at, found.received_at, found.conversion_key));
+    if found.is_empty() {
+        found = by(Field::Transaction).await?;
+    }
+    Ok(found)
 }
 
 /// One row per postback, with the conversion that it became.

@@ -26,7 +26,7 @@ pub(crate) struct Trace {
     /// A postback's id (the x-postback-id of its answer), an order, click or transaction id
     #[arg(value_parser = clap::builder::NonEmptyStringValueParser::new())]
     value: String,
-    /// What the value is [default: whatever it is found as]
+    /// What the value is [default: an id, an order or a click; else a transaction]
     #[arg(long = "as", value_enum, value_name = "WHAT")]
     kind: Option<Kind>,
 }
