@@ -6,7 +6,7 @@ use clap::Args;
 use postback_common::config::{SourceSettings, TemplateUrl};
 use postback_common::secret::HIDDEN;
 use postback_common::url_key::KeyHash;
-use postback_normalise::profile::{self, Profile};
+use postback_normalise::profile::Profile;
 use postback_normalise::{Field, Template};
 
 use super::finding::{self, Finding};
@@ -101,10 +101,10 @@ impl Check {
                 )
             })?,
         };
-        let network = source.network.as_str();
-        let profile = profile::builtin(network).map(Arc::clone);
-        let profile =
-            profile.ok_or_else(|| Failure::Usage(format!("no network is called {network}")))?;
+        let Some(rules) = loaded.configured.source(source.name.as_str()) else {
+            return Err(source::unknown(source.name.as_str(), &loaded.settings));
+        };
+        let profile = Arc::new(rules.profile().clone());
         Ok((profile, source.currency.is_some()))
     }
 }
