@@ -254,7 +254,7 @@ mod tests {
                 .sale_amount
                 .map(|amount| amount.to_string())
                 .as_deref(),
-            Some("10")
+            Some("10.0000")
         );
         assert_eq!(
             conversion
