@@ -120,7 +120,7 @@ fn measure(
     let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, listen));
     let receiver = launch(&binaries.join("postback-bare"), Processor::Server)
         .args(["--listen".to_owned(), listen.to_string()])
-        .log(&folder.path().join("bare.log"))
+        .log(folder.path().join("bare.log"))
         .spawn()?;
     let connect = || Ok(TcpStream::connect(listen).is_ok());
     wait_until("the bare server listens", cancellation, connect)?;
