@@ -8,7 +8,7 @@ use postback_common::config::{KafkaSettings, Settings};
 use postback_service::kafka::rdkafka::admin::{AdminClient, AdminOptions};
 use postback_service::kafka::rdkafka::client::DefaultClientContext;
 use postback_service::kafka::rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use postback_service::kafka::{LogError, LogReader, client_config};
+use postback_service::kafka::{LogError, LogReader, client_config, next_to_load};
 use postback_store::{Generation, Offsets};
 
 use super::StepError;
@@ -31,12 +31,10 @@ pub(super) struct Position {
 pub(super) struct Positions(BTreeMap<i32, Position>);
 
 impl Positions {
-    /// The next offsets to load. An offset beyond the end belongs to an older log of that name.
+    /// The next offsets to load.
     pub(super) fn next(&self) -> Offsets {
-        let next = |position: &Position| {
-            let committed = position.committed.map(|offset| offset.min(position.high));
-            committed.unwrap_or(position.low)
-        };
+        let next =
+            |position: &Position| next_to_load(position.committed, position.low, position.high);
         (self.0.iter())
             .map(|(partition, position)| (*partition, next(position)))
             .collect()
@@ -176,8 +174,10 @@ mod tests {
         let anew = positions(&[(Some(7), 0, 7)]);
         assert!(anew.passed(&target(&[1000])));
         assert!(!positions(&[(Some(6), 0, 7)]).passed(&target(&[1000])));
-        // Offsets beyond the end are those of an older log.
-        assert_eq!(positions(&[(Some(1000), 0, 7)]).next(), target(&[7]));
+        // Offsets beyond the end are those of an older log: of this one nothing is loaded.
+        let older = positions(&[(Some(1000), 2, 7)]);
+        assert_eq!(older.next(), target(&[2]));
+        assert!(!older.passed(&target(&[1000])) && !older.passed(&target(&[7])));
     }
 
     #[test]
