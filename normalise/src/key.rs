@@ -148,17 +148,19 @@ fn signal_word(kind: Kind, profile: &Profile) -> &str {
     words.map_or("", String::as_str)
 }
 
-fn leading_64(value: &[u8]) -> u64 {
-    let mut hashed = Hashed::with_room(ID_BYTES);
-    hashed.push(value);
-    u64::from_be_bytes(hashed.leading())
+fn leading_64(value: &[u8; ID_BYTES]) -> u64 {
+    let mut prefixed = [0; 8 + ID_BYTES];
+    prefixed[..8].copy_from_slice(&(ID_BYTES as u64).to_le_bytes());
+    prefixed[8..].copy_from_slice(value);
+    let digest = blake3::hash(&prefixed);
+    u64::from_be_bytes(std::array::from_fn(|at| digest.as_bytes()[at]))
 }
 
 /// What the values of a recipe take, mostly.
 const RECIPE_BYTES: usize = 256;
 
-/// An id and its length.
-const ID_BYTES: usize = 24;
+/// An id.
+const ID_BYTES: usize = 16;
 
 /// Length-prefixed values on their way into a hash. They are few and short: hashing them at once
 /// costs half of what an incremental hash does, whose state is larger than they are.

@@ -97,6 +97,10 @@ impl Mapping {
     /// Finds a parameter as sent, looking first where `expected` says: networks send in the order
     /// of the template, so that nearly every look-up is one comparison.
     pub(crate) fn find(&self, parameter: &str, expected: usize) -> Option<(usize, &Carrier)> {
+        let at_once = self.carriers.get(expected);
+        if let Some(carrier) = at_once.filter(|carrier| &*carrier.parameter == parameter) {
+            return Some((expected, carrier));
+        }
         let (before, after) = self.carriers.split_at(expected.min(self.carriers.len()));
         let ahead = after
             .iter()

@@ -2,7 +2,6 @@
 
 use std::borrow::Cow;
 
-use memchr::memchr2;
 use postback_common::reason::Flag;
 
 use super::MAX_TEXT_BYTES;
@@ -71,53 +70,51 @@ pub(crate) fn shown_lossily(bytes: &[u8]) -> String {
     text
 }
 
-/// Texts between two escapes are mostly shorter than finding their end and copying them at once is
-/// worth; those that are not (a long name of an article) are copied at once.
+/// Byte by byte: what stands between two escapes is mostly shorter than finding its end and copying
+/// it at once is worth.
 fn unescaped(sent: &[u8]) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(sent.len());
-    let (mut rest, mut since_escape) = (sent, 0);
-    while let [byte, behind @ ..] = rest {
-        let (decoded, behind) = match byte {
-            b'+' => (b' ', behind),
-            b'%' => match escape(rest) {
-                Some(decoded) => (decoded, &rest[3..]),
-                None => (b'%', behind),
+    let mut decoded = vec![0; sent.len()];
+    let mut length = 0;
+    let mut rest = sent.iter();
+    while let Some(byte) = rest.next() {
+        let byte = match byte {
+            b'+' => b' ',
+            b'%' => match escape(rest.as_slice()) {
+                Some(escaped) => {
+                    rest.nth(1);
+                    escaped
+                }
+                None => b'%',
             },
-            _ if since_escape < SHORT => {
-                since_escape += 1;
-                bytes.push(*byte);
-                rest = behind;
-                continue;
-            }
-            _ => {
-                let length = memchr2(b'%', b'+', rest).unwrap_or(rest.len());
-                bytes.extend_from_slice(&rest[..length]);
-                rest = &rest[length..];
-                continue;
-            }
+            plain => *plain,
         };
-        bytes.push(decoded);
-        (rest, since_escape) = (behind, 0);
+        // Never longer than what was sent.
+        if let Some(place) = decoded.get_mut(length) {
+            *place = byte;
+        }
+        length += 1;
     }
-    bytes
+    decoded.truncate(length);
+    decoded
 }
 
-/// Bytes that are taken one by one after an escape.
-const SHORT: u32 = 8;
-
-/// The byte that an escape at the beginning stands for; `None` for a broken one.
-fn escape(sent: &[u8]) -> Option<u8> {
-    let [_, high, low, ..] = sent else {
+/// The byte that two digits behind a `%` stand for; `None` for a broken escape.
+fn escape(behind: &[u8]) -> Option<u8> {
+    let [high, low, ..] = behind else {
         return None;
     };
-    Some(digit(*high)? << 4 | digit(*low)?)
+    let (high, low) = (DIGITS[usize::from(*high)], DIGITS[usize::from(*low)]);
+    (high | low < 16).then_some(high << 4 | low)
 }
 
-fn digit(byte: u8) -> Option<u8> {
-    match byte {
-        b'0'..=b'9' => Some(byte - b'0'),
-        b'a'..=b'f' => Some(byte - b'a' + 10),
-        b'A'..=b'F' => Some(byte - b'A' + 10),
-        _ => None,
+/// The value of each hexadecimal digit; beyond 15 for other bytes.
+const DIGITS: [u8; 256] = {
+    let mut digits = [u8::MAX; 256];
+    let mut value: u8 = 0;
+    while value < 16 {
+        digits[b"0123456789abcdef"[value as usize] as usize] = value;
+        digits[b"0123456789ABCDEF"[value as usize] as usize] = value;
+        value += 1;
     }
-}
+    digits
+};
