@@ -1,4 +1,4 @@
-//! Everything planned, sent and answered. [`line`] is its form in a file.
+//! Everything planned, sent and answered. [`mod@line`] is its form in a file.
 
 pub mod line;
 
