@@ -82,12 +82,20 @@ pub(crate) enum Command {
     Report(cmd::report::Report),
     Trace(cmd::trace::Trace),
     Verify(cmd::verify::Verify),
+    Network(cmd::network::Network),
+    Url(cmd::url::Url),
+    Send(cmd::send::Send),
+    Simulate(cmd::simulate::Simulate),
 }
 
 impl Command {
     /// Whether it stops in order by itself after Ctrl-C, instead of being dropped where it stands.
     pub(crate) const fn stops_in_order(&self) -> bool {
-        matches!(self, Self::Spool(spool) if spool.stops_in_order())
+        match self {
+            Self::Spool(spool) => spool.stops_in_order(),
+            Self::Simulate(simulate) => simulate.stops_in_order(),
+            _ => false,
+        }
     }
 }
 

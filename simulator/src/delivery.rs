@@ -5,7 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::contract::{Fate, Identity};
-use crate::event::Event;
+use crate::event::{Event, Spelling};
 use crate::facts::Facts;
 use crate::template::{Template, TemplateError};
 
@@ -50,6 +50,9 @@ pub struct Planned {
     pub method: Method,
     /// The query as sent, without `?`.
     pub query: String,
+    /// How its characters are sent.
+    #[serde(default, skip_serializing_if = "Charset::is_utf8")]
+    pub charset: Charset,
     /// What must become of it.
     #[serde(flatten)]
     pub fate: Fate,
@@ -59,7 +62,56 @@ pub struct Planned {
     pub facts: Option<Facts>,
 }
 
+/// How the characters of a query are sent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Charset {
+    /// In UTF-8.
+    #[default]
+    Utf8,
+    /// One byte each, of ISO 8859-1.
+    Latin1,
+}
+
+impl Charset {
+    fn of(spelling: Spelling) -> Self {
+        match spelling {
+            Spelling::Careful | Spelling::Raw => Charset::Utf8,
+            Spelling::RawLatin1 => Charset::Latin1,
+        }
+    }
+
+    fn is_utf8(&self) -> bool {
+        *self == Charset::Utf8
+    }
+}
+
+impl Planned {
+    /// The query to the byte.
+    #[must_use]
+    pub fn query_bytes(&self) -> Vec<u8> {
+        match self.charset {
+            Charset::Utf8 => self.query.clone().into_bytes(),
+            // Beyond Latin-1 there is nothing in such a query.
+            Charset::Latin1 => self
+                .query
+                .chars()
+                .filter_map(|c| u8::try_from(c).ok())
+                .collect(),
+        }
+    }
+}
+
 impl Registration {
+    /// A URL that carries nothing and leads nowhere.
+    pub(crate) fn empty(source: &str, currency: &str) -> Self {
+        Registration {
+            source: source.to_owned(),
+            template: Template::default(),
+            currency: currency.to_owned(),
+        }
+    }
+
     /// Registers `url` (see [`Template::parse`]) for `source`; `currency` stands in where the
     /// template carries none.
     ///
@@ -101,6 +153,7 @@ impl Delivery {
                 label: None,
                 method: Method::Get,
                 query: template.query(event),
+                charset: Charset::of(event.spelling),
                 fate: Fate::of_accepted(&facts, template),
                 conversion: Identity::of(template).conversion(&facts),
                 facts: Some(facts),
@@ -116,8 +169,11 @@ impl Delivery {
 
     /// The request target. It may hold a secret key: never log it.
     #[must_use]
-    pub fn target(&self) -> String {
-        format!("{}?{}", self.path, self.planned.query)
+    pub fn target(&self) -> Vec<u8> {
+        let mut target = self.path.clone().into_bytes();
+        target.push(b'?');
+        target.extend(self.planned.query_bytes());
+        target
     }
 }
 

@@ -49,6 +49,20 @@ pub struct Event {
     pub click: Click,
     /// The commission list ("newer" field).
     pub commission_list_id: String,
+    /// How carefully its values are written into the URL.
+    pub spelling: Spelling,
+}
+
+/// How the network writes an event's values into a URL.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Spelling {
+    /// Percent-encoded, as RFC 3986 wants it.
+    #[default]
+    Careful,
+    /// Only `&`, `%` and `+` are percent-encoded: spaces, `#`, `"`, `<` and UTF-8 go out raw.
+    Raw,
+    /// The same, one byte for each character of Latin-1; others are percent-encoded.
+    RawLatin1,
 }
 
 /// What an event is, in the network's words of `is_event`.
@@ -143,6 +157,7 @@ impl Event {
             batch: false,
             click: Click::Id("clk0001".to_owned()),
             commission_list_id: "12".to_owned(),
+            spelling: Spelling::Careful,
         }
     }
 

@@ -146,11 +146,11 @@ mod tests {
         let url = "/postback/canary?t=<etransaction_id>";
         let registration = Registration::new("rakuten", url, "USD").unwrap();
         let requests = garbage(&event, &registration);
-        assert!(requests[0].target().starts_with("/postback/no-such-key"));
-        assert!(requests[1].target().starts_with("/no/such/path?"));
+        assert!(requests[0].target().starts_with(b"/postback/no-such-key"));
+        assert!(requests[1].target().starts_with(b"/no/such/path?"));
         assert_eq!(requests[2].planned.method, Method::Put);
         assert_eq!(requests[3].planned.query.len(), 20 * 1024);
-        assert_eq!(requests[4].target(), "/postback/canary?");
+        assert_eq!(requests[4].target(), b"/postback/canary?");
         assert!(!format!("{requests:?}").contains("canary"));
     }
 }

@@ -1,4 +1,6 @@
-//! Everything planned, sent and answered, kept as JSON lines: one object a request.
+//! Everything planned, sent and answered. [`mod@line`] is its form in a file.
+
+pub mod line;
 
 use std::collections::BTreeSet;
 use std::io::{BufRead, Write};
@@ -9,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::contract::Fate;
 use crate::delivery::Planned;
 use crate::totals::Totals;
+use line::Line;
 
 /// What was planned and what became of it, in the order of planning. It holds no URL keys.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -25,6 +28,19 @@ pub struct Entry {
     pub planned: Planned,
     /// The attempt; `None` while it has not been made.
     pub attempt: Option<Attempt>,
+    /// Why the network makes none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub withheld: Option<Withheld>,
+}
+
+/// Why the network does not send a postback that it has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Withheld {
+    /// The endpoint is disabled, by failures or on request.
+    Disabled,
+    /// There is no endpoint any more.
+    Deleted,
 }
 
 /// One attempt to deliver.
@@ -34,6 +50,9 @@ pub struct Attempt {
     pub sent_at: Timestamp,
     /// From its begin to the whole answer or the failure, in microseconds. Connecting counts.
     pub latency_us: u64,
+    /// How much later than planned it began, in microseconds; 0 for a sender without a schedule.
+    #[serde(default)]
+    pub late_us: u64,
     /// What came of it.
     #[serde(flatten)]
     pub outcome: Outcome,
@@ -69,19 +88,19 @@ pub enum Failure {
     TimedOut,
     /// The connection broke, or what came was no HTTP.
     ConnectionLost,
-    /// The request is none that HTTP can carry; nothing was sent.
-    Unsendable,
 }
 
 /// How many entries went which way. `planned` is the sum of `unsent`, `acknowledged`, `refused` and
 /// `failed`; `acknowledged` is at least the sum of `to_be_loaded` and `to_be_rejected`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counts {
     /// All entries.
     pub planned: u64,
     /// No attempt was made.
     pub unsent: u64,
-    /// Answered with 200.
+    /// Those of `unsent` that the network kept back, because it had disabled the endpoint.
+    pub withheld: u64,
+    /// Answered with 2xx.
     pub acknowledged: u64,
     /// Answered with anything else.
     pub refused: u64,
@@ -101,8 +120,16 @@ pub enum LedgerError {
     /// The file failed.
     #[error("the ledger could not be written or read: {0}")]
     Io(#[from] std::io::Error),
-    /// A line is no entry.
-    #[error("line {line} of the ledger is no entry: {source}")]
+    /// Another program wrote it.
+    #[error(
+        "the ledger is of version {found}, and this program reads version 1: use the program that wrote it"
+    )]
+    Version {
+        /// The version that it says it is of.
+        found: u32,
+    },
+    /// A line is none of a ledger.
+    #[error("line {line} of the ledger is none of a ledger: {source}")]
     Line {
         /// The line, counted from 1.
         line: usize,
@@ -124,11 +151,9 @@ impl Ledger {
         Totals::of(&self.entries)
     }
 
-    /// The entries that the receiver answered with 200.
+    /// The entries that the receiver answered with 2xx.
     pub fn acknowledged(&self) -> impl Iterator<Item = &Entry> {
-        self.entries
-            .iter()
-            .filter(|entry| entry.status() == Some(200))
+        self.entries.iter().filter(|entry| entry.is_acknowledged())
     }
 
     /// The distinct ids that the receiver gave to what it acknowledged: as many as there are
@@ -158,36 +183,70 @@ impl Ledger {
         self.entries.append(&mut other.entries);
     }
 
-    /// Writes all entries as JSON lines. A file should be given buffered.
+    /// Writes all entries as lines of a ledger. A file should be given buffered.
     ///
     /// # Errors
     /// When writing fails.
     pub fn write_to(&self, mut target: impl Write) -> Result<(), LedgerError> {
-        for entry in &self.entries {
-            serde_json::to_writer(&mut target, entry).map_err(std::io::Error::from)?;
-            target.write_all(b"\n")?;
+        for (number, entry) in (0..).zip(&self.entries) {
+            let entry = Box::new(entry.clone());
+            line::write(&mut target, &Line::Postback { number, entry })?;
         }
         Ok(target.flush()?)
     }
 
-    /// Reads what [`Ledger::write_to`] has written.
+    /// Reads the entries of a ledger, in the order of their numbers.
     ///
     /// # Errors
-    /// When reading fails, or names the line that is no entry.
+    /// When reading fails, or names the line that is none of a ledger.
     pub fn read_from(source: impl BufRead) -> Result<Self, LedgerError> {
-        let mut entries = Vec::new();
-        for (index, line) in source.lines().enumerate() {
-            let entry = serde_json::from_str(&line?).map_err(|source| LedgerError::Line {
-                line: index + 1,
-                source,
-            })?;
-            entries.push(entry);
+        let mut numbered = Vec::new();
+        for line in line::read(source) {
+            if let Line::Postback { number, entry } = line? {
+                numbered.push((number, *entry));
+            }
         }
-        Ok(Ledger { entries })
+        numbered.sort_by_key(|(number, _)| *number);
+        let entries = numbered.into_iter().map(|(_, entry)| entry);
+        Ok(Ledger {
+            entries: entries.collect(),
+        })
     }
 }
 
 impl Entry {
+    /// A request that has not been sent yet.
+    #[must_use]
+    pub fn unsent(planned: Planned) -> Self {
+        Entry {
+            planned,
+            attempt: None,
+            withheld: None,
+        }
+    }
+
+    /// A request with its attempt.
+    #[must_use]
+    pub fn sent(planned: Planned, attempt: Attempt) -> Self {
+        Entry {
+            attempt: Some(attempt),
+            ..Entry::unsent(planned)
+        }
+    }
+
+    /// Whether nobody can know if the receiver has it: there was no answer, or one that speaks of a
+    /// fault of the receiver (5xx), which may have stored it all the same. Nothing was sent where
+    /// no connection could be made.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        match self.status() {
+            Some(status) => status >= 500,
+            None => self
+                .failure()
+                .is_some_and(|failure| failure != Failure::Connect),
+        }
+    }
+
     /// The HTTP status, if there was an answer.
     #[must_use]
     pub fn status(&self) -> Option<u16> {
@@ -218,21 +277,33 @@ impl Entry {
     /// Whether it was answered other than the contract demands.
     #[must_use]
     pub fn is_unexpected(&self) -> bool {
-        let demanded = match self.planned.fate {
-            Fate::Loaded { .. } | Fate::RejectedByNormaliser => 200,
-            Fate::RefusedByIngest { status } => status,
-        };
-        self.status().is_some_and(|status| status != demanded)
+        self.status().is_some_and(|status| match self.planned.fate {
+            Fate::Loaded { .. } | Fate::RejectedByNormaliser => !is_success(status),
+            Fate::RefusedByIngest { status: demanded } => status != demanded,
+        })
+    }
+
+    /// Whether the receiver said that it has it.
+    #[must_use]
+    pub fn is_acknowledged(&self) -> bool {
+        self.status().is_some_and(is_success)
     }
 }
 
+/// Networks take every 2xx for a success.
+pub(crate) fn is_success(status: u16) -> bool {
+    (200..300).contains(&status)
+}
+
 impl Counts {
-    fn add(&mut self, entry: &Entry) {
+    /// Counts one more entry.
+    pub fn add(&mut self, entry: &Entry) {
         self.planned += 1;
+        self.withheld += u64::from(entry.withheld.is_some());
         match entry.attempt.as_ref().map(|attempt| &attempt.outcome) {
             None => self.unsent += 1,
             Some(Outcome::Failed { .. }) => self.failed += 1,
-            Some(Outcome::Answered { status: 200, .. }) => {
+            Some(Outcome::Answered { status, .. }) if is_success(*status) => {
                 self.acknowledged += 1;
                 match entry.planned.fate {
                     Fate::Loaded { .. } => self.to_be_loaded += 1,

@@ -12,8 +12,11 @@
 //! 2. [`template`]: the URL as registered with the network, and how its macros are filled.
 //! 3. [`delivery`]: one planned request, with what a reader of it can know ([`Facts`]) and what the
 //!    contract demands of the receiver ([`Fate`]); [`mod@garbage`] plans the requests that go wrong.
-//! 4. [`sender`]: sends deliveries over keep-alive connections, one attempt each.
-//! 5. [`ledger`] and [`totals`]: planned, sent and answered; counts and sums per group.
+//! 4. [`push`]: pushes on a [`schedule`] to the endpoint of a [`network`], which disables it in
+//!    silence when it fails and answers on its API; [`sender`] sends deliveries as fast as they are
+//!    answered, to fill a receiver. One attempt each, by the same connection and [`exchange`].
+//! 5. [`ledger`] and [`totals`]: planned, sent and answered; counts and sums per group. [`book`]
+//!    writes a ledger as it comes, and [`audit`] holds it against a receiver's tables.
 //!
 //! ```no_run
 //! use jiff::Timestamp;
@@ -34,14 +37,20 @@
 //! ```
 
 pub mod amount;
+pub mod audit;
+pub mod book;
 pub mod contract;
 pub mod delivery;
 pub mod event;
+pub mod exchange;
 pub mod facts;
 pub mod field;
 pub mod garbage;
 pub mod ledger;
+pub mod network;
+pub mod push;
 pub mod scenario;
+pub mod schedule;
 pub mod sender;
 pub mod template;
 pub mod totals;
@@ -49,14 +58,20 @@ pub mod totals;
 mod connection;
 
 pub use amount::Amount;
+pub use audit::Audit;
+pub use book::Book;
 pub use contract::{Fate, Identity};
-pub use delivery::{Delivery, Method, Planned, Registration, plan};
-pub use event::{AmountForm, Click, DateForm, DateValue, Event, Kind};
+pub use delivery::{Charset, Delivery, Method, Planned, Registration, plan};
+pub use event::{AmountForm, Click, DateForm, DateValue, Event, Kind, Spelling};
 pub use facts::Facts;
 pub use field::Field;
 pub use garbage::garbage;
-pub use ledger::{Attempt, Counts, Entry, Failure, Ledger, LedgerError, Outcome};
-pub use scenario::{Advertiser, ReversedOrder, Scenario, ScenarioError, Settings, Shares};
+pub use ledger::{Attempt, Counts, Entry, Failure, Ledger, LedgerError, Outcome, Withheld};
+pub use network::Network;
+pub use push::Push;
+pub use scenario::{
+    Advertiser, Chapters, ReversedOrder, Scenario, ScenarioError, Settings, Shares,
+};
 pub use sender::{Progress, Sender};
-pub use template::{Template, TemplateError};
+pub use template::{Authority, Template, TemplateError};
 pub use totals::{Conversion, KindCounts, Sums, Totals};

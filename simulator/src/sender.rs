@@ -10,10 +10,10 @@ use tokio::task::JoinSet;
 
 use crate::connection::Connection;
 use crate::delivery::Delivery;
-use crate::ledger::{Attempt, Entry, Ledger, Outcome};
+use crate::ledger::{Attempt, Entry, Ledger, Outcome, is_success};
 
 /// How long the network waits for an answer, the round trip included.
-const PATIENCE: Duration = Duration::from_millis(400);
+pub const PATIENCE: Duration = Duration::from_millis(400);
 
 /// Finished attempts that may wait for being noted down.
 const UNNOTED: usize = 1_024;
@@ -33,7 +33,7 @@ pub struct Progress {
     pub planned: u64,
     /// Attempts that have ended, in whatever way.
     pub sent: u64,
-    /// Those answered with 200.
+    /// Those answered with 2xx.
     pub acknowledged: u64,
 }
 
@@ -77,9 +77,10 @@ impl Sender {
             progress(&so_far);
         }
         let planned = deliveries.iter().map(|delivery| delivery.planned.clone());
-        let entries = planned
-            .zip(attempts)
-            .map(|(planned, attempt)| Entry { planned, attempt });
+        let entries = planned.zip(attempts).map(|(planned, attempt)| Entry {
+            attempt,
+            ..Entry::unsent(planned)
+        });
         Ledger {
             entries: entries.collect(),
         }
@@ -107,17 +108,19 @@ impl Sender {
         done: &mpsc::Sender<(usize, Attempt)>,
     ) -> JoinSet<()> {
         let next = Arc::new(AtomicUsize::new(0));
+        let host: Arc<str> = self.address.to_string().into();
         let mut running = JoinSet::new();
         for _ in 0..self.connections.min(deliveries.len()) {
             let mut connection = Connection::new(self.address, self.patience);
             let (deliveries, next, done) = (deliveries.clone(), next.clone(), done.clone());
+            let host = host.clone();
             running.spawn(async move {
                 loop {
                     let index = next.fetch_add(1, Ordering::Relaxed);
                     let Some(delivery) = deliveries.get(index) else {
                         return;
                     };
-                    let attempt = connection.attempt(delivery).await;
+                    let attempt = connection.attempt(&host, delivery).await;
                     if done.send((index, attempt)).await.is_err() {
                         return;
                     }
@@ -131,7 +134,10 @@ impl Sender {
 impl Progress {
     fn note(&mut self, attempt: &Attempt) {
         self.sent += 1;
-        let acknowledged = matches!(attempt.outcome, Outcome::Answered { status: 200, .. });
+        let acknowledged = match attempt.outcome {
+            Outcome::Answered { status, .. } => is_success(status),
+            Outcome::Failed { .. } => false,
+        };
         self.acknowledged += u64::from(acknowledged);
     }
 }

@@ -4,7 +4,7 @@ use std::fmt;
 
 use percent_encoding::{AsciiSet, CONTROLS, NON_ALPHANUMERIC, utf8_percent_encode};
 
-use crate::event::{Event, Value};
+use crate::event::{Event, Spelling, Value};
 use crate::field::Field;
 
 /// What a careful sender encodes in a value: all but RFC 3986's unreserved characters.
@@ -27,16 +27,31 @@ const IN_STATIC_TEXT: &AsciiSet = &CONTROLS
     .add(b'|')
     .add(b'}');
 
+/// What even a careless sender encodes in a value: what would make other parameters of it.
+const IN_RAW_VALUE: &AsciiSet = &CONTROLS.add(b'%').add(b'&').add(b'+');
+
 /// A registered URL such as `https://example.com/postback/KEY?unique_id=<u1>&is_event=<is_event>&cid=7`:
 /// any subset of the network's fields, in any order, renamed at will, with static values between.
 ///
 /// A macro fills a whole value. A macro that the network does not have is left as it stands,
 /// percent-encoded, as a network does with a misspelt one. The path holds the URL's secret key:
 /// `Debug` does not show it.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct Template {
+    authority: Option<Authority>,
     path: String,
     parameters: Vec<Parameter>,
+}
+
+/// Where a URL leads.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Authority {
+    /// `https`
+    pub is_secure: bool,
+    /// Name or address; an IPv6 address without its brackets.
+    pub host: String,
+    /// The port, 80 or 443 where the URL gives none.
+    pub port: u16,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,6 +71,9 @@ pub enum TemplateError {
     /// A `#` would cut off what follows it.
     #[error("a URL template holds a raw `#`, which cuts off the rest: write it as %23")]
     Fragment,
+    /// The host or port in it is none.
+    #[error("the URL template's host or port is none: expected HOST, HOST:PORT or [ADDRESS]:PORT")]
+    Authority,
 }
 
 impl Template {
@@ -67,7 +85,7 @@ impl Template {
         if url.contains('#') {
             return Err(TemplateError::Fragment);
         }
-        let target = without_authority(url).ok_or(TemplateError::NotAUrl)?;
+        let (authority, target) = split(url)?;
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
         let parameters = query
             .split('&')
@@ -76,6 +94,7 @@ impl Template {
             .collect();
         let path = if path.is_empty() { "/" } else { path };
         Ok(Template {
+            authority,
             path: utf8_percent_encode(path, IN_STATIC_TEXT).to_string(),
             parameters,
         })
@@ -104,9 +123,16 @@ impl Template {
     /// The same URL without its query.
     pub(crate) fn without_parameters(&self) -> Self {
         Template {
+            authority: self.authority.clone(),
             path: self.path.clone(),
             parameters: Vec::new(),
         }
+    }
+
+    /// Where it leads; `None` for a template that begins with its path.
+    #[must_use]
+    pub fn authority(&self) -> Option<&Authority> {
+        self.authority.as_ref()
     }
 
     /// The path, which holds the secret key.
@@ -114,8 +140,9 @@ impl Template {
         &self.path
     }
 
-    /// The query for `event`: each macro replaced by its percent-encoded value, a missing value by
-    /// nothing.
+    /// The query for `event`: each macro replaced by its value as [`Event::spelling`] writes it, a
+    /// missing value by nothing. With [`Spelling::RawLatin1`] each character is to be sent as one
+    /// byte.
     #[must_use]
     pub fn query(&self, event: &Event) -> String {
         let written: Vec<String> = self
@@ -132,9 +159,10 @@ impl Parameter {
         match self {
             Parameter::Static(text) => Some(text.clone()),
             Parameter::Filled { name, field } => match event.value(*field) {
-                Value::Text(text) => Some(format!("{name}={}", encode(&text))),
+                Value::Text(text) => Some(format!("{name}={}", encode(&text, event.spelling))),
                 Value::RawPlus(text) => {
-                    Some(format!("{name}={}", encode(&text).replace("%2B", "+")))
+                    let text = encode(&text, event.spelling);
+                    Some(format!("{name}={}", text.replace("%2B", "+")))
                 }
                 Value::Absent => None,
             },
@@ -142,8 +170,23 @@ impl Parameter {
     }
 }
 
-fn encode(value: &str) -> String {
-    utf8_percent_encode(value, IN_VALUE).to_string()
+fn encode(value: &str, spelling: Spelling) -> String {
+    match spelling {
+        Spelling::Careful => utf8_percent_encode(value, IN_VALUE).to_string(),
+        Spelling::Raw => value.chars().map(|c| raw(c, char::MAX)).collect(),
+        Spelling::RawLatin1 => value.chars().map(|c| raw(c, '\u{ff}')).collect(),
+    }
+}
+
+/// One character as a careless sender writes it; those above `last` are percent-encoded.
+fn raw(character: char, last: char) -> String {
+    let mut bytes = [0; 4];
+    let text: &str = character.encode_utf8(&mut bytes);
+    match (character.is_ascii(), character <= last) {
+        (true, _) => utf8_percent_encode(text, IN_RAW_VALUE).to_string(),
+        (false, true) => text.to_owned(),
+        (false, false) => utf8_percent_encode(text, IN_VALUE).to_string(),
+    }
 }
 
 fn parameter(text: &str) -> Parameter {
@@ -161,15 +204,69 @@ fn parameter(text: &str) -> Parameter {
     }
 }
 
-fn without_authority(url: &str) -> Option<&str> {
+/// Where a URL leads, and what stands behind it.
+fn split(url: &str) -> Result<(Option<Authority>, &str), TemplateError> {
     if url.starts_with('/') {
-        return Some(url);
+        return Ok((None, url));
     }
-    let rest = url
-        .strip_prefix("https://")
-        .or_else(|| url.strip_prefix("http://"))?;
-    let end = rest.find(['/', '?'])?;
-    (end > 0).then(|| &rest[end..])
+    let (is_secure, rest) = match (url.strip_prefix("https://"), url.strip_prefix("http://")) {
+        (Some(rest), _) => (true, rest),
+        (None, Some(rest)) => (false, rest),
+        (None, None) => return Err(TemplateError::NotAUrl),
+    };
+    let end = rest.find(['/', '?']).ok_or(TemplateError::NotAUrl)?;
+    if end == 0 {
+        return Err(TemplateError::NotAUrl);
+    }
+    let (authority, target) = rest.split_at(end);
+    let default_port = if is_secure { 443 } else { 80 };
+    let (host, port) = host_and_port(authority, default_port).ok_or(TemplateError::Authority)?;
+    let authority = Authority {
+        is_secure,
+        host,
+        port,
+    };
+    Ok((Some(authority), target))
+}
+
+fn host_and_port(authority: &str, default_port: u16) -> Option<(String, u16)> {
+    let (host, port) = match authority.strip_prefix('[') {
+        Some(rest) => {
+            let (host, after) = rest.split_once(']')?;
+            host.parse::<std::net::Ipv6Addr>().ok()?;
+            (
+                host,
+                if after.is_empty() {
+                    None
+                } else {
+                    Some(after.strip_prefix(':')?)
+                },
+            )
+        }
+        None => match authority.split_once(':') {
+            Some((host, port)) => (host, Some(port)),
+            None => (authority, None),
+        },
+    };
+    let port = port.map_or(Some(default_port), |port| port.parse().ok())?;
+    let fit = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_' | ':');
+    (!host.is_empty() && host.chars().all(fit)).then(|| (host.to_owned(), port))
+}
+
+impl Authority {
+    /// As it stands in a request's `host`: without the port where that is the usual one.
+    #[must_use]
+    pub fn host_field(&self) -> String {
+        let host = if self.host.contains(':') {
+            format!("[{}]", self.host)
+        } else {
+            self.host.clone()
+        };
+        match (self.is_secure, self.port) {
+            (true, 443) | (false, 80) => host,
+            (_, port) => format!("{host}:{port}"),
+        }
+    }
 }
 
 impl fmt::Debug for Template {
@@ -241,6 +338,58 @@ mod tests {
             ..with(Click::Empty)
         };
         assert_eq!(template.query(&unknown), "a=&b=");
+    }
+
+    #[test]
+    fn a_careless_sender_leaves_raw_what_makes_no_other_parameter() {
+        let template = Template::parse("/p?a=<product_name>&b=<order_id>").unwrap();
+        let spelt = |spelling, name: &str| {
+            template.query(&Event {
+                product_name: name.to_owned(),
+                order_id: "7".to_owned(),
+                spelling,
+                ..event()
+            })
+        };
+        let name = "Crème #4 \"C++\" 50% & 炊";
+        let raw = "a=Crème #4 \"C%2B%2B\" 50%25 %26 炊&b=7";
+        assert_eq!(spelt(Spelling::Raw, name), raw);
+        let latin1 = raw.replace('炊', "%E7%82%8A");
+        assert_eq!(spelt(Spelling::RawLatin1, name), latin1);
+    }
+
+    #[test]
+    fn knows_where_it_leads() {
+        let cases = [
+            ("http://h/p", Some((false, "h", 80, "h"))),
+            (
+                "https://pb.example.com?a=1",
+                Some((true, "pb.example.com", 443, "pb.example.com")),
+            ),
+            (
+                "http://127.0.0.1:8080/p",
+                Some((false, "127.0.0.1", 8080, "127.0.0.1:8080")),
+            ),
+            ("https://[::1]:80/p", Some((true, "::1", 80, "[::1]:80"))),
+            ("/p", None),
+        ];
+        for (url, expected) in cases {
+            let template = Template::parse(url).unwrap();
+            let found = template.authority();
+            let field = found.map(Authority::host_field);
+            let found = found.map(|a| (a.is_secure, a.host.as_str(), a.port));
+            assert_eq!(found, expected.map(|(s, h, p, _)| (s, h, p)), "{url}");
+            assert_eq!(field.as_deref(), expected.map(|e| e.3), "{url}");
+        }
+        for url in [
+            "http://h:x/p",
+            "http://h:70000/p",
+            "http://a b/p",
+            "http://[zz]/p",
+            "http://u@h/p",
+        ] {
+            assert_eq!(Template::parse(url), Err(TemplateError::Authority), "{url}");
+        }
     }
 
     #[test]

@@ -23,6 +23,8 @@ mod refusals;
 mod replay;
 mod restart;
 mod secrets;
+mod send;
+mod simulate;
 mod spool_command;
 mod templates;
 mod unread_log;

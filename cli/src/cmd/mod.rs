@@ -2,13 +2,18 @@
 
 pub(crate) mod config;
 pub(crate) mod doctor;
+mod door;
 pub(crate) mod generation;
 pub(crate) mod migrate;
+pub(crate) mod network;
 pub(crate) mod replay;
 pub(crate) mod report;
+pub(crate) mod send;
+pub(crate) mod simulate;
 pub(crate) mod source;
 pub(crate) mod spool;
 pub(crate) mod trace;
+pub(crate) mod url;
 pub(crate) mod verify;
 
 use std::collections::BTreeMap;
@@ -28,6 +33,10 @@ pub(crate) async fn run(arguments: &Arguments, console: &mut Console) -> Result<
         Command::Config(config) => config.run(options, console),
         Command::Migrate(migrate) => migrate.run(options, console).await,
         Command::Source(source) => source.run(options, console),
+        Command::Network(network) => network.run(options, console),
+        Command::Url(url) => url.run(options, console),
+        Command::Send(send) => Box::pin(send.run(options, console)).await,
+        Command::Simulate(simulate) => Box::pin(simulate.run(options, console)).await,
         Command::Spool(spool) => spool.run(options, console).await,
         Command::Replay(replay) => Box::pin(replay.run(options, console)).await,
         Command::Generation(generation) => Box::pin(generation.run(options, console)).await,

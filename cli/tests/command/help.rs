@@ -3,7 +3,7 @@ use crate::run::{AWAY, Place};
 #[test]
 fn every_page_of_help() {
     let place = Place::with(AWAY);
-    let pages: [&[&str]; 17] = [
+    let pages: [&[&str]; 28] = [
         &["--help"],
         &["doctor", "--help"],
         &["config", "--help"],
@@ -21,6 +21,17 @@ fn every_page_of_help() {
         &["report", "summary", "--help"],
         &["trace", "--help"],
         &["verify", "--help"],
+        &["network", "--help"],
+        &["network", "show", "--help"],
+        &["network", "check", "--help"],
+        &["url", "--help"],
+        &["url", "build", "--help"],
+        &["url", "check", "--help"],
+        &["send", "--help"],
+        &["simulate", "--help"],
+        &["simulate", "run", "--help"],
+        &["simulate", "verify", "--help"],
+        &["network", "ls", "--help"],
     ];
     let text: Vec<String> = pages.iter().map(|page| place.run(page)).collect();
     insta::assert_snapshot!(text.join("\n"));

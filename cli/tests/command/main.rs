@@ -7,6 +7,7 @@
 
 mod errors;
 mod help;
+mod networks;
 mod reports;
 mod run;
 mod sources;

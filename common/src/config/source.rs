@@ -172,6 +172,14 @@ impl TemplateUrl {
     pub fn query(&self) -> Option<&str> {
         self.0.expose().split_once('?').map(|(_, query)| query)
     }
+
+    /// The last segment of its path: the URL key, or what stands in its place in the configuration.
+    #[must_use]
+    pub fn key(&self) -> Option<Secret> {
+        let url = self.0.expose();
+        let path = url.split_once('?').map_or(url, |(path, _)| path);
+        path.rsplit_once('/').map(|(_, key)| Secret::new(key))
+    }
 }
 
 /// The query, the path hidden.

@@ -20,6 +20,7 @@ fn attempt(outcome: Outcome) -> Attempt {
     Attempt {
         sent_at,
         latency_us: 1_234,
+        late_us: 5,
         outcome,
     }
 }
@@ -47,6 +48,7 @@ fn ledger() -> Ledger {
         .enumerate()
         .map(|(index, delivery)| Entry {
             planned: delivery.planned,
+            withheld: (index % 8 == 0).then_some(Withheld::Disabled),
             attempt: match index % 4 {
                 0 => None,
                 1 => Some(failed()),
@@ -75,7 +77,7 @@ fn names_the_line_that_is_no_entry() {
     text.extend_from_slice(b"{\"source\":1}\n");
     let error = Ledger::read_from(text.as_slice()).unwrap_err().to_string();
     assert!(
-        error.starts_with("line 109 of the ledger is no entry: "),
+        error.starts_with("line 109 of the ledger is none of a ledger: "),
         "{error}"
     );
 }
@@ -102,13 +104,17 @@ fn counts_add_up() {
     let entries = planned
         .into_iter()
         .zip(attempts)
-        .map(|(planned, attempt)| Entry { planned, attempt });
+        .map(|(planned, attempt)| Entry {
+            attempt,
+            ..Entry::unsent(planned)
+        });
     let ledger = Ledger {
         entries: entries.collect(),
     };
     let expected = Counts {
         planned: 8,
         unsent: 1,
+        withheld: 0,
         acknowledged: 4,
         refused: 2,
         failed: 1,

@@ -3,6 +3,7 @@
 //! The same settings give the same events, on every machine. Nothing here reads a clock.
 
 mod catalogue;
+mod chapters;
 mod order;
 mod settings;
 mod shop;
@@ -15,6 +16,7 @@ use crate::event::{Event, Kind};
 use shop::Shop;
 
 pub use catalogue::{Advertiser, Product, advertisers};
+pub use chapters::Chapters;
 pub use settings::{ScenarioError, Settings, Shares};
 
 /// Everything that the network reports, in the order in which it does.

@@ -4,7 +4,7 @@ use rand::RngExt;
 
 use super::catalogue::Advertiser;
 use super::shop::{DAY, Shop};
-use crate::event::{Click, DateForm, DateValue, Event};
+use crate::event::{Click, DateForm, DateValue, Event, Spelling};
 
 /// What all lines of one order share.
 pub(super) struct Order<'a> {
@@ -50,6 +50,7 @@ impl<'a> Shop<'a> {
             batch: !reversed && self.chance(shares.batch, 7),
             click: self.click(),
             commission_list_id: (advertiser.id % 97).to_string(),
+            spelling: self.spelling(),
             ..Event::example(at)
         };
         Order {
@@ -77,9 +78,20 @@ impl<'a> Shop<'a> {
         }
     }
 
+    fn spelling(&mut self) -> Spelling {
+        if !self.chance(self.settings.shares.careless, 9) {
+            Spelling::Careful
+        } else if self.random.random_ratio(1, 3) {
+            Spelling::RawLatin1
+        } else {
+            Spelling::Raw
+        }
+    }
+
     /// A number of its own for every order, growing with gaps as shops' numbers do.
     fn order_id(&mut self) -> String {
-        let number = 1_900_000_000 + self.number * 97 + self.random.random_range(0..97);
+        let place = self.settings.first_order + self.number;
+        let number = 1_900_000_000 + place * 97 + self.random.random_range(0..97);
         let letter = if self.chance(self.settings.shares.letter_orders, 0) {
             "M"
         } else {

@@ -23,6 +23,9 @@ pub struct Settings {
     pub advertisers: Vec<Advertiser>,
     /// How often what happens.
     pub shares: Shares,
+    /// The first order's place in the shops' numbering: scenarios of one network that follow each
+    /// other share no order. Default 0.
+    pub first_order: u64,
 }
 
 /// How often what happens, in ten-thousandths: 600 is 6 %. Zero switches it off altogether.
@@ -54,6 +57,12 @@ pub struct Shares {
     pub without_sku: u16,
     /// Events that are reported again word for word, as a share of all events.
     pub repeats: u16,
+    /// SKU lines of which the network reports another amount days later, under the same id.
+    pub revised: u16,
+    /// Events that the network sends hours late, behind events that are newer.
+    pub late: u16,
+    /// Orders whose values are hardly percent-encoded, a third of them in Latin-1.
+    pub careless: u16,
 }
 
 /// Settings that make no scenario.
@@ -88,6 +97,7 @@ impl Settings {
             publisher_id: 3_817_122,
             advertisers: advertisers(),
             shares: Shares::default(),
+            first_order: 0,
         }
     }
 
@@ -123,7 +133,19 @@ impl Settings {
 }
 
 impl Shares {
-    fn all(&self) -> [u16; 13] {
+    /// The defaults and, beside them, what only some receivers take: revisions, late events and
+    /// careless spelling.
+    #[must_use]
+    pub fn lifelike() -> Self {
+        Shares {
+            revised: 100,
+            late: 200,
+            careless: 300,
+            ..Shares::default()
+        }
+    }
+
+    fn all(&self) -> [u16; 16] {
         [
             self.several_lines,
             self.letter_orders,
@@ -138,6 +160,9 @@ impl Shares {
             self.raw_plus,
             self.without_sku,
             self.repeats,
+            self.revised,
+            self.late,
+            self.careless,
         ]
     }
 }
@@ -158,6 +183,9 @@ impl Default for Shares {
             raw_plus: 300,
             without_sku: 100,
             repeats: 50,
+            revised: 0,
+            late: 0,
+            careless: 0,
         }
     }
 }

@@ -52,9 +52,18 @@ impl<'a> Shop<'a> {
                 events.push(self.signal(&order, line));
             }
             events.push(line.clone());
+            if !order.reversed && self.chance(self.settings.shares.revised, 10) {
+                events.extend(self.revision(&order, line));
+            }
         }
         if order.reversed {
             events.extend(self.reversals(&order, &lines));
+        }
+        for event in &mut events {
+            if self.chance(self.settings.shares.late, 11) {
+                event.sent_at +=
+                    SignedDuration::from_secs(self.random.random_range(HOUR..36 * HOUR));
+            }
         }
         self.number += 1;
         events
@@ -137,6 +146,27 @@ impl<'a> Shop<'a> {
             sent_at: at,
             ..sale.clone()
         }
+    }
+
+    /// A later word of `sale`: the same id, less money, processed one to five days later; none
+    /// where the scenario ends before.
+    fn revision(&mut self, order: &Order<'_>, sale: &Event) -> Option<Event> {
+        let later = order.placed + self.random.random_range(2 * DAY..5 * DAY);
+        let kept = self.random.random_range(50..96_i64);
+        let digits = order.advertiser.minor_digits;
+        let unit = 10_i128.pow(u32::from(4 - digits.min(4)));
+        let part = |amount: Amount| {
+            let minor = i64::try_from(amount.scaled() / unit).unwrap_or_default();
+            Amount::from_minor(minor * kept / 100, digits)
+        };
+        let at = self.after_opening(later);
+        (later <= self.closing()).then(|| Event {
+            sale_amount: part(sale.sale_amount),
+            commission: part(sale.commission),
+            process_date: DateValue::At(at, order.form),
+            sent_at: self.sent(at),
+            ..sale.clone()
+        })
     }
 
     /// The sales taken back: all lines or one of them, on one later day.

@@ -1,7 +1,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::*;
-use crate::event::{Click, DateForm, DateValue, utc_day};
+use crate::event::{Click, DateForm, DateValue, Spelling, utc_day};
 
 fn settings(postbacks: u32) -> Settings {
     let now = "2026-03-02T00:30:00Z".parse().unwrap();
@@ -245,4 +245,61 @@ fn settings_that_make_no_sense_are_refused() {
     for settings in wrong {
         assert!(Scenario::generate(&settings).is_err(), "{settings:?}");
     }
+}
+
+/// What only some receivers take comes when it is asked for, and never changes what was there.
+#[test]
+fn lifelike_shares_bring_revisions_late_events_and_careless_spelling() {
+    let events = Scenario::generate(&Settings {
+        shares: Shares::lifelike(),
+        ..settings(5_000)
+    })
+    .unwrap()
+    .events;
+    let raw = |spelling| events.iter().filter(|e| e.spelling == spelling).count();
+    assert!(raw(Spelling::Raw) > 20 && raw(Spelling::RawLatin1) > 10);
+    let late = |event: &&Event| {
+        let processed = event.process_date.instant().unwrap();
+        event.sent_at.duration_since(processed) > SignedDuration::from_mins(55)
+    };
+    assert!(events.iter().filter(late).count() > 50);
+    let mut by_id: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
+    for event in &events {
+        let told = format!("{} {:?}", event.sale_amount, event.process_date);
+        by_id
+            .entry(event.transaction_id.as_deref().unwrap())
+            .or_default()
+            .insert(told);
+    }
+    assert!(by_id.values().filter(|told| told.len() == 2).count() > 15);
+    assert!(by_id.values().all(|told| told.len() <= 2));
+    assert!(
+        scenario(5_000)
+            .iter()
+            .all(|e| e.spelling == Spelling::Careful)
+    );
+}
+
+#[test]
+fn chapters_follow_each_other_without_sharing_an_order() {
+    let all: Vec<Vec<Event>> = Chapters::new(settings(1), 45_000).unwrap().collect();
+    let sizes: Vec<usize> = all.iter().map(Vec::len).collect();
+    assert_eq!(sizes, [20_000, 20_000, 5_000]);
+    let orders = |events: &[Event]| -> BTreeSet<String> {
+        events
+            .iter()
+            .map(|e| e.order_id.trim_start_matches('M').to_owned())
+            .collect()
+    };
+    let (first, second, third) = (orders(&all[0]), orders(&all[1]), orders(&all[2]));
+    assert!(first.is_disjoint(&second) && second.is_disjoint(&third) && first.is_disjoint(&third));
+    assert_eq!(
+        Chapters::new(settings(1), 45_000).unwrap().nth(2).unwrap(),
+        all[2]
+    );
+    let wrong = Settings {
+        days: 0,
+        ..settings(1)
+    };
+    assert!(Chapters::new(wrong, 1).is_err());
 }

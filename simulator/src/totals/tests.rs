@@ -66,12 +66,7 @@ fn totals(url: &str) -> Totals {
     let planned = plan(&shop(), &registration)
         .into_iter()
         .map(|delivery| delivery.planned);
-    let entries = planned
-        .map(|planned| Entry {
-            planned,
-            attempt: None,
-        })
-        .collect();
+    let entries = planned.map(Entry::unsent).collect();
     Ledger { entries }.planned_totals()
 }
 
@@ -224,12 +219,7 @@ fn the_revision_processed_last_counts() {
     let planned = plan(&events, &registration)
         .into_iter()
         .map(|delivery| delivery.planned);
-    let entries: Vec<_> = planned
-        .map(|planned| Entry {
-            planned,
-            attempt: None,
-        })
-        .collect();
+    let entries: Vec<_> = planned.map(Entry::unsent).collect();
     assert_eq!(
         Totals::of(&entries).by_currency()["USD"].gross_sales,
         amount("20")

@@ -7,6 +7,7 @@
 pub mod completeness;
 mod decode;
 mod reader;
+pub mod received;
 pub mod summary;
 pub mod trace;
 

@@ -1,6 +1,7 @@
 //! `cargo xtask bench`: what the parts cost, beside what they are built on. [`loader`] is `bench
-//! load`, [`normalise`] `bench normalise`, [`replay`] `bench replay`, [`reports`] `bench reports`; the rest of this folder is `bench
-//! ingest`: what ingest costs, beside a hyper that does nothing.
+//! load`, [`normalise`] `bench normalise`, [`replay`] `bench replay`, [`reports`] `bench reports`,
+//! [`simulate`] `bench simulate`; the rest of this folder is `bench ingest`: what ingest costs,
+//! beside a hyper that does nothing.
 //!
 //! Three servers take turns at the same load on the same processor: a bare hyper, ingest with
 //! Kafka, ingest with Kafka frozen. The machine is seldom quiet, so each has several turns and the
@@ -16,6 +17,7 @@ mod place;
 mod replay;
 mod reports;
 mod server;
+mod simulate;
 mod start;
 mod targets;
 mod turn;
@@ -49,6 +51,8 @@ pub(crate) enum Command {
     Replay(replay::Options),
     /// What reports cost over many conversions; prints Markdown
     Reports(reports::Options),
+    /// Whether the simulated network keeps its schedule from one core; prints Markdown
+    Simulate(simulate::Options),
 }
 
 #[derive(Args, Clone, Debug)]
@@ -92,6 +96,7 @@ pub(crate) fn run(
         Command::Normalise(options) => return normalise::run(options, project, cancellation),
         Command::Replay(options) => return replay::run(options, project, cancellation),
         Command::Reports(options) => return reports::run(options, project, cancellation),
+        Command::Simulate(options) => return simulate::run(options, project, cancellation),
     };
     let needs = Needs {
         build: true,

@@ -197,7 +197,7 @@ fn processors() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }
 
-fn launch(program: &Path, on: Processor) -> Launch {
+pub(super) fn launch(program: &Path, on: Processor) -> Launch {
     let launch = Launch::new("taskset").args(["--cpu-list", &on.list()]);
     plain(launch.args([program]))
 }

@@ -142,9 +142,13 @@ mod tests {
             let attempt = Some(Attempt {
                 sent_at: at,
                 latency_us: 1,
+                late_us: 0,
                 outcome,
             });
-            Entry { planned, attempt }
+            Entry {
+                attempt,
+                ..Entry::unsent(planned)
+            }
         };
         Ledger {
             entries: statuses.iter().enumerate().map(entry).collect(),

@@ -66,7 +66,7 @@ pub(crate) fn find<'a>(name: &str, settings: &'a Settings) -> Result<&'a SourceS
     found.ok_or_else(|| unknown(name, settings))
 }
 
-fn unknown(name: &str, settings: &Settings) -> Failure {
+pub(crate) fn unknown(name: &str, settings: &Settings) -> Failure {
     let names: Vec<&str> = settings
         .sources
         .iter()

@@ -1,0 +1,104 @@
+//! The URL of a source's postbacks, its key included: for the commands that send some.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use postback_common::config::{Settings, SourceSettings, TemplateSettings};
+use postback_common::secret::Secret;
+use postback_common::url_key::KeyHash;
+
+use crate::ending::Failure;
+
+/// The environment variable that may hold the URL key.
+const KEY_VARIABLE: &str = "POSTBACK_URL_KEY";
+
+/// Where and as whom to send.
+#[derive(Debug, Args)]
+pub(super) struct Door {
+    /// The source, as in the configuration
+    #[arg(long, value_name = "NAME")]
+    pub(super) source: String,
+    /// Scheme, host and port to send to, such as http://127.0.0.1:8080
+    #[arg(long, value_name = "URL")]
+    pub(super) url: Option<String>,
+    /// File with the URL key [default: POSTBACK_URL_KEY, or the key in the template's URL]
+    #[arg(long, value_name = "FILE")]
+    pub(super) key_file: Option<PathBuf>,
+}
+
+impl Door {
+    /// The URL before its `?`: a secret, since it holds the key.
+    pub(super) fn url(&self, source: &SourceSettings, default: &str) -> Result<Secret, Failure> {
+        let base = self.url.as_deref().unwrap_or(default);
+        if base.contains('?') || base.contains("/postback/") {
+            return Err(Failure::Usage(
+                "--url takes scheme, host and port alone, such as http://127.0.0.1:8080\n  \
+                 the key comes from --key-file or POSTBACK_URL_KEY, the parameters from the source's template"
+                    .to_owned(),
+            ));
+        }
+        let key = self.key(source)?;
+        let base = base.trim_end_matches('/');
+        Ok(Secret::new(format!("{base}/postback/{}", key.expose())))
+    }
+
+    fn key(&self, source: &SourceSettings) -> Result<Secret, Failure> {
+        let given = match (&self.key_file, std::env::var(KEY_VARIABLE)) {
+            (Some(file), _) => {
+                let text = std::fs::read_to_string(file).map_err(|error| {
+                    Failure::Usage(format!(
+                        "the key file {} cannot be read: {error}\n  name a file that holds the URL key alone",
+                        file.display()
+                    ))
+                })?;
+                Some((text, format!("in {}", file.display())))
+            }
+            (None, Ok(text)) => Some((text, format!("in {KEY_VARIABLE}"))),
+            (None, Err(_)) => None,
+        };
+        let is_known = |key: &str| {
+            let hash = KeyHash::of_bytes(key.as_bytes());
+            source.keys.iter().any(|known| known.sha256 == hash)
+        };
+        if let Some((text, place)) = given {
+            let key = text.trim();
+            return if is_known(key) {
+                Ok(Secret::new(key))
+            } else {
+                Err(Failure::Usage(format!(
+                    "the key {place} is none of source {}\n  its [[source.key]] has another hash; make a new key with `postback source key new`",
+                    source.name
+                )))
+            };
+        }
+        let templates = source.templates.iter().rev();
+        let mut keys = templates.filter_map(|template| template.url.key());
+        keys.find(|key| is_known(key.expose())).ok_or_else(|| {
+            Failure::Usage(format!(
+                "the URL key of source {} is not known here: the configuration holds its hash alone\n  \
+                 give it with --key-file FILE or in {KEY_VARIABLE}",
+                source.name
+            ))
+        })
+    }
+}
+
+/// The template that was registered last: by it a network sends now.
+pub(super) fn newest(source: &SourceSettings) -> Option<&TemplateSettings> {
+    let templates = source.templates.iter();
+    templates.max_by_key(|template| template.valid_from)
+}
+
+/// Ingest's own listener, as this machine reaches it.
+pub(super) fn listener(settings: &Settings) -> String {
+    let mut address = settings.ingest.listen;
+    if address.ip().is_unspecified() {
+        address.set_ip(std::net::Ipv4Addr::LOCALHOST.into());
+    }
+    let scheme = if settings.ingest.tls.is_some() {
+        "https"
+    } else {
+        "http"
+    };
+    format!("{scheme}://{address}")
+}

@@ -1,0 +1,145 @@
+//! One GET on a connection of its own, each part of it timed.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::BytesMut;
+use postback_common::secret::Secret;
+use postback_simulator::Authority;
+use postback_simulator::Template;
+use postback_simulator::exchange::{self, Answer, exchange};
+use rustls::pki_types::ServerName;
+use rustls::{ClientConfig, RootCertStore};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+
+use crate::ending::Failure;
+
+/// A person wants to know how late an answer is, so it is waited for beyond the network's limit.
+pub(super) const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Where the request goes, and what it asks for: its path holds the key.
+pub(super) struct Target {
+    authority: Authority,
+    request: Secret,
+}
+
+/// What became of the parts.
+#[derive(Debug, Default)]
+pub(super) struct Times {
+    pub(super) connect: Option<Duration>,
+    pub(super) tls: Option<Duration>,
+    pub(super) answer: Option<Duration>,
+    pub(super) total: Duration,
+}
+
+/// At which part it failed, and how.
+pub(super) struct Failed {
+    pub(super) part: &'static str,
+    pub(super) detail: String,
+    pub(super) remedy: &'static str,
+}
+
+impl Target {
+    pub(super) fn of(url: &Secret, query: &str) -> Result<Self, Failure> {
+        let bad = |error: &dyn std::fmt::Display| {
+            Failure::Usage(format!(
+                "nothing can be sent to ingest.public_url or --url: {error}"
+            ))
+        };
+        let template = Template::parse(url.expose()).map_err(|error| bad(&error))?;
+        let authority = template.authority().cloned();
+        let authority = authority.ok_or_else(|| bad(&"it has no host"))?;
+        let path = url.expose().splitn(4, '/').nth(3).unwrap_or_default();
+        let target = format!("/{path}?{query}");
+        let request = exchange::get(&authority.host_field(), target.as_bytes());
+        let request = Secret::new(String::from_utf8_lossy(&request));
+        Ok(Self { authority, request })
+    }
+
+    pub(super) fn address_shown(&self) -> String {
+        let scheme = if self.authority.is_secure {
+            "https"
+        } else {
+            "http"
+        };
+        format!("{scheme}://{}", self.authority.host_field())
+    }
+
+    /// Sends it, once.
+    pub(super) async fn send(&self) -> (Times, Result<Answer, Failed>) {
+        let mut times = Times::default();
+        let begin = Instant::now();
+        let sent = tokio::time::timeout(PATIENCE, self.send_timed(&mut times)).await;
+        times.total = begin.elapsed();
+        let answer = sent.unwrap_or_else(|_elapsed| {
+            Err(Failed {
+                part: "answer",
+                detail: format!("nothing within {} s", PATIENCE.as_secs()),
+                remedy: "see that postback-ingest runs and that nothing on the way drops packets",
+            })
+        });
+        (times, answer)
+    }
+
+    async fn send_timed(&self, times: &mut Times) -> Result<Answer, Failed> {
+        let begin = Instant::now();
+        let place = (self.authority.host.as_str(), self.authority.port);
+        let stream = TcpStream::connect(place).await.map_err(|error| Failed {
+            part: "connect",
+            detail: error.to_string(),
+            remedy: "see that postback-ingest, or the proxy before it, listens there; --url names another place",
+        })?;
+        stream.set_nodelay(true).ok();
+        times.connect = Some(begin.elapsed());
+        if !self.authority.is_secure {
+            return self.exchange(stream, times).await;
+        }
+        let begin = Instant::now();
+        let stream = self.encrypt(stream).await.map_err(|detail| Failed {
+            part: "tls",
+            detail,
+            remedy: "networks refuse such a connection, too: renew the certificate, or correct its name and chain",
+        })?;
+        times.tls = Some(begin.elapsed());
+        self.exchange(stream, times).await
+    }
+
+    async fn exchange<S>(&self, mut stream: S, times: &mut Times) -> Result<Answer, Failed>
+    where
+        S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin,
+    {
+        let begin = Instant::now();
+        let mut received = BytesMut::new();
+        let request = self.request.expose().as_bytes();
+        let answer = exchange(&mut stream, request, &mut received).await;
+        times.answer = Some(begin.elapsed());
+        answer.map_err(|error| Failed {
+            part: "answer",
+            detail: error.to_string(),
+            remedy: "see that it is postback-ingest, or a proxy that passes on to it, which listens there",
+        })
+    }
+
+    async fn encrypt(
+        &self,
+        stream: TcpStream,
+    ) -> Result<tokio_rustls::client::TlsStream<TcpStream>, String> {
+        let mut roots = RootCertStore::empty();
+        let system = rustls_native_certs::load_native_certs();
+        roots.add_parsable_certificates(system.certs);
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let config = ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .map_err(|error| error.to_string())?
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        let name =
+            ServerName::try_from(self.authority.host.clone()).map_err(|error| error.to_string())?;
+        let connector = TlsConnector::from(Arc::new(config));
+        connector
+            .connect(name, stream)
+            .await
+            .map_err(|error| error.to_string())
+    }
+}

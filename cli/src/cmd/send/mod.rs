@@ -1,0 +1,136 @@
+//! `postback send`: one test postback through the real endpoint, followed to its row.
+
+mod delivery;
+mod journey;
+mod values;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use clap::Args;
+use jiff::Timestamp;
+use postback_normalise::Profile;
+
+use super::door::{self, Door};
+use super::{Loaded, load, source};
+use crate::arguments::Options;
+use crate::console::Console;
+use crate::ending::{Ending, Failure};
+use delivery::Target;
+use journey::{Journey, Log};
+use values::Values;
+
+/// Send one test postback to a source's URL, and follow it to its row
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  \
+    postback send --source rakuten-us --key-file url-key\n  \
+    postback send --source rakuten-us --url http://127.0.0.1:8080 --set u1=abc --set sale_amount=12.50\n\n\
+    The URL is ingest.public_url, or that of ingest's own listener without one, with the parameters of the\n\
+    source's newest template. A test is a signal (is_event=Y) where the network has signals: those pay\n\
+    nothing and are in no sum. Elsewhere its amounts are zero. Its order begins with TEST-, its click id with\n\
+    test. With --transaction it counts like any other; the command that takes it back is printed.\n\n\
+    The time limit is the network's: 400 ms from the begin of connecting to the whole answer.\n\n\
+    Exit code 3 when it was not answered with 2xx in time, was rejected, or did not reach its row.")]
+pub(crate) struct Send {
+    #[command(flatten)]
+    door: Door,
+    /// Value of one of the network's fields, by the network's own name
+    #[arg(long = "set", value_name = "FIELD=VALUE", value_parser = pair)]
+    chosen: Vec<(String, String)>,
+    /// Send a transaction, which counts in reports
+    #[arg(long)]
+    transaction: bool,
+    /// How long to follow it, in seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 30)]
+    wait: u64,
+}
+
+fn pair(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text
+        .split_once('=')
+        .ok_or("write FIELD=VALUE, such as u1=abc")?;
+    Ok((name.to_owned(), value.to_owned()))
+}
+
+impl Send {
+    pub(crate) async fn run(
+        &self,
+        options: &Options,
+        console: &mut Console,
+    ) -> Result<Ending, Failure> {
+        let loaded = load(options, console)?;
+        let source = source::find(&self.door.source, &loaded.settings)?;
+        let Some(rules) = loaded.configured.source(source.name.as_str()) else {
+            return Err(source::unknown(&self.door.source, &loaded.settings));
+        };
+        let profile = rules.profile();
+        let chosen = self.chosen(profile)?;
+        let mark = mark()?;
+        let values = Values {
+            source,
+            profile,
+            mark: &mark,
+            now: Timestamp::now(),
+            is_transaction: self.transaction,
+            chosen: &chosen,
+        };
+        let listener = door::listener(&loaded.settings);
+        let default = loaded
+            .settings
+            .ingest
+            .public_url
+            .as_deref()
+            .unwrap_or(&listener);
+        let url = self.door.url(source, default)?;
+        let target = Target::of(&url, &values.query())?;
+        if self.transaction {
+            console.warn(format_args!(
+                "this transaction counts in reports; to take it back, send its reversal as a network does:\n  \
+                 postback send --source {} --transaction{}",
+                self.door.source,
+                values.reversal()
+            ));
+        }
+        let journey = self.follow(&target, &loaded).await;
+        journey.sheet(&options.time_zone).write(options, console)?;
+        Ok(journey.ending())
+    }
+
+    async fn follow(&self, target: &Target, loaded: &Loaded) -> Journey {
+        let settings = &loaded.settings;
+        // Before it is sent: what comes behind these offsets may be it.
+        let log = Log::look(&settings.kafka).await;
+        let mut journey = Journey::begin(target.address_shown());
+        if let Some(id) = journey.deliver(target).await {
+            let until = tokio::time::Instant::now() + Duration::from_secs(self.wait);
+            journey.through_kafka(log, id, until).await;
+            journey.reach_its_row(&settings.clickhouse, id, until).await;
+        }
+        journey
+    }
+
+    fn chosen(&self, profile: &Profile) -> Result<BTreeMap<String, String>, Failure> {
+        for (name, _) in &self.chosen {
+            if profile.parameter(name).is_none() {
+                let names = profile.parameters.iter().map(|known| known.name.as_str());
+                let near = super::url::nearest(name, names);
+                let remedy = near.map_or_else(
+                    || format!("`postback network show {}` lists them", profile.network),
+                    |near| format!("did you mean {near}?"),
+                );
+                return Err(Failure::Usage(format!(
+                    "{} has no field {name:?}\n  {remedy}",
+                    profile.title
+                )));
+            }
+        }
+        Ok(self.chosen.iter().cloned().collect())
+    }
+}
+
+/// Eight hexadecimal digits.
+fn mark() -> Result<String, Failure> {
+    let mut bits = [0; 4];
+    getrandom::fill(&mut bits).map_err(Failure::failed)?;
+    Ok(format!("{:08x}", u32::from_be_bytes(bits)))
+}

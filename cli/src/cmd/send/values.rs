@@ -1,0 +1,275 @@
+//! The values of a test postback: recognisable, and harmless unless asked otherwise.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use postback_common::config::SourceSettings;
+use postback_normalise::profile::DateForm;
+use postback_normalise::{Field, Profile, decode};
+
+use crate::cmd::door;
+
+/// What a test postback carries.
+pub(super) struct Values<'a> {
+    pub(super) source: &'a SourceSettings,
+    pub(super) profile: &'a Profile,
+    /// Eight hexadecimal digits that nothing else has.
+    pub(super) mark: &'a str,
+    pub(super) now: Timestamp,
+    /// A transaction that counts, instead of a signal.
+    pub(super) is_transaction: bool,
+    /// By the network's own names.
+    pub(super) chosen: &'a BTreeMap<String, String>,
+}
+
+impl Values<'_> {
+    /// Everything behind the `?`, as the network would fill the source's newest template.
+    pub(super) fn query(&self) -> String {
+        let registered = door::newest(self.source).and_then(|template| template.url.query());
+        let own: String;
+        let template = match registered {
+            Some(query) => query,
+            None => {
+                let names = self.profile.parameters.iter().map(|known| &known.name);
+                let parts: Vec<String> = names
+                    .map(|name| format!("{name}={}", self.profile.macro_style.write(name)))
+                    .collect();
+                own = parts.join("&");
+                &own
+            }
+        };
+        let parts = template.split('&').filter(|part| !part.is_empty());
+        parts
+            .map(|part| self.filled(part))
+            .collect::<Vec<_>>()
+            .join("&")
+    }
+
+    /// What has to be chosen to send the same with the money taken back.
+    pub(super) fn reversal(&self) -> String {
+        let fields = [
+            Field::OrderId,
+            Field::ClickId,
+            Field::OccurredAt,
+            Field::SaleAmount,
+            Field::Commission,
+        ];
+        let names = fields
+            .into_iter()
+            .filter_map(|field| Some((field, self.profile.parameter_for(field)?)));
+        let chosen = names.map(|(field, name)| {
+            let value = self.value(name);
+            let value = match field {
+                Field::SaleAmount | Field::Commission => negated(&value),
+                _ => value,
+            };
+            format!(" --set '{name}={value}'")
+        });
+        chosen.collect()
+    }
+
+    /// One parameter with its macro replaced; anything else as it stands.
+    fn filled(&self, part: &str) -> String {
+        let decoded = decode::decode(part.as_bytes());
+        let value = decoded.pairs.first().map(|pair| pair.value.clone());
+        let name = value
+            .as_deref()
+            .and_then(|value| self.profile.macro_style.name_in(value));
+        match (name, part.split_once('=')) {
+            (Some(name), Some((parameter, _))) => {
+                let value = self.value(name);
+                format!(
+                    "{parameter}={}",
+                    utf8_percent_encode(&value, NON_ALPHANUMERIC)
+                )
+            }
+            _ => part.to_owned(),
+        }
+    }
+
+    /// The value of the network's field of that name.
+    fn value(&self, name: &str) -> String {
+        if let Some(chosen) = self.chosen.get(name) {
+            return chosen.clone();
+        }
+        let column = self.profile.parameter(name).and_then(|known| known.column);
+        column.map_or_else(String::new, |column| self.of_column(column))
+    }
+
+    fn of_column(&self, column: Field) -> String {
+        let mark = self.mark;
+        let fixed = match column {
+            Field::TransactionId => return format!("7e577e577e577e577e577e57{mark}"),
+            Field::OrderId => return format!("TEST-{mark}"),
+            Field::ClickId => return format!("test{mark}"),
+            Field::SubId => "test",
+            Field::AdvertiserId | Field::PublisherId | Field::OfferId => "0",
+            Field::Sku => "TEST",
+            Field::ProductName => "Test postback",
+            Field::Quantity => "1",
+            Field::SaleAmount if self.has_money() => "10.00",
+            Field::Commission if self.has_money() => "1.00",
+            Field::SaleAmount | Field::Commission => "0.00",
+            Field::Currency | Field::CommissionCurrency => {
+                self.source.currency.as_deref().unwrap_or("USD")
+            }
+            Field::OccurredAt | Field::ProcessedAt => return self.date(),
+            Field::Signal => return self.signal(),
+            // The network's usual status.
+            Field::Status => "",
+        };
+        fixed.to_owned()
+    }
+
+    /// Money of a signal is never summed; that of a transaction is what was asked for.
+    fn has_money(&self) -> bool {
+        self.is_transaction || self.profile.signal.is_some()
+    }
+
+    fn signal(&self) -> String {
+        let values = self.profile.signal.as_ref();
+        let values = values.map(|rule| {
+            if self.is_transaction {
+                &rule.transaction
+            } else {
+                &rule.signal
+            }
+        });
+        values
+            .and_then(|values| values.first())
+            .cloned()
+            .unwrap_or_default()
+    }
+
+    /// Now, in the form that the network is known by, in the zone that it is read in.
+    fn date(&self) -> String {
+        let dates = &self.profile.dates;
+        let zone = self
+            .source
+            .time_zone
+            .clone()
+            .unwrap_or_else(|| dates.zone.clone());
+        let local = || self.now.to_zoned(zone);
+        match dates.forms.first() {
+            Some(DateForm::Javascript) => self
+                .now
+                .strftime("%a %b %d %Y %H:%M:%S GMT+0000 (UTC)")
+                .to_string(),
+            Some(DateForm::DateTime) => local().strftime("%Y-%m-%d %H:%M:%S").to_string(),
+            Some(DateForm::UnixSeconds) => self.now.as_second().to_string(),
+            Some(DateForm::UnixMilliseconds) => self.now.as_millisecond().to_string(),
+            Some(DateForm::Iso8601) | None => self.now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
+        }
+    }
+}
+
+/// An amount, the other way round.
+fn negated(amount: &str) -> String {
+    match amount.strip_prefix('-') {
+        Some(positive) => positive.to_owned(),
+        None => format!("-{amount}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use postback_common::config;
+    use postback_common::record::{Payload, RawRecord, Via};
+    use postback_normalise::{Configured, Conversion, Kind, Outcome, normalise, profile};
+    use uuid::Uuid;
+
+    use super::*;
+
+    /// What becomes of a test postback of a source with this network and these lines.
+    fn understood(network: &str, lines: &str, is_transaction: bool) -> Conversion {
+        let text = format!(
+            "[kafka]\nbrokers = \"h:1\"\n[[source]]\nname = \"s\"\nnetwork = \"{network}\"\n\
+             currency = \"EUR\"\n[[source.key]]\nkey = \"CANARY-0123456789abcdef\"\n{lines}"
+        );
+        let settings = config::read(Path::new("t"), &text, []).unwrap();
+        let configured = Configured::new(&settings.sources, &BTreeMap::new()).unwrap();
+        let profile = profile::builtin(network).unwrap();
+        let values = Values {
+            source: &settings.sources[0],
+            profile,
+            mark: "0123abcd",
+            now: "2026-03-01T12:30:00Z".parse().unwrap(),
+            is_transaction,
+            chosen: &BTreeMap::new(),
+        };
+        let query = values.query();
+        let record = RawRecord {
+            id: Uuid::from_u128(1),
+            source: "s".into(),
+            key: None,
+            received_at: values.now,
+            method: "GET".into(),
+            query: Payload::of(query.as_bytes()),
+            content_type: None,
+            body: None,
+            remote: None,
+            headers: Vec::new(),
+            via: Via::Http,
+        };
+        match normalise(&record, configured.source("s").unwrap()) {
+            Outcome::Accepted(conversion) => *conversion,
+            Outcome::Rejected(rejected) => panic!("{network}: {rejected:?}: {query}"),
+        }
+    }
+
+    #[test]
+    fn every_network_understands_its_test_and_no_sum_has_it() {
+        for known in profile::all() {
+            let network = known.network.as_str();
+            let conversion = understood(network, "", false);
+            let sale = conversion.sale_amount.map(|amount| amount.to_string());
+            let is_nothing = sale.is_none_or(|sale| sale.parse::<f64>().unwrap() == 0.0);
+            let is_harmless = conversion.kind == Kind::Signal || is_nothing;
+            assert!(is_harmless, "{network}: {conversion:?}");
+            if known.parameter_for(Field::ClickId).is_some() {
+                assert_eq!(conversion.click_id, "test0123abcd", "{network}");
+            }
+            if known.parameter_for(Field::OccurredAt).is_some() {
+                assert_eq!(
+                    conversion.occurred_at,
+                    Some("2026-03-01T12:30:00Z".parse().unwrap()),
+                    "{network}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn a_template_is_filled_as_the_network_would() {
+        let template = "[[source.template]]\nurl = \"https://h/postback/K?a=1&unique_id=<u1>\
+            &is_event=%3Cis_event%3E&tid=<etransaction_id>&t=<transaction_date>&s=<sale_amount>&&b\"\n";
+        let conversion = understood("rakuten", template, true);
+        assert_eq!(conversion.kind, Kind::Transaction);
+        assert_eq!(conversion.click_id, "test0123abcd");
+        assert_eq!(
+            conversion
+                .sale_amount
+                .map(|amount| amount.to_string())
+                .as_deref(),
+            Some("10.0000")
+        );
+        assert_eq!(
+            conversion
+                .currency
+                .map(|currency| currency.to_string())
+                .as_deref(),
+            Some("EUR")
+        );
+    }
+
+    #[test]
+    fn amounts_are_taken_back() {
+        assert_eq!(
+            (negated("12.50").as_str(), negated("-3").as_str()),
+            ("-12.50", "3")
+        );
+    }
+}

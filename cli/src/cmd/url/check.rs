@@ -1,0 +1,187 @@
+//! `postback url check URL`
+
+use std::sync::Arc;
+
+use clap::Args;
+use postback_common::config::{SourceSettings, TemplateUrl};
+use postback_common::secret::HIDDEN;
+use postback_common::url_key::KeyHash;
+use postback_normalise::profile::Profile;
+use postback_normalise::{Field, Template};
+
+use super::finding::{self, Finding};
+use crate::arguments::Options;
+use crate::cmd::{load, source};
+use crate::console::{Console, Tone};
+use crate::ending::{Ending, Failure};
+use crate::output::{Cell, Sheet, plural, printable, text};
+
+/// Say what a URL as registered with a network would be understood as
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  \
+    postback url check 'https://pb.example.com/postback/KEY?is_event=<is_event>&unique_id=<u1>' --network rakuten\n  \
+    postback url check - --source rakuten-us < url.txt\n\n\
+    Whose URL it is: --source, --network, or the source whose key stands in it. The key is not shown.\n\
+    A URL on the command line stands in the shell's history: with its key in it, give - and the URL on stdin.\n\n\
+    Exit code 3 when something is wrong or missing.")]
+pub(super) struct Check {
+    /// The URL; - reads it from stdin
+    url: String,
+    /// The source that it is for
+    #[arg(long, value_name = "NAME", conflicts_with = "network")]
+    source: Option<String>,
+    /// The network that it is for
+    #[arg(long, value_name = "NAME")]
+    network: Option<String>,
+}
+
+impl Check {
+    pub(super) fn run(&self, options: &Options, console: &mut Console) -> Result<Ending, Failure> {
+        let url = self.read()?;
+        let url = url.trim();
+        let (profile, has_currency) = self.whose(url, options, console)?;
+        let (rows, mut findings) = match Template::parse(url, &profile) {
+            Ok(template) => (
+                understood(&template, &profile),
+                finding::find(&template, &profile, has_currency),
+            ),
+            Err(error) => (Vec::new(), vec![Finding::of_error(&error)]),
+        };
+        findings.extend(transport(url));
+        let mut sheet = Sheet::new(&[
+            text("parameter", "Parameter"),
+            text("carries", "Carries"),
+            text("field", "Field"),
+            text("known", "Known"),
+        ]);
+        sheet.rows = rows;
+        sheet.fact("network", profile.network.as_str());
+        sheet.fact("good", findings.is_empty());
+        let as_json = |finding: &Finding| serde_json::json!({"error": finding.is_error, "problem": finding.problem, "remedy": finding.remedy});
+        sheet.fact("findings", findings.iter().map(as_json).collect::<Vec<_>>());
+        if findings.is_empty() {
+            sheet
+                .notes
+                .push("Everything that counts once and attributes is there.".to_owned());
+        }
+        sheet.write(options, console)?;
+        tell(&findings, console);
+        Ok(if findings.is_empty() {
+            Ending::Done
+        } else {
+            Ending::Found
+        })
+    }
+
+    fn read(&self) -> Result<String, Failure> {
+        if self.url == "-" {
+            return std::io::read_to_string(std::io::stdin()).map_err(Failure::failed);
+        }
+        Ok(self.url.clone())
+    }
+
+    /// By whose rules it is read, and whether a currency stands by.
+    fn whose(
+        &self,
+        url: &str,
+        options: &Options,
+        console: &mut Console,
+    ) -> Result<(Arc<Profile>, bool), Failure> {
+        if let Some(name) = &self.network {
+            return Ok((crate::cmd::network::find(name)?, false));
+        }
+        let loaded = load(options, console)?;
+        let by_key = || by_key(url, &loaded.settings.sources);
+        let source = match &self.source {
+            Some(name) => source::find(name, &loaded.settings)?,
+            None => by_key().ok_or_else(|| {
+                Failure::Usage(
+                    "the URL's key is none of a configured source\n  say whose it is: --source NAME or --network NAME"
+                        .to_owned(),
+                )
+            })?,
+        };
+        let Some(rules) = loaded.configured.source(source.name.as_str()) else {
+            return Err(source::unknown(source.name.as_str(), &loaded.settings));
+        };
+        let profile = Arc::new(rules.profile().clone());
+        Ok((profile, source.currency.is_some()))
+    }
+}
+
+fn by_key<'s>(url: &str, sources: &'s [SourceSettings]) -> Option<&'s SourceSettings> {
+    let hash = KeyHash::of_bytes(TemplateUrl::new(url).key()?.expose().as_bytes());
+    let has = |source: &&SourceSettings| source.keys.iter().any(|key| key.sha256 == hash);
+    sources.iter().find(has)
+}
+
+/// One row for each parameter.
+fn understood(template: &Template, profile: &Profile) -> Vec<Vec<Cell>> {
+    let carriers = template.mapping().carriers().iter().map(|carrier| {
+        let known = profile.parameter(&carrier.network_name);
+        vec![
+            Cell::Text(printable(&carrier.parameter)),
+            Cell::Text(profile.macro_style.write(&carrier.network_name)),
+            Cell::text(carrier.column.map_or("extra", Field::as_str)),
+            known.map_or(Cell::text("unknown"), |known| {
+                Cell::text(known.confidence.as_str())
+            }),
+        ]
+    });
+    let statics = template.statics().iter().map(|(parameter, value)| {
+        let value = if profile.is_secret(parameter) {
+            HIDDEN
+        } else {
+            value
+        };
+        let is_marker = template.marker().is_some_and(|marker| marker == value);
+        let field = if is_marker {
+            "names the template"
+        } else {
+            "extra"
+        };
+        vec![
+            Cell::Text(printable(parameter)),
+            Cell::Text(format!("{} (static)", printable(value))),
+            Cell::text(field),
+            Cell::Missing,
+        ]
+    });
+    carriers.chain(statics).collect()
+}
+
+/// What the way to us lacks.
+fn transport(url: &str) -> Option<Finding> {
+    url.starts_with("http://").then(|| Finding {
+        is_error: false,
+        problem:
+            "http: whoever is on the way reads the URL key, and can send in the network's name"
+                .to_owned(),
+        remedy: "register https: see [ingest.tls], or put a proxy before ingest".to_owned(),
+    })
+}
+
+fn tell(findings: &[Finding], console: &mut Console) {
+    for finding in findings {
+        let Finding {
+            is_error,
+            problem,
+            remedy,
+        } = finding;
+        let problem = printable(problem);
+        if *is_error {
+            console.note(format_args!(
+                "{} {problem}\n  {remedy}",
+                Tone::Bad.paint("error:")
+            ));
+        } else {
+            console.warn(format_args!("{problem}\n  {remedy}"));
+        }
+    }
+    if !findings.is_empty() {
+        console.note(format_args!(
+            "{} to look at.",
+            plural(findings.len() as u64, "thing")
+        ));
+    }
+}

@@ -1,0 +1,190 @@
+//! What is wrong, or hardly as meant, with a URL as registered.
+
+use postback_common::config::Identity;
+use postback_normalise::profile::Profile;
+use postback_normalise::{Field, Template, TemplateError, TemplateNote, identity};
+
+use super::nearest;
+
+/// One thing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Finding {
+    /// Nothing can be counted by this URL.
+    pub(super) is_error: bool,
+    pub(super) problem: String,
+    pub(super) remedy: String,
+}
+
+impl Finding {
+    fn warning(problem: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self {
+            is_error: false,
+            problem: problem.into(),
+            remedy: remedy.into(),
+        }
+    }
+
+    /// Why a URL is no template.
+    pub(super) fn of_error(error: &TemplateError) -> Self {
+        let text = error.to_string();
+        let (problem, remedy) = text.split_once("; ").unwrap_or((&text, "give another URL"));
+        Self {
+            is_error: true,
+            ..Self::warning(problem, remedy)
+        }
+    }
+}
+
+/// Everything that could be better, the worst first. `has_currency`: the source names one.
+pub(super) fn find(template: &Template, profile: &Profile, has_currency: bool) -> Vec<Finding> {
+    let mut findings: Vec<Finding> = template
+        .notes()
+        .iter()
+        .map(|note| of_note(note, profile))
+        .collect();
+    findings.extend(foreign_macros(template, profile));
+    findings.extend(counting_once(template, profile));
+    findings.extend(attribution(template, profile));
+    findings.extend(money(template, profile, has_currency));
+    findings
+}
+
+fn of_note(note: &TemplateNote, profile: &Profile) -> Finding {
+    let text = note.to_string();
+    let (problem, remedy) = text.split_once("; ").unwrap_or((&text, ""));
+    let TemplateNote::UnknownMacro { name, .. } = note else {
+        return Finding::warning(problem, remedy);
+    };
+    let names = profile.parameters.iter().map(|known| known.name.as_str());
+    match nearest(name, names) {
+        Some(near) => {
+            let near = profile.macro_style.write(near);
+            Finding::warning(problem, format!("did you mean {near}? {remedy}"))
+        }
+        None => Finding::warning(
+            problem,
+            format!(
+                "{remedy}; `postback network show {}` lists the macros",
+                profile.network
+            ),
+        ),
+    }
+}
+
+/// Static values that look like the macros of another network.
+fn foreign_macros<'a>(
+    template: &'a Template,
+    profile: &'a Profile,
+) -> impl Iterator<Item = Finding> + 'a {
+    const SIGNS: [(&str, &str); 6] = [
+        ("<", ">"),
+        ("{", "}"),
+        ("!!!", "!!!"),
+        ("!!", "!!"),
+        ("[", "]"),
+        ("%", "%"),
+    ];
+    let looks_like = |value: &str| {
+        SIGNS.iter().any(|(before, after)| {
+            value.len() > before.len() + after.len()
+                && value.starts_with(before)
+                && value.ends_with(after)
+        })
+    };
+    let found = template
+        .statics()
+        .iter()
+        .filter(move |(_, value)| looks_like(value));
+    found.map(|(parameter, value)| {
+        let style = profile.macro_style.write("name");
+        Finding::warning(
+            format!(
+                "parameter {parameter}: {value} looks like a macro, and {} writes them {style}",
+                profile.title
+            ),
+            "the network would send it as it stands: write the macro in its way",
+        )
+    })
+}
+
+fn counting_once(template: &Template, profile: &Profile) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let add = |field| adding(profile, field);
+    match identity::best_of(profile, template.mapping()) {
+        Identity::TransactionId => {}
+        Identity::Order => findings.push(Finding::warning(
+            "no transaction id: repeats are recognised by order, dates and amounts alone, and two equal lines of one order count once",
+            add(Field::TransactionId),
+        )),
+        Identity::None => findings.push(Finding::warning(
+            "neither transaction id nor what identifies an order: every postback counts, a repeat too",
+            add(Field::TransactionId),
+        )),
+    }
+    let carries = |field: Field| template.mapping().carries(field);
+    let rules = &profile.identity;
+    for (field, problem) in [
+        (
+            rules.immutable_date,
+            "no date that never changes: conversions are kept by their key's hash, and reports by date read more",
+        ),
+        (
+            rules.revision_time,
+            "no time of the network's own: of two revisions the one received last counts",
+        ),
+    ] {
+        if let Some(field) = field.filter(|field| !carries(*field)) {
+            findings.push(Finding::warning(problem, add(field)));
+        }
+    }
+    findings
+}
+
+fn attribution(template: &Template, profile: &Profile) -> Option<Finding> {
+    let is_missing = !template.mapping().carries(Field::ClickId);
+    is_missing.then(|| {
+        Finding::warning(
+            "no click id: every sale will be unattributed",
+            adding(profile, Field::ClickId),
+        )
+    })
+}
+
+fn money(template: &Template, profile: &Profile, has_currency: bool) -> Vec<Finding> {
+    let is_missing =
+        |field: Field| !template.mapping().carries(field) && profile.parameter_for(field).is_some();
+    let mut findings = Vec::new();
+    for (field, problem) in [
+        (
+            Field::SaleAmount,
+            "no sale amount: reports will show no sales",
+        ),
+        (
+            Field::Commission,
+            "no commission: reports will show no earnings",
+        ),
+    ] {
+        if is_missing(field) {
+            findings.push(Finding::warning(problem, adding(profile, field)));
+        }
+    }
+    if !template.mapping().carries(Field::Currency) && !has_currency {
+        let remedy = format!(
+            "{}, or give the source a currency in the configuration",
+            adding(profile, Field::Currency)
+        );
+        findings.push(Finding::warning(
+            "no currency: amounts without one stand apart in reports",
+            remedy,
+        ));
+    }
+    findings
+}
+
+/// What to add to the URL for a field.
+fn adding(profile: &Profile, field: Field) -> String {
+    match profile.parameter_for(field) {
+        Some(name) => format!("add {name}={}", profile.macro_style.write(name)),
+        None => format!("{} is not known to send {field}", profile.title),
+    }
+}

@@ -1,0 +1,42 @@
+//! `postback url`: the URL to register with a network, made and checked.
+
+mod build;
+mod check;
+mod finding;
+
+use clap::{Args, Subcommand};
+
+use crate::arguments::Options;
+use crate::console::Console;
+use crate::ending::{Ending, Failure};
+
+/// Make the URL to register with a network, or say what one would be understood as
+#[derive(Debug, Args)]
+#[command(arg_required_else_help = true, disable_help_subcommand = true)]
+pub(crate) struct Url {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Build(build::Build),
+    Check(check::Check),
+}
+
+impl Url {
+    pub(crate) fn run(&self, options: &Options, console: &mut Console) -> Result<Ending, Failure> {
+        match &self.command {
+            Command::Build(build) => build.run(options, console),
+            Command::Check(check) => check.run(options, console),
+        }
+    }
+}
+
+/// The name that a misspelt one was probably meant to be.
+pub(super) fn nearest<'n>(name: &str, known: impl Iterator<Item = &'n str>) -> Option<&'n str> {
+    let distance =
+        |other: &str| strsim::damerau_levenshtein(&name.to_lowercase(), &other.to_lowercase());
+    let near = known.min_by_key(|other| distance(other))?;
+    (distance(near) <= 1 + name.len() / 3).then_some(near)
+}

@@ -1,0 +1,103 @@
+use crate::run::{AWAY, Place};
+
+#[test]
+fn networks_are_listed_and_shown_with_how_well_they_are_known() {
+    let place = Place::with("[kafka]\n");
+    let text = [
+        place.run(&["network", "ls"]),
+        place.run(&["network", "ls", "-o", "jsonl", "-q"]),
+        place.run(&["network", "show", "rakuten"]),
+        place.run(&["network", "show", "rakutn"]),
+        place.run(&["network", "show", "no-such-network-anywhere"]),
+    ];
+    insta::assert_snapshot!(text.join("\n"));
+}
+
+#[test]
+fn a_profile_is_checked_as_a_whole() {
+    let place = Place::with("[kafka]\n");
+    let file = place.path().join("wrong.toml");
+    let wrong = "network = \"x y\"\ntitle = \"t\"\nmethod = \"GET\"\nmacro = \"name\"\n\
+        parameters = [{ name = \"a\" }, { name = \"a\" }]\n\
+        [status]\ndefault = \"pending\"\n[identity]\n[dates]\nforms = []\n";
+    std::fs::write(file, wrong).unwrap();
+    let builtin = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../schemas/networks/impact.toml"
+    );
+    std::fs::copy(builtin, place.path().join("impact.toml")).unwrap();
+    let text = [
+        place.run(&["network", "check", "impact.toml"]),
+        place.run(&["network", "check", "wrong.toml"]),
+        place.run(&["network", "check", "wrong.toml", "-o", "json"]),
+        place.run(&["network", "check", "missing.toml"]),
+    ];
+    insta::assert_snapshot!(text.join("\n"));
+}
+
+#[test]
+fn a_url_is_built_with_its_block() {
+    let place = Place::with(AWAY);
+    let some = "is_event,etransaction_id,u1,commissions,currency,transaction_date,process_date,sale_amount";
+    let text = [
+        place.run(&["url", "build", "--source", "rakuten-us", "-o", "json", "-q"]),
+        place.run(&[
+            "url",
+            "build",
+            "--source",
+            "rakuten-us",
+            "--fields",
+            some,
+            "--rename",
+            "u1=unique_id",
+            "--static",
+            "cid=7 & more",
+            "--marker",
+            "2",
+        ]),
+        place.run(&["url", "build", "--source", "rakuten-us", "--fields", "u1"]),
+        place.run(&[
+            "url",
+            "build",
+            "--source",
+            "rakuten-us",
+            "--rename",
+            "etransactionid=tid",
+        ]),
+        place.run(&["url", "build", "--source", "rakuten-us", "--static", "cid"]),
+    ];
+    let text = text.join("\n");
+    // The block of a second template says when it was made.
+    let dates = [(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", "[now]")];
+    insta::with_settings!({ filters => dates }, { insta::assert_snapshot!(text) });
+}
+
+#[test]
+fn a_url_is_checked() {
+    let place = Place::with(AWAY);
+    let check = |url: &str, more: &[&str]| place.run(&[&["url", "check", url], more].concat());
+    let rakuten = ["--network", "rakuten"];
+    let base = "https://pb.example.com/postback/KEY";
+    let whole = format!(
+        "{base}?is_event=<is_event>&tid=<etransaction_id>&u1=<u1>&sale=<sale_amount>&earned=<commissions>\
+         &currency=<currency>&ordered=<transaction_date>&processed=<process_date>&pbt=2"
+    );
+    let misspelt = format!(
+        "{base}?unique_id=<u2>&tid=<etransaction_idd>&is_event=<is_event>&x={{SubId1}}&cid=7"
+    );
+    let text = [
+        check(&whole, &rakuten),
+        check(&misspelt, &rakuten),
+        check("http://pb.example.com/postback/KEY?u1=<u1>", &rakuten),
+        check(
+            &format!("{base}?u1=<u1>&u1=<u1>"),
+            &["--source", "rakuten-us", "-o", "json"],
+        ),
+        check(base, &[]),
+        check(
+            &format!("{base}?click={{SubId1}}"),
+            &["--network", "impact"],
+        ),
+    ];
+    insta::assert_snapshot!(text.join("\n"));
+}

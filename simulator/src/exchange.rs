@@ -1,0 +1,261 @@
+//! One HTTP/1.1 request and its answer on a stream.
+//!
+//! Written by hand because a careless network sends request targets that HTTP libraries refuse to
+//! send: with a raw `#`, spaces, bytes that are no ASCII.
+
+use bytes::BytesMut;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+
+/// A head that is longer is no answer to a postback.
+const LONGEST_HEAD: usize = 32 * 1024;
+
+/// Answers are a word or two; what is longer is broken off.
+const LONGEST_BODY: usize = 64 * 1024;
+
+/// Most header fields of an answer.
+const MOST_FIELDS: usize = 64;
+
+/// The header in which the receiver gives its id of a postback.
+const POSTBACK_ID: &str = "x-postback-id";
+
+/// A whole answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answer {
+    /// HTTP status.
+    pub status: u16,
+    /// The header `x-postback-id`.
+    pub postback_id: Option<String>,
+    /// What it says.
+    pub body: Vec<u8>,
+    /// Whether the stream can carry another request.
+    pub reusable: bool,
+}
+
+/// Why there is no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum ExchangeError {
+    /// The stream broke.
+    #[error("the connection broke: {0}")]
+    Io(#[from] std::io::Error),
+    /// The receiver closed the stream before the whole answer was there.
+    #[error("the receiver closed the connection before it had answered")]
+    Closed,
+    /// What came is no answer of HTTP/1.1.
+    #[error("what came is no answer of HTTP/1.1: {0}")]
+    Foreign(String),
+}
+
+/// What the head of an answer says.
+struct Head {
+    status: u16,
+    postback_id: Option<String>,
+    keep_alive: bool,
+    length: Length,
+    /// Bytes of the head.
+    bytes: usize,
+}
+
+/// How the end of a body is known.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Length {
+    Bytes(usize),
+    /// In chunks, or up to the end of the stream: the status is known, the rest is not waited for.
+    Open,
+}
+
+/// The bytes of a GET. `target` goes out as it is, whatever it holds.
+#[must_use]
+pub fn get(host: &str, target: &[u8]) -> Vec<u8> {
+    request("GET", host, target)
+}
+
+/// The bytes of a request without a body.
+pub(crate) fn request(method: &str, host: &str, target: &[u8]) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(target.len() + host.len() + 80);
+    bytes.extend_from_slice(method.as_bytes());
+    bytes.push(b' ');
+    bytes.extend_from_slice(target);
+    bytes.extend_from_slice(b" HTTP/1.1\r\nhost: ");
+    bytes.extend_from_slice(host.as_bytes());
+    bytes.extend_from_slice(b"\r\nuser-agent: postback-simulator\r\n\r\n");
+    bytes
+}
+
+/// Sends a request and reads its answer. `received` is the stream's buffer: empty before the first
+/// exchange, and only to be used with this stream.
+///
+/// # Errors
+/// [`ExchangeError`]; the stream cannot be used again.
+pub async fn exchange<S: AsyncRead + AsyncWrite + Unpin>(
+    stream: &mut S,
+    request: &[u8],
+    received: &mut BytesMut,
+) -> Result<Answer, ExchangeError> {
+    received.clear();
+    stream.write_all(request).await?;
+    stream.flush().await?;
+    let head = loop {
+        more(stream, received).await?;
+        if let Some(head) = head(received)? {
+            break head;
+        }
+        if received.len() > LONGEST_HEAD {
+            return Err(ExchangeError::Foreign("its head has no end".to_owned()));
+        }
+    };
+    let whole = match head.length {
+        Length::Bytes(length) => head.bytes + length,
+        Length::Open => received.len(),
+    };
+    while received.len() < whole {
+        more(stream, received).await?;
+    }
+    let surplus = received.len() > whole;
+    Ok(Answer {
+        status: head.status,
+        postback_id: head.postback_id,
+        body: received[head.bytes..whole].to_vec(),
+        reusable: head.keep_alive && head.length != Length::Open && !surplus,
+    })
+}
+
+async fn more<S: AsyncRead + Unpin>(
+    stream: &mut S,
+    received: &mut BytesMut,
+) -> Result<(), ExchangeError> {
+    received.reserve(1024);
+    match stream.read_buf(received).await? {
+        0 => Err(ExchangeError::Closed),
+        _ => Ok(()),
+    }
+}
+
+/// The head, once it is whole.
+fn head(received: &[u8]) -> Result<Option<Head>, ExchangeError> {
+    let mut fields = [httparse::EMPTY_HEADER; MOST_FIELDS];
+    let mut response = httparse::Response::new(&mut fields);
+    let parsed = response
+        .parse(received)
+        .map_err(|error| ExchangeError::Foreign(error.to_string()))?;
+    let httparse::Status::Complete(bytes) = parsed else {
+        return Ok(None);
+    };
+    let field = |name: &str| {
+        let mut found = response
+            .headers
+            .iter()
+            .filter(|field| field.name.eq_ignore_ascii_case(name));
+        found
+            .next()
+            .and_then(|field| std::str::from_utf8(field.value).ok())
+    };
+    let status = response.code.unwrap_or_default();
+    let says = |text: &str| {
+        field("connection").is_some_and(|value| value.trim().eq_ignore_ascii_case(text))
+    };
+    let keep_alive = match response.version {
+        Some(1) => !says("close"),
+        _ => says("keep-alive"),
+    };
+    Ok(Some(Head {
+        status,
+        postback_id: field(POSTBACK_ID).map(str::to_owned),
+        keep_alive,
+        length: length(status, field("content-length"))?,
+        bytes,
+    }))
+}
+
+fn length(status: u16, announced: Option<&str>) -> Result<Length, ExchangeError> {
+    if status == 204 || status == 304 {
+        return Ok(Length::Bytes(0));
+    }
+    let Some(announced) = announced else {
+        return Ok(Length::Open);
+    };
+    match announced.trim().parse() {
+        Ok(length) if length <= LONGEST_BODY => Ok(Length::Bytes(length)),
+        _ => Err(ExchangeError::Foreign(format!(
+            "a body of {announced} bytes"
+        ))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn answer(text: &'static [u8]) -> Result<Answer, ExchangeError> {
+        let (mut ours, mut theirs) = tokio::io::duplex(64);
+        let reader = tokio::spawn(async move {
+            let mut asked = vec![0; 40];
+            theirs.read_exact(&mut asked).await.unwrap();
+            for piece in text.chunks(7) {
+                theirs.write_all(piece).await.unwrap();
+            }
+            asked
+        });
+        let answer = exchange(
+            &mut ours,
+            b"GET /k?a=Shirt #4\xe9 HTTP/1.1\r\nhost: h\r\n\r\n",
+            &mut BytesMut::new(),
+        )
+        .await;
+        assert_eq!(&reader.await.unwrap()[..20], b"GET /k?a=Shirt #4\xe9 H");
+        answer
+    }
+
+    #[tokio::test]
+    async fn reads_an_answer_in_pieces() {
+        let text = b"HTTP/1.1 200 OK\r\nX-Postback-Id: abc\r\ncontent-length: 2\r\n\r\nOK";
+        let expected = Answer {
+            status: 200,
+            postback_id: Some("abc".to_owned()),
+            body: b"OK".to_vec(),
+            reusable: true,
+        };
+        assert_eq!(answer(text).await.unwrap(), expected);
+    }
+
+    #[tokio::test]
+    async fn knows_when_a_stream_cannot_be_used_again() {
+        let cases: [(&[u8], bool); 6] = [
+            (b"HTTP/1.1 204 No Content\r\n\r\n", true),
+            (
+                b"HTTP/1.1 204 No Content\r\nConnection: Close\r\n\r\n",
+                false,
+            ),
+            (b"HTTP/1.0 200 OK\r\ncontent-length: 0\r\n\r\n", false),
+            (
+                b"HTTP/1.0 200 OK\r\nconnection: keep-alive\r\ncontent-length: 0\r\n\r\n",
+                true,
+            ),
+            (
+                b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n",
+                false,
+            ),
+            (b"HTTP/1.1 200 OK\r\n\r\nhello", false),
+        ];
+        for (text, reusable) in cases {
+            let found = answer(text).await.unwrap().reusable;
+            assert_eq!(found, reusable, "{}", String::from_utf8_lossy(text));
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_no_answer_is_an_error() {
+        for (text, word) in [
+            (&b""[..], "closed"),
+            (b"HTTP/1.1 200 OK\r\ncontent-le", "closed"),
+            (b"HTTP/1.1 200 OK\r\ncontent-length: 3\r\n\r\nOK", "closed"),
+            (b"SSH-2.0-OpenSSH\r\n\r\n", "no answer of HTTP/1.1"),
+            (
+                b"HTTP/1.1 200 OK\r\ncontent-length: 99999999\r\n\r\n",
+                "99999999 bytes",
+            ),
+        ] {
+            let error = answer(text).await.unwrap_err().to_string();
+            assert!(error.contains(word), "{error}");
+        }
+    }
+}

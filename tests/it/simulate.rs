@@ -1,0 +1,201 @@
+//! A simulated network's ledger and the tables say the same, and what differs is found.
+
+use std::path::{Path, PathBuf};
+
+use postback_simulator::Ledger;
+use postback_tests::pipeline::{Pipeline, Running};
+use postback_tests::{Setup, wait};
+use serde_json::Value;
+
+use crate::templates::COMPLETE;
+
+const POSTBACKS: u64 = 1_200;
+
+/// Runs the network against a pipeline with a minute of patience, and returns its ledger's file.
+fn simulated(pipeline: &Pipeline, folder: &Path) -> (PathBuf, Value) {
+    let file = folder.join("ledger.jsonl");
+    let address = format!("http://{}", pipeline.address);
+    let finished = pipeline.postback(&[
+        "simulate",
+        "run",
+        "--source",
+        "rakuten-us",
+        "--url",
+        &address,
+        "--rate",
+        "400",
+        "--postbacks",
+        &POSTBACKS.to_string(),
+        "--seed",
+        "5",
+        "--api",
+        "127.0.0.1:0",
+        "--patience-ms",
+        "60000",
+        "--ledger",
+        file.to_str().unwrap(),
+        "-o",
+        "json",
+    ]);
+    // 3 where this machine is too busy for the rate.
+    assert!([0, 3].contains(&finished.code), "{}", finished.shown());
+    let shown = serde_json::from_str(&finished.stdout).unwrap();
+    (file, shown)
+}
+
+fn verify(pipeline: &Pipeline, file: &Path) -> (i32, Value) {
+    let finished = pipeline.postback(&["simulate", "verify", file.to_str().unwrap(), "-o", "json"]);
+    let shown = serde_json::from_str(&finished.stdout)
+        .unwrap_or_else(|error| panic!("{error}: {}", finished.shown()));
+    (finished.code, shown)
+}
+
+#[test]
+fn the_tables_say_what_the_ledger_says_until_a_row_is_lost() {
+    let running: Running = Setup::new("simulate")
+        .source("rakuten-us", COMPLETE)
+        .start();
+    let pipeline = &running.pipeline;
+    let folder = tempfile::tempdir().unwrap();
+    let (file, shown) = simulated(pipeline, folder.path());
+    assert_eq!(shown["rows"][1]["what"], "acknowledged");
+    assert_eq!(shown["rows"][1]["count"], POSTBACKS, "{shown}");
+
+    // The ledger as another reader adds it up.
+    let text = std::fs::read_to_string(&file).unwrap();
+    assert!(!text.contains(&pipeline.sources[0].key));
+    let ledger = Ledger::read_from(text.as_bytes()).unwrap();
+    pipeline.wait_until_loaded(POSTBACKS);
+    let (code, shown) = verify(pipeline, &file);
+    assert_eq!(
+        (code, &shown["meta"]["equal"]),
+        (0, &true.into()),
+        "{shown}"
+    );
+    let conversions = ledger.totals().conversions.len() as u64;
+    assert_eq!(
+        pipeline
+            .database
+            .count("SELECT count() FROM {db}.conversions"),
+        conversions
+    );
+    assert!(conversions < POSTBACKS, "there were revisions and repeats");
+
+    // One conversion less, and its sums with it.
+    let lost = "postback_id IN (SELECT postback_id FROM {db}.conversions WHERE kind = 'transaction' AND currency = 'USD' AND status = 'reported' AND sale_amount > 0 LIMIT 1)";
+    let lost = format!(
+        "ALTER TABLE {{db}}.conversions_g1 DELETE WHERE {lost} SETTINGS mutations_sync = 1"
+    );
+    pipeline.database.run(&lost);
+    let (code, shown) = verify(pipeline, &file);
+    let different: Vec<&str> = shown["rows"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|row| row["what"].as_str().unwrap())
+        .collect();
+    assert_eq!(
+        (code, different.first()),
+        (3, Some(&"conversions")),
+        "{shown}"
+    );
+    assert!(different.contains(&"sale_amount"), "{shown}");
+}
+
+/// What the network kept back is in its ledger, and in no table.
+#[test]
+fn an_endpoint_that_fails_is_disabled_in_silence() {
+    let pipeline = Setup::new("simulate_off")
+        .source("rakuten-us", COMPLETE)
+        .prepare();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("ledger.jsonl");
+    // Nobody listens.
+    let address = format!("http://{}", pipeline.address);
+    let finished = pipeline.postback(&[
+        "simulate",
+        "run",
+        "--source",
+        "rakuten-us",
+        "--url",
+        &address,
+        "--rate",
+        "1000",
+        "--connections",
+        "1",
+        "--postbacks",
+        "100",
+        "--api",
+        "127.0.0.1:0",
+        "--disable-after",
+        "4",
+        "--ledger",
+        file.to_str().unwrap(),
+        "-o",
+        "json",
+    ]);
+    assert_eq!(finished.code, 3, "{}", finished.shown());
+    let shown: Value = serde_json::from_str(&finished.stdout).unwrap();
+    assert_eq!(shown["meta"]["endpoint_active"], false);
+    let ledger = Ledger::read_from(std::fs::read(&file).unwrap().as_slice()).unwrap();
+    let counts = ledger.counts();
+    assert_eq!(
+        (counts.failed, counts.withheld, counts.planned),
+        (4, 96, 100)
+    );
+    assert!(
+        std::fs::read_to_string(&file)
+            .unwrap()
+            .contains("\"change\":\"disabled_by_failures\"")
+    );
+}
+
+/// SIGTERM ends a run in order: the answers that were due are in the ledger, and its end.
+#[test]
+fn a_signal_ends_the_run_with_a_whole_ledger() {
+    let running = Setup::new("simulate_stop")
+        .source("rakuten-us", COMPLETE)
+        .start();
+    let pipeline = &running.pipeline;
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("ledger.jsonl");
+    let address = format!("http://{}", pipeline.address);
+    let network = pipeline.start_with(
+        "postback",
+        &[
+            "simulate",
+            "run",
+            "--source",
+            "rakuten-us",
+            "--url",
+            &address,
+            "--rate",
+            "100",
+            "--patience-ms",
+            "60000",
+            "--api",
+            "127.0.0.1:0",
+            "--ledger",
+            file.to_str().unwrap(),
+        ],
+    );
+    wait::until_true("some postbacks are loaded", || {
+        pipeline
+            .database
+            .count("SELECT count() FROM {db}.postbacks")
+            > 20
+    });
+    let code = network.terminate();
+    assert!([0, 3].contains(&code), "exit {code}");
+    let text = std::fs::read_to_string(&file).unwrap();
+    let last: Value = serde_json::from_str(text.lines().last().unwrap()).unwrap();
+    assert_eq!(
+        (&last["line"], &last["interrupted"]),
+        (&"end".into(), &true.into())
+    );
+    let counts = Ledger::read_from(text.as_bytes()).unwrap().counts();
+    assert_eq!(last["counts"]["planned"], counts.planned);
+    assert_eq!((counts.acknowledged, counts.unsent), (counts.planned, 0));
+    let (code, shown) = verify(pipeline, &file);
+    assert_eq!(code, 0, "{shown}");
+}
