@@ -123,7 +123,7 @@ impl Part {
 pub(crate) struct Batch {
     topic: Arc<str>,
     /// By which its records are judged: those of the moment when its first one came.
-    rules: Option<Arc<Rules>>,
+    rules: Arc<Rules>,
     parts: BTreeMap<Partition, Part>,
     rows: usize,
     bytes: usize,
@@ -132,10 +132,10 @@ pub(crate) struct Batch {
 
 impl Batch {
     /// An empty one of records of this topic.
-    pub(crate) fn new(topic: Arc<str>) -> Self {
+    pub(crate) fn new(topic: Arc<str>, rules: Arc<Rules>) -> Self {
         Self {
             topic,
-            rules: None,
+            rules,
             parts: BTreeMap::new(),
             rows: 0,
             bytes: 0,
@@ -145,16 +145,16 @@ impl Batch {
 
     /// Takes what was collected; an empty batch remains.
     pub(crate) fn take(&mut self) -> Self {
-        let empty = Self::new(Arc::clone(&self.topic));
+        let empty = Self::new(Arc::clone(&self.topic), Arc::clone(&self.rules));
         std::mem::replace(self, empty)
     }
 
     /// The rules for its next record.
     pub(crate) fn rules(&mut self, current: impl FnOnce() -> Arc<Rules>) -> Arc<Rules> {
         if self.parts.is_empty() {
-            self.rules = None;
+            self.rules = current();
         }
-        Arc::clone(self.rules.get_or_insert_with(current))
+        Arc::clone(&self.rules)
     }
 
     /// Adds a record, judged by [`Batch::rules`]. Records of an older epoch of its partition are
@@ -215,9 +215,9 @@ impl Batch {
         self.parts.values_mut()
     }
 
-    /// All parts, and the rules by which their records were judged; `None` of an empty batch.
-    pub(crate) fn into_parts(self) -> Option<(impl Iterator<Item = Part>, Arc<Rules>)> {
-        Some((self.parts.into_values(), self.rules?))
+    /// All parts, and the rules by which their records were judged.
+    pub(crate) fn into_parts(self) -> (impl Iterator<Item = Part>, Arc<Rules>) {
+        (self.parts.into_values(), self.rules)
     }
 
     pub(crate) fn rows(&self) -> usize {
@@ -254,7 +254,7 @@ impl Batch {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::judge::tests::judged;
+    use crate::judge::tests::{judged, rules};
 
     const BOUNDS: Bounds = Bounds {
         rows: 3,
@@ -274,7 +274,7 @@ mod tests {
     #[test]
     fn it_is_due_by_rows_bytes_or_age() {
         let (now, [epoch, _]) = (Instant::now(), epochs());
-        let mut by_rows = Batch::new("t".into());
+        let mut by_rows = Batch::new("t".into(), rules().into());
         assert!(
             !by_rows.is_due(BOUNDS, now + Duration::from_hours(1)),
             "nothing to load"
@@ -285,13 +285,13 @@ mod tests {
         }
         assert!(by_rows.is_due(BOUNDS, now) && by_rows.is_full(BOUNDS));
 
-        let mut by_bytes = Batch::new("t".into());
+        let mut by_bytes = Batch::new("t".into(), rules().into());
         by_bytes.push(0, epoch, &judged(0, 99), now);
         assert!(!by_bytes.is_due(BOUNDS, now));
         by_bytes.push(0, epoch, &judged(1, 1), now);
         assert!(by_bytes.is_due(BOUNDS, now) && by_bytes.is_full(BOUNDS));
 
-        let mut by_age = Batch::new("t".into());
+        let mut by_age = Batch::new("t".into(), rules().into());
         by_age.push(0, epoch, &judged(0, 1), now);
         by_age.push(0, epoch, &judged(1, 1), now + Duration::from_millis(900));
         assert!(!by_age.is_due(BOUNDS, now + Duration::from_millis(999)));
@@ -306,7 +306,7 @@ mod tests {
     #[test]
     fn a_part_knows_its_range_and_a_new_epoch_replaces_it() {
         let (now, [old, new]) = (Instant::now(), epochs());
-        let mut batch = Batch::new("t".into());
+        let mut batch = Batch::new("t".into(), rules().into());
         batch.push(7, old, &judged(10, 5), now);
         batch.push(7, old, &judged(12, 5), now);
         let ranges: Vec<_> = batch
@@ -327,7 +327,7 @@ mod tests {
     #[test]
     fn dropped_parts_are_not_counted() {
         let (now, [zero, one]) = (Instant::now(), epochs());
-        let mut batch = Batch::new("t".into());
+        let mut batch = Batch::new("t".into(), rules().into());
         batch.push(0, zero, &judged(1, 10), now);
         batch.push(1, one, &judged(1, 20), now);
         batch.retain(|part| part.partition == 1);

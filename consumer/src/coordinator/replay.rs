@@ -132,8 +132,8 @@ impl Coordinator {
         until: &Shutdown,
     ) -> Result<(), StepError> {
         let progress = SharedProgress::default();
-        let mut batch = Batch::new(self.parts.settings.kafka.topic.as_str().into());
-        let rules = batch.rules(|| Arc::clone(rules));
+        let topic = self.parts.settings.kafka.topic.as_str();
+        let mut batch = Batch::new(topic.into(), Arc::clone(rules));
         {
             let mut progress = progress.lock();
             let partitions = kept.iter().map(|record| record.partition);
@@ -148,7 +148,7 @@ impl Coordinator {
             for record in kept {
                 let partition = record.partition;
                 if let Some(epoch) = epochs.get(&partition) {
-                    batch.push(partition, *epoch, &judge_again(record, &rules), now);
+                    batch.push(partition, *epoch, &judge_again(record, rules), now);
                 }
             }
         }

@@ -37,9 +37,7 @@ impl JudgedPart {
 impl Judgements {
     /// Judges a batch's records again, by the rules by which they were judged.
     pub(super) fn of(batch: Batch) -> Self {
-        let Some((parts, rules)) = batch.into_parts() else {
-            return Self { parts: Vec::new() };
-        };
+        let (parts, rules) = batch.into_parts();
         let judged = parts.map(|part| JudgedPart {
             partition: part.partition,
             epoch: part.epoch,
@@ -80,6 +78,7 @@ impl Judgements {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
     use std::time::Instant;
 
     use super::*;
@@ -99,8 +98,7 @@ mod tests {
     /// Offsets 10 to 12 of partition 0, 20 and 21 of partition 1.
     fn five() -> Judgements {
         let (now, [zero, one]) = (Instant::now(), epochs());
-        let mut batch = Batch::new("t".into());
-        batch.rules(|| rules().into());
+        let mut batch = Batch::new("t".into(), rules().into());
         for offset in 10..13 {
             batch.push(0, zero, &judged(offset, 1), now);
         }
@@ -139,8 +137,8 @@ mod tests {
             Vec::new(),
         ];
         let (now, [epoch, _]) = (Instant::now(), epochs());
-        let mut batch = Batch::new("t".into());
-        let rules = batch.rules(|| rules().into());
+        let rules = Arc::new(rules());
+        let mut batch = Batch::new("t".into(), Arc::clone(&rules));
         let mut expected = Vec::new();
         for (offset, bytes) in (0..).zip(&messages) {
             let mut message = message(bytes);

@@ -107,9 +107,9 @@ struct State {
 }
 
 impl State {
-    fn new(topic: &str) -> Self {
+    fn new(topic: &str, rules: Arc<Rules>) -> Self {
         Self {
-            collecting: Batch::new(topic.into()),
+            collecting: Batch::new(topic.into(), rules),
             loading: None,
             holds: Holds::default(),
             paused: BTreeSet::new(),
@@ -133,7 +133,7 @@ impl Pipeline {
     pub(crate) async fn run(mut self, shutdown: Shutdown) -> Result<(), PipelineError> {
         let member = Arc::clone(&self.member);
         let mut messages = member.stream();
-        let mut state = State::new(&self.topic);
+        let mut state = State::new(&self.topic, self.rules.borrow().clone());
         let mut tick = tokio::time::interval(TICK);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut holds = self.hold.clone();
