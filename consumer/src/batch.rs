@@ -15,7 +15,7 @@ use postback_store::history::Kept;
 use postback_store::insert::{Conversions, Postbacks};
 use uuid::Uuid;
 
-use crate::judge::{Judged, judge_again};
+use crate::judge::{Examined, Judged};
 use crate::progress::{Epoch, Offset, Partition, Progress};
 use crate::rows;
 use crate::tally::Tally;
@@ -111,7 +111,7 @@ impl Part {
                 offset: origin.offset,
                 raw: raw.to_owned(),
             };
-            judge_again(kept, rules)
+            Examined::again(&kept).judge(rules).into_owned()
         };
         let raws = self.postbacks.raws();
         self.records.iter().zip(raws).map(judged).collect()

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use postback_common::reason::Rejection;
 pub(crate) use postback_common::record::Message;
-use postback_common::record::{RawRecord, RecordError, Text};
+use postback_common::record::{RawRecord, RecordError};
 use postback_normalise::{Conversion, Outcome, Rules, SourceRules, normalise};
 use postback_store::history::Kept;
 use uuid::Uuid;
@@ -31,10 +31,33 @@ pub(crate) struct Judged<'a> {
     pub(crate) remote: Cow<'a, str>,
     /// The message as text: see [`as_text`].
     pub(crate) raw: Cow<'a, str>,
-    pub(crate) verdict: Verdict,
+    pub(crate) verdict: Verdict<'a>,
 }
 
 impl Judged<'_> {
+    /// The same, of texts of its own.
+    pub(crate) fn into_owned(self) -> Judged<'static> {
+        Judged {
+            remote: Cow::Owned(self.remote.into_owned()),
+            raw: Cow::Owned(self.raw.into_owned()),
+            verdict: match self.verdict {
+                Verdict::Accepted(conversion) => {
+                    Verdict::Accepted(Box::new(conversion.into_owned()))
+                }
+                Verdict::Rejected {
+                    reasons,
+                    conversion_key,
+                    key_day,
+                } => Verdict::Rejected {
+                    reasons,
+                    conversion_key,
+                    key_day,
+                },
+            },
+            ..self
+        }
+    }
+
     /// Bytes of the raw record, by which batches are bounded.
     pub(crate) fn raw_bytes(&self) -> usize {
         self.raw.len()
@@ -54,8 +77,8 @@ pub(crate) enum Origin {
 
 /// What becomes of a message.
 #[derive(Debug, Clone)]
-pub(crate) enum Verdict {
-    Accepted(Box<Conversion>),
+pub(crate) enum Verdict<'a> {
+    Accepted(Box<Conversion<'a>>),
     Rejected {
         reasons: Vec<Rejection>,
         conversion_key: Option<Uuid>,
@@ -67,88 +90,95 @@ pub(crate) enum Verdict {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct LaterVersion(pub(crate) u64);
 
-/// Judges a message by the rules of its source.
-pub(crate) fn judge<'a>(message: Message<'a>, rules: &Rules) -> Result<Judged<'a>, LaterVersion> {
-    // All of a message is looked at once; what is UTF-8 as a whole is so in every part.
-    let text = str::from_utf8(message.bytes);
-    let record = match text {
-        Ok(text) => RawRecord::read(text),
-        Err(_) => RawRecord::decode(message.bytes),
-    };
-    match (record, text) {
-        (Ok(record), Ok(text)) => {
-            let remote = record.remote.clone();
-            let remote = remote.map(Text::into_cow).unwrap_or_default();
-            let raw = Cow::Borrowed(text);
-            Ok(judge_record(&record, message.offset, raw, remote, rules))
-        }
-        (Err(RecordError::UnknownVersion(version)), _) => Err(LaterVersion(version)),
-        (Err(RecordError::NotARecord(_)) | Ok(_), _) => Ok(no_record(message)),
-    }
-}
-
-/// Judges a record that another generation keeps, as it was judged when it came from Kafka, or
-/// would be now.
-pub(crate) fn judge_again(kept: Kept, rules: &Rules) -> Judged<'static> {
-    let Kept {
-        id,
-        received_at,
-        offset,
-        raw,
-        ..
-    } = kept;
-    if let Ok(record) = RawRecord::read(&raw) {
-        let remote = record.remote.as_deref().unwrap_or_default();
-        let (copy, remote) = (raw.clone().into(), remote.to_owned().into());
-        return judge_record(&record, offset, copy, remote, rules);
-    }
-    let reason = if raw.starts_with(BLAKE3) {
-        Rejection::RawNotKept
-    } else {
-        Rejection::NotARecord
-    };
-    Judged {
-        offset,
-        id,
-        received_at,
-        origin: Origin::Nowhere,
-        via: "",
-        remote: Cow::Borrowed(""),
-        raw: raw.into(),
-        verdict: rejected(reason),
-    }
-}
-
-fn judge_record<'a>(
-    record: &RawRecord<'_>,
+/// A message, looked at: a record or not.
+#[derive(Debug)]
+pub(crate) struct Examined<'a> {
     offset: Offset,
+    id: Uuid,
+    received_at: Timestamp,
     raw: Cow<'a, str>,
-    remote: Cow<'a, str>,
-    rules: &Rules,
-) -> Judged<'a> {
-    let (origin, verdict) = match rules.source(&record.source) {
-        Some(source) => (
-            Origin::Source(Arc::clone(source)),
-            verdict(normalise(record, source)),
-        ),
-        None => (
-            Origin::Unknown((*record.source).into()),
-            rejected(Rejection::UnknownSource),
-        ),
-    };
-    Judged {
-        offset,
-        id: record.id,
-        received_at: record.received_at,
-        origin,
-        via: record.via.as_str(),
-        remote,
-        raw,
-        verdict,
+    record: Result<RawRecord<'a>, Rejection>,
+}
+
+impl<'a> Examined<'a> {
+    /// Looks at a message as it came from Kafka.
+    pub(crate) fn of(message: Message<'a>) -> Result<Self, LaterVersion> {
+        // All of a message is looked at once; what is UTF-8 as a whole is so in every part.
+        let text = str::from_utf8(message.bytes);
+        let record = match text {
+            Ok(text) => RawRecord::read(text),
+            Err(_) => RawRecord::decode(message.bytes),
+        };
+        match (record, text) {
+            (Ok(record), Ok(text)) => Ok(Self {
+                offset: message.offset,
+                id: record.id,
+                received_at: record.received_at,
+                raw: Cow::Borrowed(text),
+                record: Ok(record),
+            }),
+            (Err(RecordError::UnknownVersion(version)), _) => Err(LaterVersion(version)),
+            (Err(RecordError::NotARecord(_)) | Ok(_), _) => Ok(Self {
+                offset: message.offset,
+                id: message.id_of_bytes(),
+                received_at: message.broker_time(),
+                raw: as_text(message.bytes),
+                record: Err(Rejection::NotARecord),
+            }),
+        }
+    }
+
+    /// Looks at a record that a generation keeps, as when it came from Kafka.
+    pub(crate) fn again(kept: &'a Kept) -> Self {
+        let record = RawRecord::read(&kept.raw).map_err(|_| {
+            if kept.raw.starts_with(BLAKE3) {
+                Rejection::RawNotKept
+            } else {
+                Rejection::NotARecord
+            }
+        });
+        Self {
+            offset: kept.offset,
+            id: record.as_ref().map_or(kept.id, |record| record.id),
+            received_at: record
+                .as_ref()
+                .map_or(kept.received_at, |record| record.received_at),
+            raw: Cow::Borrowed(&kept.raw),
+            record,
+        }
+    }
+
+    /// Judges it by the rules of its source.
+    pub(crate) fn judge(&'a self, rules: &'a Rules) -> Judged<'a> {
+        let (origin, verdict) = match &self.record {
+            Ok(record) => match rules.source(&record.source) {
+                Some(source) => (
+                    Origin::Source(Arc::clone(source)),
+                    verdict(normalise(record, source)),
+                ),
+                None => (
+                    Origin::Unknown((*record.source).into()),
+                    rejected(Rejection::UnknownSource),
+                ),
+            },
+            Err(reason) => (Origin::Nowhere, rejected(*reason)),
+        };
+        let record = self.record.as_ref().ok();
+        let remote = record.and_then(|record| record.remote.as_deref());
+        Judged {
+            offset: self.offset,
+            id: self.id,
+            received_at: self.received_at,
+            origin,
+            via: record.map_or("", |record| record.via.as_str()),
+            remote: Cow::Borrowed(remote.unwrap_or_default()),
+            raw: Cow::Borrowed(&self.raw),
+            verdict,
+        }
     }
 }
 
-fn verdict(outcome: Outcome) -> Verdict {
+fn verdict(outcome: Outcome<'_>) -> Verdict<'_> {
     match outcome {
         Outcome::Accepted(conversion) => Verdict::Accepted(conversion),
         Outcome::Rejected(rejected) => Verdict::Rejected {
@@ -159,24 +189,11 @@ fn verdict(outcome: Outcome) -> Verdict {
     }
 }
 
-fn rejected(reason: Rejection) -> Verdict {
+fn rejected(reason: Rejection) -> Verdict<'static> {
     Verdict::Rejected {
         reasons: vec![reason],
         conversion_key: None,
         key_day: None,
-    }
-}
-
-fn no_record(message: Message<'_>) -> Judged<'_> {
-    Judged {
-        offset: message.offset,
-        id: message.id_of_bytes(),
-        received_at: message.broker_time(),
-        origin: Origin::Nowhere,
-        via: "",
-        remote: Cow::Borrowed(""),
-        raw: as_text(message.bytes),
-        verdict: rejected(Rejection::NotARecord),
     }
 }
 
@@ -206,6 +223,14 @@ pub(crate) mod tests {
         let settings = config::read(Path::new("t.toml"), text, []).unwrap();
         let configured = Configured::new(&settings.sources, &BTreeMap::new()).unwrap();
         configured.rules().clone()
+    }
+
+    /// A message, judged, of texts of its own.
+    pub(crate) fn judge(
+        message: Message<'_>,
+        rules: &Rules,
+    ) -> Result<Judged<'static>, LaterVersion> {
+        Ok(Examined::of(message)?.judge(rules).into_owned())
     }
 
     pub(crate) fn message(bytes: &[u8]) -> Message<'_> {

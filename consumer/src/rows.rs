@@ -123,7 +123,7 @@ pub(crate) fn conversion<'a>(record: &'a Judged<'_>) -> Option<ConversionRow<'a>
     }
 }
 
-fn row(c: &Conversion) -> ConversionRow<'_> {
+fn row<'a>(c: &'a Conversion<'_>) -> ConversionRow<'a> {
     ConversionRow {
         source: c.source.as_str(),
         network: c.network.as_str(),
@@ -177,8 +177,7 @@ mod tests {
     use jiff::civil::date;
 
     use super::*;
-    use crate::judge::judge;
-    use crate::judge::tests::{RECORD, message, rules};
+    use crate::judge::tests::{RECORD, judge, message, rules};
 
     #[test]
     fn an_accepted_record_is_a_row_of_each_table() {
@@ -235,7 +234,7 @@ mod tests {
             Some("2026-08-31T10:00:00Z".parse().unwrap())
         );
         assert_eq!(conversion.processed_at, None);
-        assert_eq!(conversion.extra, [("cid", &["7".to_owned()][..])]);
+        assert_eq!(conversion.extra, [("cid", &["7".into()][..])]);
         assert_eq!(conversion.sub_ids, []);
     }
 

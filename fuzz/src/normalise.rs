@@ -209,7 +209,7 @@ impl<'de> Deserialize<'de> for Members {
     }
 }
 
-fn check_parameters(row: &Conversion, parameters: &[(String, String)], profile: &Profile) {
+fn check_parameters(row: &Conversion<'_>, parameters: &[(String, String)], profile: &Profile) {
     for (name, value) in parameters {
         let kept = row.extra.get(name);
         let is_kept = kept.is_some_and(|values| values.iter().any(|kept| kept == value));
@@ -240,7 +240,7 @@ fn check_parameters(row: &Conversion, parameters: &[(String, String)], profile: 
     }
 }
 
-fn is_in_column(row: &Conversion, column: Field, value: &str) -> bool {
+fn is_in_column(row: &Conversion<'_>, column: Field, value: &str) -> bool {
     let sent = value.trim();
     let is = |text: &str| text == sent;
     let is_currency = |code: Option<postback_normalise::Currency>| {

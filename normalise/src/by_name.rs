@@ -1,19 +1,20 @@
 //! A few values, each under a name.
 
+use std::borrow::Cow;
 use std::ops::Index;
 
-/// Values by name, sorted by it, each name once. There are few of them, mostly two or three, for
-/// which a tree would take half a kilobyte of every row that waits to be loaded.
+/// Values by name, sorted by it, each name once. There are few of them, mostly two or three: no tree is
+/// worth it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ByName<T>(Vec<(String, T)>);
+pub struct ByName<'a, T>(Vec<(Cow<'a, str>, T)>);
 
-impl<T> Default for ByName<T> {
+impl<T> Default for ByName<'_, T> {
     fn default() -> Self {
         Self(Vec::new())
     }
 }
 
-impl<T> ByName<T> {
+impl<'a, T> ByName<'a, T> {
     /// The value under a name.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&T> {
@@ -22,14 +23,14 @@ impl<T> ByName<T> {
     }
 
     /// The value under a name, made if it is missing.
-    pub(crate) fn entry(&mut self, name: &str) -> &mut T
+    pub(crate) fn entry(&mut self, name: Cow<'a, str>) -> &mut T
     where
         T: Default,
     {
-        let at = match self.0.binary_search_by(|(own, _)| own.as_str().cmp(name)) {
+        let at = match self.0.binary_search_by(|(own, _)| own.cmp(&name)) {
             Ok(at) => at,
             Err(at) => {
-                self.0.insert(at, (name.to_owned(), T::default()));
+                self.0.insert(at, (name, T::default()));
                 at
             }
         };
@@ -37,7 +38,7 @@ impl<T> ByName<T> {
     }
 
     /// All of them, by name.
-    pub fn iter(&self) -> std::slice::Iter<'_, (String, T)> {
+    pub fn iter(&self) -> std::slice::Iter<'_, (Cow<'a, str>, T)> {
         self.0.iter()
     }
 
@@ -53,14 +54,14 @@ impl<T> ByName<T> {
         self.0.is_empty()
     }
 
-    /// The same in as little memory as it takes.
-    pub(crate) fn fitted(mut self) -> Self {
-        self.0.shrink_to_fit();
-        self
+    /// The same under names of its own, each value made into another.
+    pub(crate) fn into_owned<U>(self, mut value: impl FnMut(T) -> U) -> ByName<'static, U> {
+        let owned = |(name, own): (Cow<'_, str>, T)| (Cow::Owned(name.into_owned()), value(own));
+        ByName(self.0.into_iter().map(owned).collect())
     }
 }
 
-impl<T> Index<&str> for ByName<T> {
+impl<T> Index<&str> for ByName<'_, T> {
     type Output = T;
 
     /// # Panics
@@ -73,9 +74,9 @@ impl<T> Index<&str> for ByName<T> {
     }
 }
 
-impl<'a, T> IntoIterator for &'a ByName<T> {
-    type Item = &'a (String, T);
-    type IntoIter = std::slice::Iter<'a, (String, T)>;
+impl<'a, 'n, T> IntoIterator for &'a ByName<'n, T> {
+    type Item = &'a (Cow<'n, str>, T);
+    type IntoIter = std::slice::Iter<'a, (Cow<'n, str>, T)>;
 
     fn into_iter(self) -> Self::IntoIter {
         self.iter()
@@ -88,11 +89,11 @@ mod tests {
 
     #[test]
     fn names_are_sorted_and_stand_once() {
-        let mut values = ByName::<Vec<u8>>::default();
+        let mut values = ByName::<'_, Vec<u8>>::default();
         for (name, value) in [("b", 1), ("a", 2), ("b", 3), ("é", 4), ("", 5)] {
-            values.entry(name).push(value);
+            values.entry(name.into()).push(value);
         }
-        let names: Vec<&str> = values.iter().map(|(name, _)| name.as_str()).collect();
+        let names: Vec<&str> = values.iter().map(|(name, _)| &**name).collect();
         assert_eq!(names, ["", "a", "b", "é"]);
         assert_eq!(
             (values["b"].as_slice(), values.get("c")),

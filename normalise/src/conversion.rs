@@ -1,5 +1,7 @@
 //! The outcome: one row of `conversions`, or the reasons why not.
 
+use std::borrow::Cow;
+
 use jiff::Timestamp;
 use jiff::civil::Date;
 use postback_common::name::{AccountName, NetworkName, SourceName};
@@ -13,11 +15,22 @@ use crate::money::Amount;
 
 /// What became of a record.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Outcome {
+pub enum Outcome<'a> {
     /// It is a row.
-    Accepted(Box<Conversion>),
+    Accepted(Box<Conversion<'a>>),
     /// It cannot be a row; its raw record stays, and better rules can accept it later.
     Rejected(Rejected),
+}
+
+impl Outcome<'_> {
+    /// The same, of texts of its own.
+    #[must_use]
+    pub fn into_owned(self) -> Outcome<'static> {
+        match self {
+            Self::Accepted(conversion) => Outcome::Accepted(Box::new(conversion.into_owned())),
+            Self::Rejected(rejected) => Outcome::Rejected(rejected),
+        }
+    }
 }
 
 /// Why a record cannot be a row, and what could be said of it all the same.
@@ -32,8 +45,10 @@ pub struct Rejected {
 }
 
 /// One row of `conversions`. Texts are empty where nothing was sent, numbers and times `None`.
+///
+/// Texts are borrowed from the record wherever they stand there as they are.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Conversion {
+pub struct Conversion<'a> {
     /// The source that the URL key named.
     pub source: SourceName,
     /// The source's network.
@@ -51,23 +66,23 @@ pub struct Conversion {
     /// How far it is.
     pub status: Status,
     /// The network's id, as sent.
-    pub transaction_id: String,
+    pub transaction_id: Cow<'a, str>,
     /// The advertiser's order number.
-    pub order_id: String,
+    pub order_id: Cow<'a, str>,
     /// The publisher's own id from the link; empty: unattributed.
-    pub click_id: String,
+    pub click_id: Cow<'a, str>,
     /// Further values from the link, by the network's name for each.
-    pub sub_ids: ByName<String>,
+    pub sub_ids: ByName<'a, Cow<'a, str>>,
     /// The advertiser.
-    pub advertiser_id: String,
+    pub advertiser_id: Cow<'a, str>,
     /// The publisher.
-    pub publisher_id: String,
+    pub publisher_id: Cow<'a, str>,
     /// The offer or campaign.
-    pub offer_id: String,
+    pub offer_id: Cow<'a, str>,
     /// The article.
-    pub sku: String,
+    pub sku: Cow<'a, str>,
     /// The article's name, without the space that some networks send behind it.
-    pub product_name: String,
+    pub product_name: Cow<'a, str>,
     /// Pieces; may be a fraction, may be negative.
     pub quantity: Option<Amount>,
     /// What the customer paid, in `currency`.
@@ -87,9 +102,35 @@ pub struct Conversion {
     /// What is remarkable, each once, sorted by its tag.
     pub flags: Vec<Flag>,
     /// Everything that no column took, by its name as sent, in the order sent; secrets hidden.
-    pub extra: ByName<Vec<String>>,
+    pub extra: ByName<'a, Vec<Cow<'a, str>>>,
     /// Of rows with one key, the highest counts; see [`crate::key`].
     pub revision: u128,
+}
+
+impl Conversion<'_> {
+    /// The same, of texts of its own.
+    #[must_use]
+    pub fn into_owned(self) -> Conversion<'static> {
+        Conversion {
+            transaction_id: owned(self.transaction_id),
+            order_id: owned(self.order_id),
+            click_id: owned(self.click_id),
+            sub_ids: self.sub_ids.into_owned(owned),
+            advertiser_id: owned(self.advertiser_id),
+            publisher_id: owned(self.publisher_id),
+            offer_id: owned(self.offer_id),
+            sku: owned(self.sku),
+            product_name: owned(self.product_name),
+            extra: self
+                .extra
+                .into_owned(|values| values.into_iter().map(owned).collect()),
+            ..self
+        }
+    }
+}
+
+fn owned(text: Cow<'_, str>) -> Cow<'static, str> {
+    Cow::Owned(text.into_owned())
 }
 
 /// Transaction or signal: money of the two is never added.

@@ -16,8 +16,8 @@ use crate::template::MARKER;
 pub(crate) struct Intake<'a> {
     mapping: &'a Mapping,
     slots: [Option<Slot<'a>>; Field::COUNT],
-    pub(crate) sub_ids: ByName<String>,
-    pub(crate) extra: ByName<Vec<String>>,
+    pub(crate) sub_ids: ByName<'a, Cow<'a, str>>,
+    pub(crate) extra: ByName<'a, Vec<Cow<'a, str>>>,
     /// May repeat; sorted at the very end.
     pub(crate) flags: Vec<Flag>,
     /// No parameter came at all.
@@ -82,27 +82,39 @@ impl<'a> Intake<'a> {
             .map_or("", |slot| trim(&slot.value))
     }
 
-    /// As [`Intake::text`], with the spaces before it.
-    pub(crate) fn text_from_start(&self, field: Field) -> &str {
+    /// Takes out what [`Intake::text`] tells.
+    pub(crate) fn take_text(&mut self, field: Field) -> Cow<'a, str> {
         self.slots[field.index()]
-            .as_ref()
-            .map_or("", |slot| slot.value.trim_end())
+            .take()
+            .map_or(Cow::Borrowed(""), |slot| trimmed(slot.value))
+    }
+
+    /// As [`Intake::take_text`], with the spaces before it.
+    pub(crate) fn take_text_from_start(&mut self, field: Field) -> Cow<'a, str> {
+        match self.slots[field.index()].take().map(|slot| slot.value) {
+            None => Cow::Borrowed(""),
+            Some(Cow::Borrowed(text)) => Cow::Borrowed(text.trim_end()),
+            Some(Cow::Owned(mut text)) => {
+                text.truncate(text.trim_end().len());
+                Cow::Owned(text)
+            }
+        }
     }
 
     /// Notes that a field's value could not be read: its text is kept, before any repeats of it.
     pub(crate) fn set_aside(&mut self, field: Field, flag: Flag) {
         self.flags.push(flag);
         if let Some(slot) = &self.slots[field.index()] {
-            let values = self.extra.entry(&slot.parameter);
-            values.insert(0, slot.value.to_string());
+            let values = self.extra.entry(slot.parameter.clone());
+            values.insert(0, slot.value.clone());
         }
     }
 
     /// Keeps what was sent for a field beside the column that it fills.
     pub(crate) fn keep_word(&mut self, field: Field) {
         if let Some(slot) = &self.slots[field.index()] {
-            let values = self.extra.entry(&slot.parameter);
-            values.insert(0, slot.value.trim().to_owned());
+            let values = self.extra.entry(slot.parameter.clone());
+            values.insert(0, trimmed(slot.value.clone()));
         }
     }
 
@@ -129,35 +141,28 @@ impl<'a> Intake<'a> {
         self.slots[field.index()] = Some(slot);
     }
 
-    fn take_sub_id(&mut self, name: &str, pair: Pair<'a>, unreplaced: bool) {
+    fn take_sub_id(&mut self, name: &'a str, pair: Pair<'a>, unreplaced: bool) {
         if self.sub_ids.get(name).is_some() {
             self.flags.push(Flag::RepeatedParameter);
             self.keep(pair);
         } else if unreplaced {
-            self.sub_ids.entry(name).clear();
+            *self.sub_ids.entry(name.into()) = Cow::Borrowed("");
             self.keep(pair);
         } else {
-            *self.sub_ids.entry(name) = owned(trimmed(pair.value));
+            *self.sub_ids.entry(name.into()) = trimmed(pair.value);
         }
     }
 
     /// Keeps a parameter that no column takes.
     fn keep(&mut self, pair: Pair<'a>) {
         let value = if self.mapping.is_secret(&pair.name) {
-            HIDDEN.to_owned()
+            Cow::Borrowed(HIDDEN)
         } else {
-            owned(pair.value)
+            pair.value
         };
-        let values = self.extra.entry(&pair.name);
+        let values = self.extra.entry(pair.name);
         // Repeats are rare: no room for more of them.
         values.reserve_exact(1);
         values.push(value);
     }
-}
-
-/// Without the room that decoding needed: a row may wait for long.
-fn owned(text: Cow<'_, str>) -> String {
-    let mut text = text.into_owned();
-    text.shrink_to_fit();
-    text
 }

@@ -69,7 +69,7 @@ pub const NORMALISER_VERSION: u32 = 2;
 
 /// Reads one record by the rules of its source.
 #[must_use]
-pub fn normalise(record: &RawRecord<'_>, rules: &SourceRules) -> Outcome {
+pub fn normalise<'a>(record: &'a RawRecord<'_>, rules: &'a SourceRules) -> Outcome<'a> {
     let mut decoded = payload::read(record, &rules.profile.payload);
     let mapping = (rules.readings).mapping_for(&mut decoded, record.received_at);
     let mut intake = Intake::of(decoded, mapping, &rules.profile.macro_style);
@@ -102,15 +102,15 @@ fn rejected(key: Option<Uuid>, day: Option<Date>, is_empty: bool, rules: &Source
     }
 }
 
-fn row(
-    mut intake: Intake<'_>,
+fn row<'a>(
+    mut intake: Intake<'a>,
     values: &Values,
     (conversion_key, key_day): (Uuid, Date),
     record: &RawRecord<'_>,
     rules: &SourceRules,
-) -> Conversion {
+) -> Conversion<'a> {
     flag_the_whole(&mut intake, record, rules);
-    let text = |field| intake.text(field).to_owned();
+    let mut text = |field| intake.take_text(field);
     Conversion {
         source: rules.source.clone(),
         network: rules.profile.network.clone(),
@@ -127,7 +127,7 @@ fn row(
         publisher_id: text(Field::PublisherId),
         offer_id: text(Field::OfferId),
         sku: text(Field::Sku),
-        product_name: intake.text_from_start(Field::ProductName).to_owned(),
+        product_name: intake.take_text_from_start(Field::ProductName),
         quantity: values.quantity,
         sale_amount: values.sale_amount,
         commission: values.commission,
@@ -138,8 +138,8 @@ fn row(
         received_at: record.received_at,
         revision: key::revision(values, record.received_at, record.id, rules),
         flags: sorted(intake.flags),
-        sub_ids: intake.sub_ids.fitted(),
-        extra: intake.extra.fitted(),
+        sub_ids: intake.sub_ids,
+        extra: intake.extra,
     }
 }
 

@@ -54,7 +54,7 @@ fn configured(source: &str, profile: &Path) -> Configured {
     Configured::new(&settings.sources, &BTreeMap::new()).unwrap()
 }
 
-fn accepted(http: &str, configured: &Configured) -> Box<Conversion> {
+fn accepted(http: &str, configured: &Configured) -> Box<Conversion<'static>> {
     let (head, body) = http.split_once("\n\n").unwrap_or((http, ""));
     let mut lines = head.lines();
     let (method, target) = lines.next().unwrap().split_once(' ').unwrap();
@@ -75,21 +75,21 @@ fn accepted(http: &str, configured: &Configured) -> Box<Conversion> {
         headers: Vec::new(),
         via: Via::Http,
     };
-    match normalise(&record, configured.source("shoply-eu").unwrap()) {
+    match normalise(&record, configured.source("shoply-eu").unwrap()).into_owned() {
         Outcome::Accepted(row) => row,
         Outcome::Rejected(rejected) => panic!("{http}: {rejected:?}"),
     }
 }
 
 /// The columns that the page names.
-fn shown(row: &Conversion) -> Value {
+fn shown(row: &Conversion<'_>) -> Value {
     let text = |shown: Option<String>| shown.map_or(Value::Null, Value::String);
     let flags: Vec<&str> = row.flags.iter().map(|flag| flag.as_str()).collect();
-    let sub_ids: Map<_, _> = (row.sub_ids.iter().cloned())
-        .map(|(name, value)| (name, Value::String(value)))
+    let sub_ids: Map<_, _> = (row.sub_ids.iter())
+        .map(|(name, value)| (name.to_string(), json!(value)))
         .collect();
-    let extra: Map<_, _> = (row.extra.iter().cloned())
-        .map(|(name, values)| (name, json!(values)))
+    let extra: Map<_, _> = (row.extra.iter())
+        .map(|(name, values)| (name.to_string(), json!(values)))
         .collect();
     json!({
         "transaction_id": row.transaction_id, "advertiser_id": row.advertiser_id,

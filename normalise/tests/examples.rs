@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may fail by panicking")]
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
@@ -149,7 +150,11 @@ fn rules(profile: &Arc<Profile>, templates: &[Registration], source: &Source) ->
     .unwrap()
 }
 
-fn outcome(example: &Example, rules: &SourceRules) -> Outcome {
+fn texts(values: &[Cow<'_, str>]) -> Vec<String> {
+    values.iter().map(ToString::to_string).collect()
+}
+
+fn outcome(example: &Example, rules: &SourceRules) -> Outcome<'static> {
     let request = &example.request;
     let query = match (&request.query, &request.query_latin1) {
         (Some(text), None) => text.clone().into_bytes(),
@@ -173,12 +178,12 @@ fn outcome(example: &Example, rules: &SourceRules) -> Outcome {
         headers: Vec::new(),
         via: Via::Http,
     };
-    normalise(&record, rules)
+    normalise(&record, rules).into_owned()
 }
 
 /// The row as examples write it. What an example does not name is compared here.
 fn shown(
-    row: &Conversion,
+    row: &Conversion<'_>,
     example: &Example,
     network: &str,
     hashed: Option<Vec<String>>,
@@ -203,15 +208,17 @@ fn shown(
         revision: format!("{:032x}", row.revision),
         kind: row.kind.as_str().to_owned(),
         status: row.status.as_str().to_owned(),
-        transaction_id: row.transaction_id.clone(),
-        order_id: row.order_id.clone(),
-        click_id: row.click_id.clone(),
-        sub_ids: row.sub_ids.iter().cloned().collect(),
-        advertiser_id: row.advertiser_id.clone(),
-        publisher_id: row.publisher_id.clone(),
-        offer_id: row.offer_id.clone(),
-        sku: row.sku.clone(),
-        product_name: row.product_name.clone(),
+        transaction_id: row.transaction_id.to_string(),
+        order_id: row.order_id.to_string(),
+        click_id: row.click_id.to_string(),
+        sub_ids: (row.sub_ids.iter())
+            .map(|(name, value)| (name.to_string(), value.to_string()))
+            .collect(),
+        advertiser_id: row.advertiser_id.to_string(),
+        publisher_id: row.publisher_id.to_string(),
+        offer_id: row.offer_id.to_string(),
+        sku: row.sku.to_string(),
+        product_name: row.product_name.to_string(),
         quantity: amount(row.quantity),
         sale_amount: amount(row.sale_amount),
         commission: amount(row.commission),
@@ -224,7 +231,9 @@ fn shown(
             .iter()
             .map(|flag| flag.as_str().to_owned())
             .collect(),
-        extra: row.extra.iter().cloned().collect(),
+        extra: (row.extra.iter())
+            .map(|(name, values)| (name.to_string(), texts(values)))
+            .collect(),
     }
 }
 

@@ -63,7 +63,7 @@ fn rules(template: Option<&str>) -> SourceRules {
     .unwrap()
 }
 
-fn accepted(query: &str, rules: &SourceRules) -> Box<Conversion> {
+fn accepted(query: &str, rules: &SourceRules) -> Box<Conversion<'static>> {
     let record = RawRecord {
         id: Uuid::from_u128(7),
         source: "acme-eu".into(),
@@ -77,7 +77,7 @@ fn accepted(query: &str, rules: &SourceRules) -> Box<Conversion> {
         headers: Vec::new(),
         via: Via::Http,
     };
-    match normalise(&record, rules) {
+    match normalise(&record, rules).into_owned() {
         Outcome::Accepted(row) => row,
         Outcome::Rejected(rejected) => panic!("{rejected:?}"),
     }
@@ -131,7 +131,7 @@ fn sub_ids_stand_under_the_networks_names() {
     let sub_ids: Vec<_> = row
         .sub_ids
         .iter()
-        .map(|(name, value)| (name.as_str(), value.as_str()))
+        .map(|(name, value)| (&**name, &**value))
         .collect();
     assert_eq!(sub_ids, [("ref2", "two"), ("ref3", "")]);
     assert_eq!(row.extra["s2"], ["again"]);

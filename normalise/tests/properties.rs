@@ -42,7 +42,7 @@ fn rules(identity: Identity, key_day_rule: KeyDayRule) -> SourceRules {
     .unwrap()
 }
 
-fn run(query: &[u8], rules: &SourceRules) -> Outcome {
+fn run(query: &[u8], rules: &SourceRules) -> Outcome<'static> {
     let record = RawRecord {
         id: Uuid::from_u128(7),
         source: "s".into(),
@@ -56,10 +56,10 @@ fn run(query: &[u8], rules: &SourceRules) -> Outcome {
         headers: Vec::new(),
         via: Via::Http,
     };
-    normalise(&record, rules)
+    normalise(&record, rules).into_owned()
 }
 
-fn accepted(query: &str) -> Box<Conversion> {
+fn accepted(query: &str) -> Box<Conversion<'static>> {
     match run(query.as_bytes(), &LENIENT) {
         Outcome::Accepted(row) => row,
         Outcome::Rejected(rejected) => panic!("{query:?}: {rejected:?}"),
@@ -134,7 +134,7 @@ fn query(pairs: &[(String, String)]) -> String {
 }
 
 /// Every text that the row shows for a parameter, by the network's own name.
-fn columns(row: &Conversion, name: &str, value: &str) -> bool {
+fn columns(row: &Conversion<'_>, name: &str, value: &str) -> bool {
     let sent = value.trim();
     let number = |amount: Option<postback_normalise::Amount>| {
         // As a fraction of ten-thousandths, by another way than the parser's.
@@ -184,9 +184,9 @@ proptest! {
     #[test]
     fn every_parameter_is_in_a_column_or_in_extra(pairs in pairs()) {
         let row = accepted(&query(&pairs));
-        let mut extra: BTreeMap<String, Vec<String>> = row.extra.iter().cloned().collect();
+        let mut extra: BTreeMap<_, _> = row.extra.iter().cloned().collect();
         for (name, value) in &pairs {
-            let kept = extra.get_mut(name.trim()).filter(|values| values.first() == Some(value));
+            let kept = extra.get_mut(name.trim()).filter(|values| values.first().is_some_and(|first| first == value));
             match kept {
                 Some(values) => drop(values.remove(0)),
                 None => prop_assert!(columns(&row, name.trim(), value), "{name}={value:?} is nowhere in {row:#?}"),

@@ -215,7 +215,8 @@ fn measured(writing: &Writing, profile: &Arc<Profile>) -> Totals {
     let mut totals = Totals::new();
     for sale in (1..=SALES).map(Sale::nth) {
         let request = (writing.write)(&sale);
-        let Outcome::Accepted(row) = normalise(&record(&request, sale.id), &rules) else {
+        let record = record(&request, sale.id);
+        let Outcome::Accepted(row) = normalise(&record, &rules) else {
             panic!("{}: {} is rejected", writing.network, request.text);
         };
         // A network that sends neither word nor sign says nothing of reversals.

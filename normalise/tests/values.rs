@@ -35,7 +35,7 @@ static GENERIC: LazyLock<SourceRules> = LazyLock::new(|| {
     .unwrap()
 });
 
-fn accepted(query: &str, content_type: Option<&str>, body: &str) -> Box<Conversion> {
+fn accepted(query: &str, content_type: Option<&str>, body: &str) -> Box<Conversion<'static>> {
     let record = RawRecord {
         id: Uuid::from_u128(7),
         source: "s".into(),
@@ -54,7 +54,7 @@ fn accepted(query: &str, content_type: Option<&str>, body: &str) -> Box<Conversi
         headers: Vec::new(),
         via: Via::Http,
     };
-    match normalise(&record, &GENERIC) {
+    match normalise(&record, &GENERIC).into_owned() {
         Outcome::Accepted(row) => row,
         Outcome::Rejected(rejected) => panic!("{query}{body}: {rejected:?}"),
     }

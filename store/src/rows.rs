@@ -3,6 +3,8 @@
 //! They borrow from the batch that they are made of. The columns' meaning stands in
 //! `schemas/clickhouse/`.
 
+use std::borrow::Cow;
+
 use jiff::Timestamp;
 use jiff::civil::Date;
 use uuid::Uuid;
@@ -71,7 +73,7 @@ pub struct ConversionRow<'a> {
     pub processed_at: Option<Timestamp>,
     pub received_at: Timestamp,
     pub flags: Vec<&'a str>,
-    pub extra: Vec<(&'a str, &'a [String])>,
+    pub extra: Vec<(&'a str, &'a [Cow<'a, str>])>,
     pub revision: u128,
 }
 

@@ -15,7 +15,7 @@ use tracing::{info, warn};
 use super::{Coordinator, StepError};
 use crate::batch::{Batch, Bounds};
 use crate::generations::{current, in_force};
-use crate::judge::judge_again;
+use crate::judge::Examined;
 use crate::kafka::SharedProgress;
 use crate::load::{Experience, Fate, Loader};
 use crate::role::Role;
@@ -148,7 +148,8 @@ impl Coordinator {
             for record in kept {
                 let partition = record.partition;
                 if let Some(epoch) = epochs.get(&partition) {
-                    batch.push(partition, *epoch, &judge_again(record, rules), now);
+                    let examined = Examined::again(&record);
+                    batch.push(partition, *epoch, &examined.judge(rules), now);
                 }
             }
         }

@@ -82,8 +82,7 @@ mod tests {
     use std::time::Instant;
 
     use super::*;
-    use crate::judge::judge;
-    use crate::judge::tests::{RECORD, judged, message, rules};
+    use crate::judge::tests::{RECORD, judge, judged, message, rules};
     use crate::progress::Progress;
 
     fn epochs() -> [Epoch; 2] {

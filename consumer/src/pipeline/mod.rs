@@ -35,7 +35,7 @@ use loaded::finished;
 use crate::batch::{Batch, Bounds};
 use crate::crash::{self, Place};
 use crate::holds::{Cause, Holds};
-use crate::judge::{LaterVersion, Message, Origin, judge};
+use crate::judge::{Examined, LaterVersion, Message, Origin};
 use crate::kafka::{Member, SharedProgress};
 use crate::load::{Loaded, Loader};
 use crate::progress::{Epoch, Partition, Taken};
@@ -233,9 +233,9 @@ impl Pipeline {
             bytes: message.payload().unwrap_or_default(),
         };
         let rules = state.collecting.rules(|| self.rules.borrow().clone());
-        let judged = judge(message, &rules);
-        match judged {
-            Ok(record) => {
+        match Examined::of(message) {
+            Ok(examined) => {
+                let record = examined.judge(&rules);
                 if let Origin::Unknown(source) = &record.origin {
                     self.warn_of_source(&mut state.warned_sources, source);
                 }

@@ -1,3 +1,5 @@
+use std::borrow::Cow;
+
 use clickhouse::Row;
 use jiff::Timestamp;
 use jiff::civil::date;
@@ -133,9 +135,9 @@ fn every_column_of_a_postback_arrives() {
 #[test]
 fn every_column_of_a_conversion_arrives() {
     with_tables(|database| async move {
-        let extra: Vec<(&str, Vec<String>)> = EXTRA
+        let extra: Vec<(&str, Vec<Cow<'_, str>>)> = EXTRA
             .iter()
-            .map(|(name, values)| (*name, values.iter().map(ToString::to_string).collect()))
+            .map(|(name, values)| (*name, values.iter().map(|value| (*value).into()).collect()))
             .collect();
         let full = ConversionRow {
             extra: extra

@@ -184,7 +184,7 @@ mod tests {
     use super::*;
 
     /// What becomes of a test postback of a source with this network and these lines.
-    fn understood(network: &str, lines: &str, is_transaction: bool) -> Conversion {
+    fn understood(network: &str, lines: &str, is_transaction: bool) -> Conversion<'static> {
         let text = format!(
             "[kafka]\nbrokers = \"h:1\"\n[[source]]\nname = \"s\"\nnetwork = \"{network}\"\n\
              currency = \"EUR\"\n[[source.key]]\nkey = \"CANARY-0123456789abcdef\"\n{lines}"
@@ -215,7 +215,7 @@ mod tests {
             via: Via::Http,
         };
         match normalise(&record, configured.source("s").unwrap()) {
-            Outcome::Accepted(conversion) => *conversion,
+            Outcome::Accepted(conversion) => conversion.into_owned(),
             Outcome::Rejected(rejected) => panic!("{network}: {rejected:?}: {query}"),
         }
     }

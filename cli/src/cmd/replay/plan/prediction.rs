@@ -77,9 +77,10 @@ fn judge_one(
     conversion: Option<&SampledConversion>,
     rules: &Rules,
 ) -> Vec<Changed> {
-    let (outcome, new) = match RawRecord::decode(postback.raw.as_bytes()) {
+    let record = RawRecord::read(&postback.raw);
+    let (outcome, new) = match &record {
         Ok(record) => match rules.source(&record.source) {
-            Some(source) => match normalise(&record, source) {
+            Some(source) => match normalise(record, source) {
                 Outcome::Accepted(conversion) => ("accepted".to_owned(), Some(conversion)),
                 Outcome::Rejected(rejected) => {
                     let reasons = rejected.reasons.iter().map(|reason| reason.as_str());
@@ -133,7 +134,10 @@ fn rejection<'a>(reasons: impl IntoIterator<Item = &'a str>) -> String {
 }
 
 /// Name, before, after, and whether the value is another one for each postback.
-fn facts(old: &SampledConversion, new: &Conversion) -> Vec<(&'static str, String, String, bool)> {
+fn facts(
+    old: &SampledConversion,
+    new: &Conversion<'_>,
+) -> Vec<(&'static str, String, String, bool)> {
     let units = |amount: Option<i64>| amount.map_or(String::new(), |units| units.to_string());
     let amount = |amount: Option<Amount>| units(amount.map(Amount::units));
     let currency = |currency: Option<postback_normalise::Currency>| {
@@ -157,15 +161,25 @@ fn facts(old: &SampledConversion, new: &Conversion) -> Vec<(&'static str, String
         (
             "transaction_id",
             old.transaction_id.clone(),
-            new.transaction_id.clone(),
+            new.transaction_id.to_string(),
             true,
         ),
-        ("order_id", old.order_id.clone(), new.order_id.clone(), true),
-        ("click_id", old.click_id.clone(), new.click_id.clone(), true),
+        (
+            "order_id",
+            old.order_id.clone(),
+            new.order_id.to_string(),
+            true,
+        ),
+        (
+            "click_id",
+            old.click_id.clone(),
+            new.click_id.to_string(),
+            true,
+        ),
         (
             "advertiser_id",
             old.advertiser_id.clone(),
-            new.advertiser_id.clone(),
+            new.advertiser_id.to_string(),
             true,
         ),
         (
