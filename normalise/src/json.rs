@@ -60,6 +60,8 @@ fn each_member<'t>(
     text: &'t str,
     take: impl FnMut(Cow<'t, str>, Value<'t>),
 ) -> Result<(), NoObject> {
+    // Some senders put a byte order mark before it, which is no JSON.
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let mut reader = serde_json::Deserializer::from_str(text);
     let read = reader.deserialize_map(Members(take));
     read.and_then(|()| reader.end()).map_err(|_| NoObject)
@@ -112,6 +114,15 @@ mod tests {
         let pairs = decoded.pairs.into_iter();
         let pairs = pairs.map(|pair| (pair.name.into_owned(), pair.value.into_owned()));
         (pairs.collect(), decoded.faults, is_whole)
+    }
+
+    #[test]
+    fn a_byte_order_mark_is_passed_over() {
+        let (pairs, faults, is_whole) = members("\u{feff}{\"a\":1}");
+        assert_eq!(
+            (pairs, faults, is_whole),
+            (vec![("a".to_owned(), "1".to_owned())], vec![], true)
+        );
     }
 
     #[test]

@@ -26,7 +26,24 @@ pub(super) struct Door {
     pub(super) key_file: Option<PathBuf>,
 }
 
+/// A text as one word of a shell's command line.
+pub(super) fn quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\'', r"'\''"))
+}
+
 impl Door {
+    /// The same, for another command line.
+    pub(super) fn options(&self) -> String {
+        let mut options = format!("--source {}", self.source);
+        if let Some(url) = &self.url {
+            options.push_str(&format!(" --url {}", quoted(url)));
+        }
+        if let Some(file) = &self.key_file {
+            options.push_str(&format!(" --key-file {}", quoted(&file.to_string_lossy())));
+        }
+        options
+    }
+
     /// The URL before its `?`: a secret, since it holds the key.
     pub(super) fn url(&self, source: &SourceSettings, default: &str) -> Result<Secret, Failure> {
         let base = self.url.as_deref().unwrap_or(default);

@@ -383,7 +383,10 @@ pub(super) fn tables(value: Value) -> Option<Vec<Table>> {
     match value {
         Value::Array(values) => values
             .into_iter()
-            .map(|value| Table::try_from(value).ok())
+            .map(|value| match value {
+                Value::Table(table) => Some(table),
+                _ => None,
+            })
             .collect(),
         Value::Table(table) => Some(vec![table]),
         _ => None,

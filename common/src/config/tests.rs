@@ -275,6 +275,22 @@ valid_from = "2026-01-01T00:00:00"
     insta::assert_snapshot!(refusal(text, &environment));
 }
 
+#[test]
+fn a_template_begins_at_a_date_or_time_of_toml_or_in_a_text() {
+    for (written, expected) in [
+        ("2026-09-01T02:00:00+02:00", "2026-09-01T00:00:00Z"),
+        ("2026-09-01", "2026-09-01T00:00:00Z"),
+        ("\"2026-09-01T00:00:00Z\"", "2026-09-01T00:00:00Z"),
+    ] {
+        let text = format!(
+            "{LEAST}\n[[source.template]]\nvalid_from = {written}\nurl = \"https://h/postback/K?u=<u1>\"\n"
+        );
+        let settings = read_with(&text, &[]).unwrap();
+        let valid_from = settings.sources[0].templates[0].valid_from.unwrap();
+        assert_eq!(valid_from.to_string(), expected, "{written}");
+    }
+}
+
 fn with_basic_auth(fields: &str) -> String {
     let line = format!("basic_auth = {{ {fields} }}\n[[source.key]]");
     LEAST.replace("[[source.key]]", &line)

@@ -139,6 +139,13 @@ impl StatusRules {
         let found = (self.words.iter()).find(|(known, _)| known.eq_ignore_ascii_case(word));
         found.map(|(_, status)| *status)
     }
+
+    /// A word by which the network says that.
+    #[must_use]
+    pub fn word_for(&self, status: Status) -> Option<&str> {
+        let found = self.words.iter().find(|(_, known)| *known == status);
+        found.map(|(word, _)| word.as_str())
+    }
 }
 
 /// What a network's conversions are known by.

@@ -119,10 +119,20 @@ pub fn write(target: &mut impl Write, line: &Line) -> std::io::Result<()> {
 
 /// The lines of a file, one after the other.
 pub fn read(source: impl BufRead) -> impl Iterator<Item = Result<Line, LedgerError>> {
-    source.lines().enumerate().map(|(index, text)| {
-        serde_json::from_str(&text?).map_err(|source| LedgerError::Line {
-            line: index + 1,
-            source,
-        })
+    let mut lines = source.lines().enumerate().peekable();
+    std::iter::from_fn(move || {
+        let (index, text) = lines.next()?;
+        let text = match text {
+            Ok(text) => text,
+            Err(error) => return Some(Err(error.into())),
+        };
+        match serde_json::from_str(&text) {
+            // The last line of a run that was killed is a half one.
+            Err(error) if error.is_eof() && lines.peek().is_none() => None,
+            read => Some(read.map_err(|source| LedgerError::Line {
+                line: index + 1,
+                source,
+            })),
+        }
     })
 }

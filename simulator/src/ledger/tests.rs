@@ -83,6 +83,19 @@ fn names_the_line_that_is_no_entry() {
 }
 
 #[test]
+fn a_half_line_at_the_end_is_that_of_a_run_that_was_killed() {
+    let mut whole = Vec::new();
+    ledger().write_to(&mut whole).unwrap();
+    let mut cut = whole.clone();
+    cut.extend_from_slice(&whole[..40]);
+    assert_eq!(Ledger::read_from(cut.as_slice()).unwrap(), ledger());
+    // In the middle it is none.
+    cut.push(b'\n');
+    cut.extend_from_slice(&whole);
+    assert!(Ledger::read_from(cut.as_slice()).is_err());
+}
+
+#[test]
 fn counts_add_up() {
     let event = Event::example("2026-03-01T12:00:00Z".parse().unwrap());
     let registration = Registration::new("rakuten", URL, "USD").unwrap();

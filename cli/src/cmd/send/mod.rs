@@ -2,6 +2,7 @@
 
 mod delivery;
 mod journey;
+mod reversal;
 mod values;
 
 use std::collections::BTreeMap;
@@ -83,11 +84,17 @@ impl Send {
             .unwrap_or(&listener);
         let url = self.door.url(source, default)?;
         let target = Target::of(&url, &values.query())?;
-        if self.transaction {
+        if let Some(counting) = values.counting()
+            && !self.transaction
+        {
+            return Err(Failure::Usage(format!(
+                "with {counting} it would count in reports\n  leave that out, or say --transaction to have it count"
+            )));
+        }
+        if self.transaction && !values.is_reversal() {
             console.warn(format_args!(
-                "this transaction counts in reports; to take it back, send its reversal as a network does:\n  \
-                 postback send --source {} --transaction{}",
-                self.door.source,
+                "this transaction counts in reports; this takes it back:\n  postback send {}{}",
+                self.door.options(),
                 values.reversal()
             ));
         }

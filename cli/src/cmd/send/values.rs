@@ -46,29 +46,6 @@ impl Values<'_> {
             .join("&")
     }
 
-    /// What has to be chosen to send the same with the money taken back.
-    pub(super) fn reversal(&self) -> String {
-        let fields = [
-            Field::OrderId,
-            Field::ClickId,
-            Field::OccurredAt,
-            Field::SaleAmount,
-            Field::Commission,
-        ];
-        let names = fields
-            .into_iter()
-            .filter_map(|field| Some((field, self.profile.parameter_for(field)?)));
-        let chosen = names.map(|(field, name)| {
-            let value = self.value(name);
-            let value = match field {
-                Field::SaleAmount | Field::Commission => negated(&value),
-                _ => value,
-            };
-            format!(" --set '{name}={value}'")
-        });
-        chosen.collect()
-    }
-
     /// One parameter with its macro replaced; anything else as it stands.
     fn filled(&self, part: &str) -> String {
         let decoded = decode::decode(part.as_bytes());
@@ -89,7 +66,7 @@ impl Values<'_> {
     }
 
     /// The value of the network's field of that name.
-    fn value(&self, name: &str) -> String {
+    pub(super) fn value(&self, name: &str) -> String {
         if let Some(chosen) = self.chosen.get(name) {
             return chosen.clone();
         }
@@ -161,14 +138,6 @@ impl Values<'_> {
             Some(DateForm::UnixMilliseconds) => self.now.as_millisecond().to_string(),
             Some(DateForm::Iso8601) | None => self.now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
         }
-    }
-}
-
-/// An amount, the other way round.
-fn negated(amount: &str) -> String {
-    match amount.strip_prefix('-') {
-        Some(positive) => positive.to_owned(),
-        None => format!("-{amount}"),
     }
 }
 
@@ -262,14 +231,6 @@ mod tests {
                 .map(|currency| currency.to_string())
                 .as_deref(),
             Some("EUR")
-        );
-    }
-
-    #[test]
-    fn amounts_are_taken_back() {
-        assert_eq!(
-            (negated("12.50").as_str(), negated("-3").as_str()),
-            ("-12.50", "3")
         );
     }
 }

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use postback_common::config::SourceSettings;
 use postback_normalise::Template;
-use postback_normalise::profile::{Confidence, Parameter, Profile};
+use postback_normalise::profile::{Parameter, Profile};
 use postback_normalise::template::MARKER;
 
 use super::{finding, nearest};
@@ -35,8 +35,9 @@ const ENCODED: &AsciiSet = &CONTROLS
 #[command(after_help = "Examples:\n  \
     postback url build --source rakuten-us\n  \
     postback url build --source rakuten-us --fields is_event,etransaction_id,u1,commissions --rename u1=unique_id --static cid=7 --marker 2\n\n\
-    Without --fields it carries every field that fills a column and is not marked unverified. A marker names\n\
-    the template in each postback, so that an old URL and a new one are told apart while both are in use.\n\
+    Without --fields it carries every field that fills a column, the unverified ones too (`postback network\n\
+    show`). A marker names the template in each postback, so that an old URL and a new one are told apart\n\
+    while both are in use.\n\
     The URL has KEY where the key belongs: the configuration knows only its hash.")]
 pub(super) struct Build {
     /// The source, as in the configuration
@@ -134,10 +135,9 @@ impl Build {
             .collect();
         let mut fields = Vec::new();
         if self.fields.is_empty() {
-            let usual = |known: &&Parameter| {
-                known.column.is_some() && known.confidence != Confidence::Unverified
-            };
-            fields.extend(profile.parameters.iter().filter(usual));
+            // One that is left out is lost for good; one that does not exist comes unreplaced, flagged.
+            let fills = |known: &&Parameter| known.column.is_some();
+            fields.extend(profile.parameters.iter().filter(fills));
         }
         for name in &self.fields {
             fields.push(known(name, profile)?);
