@@ -10,6 +10,11 @@ use super::cost::{Cost, Measurement, Way};
 use super::metrics::Metrics;
 use super::site::Site;
 
+/// The columns of a table of postbacks that keeps nearly nothing: the others are read and dropped.
+const FORGETFUL_COLUMNS: &str = "SELECT arrayStringConcat(groupArray(concat(name, ' ', type, \
+    if(name IN ('id', 'conversion_key'), '', ' EPHEMERAL'))), ', ') \
+    FROM system.columns WHERE database = currentDatabase() AND table = 'postbacks_g1' FORMAT TSVRaw";
+
 /// How often it is looked.
 const LOOK: Duration = Duration::from_millis(200);
 
@@ -37,7 +42,13 @@ pub(super) fn load(
     match tables {
         Tables::Both => site.query("TRUNCATE TABLE postbacks_g1")?,
         Tables::ConversionsAlone => {
-            site.query("CREATE TABLE forgetful AS postbacks_g1 ENGINE = Null")?;
+            // Not the engine Null: it takes no index, which the consumer adds where it is missing.
+            let columns = site.query(FORGETFUL_COLUMNS)?;
+            site.query(&format!(
+                "CREATE TABLE forgetful ({}, INDEX conversion_key_bloom conversion_key TYPE \
+                 bloom_filter(0.01) GRANULARITY 1) ENGINE = MergeTree ORDER BY tuple()",
+                columns.trim()
+            ))?;
             site.query("EXCHANGE TABLES forgetful AND postbacks_g1")?
         }
     };
