@@ -69,6 +69,12 @@ pub fn text(bytes: &[u8], is_cut: bool, most: usize) -> Masked {
     let mut rest = bytes;
     while !rest.is_empty() && !out.is_full() {
         let run = Run::at(rest);
+        // `%30…` is either `0…` or, behind a stray sign, the beginning of a key with one character more.
+        if run.characters == MIN_KEY_CHARS - 1 && rest.starts_with(b"%") {
+            out.push("%");
+            rest = &rest[1..];
+            continue;
+        }
         let (piece, behind) = rest.split_at(run.bytes);
         if run.characters >= MIN_KEY_CHARS || (is_cut && behind.is_empty() && !piece.is_empty()) {
             out.push(&replacement(piece));

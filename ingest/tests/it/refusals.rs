@@ -375,6 +375,9 @@ fn a_key_behind_a_percent_sign_is_no_encoded_byte() {
     assert!(masked.starts_with("[23 characters"), "{masked}");
     let masked = mask::text(b"?%00aaaA~A-a~_~Aa00A0aa0", false, 600).text;
     assert!(masked.starts_with("?%[22 characters"), "{masked}");
+    // `%30` would be a character of the key, and two of it taken for one.
+    let masked = mask::text(b"%300aA-~_a~~A-_aaaAa0-_\\", false, 600).text;
+    assert!(masked.starts_with("%[22 characters"), "{masked}");
 }
 
 #[test]
