@@ -72,6 +72,6 @@ pub use push::Push;
 pub use scenario::{
     Advertiser, Chapters, ReversedOrder, Scenario, ScenarioError, Settings, Shares,
 };
-pub use sender::{Progress, Sender};
+pub use sender::{PATIENCE, Progress, Sender};
 pub use template::{Authority, Template, TemplateError};
 pub use totals::{Conversion, KindCounts, Sums, Totals};

@@ -11,32 +11,27 @@ use crate::templates::COMPLETE;
 
 const POSTBACKS: u64 = 1_200;
 
+/// A run of the network against a pipeline, with these options beside the usual ones.
+fn run(pipeline: &Pipeline, ledger: &Path, options: &str) -> Vec<String> {
+    let usual = format!(
+        "simulate run --source rakuten-us --url http://{} --api 127.0.0.1:0",
+        pipeline.address
+    );
+    let words = usual.split(' ').chain(options.split(' '));
+    let ledger = ["--ledger", ledger.to_str().unwrap()];
+    words.chain(ledger).map(ToOwned::to_owned).collect()
+}
+
+fn words(owned: &[String]) -> Vec<&str> {
+    owned.iter().map(String::as_str).collect()
+}
+
 /// Runs the network against a pipeline with a minute of patience, and returns its ledger's file.
 fn simulated(pipeline: &Pipeline, folder: &Path) -> (PathBuf, Value) {
     let file = folder.join("ledger.jsonl");
-    let address = format!("http://{}", pipeline.address);
-    let finished = pipeline.postback(&[
-        "simulate",
-        "run",
-        "--source",
-        "rakuten-us",
-        "--url",
-        &address,
-        "--rate",
-        "400",
-        "--postbacks",
-        &POSTBACKS.to_string(),
-        "--seed",
-        "5",
-        "--api",
-        "127.0.0.1:0",
-        "--patience-ms",
-        "60000",
-        "--ledger",
-        file.to_str().unwrap(),
-        "-o",
-        "json",
-    ]);
+    let options =
+        format!("--rate 400 --postbacks {POSTBACKS} --seed 5 --patience-ms 60000 -o json");
+    let finished = pipeline.postback(&words(&run(pipeline, &file, &options)));
     // 3 where this machine is too busy for the rate.
     assert!([0, 3].contains(&finished.code), "{}", finished.shown());
     let shown = serde_json::from_str(&finished.stdout).unwrap();
@@ -111,29 +106,8 @@ fn an_endpoint_that_fails_is_disabled_in_silence() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("ledger.jsonl");
     // Nobody listens.
-    let address = format!("http://{}", pipeline.address);
-    let finished = pipeline.postback(&[
-        "simulate",
-        "run",
-        "--source",
-        "rakuten-us",
-        "--url",
-        &address,
-        "--rate",
-        "1000",
-        "--connections",
-        "1",
-        "--postbacks",
-        "100",
-        "--api",
-        "127.0.0.1:0",
-        "--disable-after",
-        "4",
-        "--ledger",
-        file.to_str().unwrap(),
-        "-o",
-        "json",
-    ]);
+    let options = "--rate 1000 --connections 1 --postbacks 100 --disable-after 4 -o json";
+    let finished = pipeline.postback(&words(&run(&pipeline, &file, options)));
     assert_eq!(finished.code, 3, "{}", finished.shown());
     let shown: Value = serde_json::from_str(&finished.stdout).unwrap();
     assert_eq!(shown["meta"]["endpoint_active"], false);
@@ -159,26 +133,8 @@ fn a_signal_ends_the_run_with_a_whole_ledger() {
     let pipeline = &running.pipeline;
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("ledger.jsonl");
-    let address = format!("http://{}", pipeline.address);
-    let network = pipeline.start_with(
-        "postback",
-        &[
-            "simulate",
-            "run",
-            "--source",
-            "rakuten-us",
-            "--url",
-            &address,
-            "--rate",
-            "100",
-            "--patience-ms",
-            "60000",
-            "--api",
-            "127.0.0.1:0",
-            "--ledger",
-            file.to_str().unwrap(),
-        ],
-    );
+    let run = run(pipeline, &file, "--rate 100 --patience-ms 60000");
+    let network = pipeline.start_with("postback", &words(&run));
     wait::until_true("some postbacks are loaded", || {
         pipeline
             .database

@@ -91,11 +91,7 @@ pub(crate) fn run(
         Command::Ingest(options) => ("postback-ingest", options.arguments()),
         Command::Load(options) => ("postback-consumer", options.arguments()),
     };
-    let needs = Needs {
-        build: true,
-        compose: false,
-    };
-    postback_stack::install(needs, cancellation, &report::step)?;
+    postback_stack::install(Needs::BUILD, cancellation, &report::step)?;
     report::step("Building what is played with");
     let packages = [part, "postback-cli", "postback-tests"];
     let mut build = vec!["build", "--locked", "--bins"];

@@ -1,6 +1,6 @@
 //! The way of a batch that ClickHouse does not take whole: piece by piece, see [`Pieces`].
 
-use postback_store::{Kind, StoreError, insert};
+use postback_store::{Kind, StoreError};
 use tracing::warn;
 
 use super::judgements::{JudgedPart, Judgements, Run};
@@ -158,32 +158,16 @@ impl Loader {
         runs: &[Run<'_>],
         objections: &Objections,
     ) -> Result<(), StoreError> {
-        let many = match table {
+        match table {
             Table::Conversions => {
-                crash::pass(Place::BeforeConversions);
                 let mut rows = rows::conversions(runs);
-                let inserted =
-                    insert::conversions(&self.client, self.generation, [&mut rows], || {
-                        crash::pass(Place::InConversions);
-                    });
-                inserted.await?;
-                crash::pass(Place::AfterConversions);
-                rows.rows()
+                self.insert_conversions(vec![&mut rows]).await
             }
             Table::Postbacks => {
-                crash::pass(Place::BeforePostbacks);
                 let mut rows = rows::postbacks(&self.topic, runs, objections);
-                let inserted =
-                    insert::postbacks(&self.client, self.generation, [&mut rows], || {
-                        crash::pass(Place::InPostbacks);
-                    });
-                inserted.await?;
-                crash::pass(Place::AfterPostbacks);
-                rows.rows()
+                self.insert_postbacks(vec![&mut rows]).await
             }
-        };
-        self.metrics.inserted(table.name(), many);
-        Ok(())
+        }
     }
 }
 

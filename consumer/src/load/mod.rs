@@ -19,7 +19,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use clickhouse::Client;
 use postback_service::lifecycle::Shutdown;
-use postback_store::{Generation, Kind, StoreError, insert, tables};
+use postback_store::insert::{self, Conversions, Postbacks};
+use postback_store::{Generation, Kind, StoreError, tables};
 
 use judgements::Judgements;
 pub(crate) use judgements::Run;
@@ -134,15 +135,10 @@ impl Loader {
     pub(crate) async fn load(self: Arc<Self>, mut batch: Batch) -> Vec<Loaded> {
         match self.fill_whole(&mut batch).await {
             Ok(()) => batch.parts().map(|part| self.settle_whole(part)).collect(),
-            Err(NotWhole::Dropped(Dropped)) => {
-                let dropped = |part: &Part| Loaded {
-                    partition: part.partition,
-                    epoch: part.epoch,
-                    end: part.end(),
-                    fate: Fate::Dropped,
-                };
-                batch.parts().map(dropped).collect()
-            }
+            Err(NotWhole::Dropped(Dropped)) => batch
+                .parts()
+                .map(|part| loaded(part, Fate::Dropped))
+                .collect(),
             Err(NotWhole::Divide(from)) => self.load_divided(Judgements::of(batch), from).await,
         }
     }
@@ -180,47 +176,45 @@ impl Loader {
 
     async fn insert_whole(&self, table: Table, batch: &mut Batch) -> Result<(), StoreError> {
         let parts = batch.parts_mut().filter(|part| self.has(part));
-        let mut many = 0;
         match table {
             Table::Conversions => {
-                crash::pass(Place::BeforeConversions);
-                let rows = parts.map(|part| &mut part.conversions);
-                let rows = rows.inspect(|rows| many += rows.rows());
-                let inserted = insert::conversions(&self.client, self.generation, rows, || {
-                    crash::pass(Place::InConversions);
-                });
-                inserted.await?;
-                crash::pass(Place::AfterConversions);
+                let rows = parts.map(|part| &mut part.conversions).collect();
+                self.insert_conversions(rows).await
             }
             Table::Postbacks => {
-                crash::pass(Place::BeforePostbacks);
-                let rows = parts.map(|part| &mut part.postbacks);
-                let rows = rows.inspect(|rows| many += rows.rows());
-                let inserted = insert::postbacks(&self.client, self.generation, rows, || {
-                    crash::pass(Place::InPostbacks);
-                });
-                inserted.await?;
-                crash::pass(Place::AfterPostbacks);
+                let rows = parts.map(|part| &mut part.postbacks).collect();
+                self.insert_postbacks(rows).await
             }
         }
-        self.metrics.inserted(table.name(), many);
+    }
+
+    async fn insert_conversions(&self, rows: Vec<&mut Conversions>) -> Result<(), StoreError> {
+        let many = rows.iter().map(|rows| rows.rows()).sum();
+        crash::pass(Place::BeforeConversions);
+        let on_piece = || crash::pass(Place::InConversions);
+        insert::conversions(&self.client, self.generation, rows, on_piece).await?;
+        crash::pass(Place::AfterConversions);
+        self.metrics.inserted(Table::Conversions.name(), many);
+        Ok(())
+    }
+
+    async fn insert_postbacks(&self, rows: Vec<&mut Postbacks>) -> Result<(), StoreError> {
+        let many = rows.iter().map(|rows| rows.rows()).sum();
+        crash::pass(Place::BeforePostbacks);
+        let on_piece = || crash::pass(Place::InPostbacks);
+        insert::postbacks(&self.client, self.generation, rows, on_piece).await?;
+        crash::pass(Place::AfterPostbacks);
+        self.metrics.inserted(Table::Postbacks.name(), many);
         Ok(())
     }
 
     /// A part that was stored while it was taken from us is dropped: somebody else stores it too.
     fn settle_whole(&self, part: &Part) -> Loaded {
-        let fate = if self.has(part) {
-            self.metrics.stored(&part.tally);
-            Fate::Stored
-        } else {
-            Fate::Dropped
-        };
-        Loaded {
-            partition: part.partition,
-            epoch: part.epoch,
-            end: part.end(),
-            fate,
+        if !self.has(part) {
+            return loaded(part, Fate::Dropped);
         }
+        self.metrics.stored(&part.tally);
+        loaded(part, Fate::Stored)
     }
 
     fn has(&self, part: &Part) -> bool {
@@ -229,5 +223,14 @@ impl Loader {
 
     fn is_ours(&self, partition: Partition, epoch: Epoch) -> bool {
         self.progress.lock().is_current(partition, epoch)
+    }
+}
+
+fn loaded(part: &Part, fate: Fate) -> Loaded {
+    Loaded {
+        partition: part.partition,
+        epoch: part.epoch,
+        end: part.end(),
+        fate,
     }
 }

@@ -28,6 +28,14 @@ pub struct Needs {
     pub compose: bool,
 }
 
+impl Needs {
+    /// What building Postback takes, and no more.
+    pub const BUILD: Self = Self {
+        build: true,
+        compose: false,
+    };
+}
+
 /// Where the installed parts are.
 #[derive(Clone, Debug)]
 pub struct Installation {

@@ -98,11 +98,7 @@ pub(crate) fn run(
         Command::Reports(options) => return reports::run(options, project, cancellation),
         Command::Simulate(options) => return simulate::run(options, project, cancellation),
     };
-    let needs = Needs {
-        build: true,
-        compose: false,
-    };
-    let installation = postback_stack::install(needs, cancellation, &report::step)?;
+    let installation = postback_stack::install(Needs::BUILD, cancellation, &report::step)?;
     build(project, cancellation)?;
     let place = Place::make(project, &installation, cancellation)?;
     let figures = measure(&options, &place, cancellation)?;
@@ -129,33 +125,22 @@ fn tell<F: Serialize>(
     })
 }
 
-/// The programs that are measured, and those that measure, as they are released.
+/// The programs that are measured, and those that measure.
 fn build(project: &Project, cancellation: &Cancellation) -> anyhow::Result<()> {
-    report::step("Building for release; the first time takes minutes");
-    let binaries = [
-        "build",
-        "--release",
-        "--locked",
-        "--bins",
-        "-p",
-        "postback-ingest",
-        "-p",
-        "postback-load",
-    ];
-    project.run_cargo(&binaries, cancellation)?;
-    let filler = [
-        "build",
-        "--release",
-        "--locked",
-        "-p",
-        "postback-spool",
-        "--example",
-        "fill",
-    ];
-    project.run_cargo(&filler, cancellation)?;
+    let binaries = ["--bins", "-p", "postback-ingest", "-p", "postback-load"];
+    release(project, &binaries, cancellation)?;
+    let filler = ["-p", "postback-spool", "--example", "fill"];
+    release(project, &filler, cancellation)?;
     // Makes the topic; how fast does not matter.
     let command = ["build", "--locked", "-p", "postback-cli"];
     project.run_cargo(&command, cancellation)
+}
+
+/// Builds programs as they are released.
+fn release(project: &Project, what: &[&str], cancellation: &Cancellation) -> anyhow::Result<()> {
+    report::step("Building for release; the first time takes minutes");
+    let arguments = [&["build", "--release", "--locked"], what].concat();
+    project.run_cargo(&arguments, cancellation)
 }
 
 fn measure(

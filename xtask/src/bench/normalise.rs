@@ -13,7 +13,7 @@ use super::figures::median;
 use super::host::Host;
 use super::page::{table, targets_table};
 use super::targets::Target;
-use super::tell;
+use super::{release, tell};
 use crate::project::{self, Project};
 use crate::report;
 
@@ -65,26 +65,15 @@ pub(super) fn run(
     project: &Project,
     cancellation: &Cancellation,
 ) -> anyhow::Result<ExitCode> {
-    let needs = Needs {
-        build: true,
-        compose: false,
-    };
-    postback_stack::install_packages(needs, cancellation, &report::step)?;
-    report::step("Building for release; the first time takes minutes");
-    let program = [
-        "--release",
-        "--locked",
-        "-p",
-        "postback-normalise",
-        "--example",
-        "cost",
-    ];
-    project.run_cargo(&[&["build"], &program[..]].concat(), cancellation)?;
+    postback_stack::install_packages(Needs::BUILD, cancellation, &report::step)?;
+    let program = ["-p", "postback-normalise", "--example", "cost"];
+    release(project, &program, cancellation)?;
     report::step(&format!("{} rounds", options.rounds));
     let folder = tempfile::tempdir()?;
     let log = folder.path().join("rounds");
     let rounds = options.rounds.to_string();
-    let measure = [&["run", "--quiet"], &program[..], &["--", &rounds]].concat();
+    let run = ["run", "--quiet", "--release", "--locked"];
+    let measure = [&run, &program[..], &["--", &rounds]].concat();
     let launch = project.cargo(&measure).log(&log);
     project::wait("the measurement", launch, cancellation)?;
     let text = fs::read_to_string(&log)?;

@@ -19,7 +19,7 @@ use super::host::{self, Host};
 use super::page::targets_table;
 use super::place::{Processor, launch, wait_until};
 use super::targets::Target;
-use super::tell;
+use super::{release, tell};
 use crate::project::Project;
 use crate::report;
 
@@ -88,23 +88,9 @@ pub(super) fn run(
     project: &Project,
     cancellation: &Cancellation,
 ) -> anyhow::Result<ExitCode> {
-    let needs = Needs {
-        build: true,
-        compose: false,
-    };
-    project.set_up(needs, cancellation)?;
-    report::step("Building for release; the first time takes minutes");
-    let build = [
-        "build",
-        "--release",
-        "--locked",
-        "--bins",
-        "-p",
-        "postback-cli",
-        "-p",
-        "postback-load",
-    ];
-    project.run_cargo(&build, cancellation)?;
+    project.set_up(Needs::BUILD, cancellation)?;
+    let binaries = ["--bins", "-p", "postback-cli", "-p", "postback-load"];
+    release(project, &binaries, cancellation)?;
     let figures = measure(options, project, cancellation)?;
     tell(&figures, options.json, page, &figures.targets)
 }

@@ -77,15 +77,14 @@ fn show(
     project: &Project,
     cancellation: &Cancellation,
 ) -> anyhow::Result<ExitCode> {
-    let needs = Needs {
-        build: true,
-        compose: false,
-    };
     let installation = match &given {
-        Some(_) => {
-            postback_stack::install_packages(needs, cancellation, &report::step).map(|()| None)?
-        }
-        None => Some(postback_stack::install(needs, cancellation, &report::step)?),
+        Some(_) => postback_stack::install_packages(Needs::BUILD, cancellation, &report::step)
+            .map(|()| None)?,
+        None => Some(postback_stack::install(
+            Needs::BUILD,
+            cancellation,
+            &report::step,
+        )?),
     };
     build(project, cancellation)?;
 

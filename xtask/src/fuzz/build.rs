@@ -25,11 +25,7 @@ pub(super) fn build(
     project: &Project,
     cancellation: &Cancellation,
 ) -> anyhow::Result<PathBuf> {
-    let needs = Needs {
-        build: true,
-        compose: false,
-    };
-    postback_stack::install_packages(needs, cancellation, &report::step)?;
+    postback_stack::install_packages(Needs::BUILD, cancellation, &report::step)?;
     report::step("Building the fuzzer: some minutes the first time");
     let host = host()?;
     let program = format!("fuzz-{target}");

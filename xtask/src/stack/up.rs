@@ -36,11 +36,7 @@ pub(super) fn run(
     }
     check_ports(options)?;
     // Who wants the servers alone is about to build what uses them.
-    let needs = Needs {
-        build: true,
-        compose: false,
-    };
-    let installation = project.set_up(needs, cancellation)?;
+    let installation = project.set_up(Needs::BUILD, cancellation)?;
     report::step("Starting Kafka and ClickHouse");
     if foreground {
         let started = |state: &State| {

@@ -8,6 +8,7 @@ use jiff::tz::TimeZone;
 use postback_common::config::{ClickHouseSettings, KafkaSettings};
 use postback_common::record::RawRecord;
 use postback_service::kafka::{LogReader, Span};
+use postback_simulator::PATIENCE;
 use postback_simulator::exchange::Answer;
 use postback_store::reports::Reader;
 use postback_store::reports::trace::{Conversion, Postback};
@@ -18,9 +19,6 @@ use super::delivery::{Failed, Target, Times};
 use crate::ending::Ending;
 use crate::output::{Cell, Sheet, money, printable, text};
 use crate::range::shown;
-
-/// The time limit of networks.
-const LIMIT: Duration = Duration::from_millis(400);
 
 /// How often Kafka and ClickHouse are asked.
 const LOOK: Duration = Duration::from_millis(100);
@@ -152,7 +150,7 @@ impl Journey {
             format!("{} {body}", answer.status),
         );
         let total = self.times.total;
-        let (is_in_time, limit) = (total <= LIMIT, LIMIT.as_millis());
+        let (is_in_time, limit) = (total <= PATIENCE, PATIENCE.as_millis());
         let verdict = if is_in_time { "within" } else { "beyond" };
         self.step(
             "in time",

@@ -20,7 +20,7 @@ use clap::Args;
 use postback_stack::{Cancellation, Needs};
 
 use super::host::Host;
-use super::tell;
+use super::{release, tell};
 use crate::project::Project;
 use crate::report;
 use consumer::Tables;
@@ -67,22 +67,9 @@ pub(crate) fn run(
 
 /// Installs what is missing, builds, and starts the servers.
 pub(super) fn prepare(project: &Project, cancellation: &Cancellation) -> anyhow::Result<Site> {
-    let needs = Needs {
-        build: true,
-        compose: false,
-    };
-    let installation = project.set_up(needs, cancellation)?;
-    build(project, cancellation)?;
-    Site::make(project, &installation, cancellation)
-}
-
-/// The programs that are measured and the one that fills the topic, as they are released.
-fn build(project: &Project, cancellation: &Cancellation) -> anyhow::Result<()> {
-    report::step("Building for release; the first time takes minutes");
-    let programs = [
-        "build",
-        "--release",
-        "--locked",
+    let installation = project.set_up(Needs::BUILD, cancellation)?;
+    // What is measured, and what fills the topic.
+    let binaries = [
         "--bins",
         "-p",
         "postback-consumer",
@@ -91,7 +78,8 @@ fn build(project: &Project, cancellation: &Cancellation) -> anyhow::Result<()> {
         "-p",
         "postback-tests",
     ];
-    project.run_cargo(&programs, cancellation)
+    release(project, &binaries, cancellation)?;
+    Site::make(project, &installation, cancellation)
 }
 
 fn measure(options: &Options, site: &Site, cancellation: &Cancellation) -> anyhow::Result<Figures> {
