@@ -29,6 +29,11 @@ pub const REFUSALS: &str = "refusals";
 /// The table behind it, which is of no generation.
 pub const REFUSALS_LOG: &str = "refusals_log";
 
+/// View: one row per import of a file.
+pub const IMPORTS: &str = "imports";
+/// The table behind it, which is of no generation.
+pub const IMPORTS_LOG: &str = "imports_log";
+
 /// Setting of every query that reads a table of a generation with `FINAL`: a key never changes its
 /// partition, so partitions need not be merged with each other.
 pub const FINAL_WITHIN_PARTITIONS: &str = "do_not_merge_across_partitions_select_final = 1";
