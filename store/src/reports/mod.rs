@@ -6,8 +6,10 @@
 
 pub mod completeness;
 mod decode;
+pub mod question;
 mod reader;
 pub mod received;
+pub mod sources;
 pub mod summary;
 pub mod trace;
 

@@ -6,6 +6,7 @@
 #![expect(clippy::unwrap_used, reason = "a test's helpers are tests too")]
 
 mod database;
+mod question;
 mod sales;
 mod summary;
 mod trace;
