@@ -40,12 +40,11 @@ fn every_page_of_help() {
 #[test]
 fn what_is_misspelt_is_suggested() {
     let place = Place::with(AWAY);
-    let tries: [&[&str]; 7] = [
+    let tries: [&[&str]; 6] = [
         &[],
         &["doctr"],
         &["report", "sumary"],
         &["report", "summary", "--form", "7d"],
-        &["report", "summary", "--by", "days"],
         &["-o", "xml", "doctor"],
         &["--time-zone", "Berlin", "doctor"],
     ];

@@ -89,7 +89,10 @@ async fn rows_are_of_every_dimension() {
                     ("2026-10-25 it's \\ {new:String}", 1),
                 ],
             ),
-            ("status", &[("approved", 1), ("pending", 1), ("reported", 2)]),
+            (
+                "status",
+                &[("approved", 1), ("pending", 1), ("reported", 2)],
+            ),
             ("extra.size template", &[(" ", 3), ("L 2", 1)]),
             ("advertiser source", &[("rakuten 10 us", 4)]),
             ("click_id", &[("", 1), ("c1", 1), ("c2", 1), ("c4", 1)]),
@@ -97,8 +100,14 @@ async fn rows_are_of_every_dimension() {
         ];
         for (by, expected) in cases {
             let found = reader.summary(&berlin(DAY.0, DAY.1, by)).await.unwrap();
-            let found = found.rows.iter().map(|row| (row.dimension.join(" "), row.transactions));
-            let expected: Vec<_> = expected.iter().map(|(name, count)| ((*name).to_owned(), *count)).collect();
+            let found = found
+                .rows
+                .iter()
+                .map(|row| (row.dimension.join(" "), row.transactions));
+            let expected: Vec<_> = expected
+                .iter()
+                .map(|(name, count)| ((*name).to_owned(), *count))
+                .collect();
             assert_eq!(found.collect::<Vec<_>>(), expected, "{by}");
         }
         for name in Dimension::all(Table::Conversions) {
@@ -106,7 +115,12 @@ async fn rows_are_of_every_dimension() {
             let found = reader.summary(&question).await.unwrap();
             let total: u64 = found.rows.iter().map(|row| row.transactions).sum();
             assert_eq!(total, 4, "{name}");
-            assert!(found.rows.iter().all(|row| row.dimension.len() == question.names().len()));
+            assert!(
+                found
+                    .rows
+                    .iter()
+                    .all(|row| row.dimension.len() == question.names().len())
+            );
         }
     })
     .await;
@@ -133,14 +147,23 @@ async fn rows_are_chosen_by_every_kind_of_column() {
             (&["sale_amount="], 1),
             (&["sale_amount!=", "click!="], 2),
             (&["key_day=2026-10-25"], 3),
-            (&["conversion_key=00000000-0000-0000-0000-000000000001", "order=O1"], 1),
+            (
+                &[
+                    "conversion_key=00000000-0000-0000-0000-000000000001",
+                    "order=O1",
+                ],
+                1,
+            ),
         ];
         for (conditions, expected) in cases {
             let mut question = berlin(DAY.0, DAY.1, "");
             for condition in conditions {
                 let (name, value) = condition.split_once('=').unwrap();
                 let column = Column::of(Table::Conversions, name.trim_end_matches('!')).unwrap();
-                question.only.add(column, name.ends_with('!'), value).unwrap();
+                question
+                    .only
+                    .add(column, name.ends_with('!'), value)
+                    .unwrap();
             }
             let found = reader.summary(&question).await.unwrap();
             let total: u64 = found.totals.iter().map(|row| row.transactions).sum();
@@ -156,14 +179,28 @@ async fn the_period_before_stands_beside_the_period() {
         insert_conversions(&loader, rows()).await;
         let question = berlin(DAY.0, DAY.1, "day");
         let before = reader.summary(&question.before().unwrap()).await.unwrap();
-        let found: Vec<_> = before.rows.iter().map(|row| (&*row.dimension[0], row.transactions)).collect();
+        let found: Vec<_> = before
+            .rows
+            .iter()
+            .map(|row| (&*row.dimension[0], row.transactions))
+            .collect();
         // The sale of the 24th, at noon; labelled as the day that it is compared with.
         assert_eq!(found, [("2026-10-25", 1)]);
         // Two weeks from Monday: in the first one are five, in the one before none.
         let week = berlin("2026-10-18T22:00:00Z", DAY.1, "week");
         let found = reader.summary(&week).await.unwrap();
-        assert_eq!((&*found.rows[0].dimension[0], found.rows[0].transactions), ("2026-10-19", 6));
-        assert!(reader.summary(&week.before().unwrap()).await.unwrap().rows.is_empty());
+        assert_eq!(
+            (&*found.rows[0].dimension[0], found.rows[0].transactions),
+            ("2026-10-19", 6)
+        );
+        assert!(
+            reader
+                .summary(&week.before().unwrap())
+                .await
+                .unwrap()
+                .rows
+                .is_empty()
+        );
     })
     .await;
 }
@@ -172,7 +209,10 @@ async fn the_period_before_stands_beside_the_period() {
 async fn sources_are_those_of_both_tables() {
     with_database("sources", |loader, reader| async move {
         assert!(reader.sources().await.unwrap().is_empty());
-        let other = ConversionRow { source: "old", ..sale(1, "O1", "c1", "EUR", ("1", "1"), DAY.0) };
+        let other = ConversionRow {
+            source: "old",
+            ..sale(1, "O1", "c1", "EUR", ("1", "1"), DAY.0)
+        };
         insert_conversions(&loader, [other]).await;
         crate::insert_postbacks(&loader, [crate::sales::postback(1, 1, DAY.0, 1)]).await;
         assert_eq!(reader.sources().await.unwrap(), ["old", "us"]);

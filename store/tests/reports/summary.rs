@@ -60,7 +60,9 @@ fn asked(by: &str) -> Question {
     let (from, to) = (at("2026-09-01T00:00:00Z"), at("2026-09-03T00:00:00Z"));
     let mut question = Question::new(from, to, DateBy::Occurred, TimeZone::UTC);
     let names = by.split(',').filter(|name| !name.is_empty());
-    question.by = names.map(|name| Dimension::of(Table::Conversions, name).unwrap()).collect();
+    question.by = names
+        .map(|name| Dimension::of(Table::Conversions, name).unwrap())
+        .collect();
     question
 }
 
@@ -345,10 +347,7 @@ async fn a_revision_that_moves_a_sale_counts_where_it_went_and_nowhere_else() {
 #[tokio::test]
 async fn nothing_loaded_is_no_error() {
     with_database("empty", |_, reader| async move {
-        assert_eq!(
-            summary(&reader, &asked("day")).await,
-            Summary::default()
-        );
+        assert_eq!(summary(&reader, &asked("day")).await, Summary::default());
         let complete = reader.completeness(at("2026-09-01T00:00:00Z"), at("2026-09-02T00:00:00Z"));
         let complete = complete.await.unwrap();
         assert_eq!((complete.loaded_through, complete.rejected), (None, 0));

@@ -1,6 +1,10 @@
 //! `postback report`: what the postbacks say.
 
+mod asked;
+mod compared;
 mod footer;
+mod frame;
+mod sources;
 mod summary;
 
 use clap::{Args, Subcommand};

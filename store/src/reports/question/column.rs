@@ -25,7 +25,10 @@ impl Table {
             Self::Conversions => ["sub_ids.NAME", "extra.NAME"].as_slice(),
             Self::Postbacks => &[],
         };
-        self.known().iter().map(|known| known.0).chain(maps.iter().copied())
+        self.known()
+            .iter()
+            .map(|known| known.0)
+            .chain(maps.iter().copied())
     }
 }
 
@@ -106,8 +109,11 @@ impl Column {
             }
         }
         let known = table.known().iter();
-        let mut found = known.filter(|known| known.0 == name || (known.1 == name && !name.is_empty()));
-        found.next().map(|known| Self(Place::Plain(known.0, known.2)))
+        let mut found =
+            known.filter(|known| known.0 == name || (known.1 == name && !name.is_empty()));
+        found
+            .next()
+            .map(|known| Self(Place::Plain(known.0, known.2)))
     }
 
     /// The column that names the source.
@@ -168,9 +174,14 @@ mod tests {
         let name = |text| Column::of(Table::Conversions, text).map(|found| found.to_string());
         assert_eq!(name("advertiser").as_deref(), Some("advertiser_id"));
         assert_eq!(name("order_id").as_deref(), Some("order_id"));
-        assert_eq!(name("sub_ids.campaign").as_deref(), Some("sub_ids.campaign"));
+        assert_eq!(
+            name("sub_ids.campaign").as_deref(),
+            Some("sub_ids.campaign")
+        );
         assert_eq!(name("extra.a.b").as_deref(), Some("extra.a.b"));
-        for unknown in ["", "sub_ids.", "extra.", "sub_ids", "revision", "via", "SOURCE"] {
+        for unknown in [
+            "", "sub_ids.", "extra.", "sub_ids", "revision", "via", "SOURCE",
+        ] {
             assert_eq!(name(unknown), None, "{unknown}");
         }
         assert!(Column::of(Table::Postbacks, "via").is_some());
@@ -181,7 +192,10 @@ mod tests {
     fn every_column_is_one_of_its_table() {
         let conversions = include_str!("../../../../schemas/clickhouse/generation/conversions.sql");
         let postbacks = include_str!("../../../../schemas/clickhouse/generation/postbacks.sql");
-        for (table, sql) in [(Table::Conversions, conversions), (Table::Postbacks, postbacks)] {
+        for (table, sql) in [
+            (Table::Conversions, conversions),
+            (Table::Postbacks, postbacks),
+        ] {
             for known in table.known() {
                 assert!(sql.contains(&format!("\n    {} ", known.0)), "{}", known.0);
             }

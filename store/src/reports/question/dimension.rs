@@ -125,7 +125,9 @@ impl Dimension {
             Table::Postbacks => &[],
         };
         let steps = Step::ALL.into_iter().map(Step::as_str);
-        let columns = table.names().filter(|name| !matches!(*name, "flags" | "reasons"));
+        let columns = table
+            .names()
+            .filter(|name| !matches!(*name, "flags" | "reasons"));
         steps.chain(own.iter().copied()).chain(columns).collect()
     }
 
@@ -187,10 +189,17 @@ mod tests {
         for name in Dimension::all(Table::Conversions) {
             let found = Dimension::of(Table::Conversions, name).unwrap();
             assert_eq!(found.name(), name);
-            assert_eq!(found.names().len(), found.expressions(DateBy::Occurred, "k").len());
+            assert_eq!(
+                found.names().len(),
+                found.expressions(DateBy::Occurred, "k").len()
+            );
         }
         for unknown in ["", "flags", "days", "revision", "minute"] {
-            assert_eq!(Dimension::of(Table::Conversions, unknown), None, "{unknown}");
+            assert_eq!(
+                Dimension::of(Table::Conversions, unknown),
+                None,
+                "{unknown}"
+            );
         }
         let advertiser = Dimension::of(Table::Conversions, "advertiser").unwrap();
         assert_eq!(advertiser.names(), ["network", "advertiser"]);

@@ -67,7 +67,9 @@ impl Filter {
     pub(super) fn sql(&self) -> String {
         let conditions = self.0.iter().enumerate();
         let conditions = conditions.map(|(index, condition)| condition.sql(index));
-        let all: Vec<String> = std::iter::once("true".to_owned()).chain(conditions).collect();
+        let all: Vec<String> = std::iter::once("true".to_owned())
+            .chain(conditions)
+            .collect();
         all.join(" AND ")
     }
 

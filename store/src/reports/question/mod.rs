@@ -204,11 +204,19 @@ mod tests {
     #[test]
     fn the_period_before_has_the_same_length_in_the_calendar() {
         // Berlin: 2026-10-25 has 25 hours; the day before has 24.
-        let autumn = of("2026-10-24T22:00:00Z", "2026-10-25T23:00:00Z", "Europe/Berlin");
+        let autumn = of(
+            "2026-10-24T22:00:00Z",
+            "2026-10-25T23:00:00Z",
+            "Europe/Berlin",
+        );
         let expected = ("2026-10-23T22:00:00Z".into(), "2026-10-24T22:00:00Z".into());
         assert_eq!(before(&autumn), expected);
         // The week that ends with it, and the one before.
-        let week = of("2026-10-18T22:00:00Z", "2026-10-25T23:00:00Z", "Europe/Berlin");
+        let week = of(
+            "2026-10-18T22:00:00Z",
+            "2026-10-25T23:00:00Z",
+            "Europe/Berlin",
+        );
         let expected = ("2026-10-11T22:00:00Z".into(), "2026-10-18T22:00:00Z".into());
         assert_eq!(before(&week), expected);
         // September in UTC: 30 days, and the 30 before.
@@ -240,7 +248,11 @@ mod tests {
 
     #[test]
     fn an_hour_is_labelled_with_its_offset_and_moved_by_the_calendar() {
-        let mut day = of("2026-10-24T22:00:00Z", "2026-10-25T23:00:00Z", "Europe/Berlin");
+        let mut day = of(
+            "2026-10-24T22:00:00Z",
+            "2026-10-25T23:00:00Z",
+            "Europe/Berlin",
+        );
         day.by = vec![Dimension::Time(Step::Hour)];
         // Both hours that begin at two o'clock.
         let hours = ["2026-10-25T00:00:00Z", "2026-10-25T01:00:00Z"].map(|text| {
@@ -262,6 +274,12 @@ mod tests {
         question.by = vec![Dimension::Time(Step::Day), Dimension::Advertiser];
         let past = question.past().unwrap();
         assert_eq!(past.from.to_string(), "2026-08-29T00:00:00Z");
-        assert_eq!((past.to, past.names()), (question.from, vec!["network".to_owned(), "advertiser".to_owned()]));
+        assert_eq!(
+            (past.to, past.names()),
+            (
+                question.from,
+                vec!["network".to_owned(), "advertiser".to_owned()]
+            )
+        );
     }
 }

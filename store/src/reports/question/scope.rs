@@ -35,7 +35,8 @@ impl Question {
 
     fn dimension(&self) -> String {
         let by = self.by.iter().enumerate();
-        let texts = by.flat_map(|(index, by)| by.expressions(self.date_by, &format!("by{index}_key")));
+        let texts =
+            by.flat_map(|(index, by)| by.expressions(self.date_by, &format!("by{index}_key")));
         let texts: Vec<String> = texts.collect();
         if texts.is_empty() {
             // Empty for every row, but no constant: the server takes constants out of GROUP BY.
