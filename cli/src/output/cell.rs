@@ -16,6 +16,8 @@ pub(crate) enum Cell {
     Money(i128),
     /// A share as a percentage, with one decimal in tables and two for programs.
     Percent(f64),
+    /// A count that need not be whole, with one decimal.
+    Mean(f64),
     /// A length of time in seconds, exact to a tenth of a second or better.
     Seconds(f64),
     Flag(bool),
@@ -39,7 +41,7 @@ impl Cell {
             Self::Difference(more) => format!("{more:+}"),
             Self::Money(units) => money(*units),
             Self::Seconds(seconds) => span(*seconds),
-            Self::Percent(share) => format!("{share:.1}"),
+            Self::Percent(number) | Self::Mean(number) => format!("{number:.1}"),
             Self::Flag(flag) => if *flag { "yes" } else { "no" }.to_owned(),
             Self::List(items) => items.join(", "),
             Self::Nested(value) => value.to_string(),
@@ -68,6 +70,7 @@ impl Cell {
             Self::Seconds(seconds) => Value::from((seconds * 1000.0).round() / 1000.0),
             Self::Money(units) => Value::from(money(*units)),
             Self::Percent(share) => Value::from((share * 100.0).round() / 100.0),
+            Self::Mean(mean) => Value::from((mean * 10.0).round() / 10.0),
             Self::Flag(flag) => Value::from(*flag),
             Self::List(items) => Value::from(items.as_slice()),
             Self::Nested(value) => value.clone(),

@@ -14,7 +14,7 @@ use std::borrow::Cow;
 
 use serde_json::{Map, Value};
 
-pub(crate) use amount::{age, size};
+pub(crate) use amount::{age, size, span};
 pub(crate) use cell::Cell;
 pub(crate) use money::money;
 

@@ -13,9 +13,9 @@ use crate::range::RangeOptions;
 pub(super) struct Asked {
     #[command(flatten)]
     pub(super) rows: Rows,
-    /// Which date places a conversion in time
-    #[arg(long, value_enum, value_name = "DATE", default_value = "occurred")]
-    date_by: Date,
+    /// Which date places a conversion in time [default: occurred, for latency received]
+    #[arg(long, value_enum, value_name = "DATE")]
+    date_by: Option<Date>,
     /// Only this advertiser, by the network's id
     #[arg(long, value_name = "ID")]
     advertiser: Option<String>,
@@ -29,9 +29,16 @@ pub(super) struct Rows {
     by: Vec<String>,
     #[command(flatten)]
     range: RangeOptions,
+    #[command(flatten)]
+    only: Only,
+}
+
+/// Of which rows alone.
+#[derive(Debug, Clone, Args)]
+pub(super) struct Only {
     /// Only rows with this value (COLUMN!=VALUE: without it); again for another one, an empty value means missing
     #[arg(long = "where", value_name = "COLUMN=VALUE")]
-    only: Vec<String>,
+    conditions: Vec<String>,
     /// Only this source
     #[arg(long, value_name = "NAME")]
     source: Option<String>,
@@ -63,7 +70,17 @@ impl From<Date> for DateBy {
 impl Asked {
     /// The question, as seen at `now`, in the zone that `now` stands in; `by` where no other is given.
     pub(super) fn question(&self, by: &[&str], now: &Zoned) -> Result<Question, Failure> {
-        let date_by = self.date_by.into();
+        self.question_by(DateBy::Occurred, by, now)
+    }
+
+    /// The same, by that date where no other is given.
+    pub(super) fn question_by(
+        &self,
+        date_by: DateBy,
+        by: &[&str],
+        now: &Zoned,
+    ) -> Result<Question, Failure> {
+        let date_by = self.date_by.map_or(date_by, DateBy::from);
         let mut question = self.rows.question(Table::Conversions, date_by, by, now)?;
         if let Some(id) = &self.advertiser {
             add(&mut question.only, Column::advertiser(), false, id)?;
@@ -95,8 +112,17 @@ impl Rows {
                 question.by.push(dimension);
             }
         }
-        for text in &self.only {
-            condition(&mut question.only, table, text)?;
+        question.only = self.only.filter(table)?;
+        Ok(question)
+    }
+}
+
+impl Only {
+    /// The conditions of rows of `table`.
+    pub(super) fn filter(&self, table: Table) -> Result<Filter, Failure> {
+        let mut only = Filter::default();
+        for text in &self.conditions {
+            condition(&mut only, table, text)?;
         }
         let shorthands = [
             (Column::source(), &self.source),
@@ -104,10 +130,10 @@ impl Rows {
         ];
         for (column, value) in shorthands {
             if let Some(value) = value {
-                add(&mut question.only, column, false, value)?;
+                add(&mut only, column, false, value)?;
             }
         }
-        Ok(question)
+        Ok(only)
     }
 }
 

@@ -12,13 +12,31 @@ use super::compared::{self, Compared};
 use super::footer::Footer;
 use super::sources;
 use crate::arguments::Options;
-use crate::cmd::{Loaded, load};
+use crate::cmd::load;
 use crate::console::Console;
 use crate::ending::{Ending, Failure};
 use crate::lag::{self, GroupLag};
 use crate::output::{Column, Sheet};
 use crate::range::shown;
 use crate::servers::Trouble;
+
+/// A report's figures.
+pub(super) struct Answer {
+    /// The question's names first, in the question's order, then the report's own columns.
+    pub(super) sheet: Sheet,
+    /// Whether the question is about anything: a sheet without rows can also mean that all is well.
+    pub(super) is_about_something: bool,
+}
+
+impl From<Sheet> for Answer {
+    /// What has no row is about nothing.
+    fn from(sheet: Sheet) -> Self {
+        Self {
+            is_about_something: !sheet.rows.is_empty(),
+            sheet,
+        }
+    }
+}
 
 /// A report's own part.
 pub(super) trait Report {
@@ -34,8 +52,8 @@ pub(super) trait Report {
         figures: &[],
     };
 
-    /// Its rows: the question's names first, in the question's order, then its own columns.
-    async fn sheet(&self, reader: &Reader, question: &Question) -> Result<Sheet, StoreError>;
+    /// Asks, as often as it takes.
+    async fn answer(&self, reader: &Reader, question: &Question) -> Result<Answer, StoreError>;
 }
 
 /// Columns that name a row.
@@ -69,34 +87,29 @@ pub(super) async fn run<R: Report>(
     let clickhouse = &loaded.settings.clickhouse;
     let trouble = |error| Trouble::of_clickhouse(&error, clickhouse);
     let reader = Reader::of_active(clickhouse).await.map_err(trouble)?;
-    sources::check(question, &loaded.settings, &reader).await?;
+    sources::check(&question.only, &loaded.settings, &reader).await?;
     // What is loaded is asked first: what comes in meanwhile is then counted and not claimed.
     let complete = reader.completeness(question.from, question.to);
     let complete = complete.await.map_err(trouble)?;
-    let (sheet, lag) = tokio::join!(
+    let (answer, lag) = tokio::join!(
         answer(report, question, before.as_ref(), &reader),
         lag::of_generation(&loaded.settings, reader.generation()),
     );
-    let mut sheet = sheet.map_err(trouble)?;
+    let Answer {
+        mut sheet,
+        is_about_something,
+    } = answer.map_err(trouble)?;
     for (name, value) in facts(R::NAME, question) {
         sheet.fact(name, value);
     }
     if let Some(before) = &before {
         tell_before(&mut sheet, question, before);
     }
-    if sheet.rows.is_empty() {
+    if !is_about_something && sheet.rows.is_empty() {
         let notes = nothing(R::TABLE, question, complete.loaded_through);
         sheet.notes.splice(0..0, notes);
     }
-    finish(
-        sheet,
-        R::OF_MONEY,
-        &complete,
-        &lag,
-        &loaded,
-        options,
-        console,
-    )
+    finish(sheet, R::OF_MONEY, &complete, &lag, options, console)
 }
 
 async fn answer<R: Report>(
@@ -104,18 +117,19 @@ async fn answer<R: Report>(
     question: &Question,
     before: Option<&Question>,
     reader: &Reader,
-) -> Result<Sheet, StoreError> {
+) -> Result<Answer, StoreError> {
     let Some(before) = before else {
-        return report.sheet(reader, question).await;
+        return report.answer(reader, question).await;
     };
-    let (now, before) =
-        tokio::try_join!(report.sheet(reader, question), report.sheet(reader, before))?;
-    Ok(compared::join(
-        now,
-        before,
-        question.names().len(),
-        R::COMPARED,
-    ))
+    let (now, before) = tokio::try_join!(
+        report.answer(reader, question),
+        report.answer(reader, before)
+    )?;
+    let names = question.names().len();
+    Ok(Answer {
+        sheet: compared::join(now.sheet, before.sheet, names, R::COMPARED),
+        ..now
+    })
 }
 
 /// Adds the footer and writes it.
@@ -124,7 +138,6 @@ pub(super) fn finish(
     of_money: bool,
     complete: &Completeness,
     lag: &Result<GroupLag, String>,
-    _loaded: &Loaded,
     options: &Options,
     console: &mut Console,
 ) -> Result<Ending, Failure> {

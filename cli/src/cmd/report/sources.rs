@@ -2,7 +2,7 @@
 
 use postback_common::config::Settings;
 use postback_store::reports::Reader;
-use postback_store::reports::question::{Column, Question};
+use postback_store::reports::question::{Column, Filter};
 
 use crate::ending::Failure;
 use crate::nearest;
@@ -11,11 +11,11 @@ use crate::servers::Trouble;
 /// Refuses a source that is neither configured nor in the tables: every report about it would be
 /// empty, and look as if nothing had come.
 pub(super) async fn check(
-    question: &Question,
+    only: &Filter,
     settings: &Settings,
     reader: &Reader,
 ) -> Result<(), Failure> {
-    let conditions = question.only.conditions().iter();
+    let conditions = only.conditions().iter();
     let wanted = conditions.filter(|known| known.column == Column::source() && !known.negated);
     let is_not_configured = |name: &&String| {
         let mut sources = settings.sources.iter();

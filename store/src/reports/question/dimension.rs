@@ -143,7 +143,7 @@ impl Dimension {
     }
 
     /// Names of the columns in which a row says what it is of.
-    pub(super) fn names(&self) -> Vec<String> {
+    pub(in crate::reports) fn names(&self) -> Vec<String> {
         match self {
             Self::Advertiser => vec!["network".to_owned(), "advertiser".to_owned()],
             other => vec![other.name()],

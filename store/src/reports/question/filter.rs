@@ -64,7 +64,7 @@ impl Filter {
         &self.0
     }
 
-    pub(super) fn sql(&self) -> String {
+    pub(in crate::reports) fn sql(&self) -> String {
         let conditions = self.0.iter().enumerate();
         let conditions = conditions.map(|(index, condition)| condition.sql(index));
         let all: Vec<String> = std::iter::once("true".to_owned())
@@ -73,7 +73,7 @@ impl Filter {
         all.join(" AND ")
     }
 
-    pub(super) fn bind(&self, query: Query) -> Query {
+    pub(in crate::reports) fn bind(&self, query: Query) -> Query {
         let conditions = self.0.iter().enumerate();
         conditions.fold(query, |query, (index, condition)| {
             let query = query.param(&format!("only{index}"), condition.values.clone());

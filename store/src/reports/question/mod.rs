@@ -155,7 +155,7 @@ impl Question {
     }
 
     /// What a person reads for the texts that the server sent for a row.
-    pub(super) fn labels(&self, sent: &[String]) -> Vec<String> {
+    pub(in crate::reports) fn labels(&self, sent: &[String]) -> Vec<String> {
         let widths = self.by.iter().map(|by| (by, by.names().len()));
         let mut left = sent;
         let mut labels = Vec::with_capacity(sent.len());

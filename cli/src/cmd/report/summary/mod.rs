@@ -10,11 +10,10 @@ use postback_store::reports::question::{Question, Table};
 
 use super::asked::Asked;
 use super::compared::Compared;
-use super::frame::{self, Report, without_currency};
+use super::frame::{self, Answer, Report, without_currency};
 use crate::arguments::Options;
 use crate::console::Console;
 use crate::ending::{Ending, Failure};
-use crate::output::Sheet;
 
 /// Orders, sales and commission by day, source, advertiser, …; money is never mixed
 #[derive(Debug, Args)]
@@ -67,10 +66,10 @@ impl Report for Summary {
         ],
     };
 
-    async fn sheet(&self, reader: &Reader, question: &Question) -> Result<Sheet, StoreError> {
+    async fn answer(&self, reader: &Reader, question: &Question) -> Result<Answer, StoreError> {
         let found = reader.summary(question).await?;
         let mut sheet = sheet::of(&found, question);
         sheet.notes = notes::outside(&found, question.date_by);
-        Ok(sheet)
+        Ok(sheet.into())
     }
 }
