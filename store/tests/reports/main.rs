@@ -7,6 +7,7 @@
 
 mod books;
 mod database;
+mod gap;
 mod measures;
 mod question;
 mod received;
