@@ -80,12 +80,15 @@ pub(crate) enum Command {
     Replay(cmd::replay::Replay),
     Generation(cmd::generation::Generation),
     Report(cmd::report::Report),
+    Query(cmd::query::Query),
+    Tail(cmd::tail::Tail),
     Trace(cmd::trace::Trace),
     Verify(cmd::verify::Verify),
     Network(cmd::network::Network),
     Url(cmd::url::Url),
     Send(cmd::send::Send),
     Simulate(cmd::simulate::Simulate),
+    Completion(cmd::completion::Completion),
 }
 
 impl Command {

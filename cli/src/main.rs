@@ -13,6 +13,7 @@ mod nearest;
 mod output;
 mod progress;
 mod range;
+mod record;
 mod replays;
 mod servers;
 

@@ -3,7 +3,7 @@ use crate::run::{AWAY, Place};
 #[test]
 fn every_page_of_help() {
     let place = Place::with(AWAY);
-    let pages: [&[&str]; 35] = [
+    let pages: [&[&str]; 38] = [
         &["--help"],
         &["doctor", "--help"],
         &["config", "--help"],
@@ -27,6 +27,9 @@ fn every_page_of_help() {
         &["report", "flags", "--help"],
         &["report", "activity", "--help"],
         &["trace", "--help"],
+        &["tail", "--help"],
+        &["query", "--help"],
+        &["completion", "--help"],
         &["verify", "--help"],
         &["network", "--help"],
         &["network", "show", "--help"],
