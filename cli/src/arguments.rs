@@ -80,6 +80,8 @@ pub(crate) enum Command {
     Replay(cmd::replay::Replay),
     Generation(cmd::generation::Generation),
     Report(cmd::report::Report),
+    Query(cmd::query::Query),
+    Tail(cmd::tail::Tail),
     Trace(cmd::trace::Trace),
     Verify(cmd::verify::Verify),
     Network(cmd::network::Network),
@@ -88,6 +90,7 @@ pub(crate) enum Command {
     Simulate(cmd::simulate::Simulate),
     Order(cmd::order::Order),
     Statement(cmd::statement::Statement),
+    Completion(cmd::completion::Completion),
 }
 
 impl Command {

@@ -14,6 +14,7 @@ mod output;
 mod progress;
 mod publisher;
 mod range;
+mod record;
 mod replays;
 mod servers;
 

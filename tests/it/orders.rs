@@ -107,7 +107,10 @@ fn own_orders(orders: &BTreeMap<(String, String), Told>) -> (String, BTreeMap<&'
         .unwrap();
     }
     for class in ["reversed", "extra", "standing", "other_amounts"] {
-        assert!(expected.contains_key(class), "the book has no order of class {class}");
+        assert!(
+            expected.contains_key(class),
+            "the book has no order of class {class}"
+        );
     }
     let mut count = |class| *expected.entry(class).or_default() += 1;
     // No number; no date; and the same order twice, whose later line counts.

@@ -28,12 +28,25 @@ pub(super) fn json_lines(sheet: &Sheet, out: &mut impl Write) -> io::Result<()> 
 
 /// RFC 4180 with a heading; lines end with CRLF, as it wants.
 pub(super) fn csv(sheet: &Sheet, out: &mut impl Write) -> io::Result<()> {
-    let mut writer = csv::WriterBuilder::new()
-        .terminator(csv::Terminator::CRLF)
-        .from_writer(out);
+    let mut writer = csv_writer(out);
     writer
         .write_record(sheet.columns.iter().map(|column| &*column.name))
         .map_err(io_error)?;
+    write_rows(sheet, writer)
+}
+
+/// The same without the heading.
+pub(super) fn csv_rows(sheet: &Sheet, out: &mut impl Write) -> io::Result<()> {
+    write_rows(sheet, csv_writer(out))
+}
+
+fn csv_writer<W: Write>(out: W) -> csv::Writer<W> {
+    csv::WriterBuilder::new()
+        .terminator(csv::Terminator::CRLF)
+        .from_writer(out)
+}
+
+fn write_rows<W: Write>(sheet: &Sheet, mut writer: csv::Writer<W>) -> io::Result<()> {
     for row in &sheet.rows {
         writer
             .write_record(row.iter().map(Cell::for_csv))

@@ -127,6 +127,16 @@ impl Sheet {
         Ok(())
     }
 
+    /// Writes further rows under those that were written before.
+    pub(crate) fn write_on(&self, options: &Options, console: &mut Console) -> Result<(), Failure> {
+        match options.output {
+            Form::Table => table::write_on(self, console.out())?,
+            Form::Json | Form::Jsonl => machine::json_lines(self, console.out())?,
+            Form::Csv => machine::csv_rows(self, console.out())?,
+        }
+        Ok(())
+    }
+
     fn tell_meta(&self, console: &mut Console) {
         for note in &self.notes {
             console.note(note);

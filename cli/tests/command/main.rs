@@ -7,8 +7,11 @@
 
 mod errors;
 mod help;
+mod installed;
 mod networks;
+mod queries;
 mod reports;
 mod run;
 mod sources;
 mod spool;
+mod tail;

@@ -20,6 +20,7 @@ pub mod reversals;
 pub mod share;
 pub mod sources;
 pub mod summary;
+pub mod tail;
 pub mod tally;
 pub mod trace;
 pub mod unattributed;

@@ -1,28 +1,38 @@
 //! Sales that were taken back: how many, how much, how late.
 //!
-//! - *transactions*, *reversals*, *gross* and *reversed*: as in the summary, by currency.
+//! - *transactions*, *reversals*, *gross* and *reversed*: as in the summary, by the currency of the
+//!   sale. A commission in another currency than its sale's is in no sum here.
 //! - *rate*: reversals per transactions of the range, in percent. By date of sale, which networks
 //!   repeat on a reversal, this is of one and the same sales, and still grows for the latest ones.
-//! - *reversed share*: reversed per gross sales.
+//! - *share of money*: reversed per gross sales.
 //! - *delay*: of each reversal with a date of sale, from that to when the network processed the
 //!   reversal, or to when it was received where the network does not say.
-
-use std::collections::BTreeMap;
 
 use clickhouse::Row;
 use serde::Deserialize;
 
-use super::Reader;
 use super::delay::{Delay, QUANTILES_IF, Quantiles};
 use super::question::{Question, Table};
-use super::summary::Figures;
+use super::{Money, Reader};
 use crate::error::StoreError;
 
 /// One row.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Reversals {
-    /// The summary's figures.
-    pub figures: Figures,
+    /// What it is of: a text for each of the question's names, none in totals.
+    pub dimension: Vec<String>,
+    /// ISO 4217; empty where unknown.
+    pub currency: String,
+    /// Sales that stand.
+    pub transactions: u64,
+    /// Sales that were taken back.
+    pub reversals: u64,
+    /// Not negative.
+    pub gross_sales: Money,
+    /// Not positive.
+    pub reversed_sales: Money,
+    /// Not positive.
+    pub reversed_commission: Money,
     /// From the sale to its reversal; `None` without a dated reversal.
     pub delay: Option<Delay>,
 }
@@ -39,10 +49,15 @@ pub struct Report {
 }
 
 #[derive(Row, Deserialize)]
-struct Delayed {
+struct Found {
     is_total: u8,
     dimension: Vec<String>,
-    currency: String,
+    money_currency: String,
+    transactions: u64,
+    reversals: u64,
+    gross_sales: Money,
+    reversed_sales: Money,
+    reversed_commission: Money,
     dated: u64,
     delays: Quantiles,
 }
@@ -53,54 +68,37 @@ impl Reader {
     /// # Errors
     /// As the server answers.
     pub async fn reversals(&self, asked: &Question) -> Result<Report, StoreError> {
-        let (summary, delays) = tokio::try_join!(self.summary(asked), self.delays(asked))?;
-        let with_delay = |figures: Vec<Figures>, is_total: u8| {
-            let figures = figures
-                .into_iter()
-                .filter(|row| row.transactions + row.reversals > 0);
-            let rows = figures.map(|figures| {
-                let key = (
-                    is_total,
-                    figures.dimension.clone(),
-                    figures.currency.clone(),
-                );
-                let delay = delays.get(&key).copied().flatten();
-                Reversals { figures, delay }
-            });
-            rows.collect()
-        };
+        let sql = include_str!("reversals.sql").replace("{quantiles}", QUANTILES_IF);
+        let query = self.asked(&sql, Table::Conversions, asked);
+        let found: Vec<Found> = self.all("look at the reversals", query).await?;
+        let (totals, rows): (Vec<_>, Vec<_>) = found.into_iter().partition(|row| row.is_total == 1);
         Ok(Report {
-            rows: with_delay(summary.rows, 0),
-            totals: with_delay(summary.totals, 1),
-            undated: summary.undated,
+            rows: rows.into_iter().map(|row| row.labelled(asked)).collect(),
+            totals: totals.into_iter().map(Found::total).collect(),
+            undated: self.undated(asked).await?,
         })
     }
+}
 
-    async fn delays(
-        &self,
-        asked: &Question,
-    ) -> Result<BTreeMap<(u8, Vec<String>, String), Option<Delay>>, StoreError> {
-        let sql = format!(
-            "SELECT toUInt8(grouping(dimension)) AS is_total, {{dimension}} AS dimension, \
-               toString(currency) AS currency, countIf(isNotNull(occurred_at)) AS dated, \
-               {QUANTILES_IF}(toUnixTimestamp64Micro(ifNull(processed_at, received_at)) \
-                 - toUnixTimestamp64Micro(assumeNotNull(occurred_at)), isNotNull(occurred_at)) AS delays \
-             FROM {{conversions}} FINAL WHERE {{scope}} AND kind = 'transaction' AND status != 'rejected' \
-               AND (ifNull(sale_amount, 0) < 0 OR ifNull(commission, 0) < 0 OR status = 'reversed') \
-             GROUP BY GROUPING SETS ((dimension, currency), (currency))"
-        );
-        let query = self.asked(&sql, Table::Conversions, asked);
-        let rows: Vec<Delayed> = self.all("measure the delays of reversals", query).await?;
-        let rows = rows.into_iter().map(|row| {
-            let dimension = match row.is_total {
-                0 => asked.labels(&row.dimension),
-                _ => Vec::new(),
-            };
-            (
-                (row.is_total, dimension, row.currency),
-                row.delays.of(row.dated),
-            )
-        });
-        Ok(rows.collect())
+impl Found {
+    fn labelled(self, asked: &Question) -> Reversals {
+        let dimension = asked.labels(&self.dimension);
+        Reversals {
+            dimension,
+            ..self.total()
+        }
+    }
+
+    fn total(self) -> Reversals {
+        Reversals {
+            dimension: Vec::new(),
+            currency: self.money_currency,
+            transactions: self.transactions,
+            reversals: self.reversals,
+            gross_sales: self.gross_sales,
+            reversed_sales: self.reversed_sales,
+            reversed_commission: self.reversed_commission,
+            delay: self.delays.of(self.dated),
+        }
     }
 }

@@ -186,12 +186,7 @@ async fn reversals_are_those_of_the_rows() {
         let keys: Vec<_> = found
             .rows
             .iter()
-            .map(|row| {
-                (
-                    row.figures.dimension[1].as_str(),
-                    row.figures.currency.as_str(),
-                )
-            })
+            .map(|row| (row.dimension[1].as_str(), row.currency.as_str()))
             .collect();
         assert_eq!(
             keys,
@@ -205,7 +200,7 @@ async fn reversals_are_those_of_the_rows() {
             ]
         );
         for row in found.rows.iter().chain(&found.totals) {
-            let figures = &row.figures;
+            let figures = row;
             let advertiser = figures.dimension.get(1);
             let of: Vec<&Row> = rows
                 .iter()
@@ -237,6 +232,12 @@ async fn reversals_are_those_of_the_rows() {
                 sum(|row| units(row.sale_amount).max(0))
             );
             assert_eq!(figures.reversed_sales.0, sum(taken_back));
+            let taken = |row: &Row| match units(row.commission) {
+                below if below < 0 => below,
+                other if row.status == "reversed" => -other,
+                _ => 0,
+            };
+            assert_eq!(figures.reversed_commission.0, sum(taken));
             let late = reversed.iter().map(|row| {
                 row.processed_at.unwrap_or(row.received_at).as_microsecond()
                     - row.occurred_at.unwrap().as_microsecond()

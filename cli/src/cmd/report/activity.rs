@@ -93,7 +93,11 @@ impl Activity {
                 .notes
                 .push(format!("as of {seen}: what came later is not loaded yet"));
         }
-        frame::finish(sheet, false, &complete, &lag, options, console)
+        let about = frame::About {
+            of_money: false,
+            of_rejects: false,
+        };
+        frame::finish(sheet, about, &complete, &lag, options, console)
     }
 }
 

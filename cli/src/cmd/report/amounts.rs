@@ -97,8 +97,10 @@ fn notes(found: &[Line], suspicious: usize, all: bool) -> Vec<String> {
     let mut notes = Vec::new();
     let usual = found.len() - suspicious;
     if usual > 0 && !all {
-        let row = if usual == 1 { "row looks" } else { "rows look" };
-        notes.push(format!("{usual} {row} as usual: --all shows them"));
+        notes.push(format!(
+            "{} without a suspicion: --all shows them",
+            plural(usual, "row")
+        ));
     }
     if found.iter().all(|line| line.usual.transactions == 0) && !found.is_empty() {
         notes.push("the period before has no sales: what is usual is not known yet".to_owned());

@@ -18,6 +18,8 @@ pub(super) struct Footer<'a> {
     pub(super) zone: &'a TimeZone,
     /// Whether the report shows money.
     pub(super) of_money: bool,
+    /// Whether the report itself is about what became no conversion.
+    pub(super) of_rejects: bool,
 }
 
 impl Footer<'_> {
@@ -33,7 +35,7 @@ impl Footer<'_> {
         if self.of_money {
             sheet.fact("preliminary", PRELIMINARY);
         }
-        if self.complete.rejected > 0 {
+        if self.complete.rejected > 0 && !self.of_rejects {
             let many = plural(self.complete.rejected, "postback");
             sheet.notes.push(format!(
                 "{many} received in this range became no conversion: `postback report rejects` says why"

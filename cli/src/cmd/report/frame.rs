@@ -109,7 +109,11 @@ pub(super) async fn run<R: Report>(
         let notes = nothing(R::TABLE, question, complete.loaded_through);
         sheet.notes.splice(0..0, notes);
     }
-    finish(sheet, R::OF_MONEY, &complete, &lag, options, console)
+    let about = About {
+        of_money: R::OF_MONEY,
+        of_rejects: R::TABLE == Table::Postbacks,
+    };
+    finish(sheet, about, &complete, &lag, options, console)
 }
 
 async fn answer<R: Report>(
@@ -132,10 +136,17 @@ async fn answer<R: Report>(
     })
 }
 
+/// What the footer has to say.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct About {
+    pub(super) of_money: bool,
+    pub(super) of_rejects: bool,
+}
+
 /// Adds the footer and writes it.
 pub(super) fn finish(
     mut sheet: Sheet,
-    of_money: bool,
+    about: About,
     complete: &Completeness,
     lag: &Result<GroupLag, String>,
     options: &Options,
@@ -145,7 +156,8 @@ pub(super) fn finish(
         complete,
         lag,
         zone: &options.time_zone,
-        of_money,
+        of_money: about.of_money,
+        of_rejects: about.of_rejects,
     };
     footer.add_to(&mut sheet);
     sheet.write(options, console)?;

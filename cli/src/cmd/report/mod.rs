@@ -16,6 +16,7 @@ mod summary;
 mod unattributed;
 
 use clap::{Args, Subcommand};
+pub(super) use sources::check as check_sources;
 
 use crate::arguments::Options;
 use crate::console::Console;

@@ -79,7 +79,7 @@ impl Report for Reversals {
             number("delay_max", "\nmax"),
         ];
         let mut sheet = Sheet::new(&[&names[..], &figures].concat());
-        let named = |row: &Line| row.figures.dimension.iter().map(Cell::text).collect();
+        let named = |row: &Line| row.dimension.iter().map(Cell::text).collect();
         sheet.rows = found
             .rows
             .iter()
@@ -100,19 +100,18 @@ impl Report for Reversals {
 }
 
 fn cells(mut names: Vec<Cell>, row: &Line) -> Vec<Cell> {
-    let figures = &row.figures;
     let delays = row.delay.map_or([const { Cell::Missing }; 3], |delay| {
         [delay.p50, delay.p90, delay.max].map(Cell::Seconds)
     });
     names.extend([
-        Cell::text(&figures.currency),
-        Cell::Count(figures.transactions),
-        Cell::Count(figures.reversals),
-        percent(figures.reversals.into(), figures.transactions.into()),
-        Cell::Money(figures.gross_sales.0),
-        Cell::Money(figures.reversed_sales.0),
-        percent(-figures.reversed_sales.0, figures.gross_sales.0),
-        Cell::Money(figures.reversed_commission.0),
+        Cell::text(&row.currency),
+        Cell::Count(row.transactions),
+        Cell::Count(row.reversals),
+        percent(row.reversals.into(), row.transactions.into()),
+        Cell::Money(row.gross_sales.0),
+        Cell::Money(row.reversed_sales.0),
+        percent(-row.reversed_sales.0, row.gross_sales.0),
+        Cell::Money(row.reversed_commission.0),
     ]);
     names.extend(delays);
     names

@@ -10,7 +10,7 @@ use crate::servers::Trouble;
 
 /// Refuses a source that is neither configured nor in the tables: every report about it would be
 /// empty, and look as if nothing had come.
-pub(super) async fn check(
+pub(in crate::cmd) async fn check(
     only: &Filter,
     settings: &Settings,
     reader: &Reader,

@@ -105,6 +105,13 @@ pub struct Line {
     pub suspicions: Vec<Suspicion>,
 }
 
+/// Whether days are looked at one by one, beside the whole.
+#[derive(Clone, Copy)]
+enum Per {
+    Day,
+    Period,
+}
+
 /// Raw texts of a row, and its currency.
 type Key = (Vec<String>, String);
 
@@ -121,12 +128,13 @@ impl Reader {
     ) -> Result<Vec<Line>, StoreError> {
         let past = asked.past();
         let (now, past, mismatches) = tokio::try_join!(
-            self.found_amounts(Some(asked)),
-            self.found_amounts(past.as_ref()),
+            self.found_amounts(Some(asked), Per::Day),
+            self.found_amounts(past.as_ref(), Per::Period),
             self.mismatches(asked)
         )?;
         let (now, days): (Vec<_>, Vec<_>) = now.into_iter().partition(|found| found.is_all == 1);
-        let past: BTreeMap<Key, Amounts> = (past.into_iter().filter(|found| found.is_all == 1))
+        let past: BTreeMap<Key, Amounts> = past
+            .into_iter()
             .map(|found| {
                 (
                     (found.dimension.clone(), found.money_currency.clone()),
@@ -183,21 +191,33 @@ impl Reader {
         Ok(lines.collect())
     }
 
-    async fn found_amounts(&self, asked: Option<&Question>) -> Result<Vec<Found>, StoreError> {
+    async fn found_amounts(
+        &self,
+        asked: Option<&Question>,
+        per: Per,
+    ) -> Result<Vec<Found>, StoreError> {
         let Some(asked) = asked else {
             return Ok(Vec::new());
+        };
+        let (is_all, day, groups) = match per {
+            Per::Day => (
+                "toUInt8(grouping(day))",
+                "toDate(assumeNotNull({date}), {zone:String})",
+                "GROUPING SETS ((dimension, money_currency, day), (dimension, money_currency))",
+            ),
+            Per::Period => ("toUInt8(1)", "toDate(0)", "dimension, money_currency"),
         };
         let sql = format!(
             "WITH ifNull(sale_amount, toDecimal64(0, 4)) AS sale \
              SELECT {{dimension}} AS dimension, toString(currency) AS money_currency, \
-               toUInt8(grouping(day)) AS is_all, \
-               toDate(assumeNotNull({{date}}), {{zone:String}}) AS day, count() AS transactions, \
+               {is_all} AS is_all, \
+               {day} AS day, count() AS transactions, \
                countIf(isNotNull(sale_amount) AND sale = 0) AS zero, countIf(isNull(sale_amount)) AS missing, \
                countIf(isNotNull(commission) AND ifNull(commission, toDecimal64(0, 4)) = 0) AS zero_commission, \
                countIf(sale > 0) AS positive, countIf(sale > 0 AND sale = truncate(sale)) AS whole, \
                quantilesExactIf(0.25, 0.5, 0.75)(sale, sale > 0) AS quartiles \
              FROM {{conversions}} FINAL WHERE {{scope}} AND {IS_TRANSACTION} \
-             GROUP BY GROUPING SETS ((dimension, money_currency, day), (dimension, money_currency)) \
+             GROUP BY {groups} \
              ORDER BY dimension, money_currency, day"
         );
         let query = self.asked(&sql, Table::Conversions, asked);

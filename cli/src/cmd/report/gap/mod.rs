@@ -137,7 +137,11 @@ impl Gap {
         sheet.fact("with", sides.own.as_str());
         sheet.fact("own_sources", sides.sources.clone());
         sheet.fact("accounts", sides.accounts.clone());
-        frame::finish(sheet, true, &complete, &lag, options, console)?;
+        let about = frame::About {
+            of_money: true,
+            of_rejects: false,
+        };
+        frame::finish(sheet, about, &complete, &lag, options, console)?;
         Ok(if is_found {
             Ending::Found
         } else {
