@@ -40,6 +40,8 @@ pub(super) fn of(gap: &Gap, asked: &Comparison, usual: Option<&Usual>) -> Sheet 
             .map(|row| cells(total.clone(), row))
             .collect();
     }
+    let widened = |row: &&Figures| usual.is_some_and(|usual| usual.is_widened(row.gap()));
+    sheet.fact("widened", gap.rows.iter().filter(widened).count());
     for (name, value) in facts(gap, usual) {
         sheet.fact(name, value);
     }
