@@ -12,6 +12,7 @@ mod lag;
 mod nearest;
 mod output;
 mod progress;
+mod publisher;
 mod range;
 mod record;
 mod replays;

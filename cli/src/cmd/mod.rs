@@ -5,8 +5,10 @@ pub(crate) mod config;
 pub(crate) mod doctor;
 mod door;
 pub(crate) mod generation;
+mod import;
 pub(crate) mod migrate;
 pub(crate) mod network;
+pub(crate) mod order;
 pub(crate) mod query;
 pub(crate) mod replay;
 pub(crate) mod report;
@@ -14,6 +16,7 @@ pub(crate) mod send;
 pub(crate) mod simulate;
 pub(crate) mod source;
 pub(crate) mod spool;
+pub(crate) mod statement;
 pub(crate) mod tail;
 pub(crate) mod trace;
 pub(crate) mod url;
@@ -48,6 +51,8 @@ pub(crate) async fn run(arguments: &Arguments, console: &mut Console) -> Result<
         Command::Tail(tail) => Box::pin(tail.run(options, console)).await,
         Command::Query(query) => Box::pin(query.run(options, console)).await,
         Command::Completion(completion) => completion.run(console),
+        Command::Order(order) => Box::pin(order.run(options, console)).await,
+        Command::Statement(statement) => Box::pin(statement.run(options, console)).await,
         Command::Verify(verify) => Box::pin(verify.run(options, console)).await,
     }
 }

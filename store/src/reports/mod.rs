@@ -10,6 +10,7 @@ pub mod completeness;
 mod decode;
 pub mod delay;
 pub mod flags;
+pub mod gap;
 pub mod latency;
 pub mod question;
 mod reader;

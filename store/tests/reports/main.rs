@@ -7,7 +7,9 @@
 
 mod books;
 mod database;
+mod gap;
 mod measures;
+mod page;
 mod question;
 mod received;
 mod sales;

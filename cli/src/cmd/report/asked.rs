@@ -95,6 +95,24 @@ impl Rows {
         self.question(Table::Postbacks, DateBy::Received, by, now)
     }
 
+    /// The same about orders or statements: by time, advertiser or source, by the date of the order.
+    pub(super) fn of_orders(&self, by: &[&str], now: &Zoned) -> Result<Question, Failure> {
+        const USABLE: [&str; 6] = ["hour", "day", "week", "month", "advertiser", "source"];
+        let question = self.question(Table::Conversions, DateBy::Occurred, by, now)?;
+        match question
+            .by
+            .iter()
+            .find(|by| !USABLE.contains(&by.name().as_str()))
+        {
+            None => Ok(question),
+            Some(other) => Err(Failure::Usage(format!(
+                "--by {} is nothing that both sides have\n  use {}, or nothing",
+                other.name(),
+                USABLE.join(", ")
+            ))),
+        }
+    }
+
     fn question(
         &self,
         table: Table,

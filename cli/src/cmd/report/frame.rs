@@ -164,7 +164,7 @@ pub(super) fn finish(
     Ok(Ending::Done)
 }
 
-fn facts(name: &str, question: &Question) -> Vec<(&'static str, Value)> {
+pub(super) fn facts(name: &str, question: &Question) -> Vec<(&'static str, Value)> {
     let zone = &question.zone;
     let only = question.only.conditions().iter().map(condition);
     vec![

@@ -7,6 +7,7 @@ mod compared;
 mod flags;
 mod footer;
 mod frame;
+mod gap;
 mod latency;
 mod rejects;
 mod reversals;
@@ -32,6 +33,7 @@ pub(crate) struct Report {
 #[derive(Debug, Subcommand)]
 enum Command {
     Summary(summary::Summary),
+    Gap(gap::Gap),
     Unattributed(unattributed::Unattributed),
     Amounts(amounts::Amounts),
     Latency(latency::Latency),
@@ -49,6 +51,7 @@ impl Report {
     ) -> Result<Ending, Failure> {
         match &self.command {
             Command::Summary(summary) => Box::pin(summary.run(options, console)).await,
+            Command::Gap(gap) => Box::pin(gap.run(options, console)).await,
             Command::Unattributed(unattributed) => {
                 Box::pin(unattributed.run(options, console)).await
             }

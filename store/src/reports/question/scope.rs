@@ -33,7 +33,7 @@ impl Question {
         }
     }
 
-    fn dimension(&self) -> String {
+    pub(in crate::reports) fn dimension(&self) -> String {
         let by = self.by.iter().enumerate();
         let texts =
             by.flat_map(|(index, by)| by.expressions(self.date_by, &format!("by{index}_key")));
