@@ -186,8 +186,12 @@ mod tests {
             table("postbacks", ""),
             table("refusals_log", &unsafe_settings),
             table("refusals", ""),
+            table("orders", ""),
+            table("imports", ""),
+            table("imports_log", &all),
         ];
-        assert_eq!(missing(&tables, Generation::FIRST), ["conversions"]);
+        let lacking = ["conversions", "statements"];
+        assert_eq!(missing(&tables, Generation::FIRST), lacking);
         assert_eq!(
             changed(&tables, Generation::FIRST),
             [

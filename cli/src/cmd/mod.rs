@@ -48,11 +48,11 @@ pub(crate) async fn run(arguments: &Arguments, console: &mut Console) -> Result<
         Command::Generation(generation) => Box::pin(generation.run(options, console)).await,
         Command::Report(report) => report.run(options, console).await,
         Command::Trace(trace) => trace.run(options, console).await,
+        Command::Order(order) => Box::pin(order.run(options, console)).await,
+        Command::Statement(statement) => Box::pin(statement.run(options, console)).await,
         Command::Tail(tail) => Box::pin(tail.run(options, console)).await,
         Command::Query(query) => Box::pin(query.run(options, console)).await,
         Command::Completion(completion) => completion.run(console),
-        Command::Order(order) => Box::pin(order.run(options, console)).await,
-        Command::Statement(statement) => Box::pin(statement.run(options, console)).await,
         Command::Verify(verify) => Box::pin(verify.run(options, console)).await,
     }
 }

@@ -3,7 +3,7 @@ use crate::run::{AWAY, Place};
 #[test]
 fn every_page_of_help() {
     let place = Place::with(AWAY);
-    let pages: [&[&str]; 38] = [
+    let pages: &[&[&str]] = &[
         &["--help"],
         &["doctor", "--help"],
         &["config", "--help"],
@@ -26,6 +26,9 @@ fn every_page_of_help() {
         &["report", "rejects", "--help"],
         &["report", "flags", "--help"],
         &["report", "activity", "--help"],
+        &["report", "gap", "--help"],
+        &["order", "import", "--help"],
+        &["statement", "import", "--help"],
         &["trace", "--help"],
         &["tail", "--help"],
         &["query", "--help"],
