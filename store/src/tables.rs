@@ -123,6 +123,9 @@ fn written((name, value): &(&str, u32)) -> String {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Definition {
     sql: &'static str,
+    /// Definition of the table that a view reads: a view has the same columns, and takes over none
+    /// of their comments by itself.
+    columns_of: &'static str,
 }
 
 impl Definition {
@@ -131,6 +134,7 @@ impl Definition {
         self.sql
             .replace("{generation}", &generation.to_string())
             .replace("{settings}", &settings.join(", "))
+            .replace("{columns}", &columns(self.columns_of).join(",\n    "))
     }
 
     /// What it says of itself: the text of its last `COMMENT`.
@@ -145,28 +149,50 @@ impl Definition {
     }
 }
 
+/// Name, type and comment of each column, as a table's definition has them.
+fn columns(table: &'static str) -> Vec<&'static str> {
+    let columns = table.lines().filter_map(|line| {
+        let line = line.strip_prefix("    ")?;
+        let (before, _) = line.split_once(" COMMENT '")?;
+        let codec = line.find("' CODEC(").map(|end| end + 1);
+        let end = codec.unwrap_or(line.trim_end_matches(',').len());
+        (!before.is_empty()).then_some(&line[..end])
+    });
+    columns.collect()
+}
+
+const POSTBACKS_SQL: &str = include_str!("../../schemas/clickhouse/generation/postbacks.sql");
+const CONVERSIONS_SQL: &str = include_str!("../../schemas/clickhouse/generation/conversions.sql");
+
 pub(crate) const POSTBACKS_TABLE: Definition = Definition {
-    sql: include_str!("../../schemas/clickhouse/generation/postbacks.sql"),
+    sql: POSTBACKS_SQL,
+    columns_of: "",
 };
 /// Columns and indexes that [`POSTBACKS_TABLE`] had not when the first tables were made.
 pub(crate) const POSTBACKS_ADDED: Definition = Definition {
     sql: include_str!("../../schemas/clickhouse/generation/postbacks_added.sql"),
+    columns_of: "",
 };
 pub(crate) const CONVERSIONS_TABLE: Definition = Definition {
-    sql: include_str!("../../schemas/clickhouse/generation/conversions.sql"),
+    sql: CONVERSIONS_SQL,
+    columns_of: "",
 };
 pub(crate) const POSTBACKS_VIEW: Definition = Definition {
     sql: include_str!("../../schemas/clickhouse/generation/postbacks_view.sql"),
+    columns_of: POSTBACKS_SQL,
 };
 pub(crate) const CONVERSIONS_VIEW: Definition = Definition {
     sql: include_str!("../../schemas/clickhouse/generation/conversions_view.sql"),
+    columns_of: CONVERSIONS_SQL,
 };
 
 pub(crate) const ORDERS_VIEW: Definition = Definition {
     sql: include_str!("../../schemas/clickhouse/generation/orders_view.sql"),
+    columns_of: CONVERSIONS_SQL,
 };
 pub(crate) const STATEMENTS_VIEW: Definition = Definition {
     sql: include_str!("../../schemas/clickhouse/generation/statements_view.sql"),
+    columns_of: CONVERSIONS_SQL,
 };
 
 /// The views that readers use, all of one generation, in the order in which they are switched.

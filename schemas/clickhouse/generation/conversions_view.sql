@@ -1,4 +1,8 @@
-CREATE OR REPLACE VIEW conversions AS
+CREATE OR REPLACE VIEW conversions
+(
+    {columns}
+)
+AS
 SELECT * FROM conversions_g{generation} FINAL
 WHERE kind NOT IN ('order', 'statement')
 SETTINGS do_not_merge_across_partitions_select_final = 1

@@ -1,4 +1,8 @@
-CREATE OR REPLACE VIEW orders AS
+CREATE OR REPLACE VIEW orders
+(
+    {columns}
+)
+AS
 SELECT * FROM conversions_g{generation} FINAL
 WHERE kind = 'order'
 SETTINGS do_not_merge_across_partitions_select_final = 1

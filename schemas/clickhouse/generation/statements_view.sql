@@ -1,4 +1,8 @@
-CREATE OR REPLACE VIEW statements AS
+CREATE OR REPLACE VIEW statements
+(
+    {columns}
+)
+AS
 SELECT * FROM conversions_g{generation} FINAL
 WHERE kind = 'statement'
 SETTINGS do_not_merge_across_partitions_select_final = 1

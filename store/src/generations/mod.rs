@@ -51,9 +51,9 @@ pub struct Record {
     pub made_at: i64,
 }
 
-/// Each table and view with its columns.
-const COLUMNS: &str = "(SELECT table, groupArray(name) AS names FROM \
-    (SELECT table, name FROM system.columns WHERE database = currentDatabase() ORDER BY table, position) \
+/// Each table and view with its columns, and what is said of them.
+const COLUMNS: &str = "(SELECT table, groupArray((name, comment)) AS names FROM \
+    (SELECT table, name, comment FROM system.columns WHERE database = currentDatabase() ORDER BY table, position) \
     GROUP BY table)";
 
 #[derive(Debug, Clone, Row, Deserialize)]
@@ -276,7 +276,7 @@ pub(crate) async fn settle(client: &Client) -> Result<(Generation, Vec<&'static 
 }
 
 /// Lets the views read the tables of `generation`; leaves alone a view that does so already, as it is
-/// defined by now, and has all of its columns.
+/// defined by now, and has all of its columns with their comments.
 ///
 /// # Errors
 /// As the server answers.

@@ -9,6 +9,7 @@ mod books;
 mod database;
 mod gap;
 mod measures;
+mod page;
 mod question;
 mod received;
 mod sales;

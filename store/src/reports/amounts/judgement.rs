@@ -49,6 +49,9 @@ const QUARTILES: f64 = 1.349;
 /// Amounts that are all alike still vary.
 const LEAST_SPREAD: f64 = 0.05;
 
+/// Judges one day.
+type Test<'a> = dyn Fn(Date, &Amounts) -> Option<Why> + 'a;
+
 /// One row's past.
 pub(super) struct Judged<'a> {
     pub(super) currency: &'a str,
@@ -64,7 +67,7 @@ impl Judged<'_> {
         days: &[(Date, Amounts)],
         all: impl Fn(Date) -> u64,
     ) -> Vec<Suspicion> {
-        let tests: [&dyn Fn(Date, &Amounts) -> Option<Why>; 4] = [
+        let tests: [&Test<'_>; 4] = [
             &|_, now| self.zero(now),
             &|_, now| self.rounded(now),
             &|_, now| self.jumped(now),
