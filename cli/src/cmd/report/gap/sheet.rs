@@ -209,11 +209,15 @@ fn nothing(gap: &Gap, asked: &Comparison) -> Vec<String> {
         postback_store::reports::gap::Own::Statements => "statement",
     };
     let extra: u64 = gap.totals.iter().map(|total| total.extra).sum();
-    let mut notes = vec![
-        format!(
-            "There are no {what} in this range, so there is nothing to compare {} with.",
+    let compared = match extra {
+        0 => String::new(),
+        _ => format!(
+            ", so there is nothing to compare {} with",
             plural(extra, "transaction")
         ),
+    };
+    let mut notes = vec![
+        format!("There are no {what} in this range{compared}."),
         format!(
             "Bring them in with `postback {command} import FILE` (docs/orders.md), or check the range; \
              `postback {command} ls` lists the files that were imported."
