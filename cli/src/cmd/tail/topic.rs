@@ -66,13 +66,15 @@ pub(super) async fn run(
         )];
     }
     out.write(&first)?;
-    while tail.follow {
+    if !tail.follow {
+        return Ok(Ending::Done);
+    }
+    loop {
         tokio::time::sleep(PAUSE).await;
         let found;
         (found, ends) = look(&reader, group.is_some(), Some(ends), tail.lines, &stop).await?;
         out.write(&sheet(&found, tail, loaded, out))?;
     }
-    Ok(Ending::Done)
 }
 
 fn trouble(error: &LogError) -> Trouble {
