@@ -1,48 +1,57 @@
--- One row for each order number of the own side or of the networks', with what both say of it.
+-- One row for each order number of the own side or of the networks', with what both say of it. States
+-- of texts are what such an aggregation costs: so statuses, currencies and clicks are numbers here.
 SELECT
-    countIf(is_own) > 0 AS has_own,
+    -- Without a number nothing can be compared: all of that is one row, of no class.
+    max(number = '') AS is_unnumbered,
+    countIf(is_own) AS own_rows,
     countIf(is_sale) AS sales,
+    own_rows > 0 AND NOT is_unnumbered AS has_own,
     if(has_own, minIf(placed, is_own), minIf(placed, is_sale)) AS occurred_at,
     -- Own orders often do not know the advertiser; the networks do.
     if(maxIf(advertiser, is_own) != '', maxIf(advertiser, is_own), maxIf(advertiser, is_sale)) AS advertiser_id,
     if(sales > 0, maxIf(net, is_sale), maxIf(net, is_own)) AS network,
     if(has_own, maxIf(through, is_own), maxIf(through, is_sale)) AS source,
-    if(has_own, maxIf(money, is_own), maxIf(money, is_sale)) AS currency,
-    maxIf(state, is_own) AS own_status,
+    maxIf(money, is_own) AS own_money,
+    maxIf(money, is_sale) AS their_money,
+    reinterpretAsString(if(has_own, own_money, their_money)) AS currency,
+    -- 1 cancelled, 2 returned, 3 out of network, 4 reversed; of several lines the highest.
+    maxIf(fate, is_own) AS own_fate,
     sumIf(amount, is_own) AS own_amount,
     sumIf(standing, is_sale) AS their_amount,
-    maxIf(click, is_own) AS own_click,
-    maxIf(click, is_sale) AS their_click,
+    maxIf(click, is_own) AS own_click_hash,
     -- Taken back as a whole: by negative transactions that outweigh it, or by its status.
-    sales > 0 AND countIf(is_sale AND (amount < 0 OR state IN ('reversed', 'rejected'))) > 0 AND their_amount <= 0 AS is_reversed,
+    sales > 0 AND countIf(is_sale AND (amount < 0 OR fate >= 4)) > 0 AND their_amount <= 0 AS is_reversed,
     has_own AND sales > 0 AND NOT is_reversed AS is_matched,
-    is_matched AND maxIf(money, is_own) != maxIf(money, is_sale) AS other_currency,
-    is_matched AND own_status IN ('cancelled', 'returned', 'out_of_network') AS is_standing,
+    is_matched AND own_money != their_money AS other_currency,
+    is_matched AND own_fate BETWEEN 1 AND 3 AS is_standing,
     is_matched AND NOT is_standing AND NOT other_currency AND own_amount != their_amount AS other_amount,
-    is_matched AND own_click != '' AND own_click != their_click AS other_click,
+    is_matched AND own_click_hash != 0 AND own_click_hash != maxIf(click, is_sale) AS other_click,
+    -- Numbers of the classes: see CLASSES of this folder.
     multiIf(
-        NOT has_own, 'extra',
-        is_matched, 'matched',
-        is_reversed, 'reversed',
-        own_status IN ('cancelled', 'returned', 'out_of_network'), own_status,
+        is_unnumbered, 0,
+        NOT has_own, 1,
+        is_matched, 2,
+        is_reversed, 3,
+        own_fate BETWEEN 1 AND 3, 3 + own_fate,
         -- A line of a statement that takes back what never came.
-        own_amount < 0 OR (own_status = 'reversed' AND own_amount = 0), 'reversed',
-        occurred_at >= fromUnixTimestamp64Micro({mature:Int64}), 'immature',
-        countIf(kind = 'signal') > 0, 'signal_only',
-        'missing') AS class{texts}
+        own_amount < 0 OR (own_fate = 4 AND own_amount = 0), 3,
+        occurred_at >= fromUnixTimestamp64Micro({mature:Int64}), 7,
+        countIf(kind = 'signal') > 0, 8,
+        9) AS class{texts}
 FROM
 (
     SELECT
-        kind, toString(status) AS state, toString(source) AS through, toString(network) AS net,
-        toString(currency) AS money, advertiser_id AS advertiser, order_id AS number, click_id AS click,
+        kind, toString(source) AS through, toString(network) AS net, advertiser_id AS advertiser,
+        order_id AS number, reinterpretAsUInt32(toString(currency)) AS money,
+        if(click_id = '', 0, sipHash64(click_id)) AS click,
+        toUInt8(indexOf(['cancelled', 'returned', 'out_of_network', 'reversed', 'rejected'], status)) AS fate,
         ifNull(sale_amount, toDecimal64(0, 4)) AS amount,
-        if(state IN ('reversed', 'rejected') AND amount > 0, toDecimal64(0, 4), amount) AS standing,
+        if(fate >= 4 AND amount > 0, toDecimal64(0, 4), amount) AS standing,
         ifNull(occurred_at, received_at) AS placed,
         kind = {own:String} AS is_own,
-        kind = 'transaction' AS is_sale
+        kind = 'transaction' AS is_sale{also}
     FROM {conversions} FINAL
-    WHERE order_id != ''
-        AND placed >= fromUnixTimestamp64Micro({from:Int64}) - toIntervalDay({margin:UInt8})
+    WHERE placed >= fromUnixTimestamp64Micro({from:Int64}) - toIntervalDay({margin:UInt8})
         AND placed < fromUnixTimestamp64Micro({to:Int64}) + toIntervalDay({margin:UInt8})
         AND (
             kind = {own:String} AND source IN {sources:Array(String)}
@@ -54,7 +63,7 @@ FROM
             WHERE ifNull(occurred_at, received_at) >= fromUnixTimestamp64Micro({from:Int64}) - toIntervalDay({margin:UInt8})
                 AND ifNull(occurred_at, received_at) < fromUnixTimestamp64Micro({to:Int64}) + toIntervalDay({margin:UInt8}))
 )
-GROUP BY sipHash128({key})
+GROUP BY if(number = '', toUInt128(0), reinterpretAsUInt128(sipHash128({key})))
 -- A sale of the days around the range has its order there.
-HAVING has_own OR (sales > 0 AND {is_whole:Bool}
+HAVING is_unnumbered OR has_own OR (sales > 0 AND {is_whole:Bool}
     AND occurred_at >= fromUnixTimestamp64Micro({from:Int64}) AND occurred_at < fromUnixTimestamp64Micro({to:Int64}))

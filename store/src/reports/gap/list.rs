@@ -4,7 +4,7 @@ use clickhouse::Row;
 use jiff::Timestamp;
 use serde::Deserialize;
 
-use super::{Comparison, keyed};
+use super::{CLASSES, Comparison, Texts, keyed};
 use crate::error::StoreError;
 use crate::reports::decode::micros;
 use crate::reports::{Money, Reader};
@@ -33,11 +33,11 @@ pub enum Wanted {
 impl Wanted {
     const fn condition(self) -> &'static str {
         match self {
-            Self::Matched => "class = 'matched'",
-            Self::Explained => "class IN ('reversed', 'cancelled', 'returned', 'out_of_network')",
-            Self::Immature => "class = 'immature'",
-            Self::Unexplained => "class IN ('missing', 'signal_only')",
-            Self::Extra => "class = 'extra'",
+            Self::Matched => "class = 2",
+            Self::Explained => "class BETWEEN 3 AND 6",
+            Self::Immature => "class = 7",
+            Self::Unexplained => "class >= 8",
+            Self::Extra => "class = 1",
             Self::Standing => "is_standing",
             Self::Amounts => "other_amount OR other_currency",
             Self::Clicks => "other_click",
@@ -56,6 +56,7 @@ pub struct Listed {
     /// Of the own side, else of the networks'.
     pub advertiser_id: String,
     /// The class, the reasons of explained and unexplained ones apart.
+    #[serde(rename = "class_name")]
     pub class: String,
     /// As the own side has it; empty for extra ones.
     pub own_status: String,
@@ -75,8 +76,13 @@ pub struct Listed {
     pub total: u64,
 }
 
-const TEXTS: &str = ",\n    any(number) AS order_no, maxIf(money, is_own) AS own_currency, \
-     maxIf(money, is_sale) AS their_currency";
+/// Texts that only a list needs, which is short.
+const TEXTS: Texts = Texts {
+    shown: ",\n    any(number) AS order_no, maxIf(state, is_own) AS own_status, \
+            reinterpretAsString(own_money) AS own_currency, reinterpretAsString(their_money) AS their_currency, \
+            maxIf(clicked, is_own) AS own_click, maxIf(clicked, is_sale) AS their_click",
+    read: ", toString(status) AS state, click_id AS clicked",
+};
 
 impl Reader {
     /// The orders that are wanted, the oldest first, at most `limit`.
@@ -89,13 +95,13 @@ impl Reader {
         wanted: Wanted,
         limit: u64,
     ) -> Result<Vec<Listed>, StoreError> {
-        let keys = self.gap_keys(asked).await?;
-        let by_advertiser = keys.own > 0 && keys.without_advertiser == 0;
+        let by_advertiser = self.names_advertisers(asked).await?;
         let sql = format!(
-            "SELECT order_no, occurred_at, advertiser_id, class, own_status, own_currency, own_amount, \
+            "SELECT order_no, occurred_at, advertiser_id, [{}][class + 1] AS class_name, own_status, own_currency, own_amount, \
              their_currency, their_amount, own_click, their_click, count() OVER () AS total \
              FROM ({}) WHERE {} ORDER BY occurred_at, order_no LIMIT {limit}",
-            keyed(asked, by_advertiser, TEXTS),
+            CLASSES.map(|class| format!("'{class}'")).join(", "),
+            keyed(asked, by_advertiser, &TEXTS),
             wanted.condition()
         );
         let query = self.gap_query(&sql, asked);

@@ -32,6 +32,20 @@ use crate::error::StoreError;
 
 pub use list::{Listed, Wanted};
 
+/// What the numbers mean that the queries write for classes: rows without an order number are of none.
+const CLASSES: [&str; 10] = [
+    "",
+    "extra",
+    "matched",
+    "reversed",
+    "cancelled",
+    "returned",
+    "out_of_network",
+    "immature",
+    "signal_only",
+    "missing",
+];
+
 /// Days around the range in which a network may place the same order: clocks and zones differ.
 const MARGIN_DAYS: u8 = 3;
 
@@ -127,6 +141,8 @@ pub struct Figures {
     pub other_currencies: u64,
     /// See the head of this page.
     pub other_clicks: u64,
+    own_unnumbered: u64,
+    their_unnumbered: u64,
 }
 
 impl Figures {
@@ -140,6 +156,10 @@ impl Figures {
     #[must_use]
     pub const fn unexplained(&self) -> u64 {
         self.missing + self.signal_only
+    }
+
+    const fn has_figures(&self) -> bool {
+        self.own + self.extra > 0
     }
 
     /// The gap by count: unexplained of matched and unexplained.
@@ -172,25 +192,16 @@ pub struct Gap {
     pub their_unnumbered: u64,
 }
 
-#[derive(Row, Deserialize)]
-struct Keys {
-    own: u64,
-    without_advertiser: u64,
-    own_unnumbered: u64,
-    their_unnumbered: u64,
-}
-
 impl Reader {
     /// Compares.
     ///
     /// # Errors
     /// As the server answers.
     pub async fn gap(&self, asked: &Comparison) -> Result<Gap, StoreError> {
-        let keys = self.gap_keys(asked).await?;
-        let by_advertiser = keys.own > 0 && keys.without_advertiser == 0;
+        let by_advertiser = self.names_advertisers(asked).await?;
         let sql = include_str!("figures.sql")
             .replace("{dimension}", &asked.question.dimension())
-            .replace("{keyed}", &keyed(asked, by_advertiser, ""));
+            .replace("{keyed}", &keyed(asked, by_advertiser, &Texts::default()));
         let query = self.gap_query(&sql, asked);
         let figures: Vec<Figures> = self.all("compare with conversions", query).await?;
         let (totals, mut rows): (Vec<_>, Vec<_>) = figures
@@ -200,11 +211,11 @@ impl Reader {
             row.dimension = asked.question.labels(&row.dimension);
         }
         Ok(Gap {
-            rows,
-            totals,
             by_advertiser,
-            own_unnumbered: keys.own_unnumbered,
-            their_unnumbered: keys.their_unnumbered,
+            own_unnumbered: totals.iter().map(|total| total.own_unnumbered).sum(),
+            their_unnumbered: totals.iter().map(|total| total.their_unnumbered).sum(),
+            rows: rows.into_iter().filter(Figures::has_figures).collect(),
+            totals: totals.into_iter().filter(Figures::has_figures).collect(),
         })
     }
 
@@ -228,18 +239,13 @@ impl Reader {
         Ok(days)
     }
 
-    async fn gap_keys(&self, asked: &Comparison) -> Result<Keys, StoreError> {
+    /// Whether every order of the own side names its advertiser. Older revisions are looked at too:
+    /// that spares reading the newest ones twice.
+    async fn names_advertisers(&self, asked: &Comparison) -> Result<bool, StoreError> {
         let sql = format!(
-            "SELECT countIf(is_own AND order_id != '') AS own, \
-             countIf(is_own AND order_id != '' AND advertiser_id = '') AS without_advertiser, \
-             countIf(is_own AND order_id = '') AS own_unnumbered, \
-             countIf(NOT is_own AND order_id = '') AS their_unnumbered \
-             FROM (SELECT kind = {{own:String}} AS is_own, order_id, advertiser_id FROM {{conversions}} FINAL \
-             WHERE occurred_at >= fromUnixTimestamp64Micro({{from:Int64}}) AND occurred_at < fromUnixTimestamp64Micro({{to:Int64}}) \
-             AND (kind = {{own:String}} AND source IN {{sources:Array(String)}} AND {only} \
-             OR kind = 'transaction' AND account IN {{accounts:Array(String)}}) \
-             AND (account, key_day) IN (SELECT DISTINCT account, key_day FROM {{conversions}} \
-             WHERE occurred_at >= fromUnixTimestamp64Micro({{from:Int64}}) AND occurred_at < fromUnixTimestamp64Micro({{to:Int64}})))",
+            "SELECT count() > 0 AND countIf(advertiser_id = '') = 0 FROM {{conversions}} \
+             WHERE kind = {{own:String}} AND source IN {{sources:Array(String)}} AND order_id != '' AND {only} \
+             AND occurred_at >= fromUnixTimestamp64Micro({{from:Int64}}) AND occurred_at < fromUnixTimestamp64Micro({{to:Int64}})",
             only = asked.question.only.sql()
         );
         let query = self.gap_query(&sql, asked);
@@ -264,15 +270,23 @@ impl Reader {
     }
 }
 
-/// The SQL of both sides together; `texts` are further columns.
-fn keyed(asked: &Comparison, by_advertiser: bool, texts: &str) -> String {
+/// Further columns: of each order, and of what is read for them.
+#[derive(Debug, Default)]
+struct Texts {
+    shown: &'static str,
+    read: &'static str,
+}
+
+/// The SQL of both sides together.
+fn keyed(asked: &Comparison, by_advertiser: bool, texts: &Texts) -> String {
     let key = if by_advertiser {
         "number, advertiser"
     } else {
         "number"
     };
     include_str!("keyed.sql")
-        .replace("{texts}", texts)
+        .replace("{texts}", texts.shown)
+        .replace("{also}", texts.read)
         .replace("{key}", key)
         .replace("{only}", &asked.question.only.sql())
 }

@@ -69,7 +69,10 @@ impl Site {
         let text = format!(
             "[ingest]\nlisten = \"127.0.0.1:{ingest}\"\nspool_dir = '{spool}'\n\n\
              [consumer]\nadmin_listen = \"{admin}\"\n\n\
-             [[source]]\nname = \"rakuten-us\"\nnetwork = \"rakuten\"\ncurrency = \"USD\"\nenabled = false\n",
+             [[source]]\nname = \"rakuten-us\"\nnetwork = \"rakuten\"\ncurrency = \"USD\"\nenabled = false\n\
+             [[source]]\nname = \"rakuten-uk\"\nnetwork = \"rakuten\"\nenabled = false\n\
+             [[source]]\nname = \"partner\"\nnetwork = \"generic\"\nenabled = false\n\
+             [[source]]\nname = \"shop\"\nnetwork = \"orders\"\nenabled = false\n",
             spool = site.directory.path().join("spool").display(),
             admin = site.admin,
         );
@@ -138,7 +141,9 @@ impl Site {
             .args(["-c".into(), self.configuration()])
             .args(arguments)
             .spawn()?;
-        if !command.wait(cancellation, GRACE)?.success() {
+        let ended = command.wait(cancellation, GRACE)?;
+        // 3: it ran, and found something that a person would want to know.
+        if !matches!(ended.code(), Some(0 | 3)) {
             bail!(
                 "`postback {}` failed: {}",
                 arguments.join(" "),

@@ -1,7 +1,7 @@
 //! `cargo xtask bench reports`: what reports cost over many conversions.
 //!
 //! The conversions are synthetic, made inside ClickHouse: a year of three accounts, one of a network
-//! without a date, with revisions and reversals. The questions are asked when all of them have just
+//! without a date, with revisions and reversals, and own orders of its last sixty days. The questions are asked when all of them have just
 //! been loaded, when every month is merged to one part (which the tables' settings do with every
 //! month that took nothing for an hour), and while a consumer loads more.
 
@@ -164,7 +164,7 @@ fn fill(rows: u64, today: Date, site: &Site, cancellation: &Cancellation) -> any
             site.execute(&sql)?;
         }
     }
-    Ok(())
+    site.execute(include_str!("orders.sql"))
 }
 
 fn merge(site: &Site, cancellation: &Cancellation) -> anyhow::Result<()> {

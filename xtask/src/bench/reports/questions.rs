@@ -19,7 +19,9 @@ pub(super) const SUM_OF_VIEW_BY_DAY: &str = "sum, 30 days, of the view, with a r
 pub(super) const SUMMARY: &str = "`postback report summary --by day`";
 pub(super) const SUMMARY_BY_ADVERTISER: &str = "`postback report summary --by advertiser`";
 /// The other reports, each with how it is asked; those about a range are asked about 30 days.
-pub(super) const REPORTS: [(&str, &[&str]); 8] = [
+pub(super) const REPORTS: [(&str, &[&str]); 10] = [
+    (GAP, &["gap"]),
+    (DIGEST, &["digest"]),
     ("`postback report unattributed`", &["unattributed"]),
     ("`postback report amounts`", &["amounts"]),
     ("`postback report latency`", &["latency"]),
@@ -32,6 +34,8 @@ pub(super) const REPORTS: [(&str, &[&str]); 8] = [
         &["summary", "--compare"],
     ),
 ];
+const GAP: &str = "`postback report gap`";
+const DIGEST: &str = "`postback report digest`";
 const ACTIVITY: &str = "`postback report activity`";
 pub(super) const TRACE_ORDER: &str = "`postback trace ORDER`";
 pub(super) const TRACE_CLICK: &str = "`postback trace CLICK`";
