@@ -107,7 +107,7 @@ impl Installed {
 
 /// A sale of 2026-09-01, 10:00 UTC, and the postback that told it.
 pub(crate) struct Told<'a> {
-    conversion: ConversionRow<'a>,
+    pub(crate) conversion: ConversionRow<'a>,
     pub(crate) postback: PostbackRow<'a>,
 }
 
