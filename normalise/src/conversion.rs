@@ -52,15 +52,15 @@ pub struct Rejected {
 
 /// One row of `conversions`. Texts are empty where nothing was sent, numbers and times `None`.
 ///
-/// Texts are borrowed from the record wherever they stand there as they are.
+/// Texts are borrowed from the record wherever they stand there as they are, names from the rules.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Conversion<'a> {
     /// The source that the URL key named.
-    pub source: SourceName,
+    pub source: Cow<'a, SourceName>,
     /// The source's network.
-    pub network: NetworkName,
+    pub network: Cow<'a, NetworkName>,
     /// Whose conversion it is: conversions are unique by (account, `conversion_key`).
-    pub account: AccountName,
+    pub account: Cow<'a, AccountName>,
     /// What it is known by; see [`crate::key`].
     pub conversion_key: Uuid,
     /// The day it is filed under; never changes for one key.
@@ -118,6 +118,9 @@ impl Conversion<'_> {
     #[must_use]
     pub fn into_owned(self) -> Conversion<'static> {
         Conversion {
+            source: owned(self.source),
+            network: owned(self.network),
+            account: owned(self.account),
             transaction_id: owned(self.transaction_id),
             order_id: owned(self.order_id),
             click_id: owned(self.click_id),
@@ -135,7 +138,7 @@ impl Conversion<'_> {
     }
 }
 
-fn owned(text: Cow<'_, str>) -> Cow<'static, str> {
+fn owned<T: ToOwned + ?Sized>(text: Cow<'_, T>) -> Cow<'static, T> {
     Cow::Owned(text.into_owned())
 }
 

@@ -1,12 +1,13 @@
 //! From decoded parameters to fields: which parameter says what, and what no column takes.
 
 use std::borrow::Cow;
+use std::mem;
 
 use postback_common::reason::Flag;
 use postback_common::secret::HIDDEN;
 
 use crate::by_name::ByName;
-use crate::decode::{Decoded, Pair, trim, trimmed};
+use crate::decode::{Decoded, MAX_PARAMETERS, Pair, trim, trimmed};
 use crate::field::Field;
 use crate::mapping::Mapping;
 use crate::profile::MacroStyle;
@@ -15,7 +16,10 @@ use crate::template::MARKER;
 /// A request's parameters by what they say; everything sent is in here exactly once.
 pub(crate) struct Intake<'a> {
     mapping: &'a Mapping,
-    slots: [Option<Slot<'a>>; Field::COUNT],
+    /// Those that fields are taken from stand here until then; of the others nothing is left.
+    pairs: Vec<Pair<'a>>,
+    /// Which of the pairs each field has.
+    places: [Option<u16>; Field::COUNT],
     pub(crate) sub_ids: ByName<'a, Cow<'a, str>>,
     pub(crate) extra: ByName<'a, Vec<Cow<'a, str>>>,
     /// May repeat; sorted at the very end.
@@ -24,26 +28,23 @@ pub(crate) struct Intake<'a> {
     pub(crate) is_empty: bool,
 }
 
-/// What came for a field.
-struct Slot<'a> {
-    /// The parameter, as sent.
-    parameter: Cow<'a, str>,
-    /// Its value; empty when the network left the macro in.
-    value: Cow<'a, str>,
-}
+// Pairs have places: a form and the JSON in one of its fields have at most so many parameters each.
+const _: () = assert!(2 * MAX_PARAMETERS <= u16::MAX as usize);
 
 impl<'a> Intake<'a> {
     pub(crate) fn of(decoded: Decoded<'a>, mapping: &'a Mapping, style: &MacroStyle) -> Self {
         let mut intake = Self {
             mapping,
-            slots: [const { None }; Field::COUNT],
+            is_empty: decoded.pairs.is_empty(),
+            pairs: decoded.pairs,
+            places: [None; Field::COUNT],
             sub_ids: ByName::default(),
             extra: ByName::default(),
             flags: decoded.faults,
-            is_empty: decoded.pairs.is_empty(),
         };
         let mut expected = 0;
-        for pair in decoded.pairs {
+        for place in 0..u16::try_from(intake.pairs.len()).unwrap_or(u16::MAX) {
+            let pair = &intake.pairs[usize::from(place)];
             let found = mapping.find(&pair.name, expected);
             let unreplaced = style.is_unreplaced(&pair.value);
             if unreplaced {
@@ -55,16 +56,16 @@ impl<'a> Intake<'a> {
                 } else if !mapping.expects(&pair.name) {
                     intake.flags.push(Flag::UnknownParameter);
                 }
-                intake.keep(pair);
+                intake.keep(place);
                 continue;
             };
             expected = position + 1;
             match carrier.column {
-                None => intake.keep(pair),
+                None => intake.keep(place),
                 Some(Field::SubId) => {
-                    intake.take_sub_id(&carrier.network_name, pair, unreplaced);
+                    intake.take_sub_id(&carrier.network_name, place, unreplaced);
                 }
-                Some(field) => intake.take(field, pair, unreplaced),
+                Some(field) => intake.take(field, place, unreplaced),
             }
         }
         intake
@@ -77,92 +78,97 @@ impl<'a> Intake<'a> {
 
     /// What was sent for a field, spaces around left out; empty for nothing.
     pub(crate) fn text(&self, field: Field) -> &str {
-        self.slots[field.index()]
-            .as_ref()
-            .map_or("", |slot| trim(&slot.value))
+        self.pair(field).map_or("", |pair| trim(&pair.value))
     }
 
     /// Takes out what [`Intake::text`] tells.
     pub(crate) fn take_text(&mut self, field: Field) -> Cow<'a, str> {
-        self.slots[field.index()]
-            .take()
-            .map_or(Cow::Borrowed(""), |slot| trimmed(slot.value))
+        trimmed(self.take_value(field))
     }
 
     /// As [`Intake::take_text`], with the spaces before it.
     pub(crate) fn take_text_from_start(&mut self, field: Field) -> Cow<'a, str> {
-        match self.slots[field.index()].take().map(|slot| slot.value) {
-            None => Cow::Borrowed(""),
-            Some(Cow::Borrowed(text)) => Cow::Borrowed(text.trim_end()),
-            Some(Cow::Owned(mut text)) => {
+        match self.take_value(field) {
+            Cow::Borrowed(text) => Cow::Borrowed(text.trim_end()),
+            Cow::Owned(mut text) => {
                 text.truncate(text.trim_end().len());
                 Cow::Owned(text)
             }
         }
     }
 
+    fn take_value(&mut self, field: Field) -> Cow<'a, str> {
+        match self.places[field.index()] {
+            Some(place) => taken(&mut self.pairs[usize::from(place)].value),
+            None => Cow::Borrowed(""),
+        }
+    }
+
+    fn pair(&self, field: Field) -> Option<&Pair<'a>> {
+        let place = self.places[field.index()]?;
+        self.pairs.get(usize::from(place))
+    }
+
     /// Notes that a field's value could not be read: its text is kept, before any repeats of it.
     pub(crate) fn set_aside(&mut self, field: Field, flag: Flag) {
         self.flags.push(flag);
-        if let Some(slot) = &self.slots[field.index()] {
-            let values = self.extra.entry(slot.parameter.clone());
-            values.insert(0, slot.value.clone());
+        if let Some(Pair { name, value }) = self.pair(field).cloned() {
+            self.extra.entry(name).insert(0, value);
         }
     }
 
     /// Keeps what was sent for a field beside the column that it fills.
     pub(crate) fn keep_word(&mut self, field: Field) {
-        if let Some(slot) = &self.slots[field.index()] {
-            let values = self.extra.entry(slot.parameter.clone());
-            values.insert(0, trimmed(slot.value.clone()));
+        if let Some(Pair { name, value }) = self.pair(field).cloned() {
+            self.extra.entry(name).insert(0, trimmed(value));
         }
     }
 
-    fn take(&mut self, field: Field, pair: Pair<'a>, unreplaced: bool) {
-        let slot = &self.slots[field.index()];
-        if slot.is_some() {
+    fn take(&mut self, field: Field, place: u16, unreplaced: bool) {
+        if self.places[field.index()].is_some() {
             self.flags.push(Flag::RepeatedParameter);
-            self.keep(pair);
+            self.keep(place);
             return;
         }
-        let slot = if unreplaced {
-            let parameter = pair.name.clone();
-            self.keep(pair);
-            Slot {
-                parameter,
-                value: Cow::Borrowed(""),
-            }
-        } else {
-            Slot {
-                parameter: pair.name,
-                value: pair.value,
-            }
-        };
-        self.slots[field.index()] = Some(slot);
+        if unreplaced {
+            let pair = &self.pairs[usize::from(place)];
+            let name = pair.name.clone();
+            self.keep(place);
+            self.pairs[usize::from(place)].name = name;
+        }
+        self.places[field.index()] = Some(place);
     }
 
-    fn take_sub_id(&mut self, name: &'a str, pair: Pair<'a>, unreplaced: bool) {
+    fn take_sub_id(&mut self, name: &'a str, place: u16, unreplaced: bool) {
         if self.sub_ids.get(name).is_some() {
             self.flags.push(Flag::RepeatedParameter);
-            self.keep(pair);
+            self.keep(place);
         } else if unreplaced {
             *self.sub_ids.entry(name.into()) = Cow::Borrowed("");
-            self.keep(pair);
+            self.keep(place);
         } else {
-            *self.sub_ids.entry(name.into()) = trimmed(pair.value);
+            let value = taken(&mut self.pairs[usize::from(place)].value);
+            *self.sub_ids.entry(name.into()) = trimmed(value);
         }
     }
 
     /// Keeps a parameter that no column takes.
-    fn keep(&mut self, pair: Pair<'a>) {
-        let value = if self.mapping.is_secret(&pair.name) {
+    fn keep(&mut self, place: u16) {
+        let pair = &mut self.pairs[usize::from(place)];
+        let (name, value) = (taken(&mut pair.name), taken(&mut pair.value));
+        let value = if self.mapping.is_secret(&name) {
             Cow::Borrowed(HIDDEN)
         } else {
-            pair.value
+            value
         };
-        let values = self.extra.entry(pair.name);
+        let values = self.extra.entry(name);
         // Repeats are rare: no room for more of them.
         values.reserve_exact(1);
         values.push(value);
     }
+}
+
+/// What stands there, of which nothing is left.
+fn taken<'a>(text: &mut Cow<'a, str>) -> Cow<'a, str> {
+    mem::replace(text, Cow::Borrowed(""))
 }

@@ -63,7 +63,10 @@ pub(crate) fn conversion_key(
     let mut hashed = Hashed::with_room(RECIPE_BYTES);
     hashed.push(rules.identity.as_str().as_bytes());
     for field in identity::recipe(rules.identity, &rules.profile) {
-        hashed.push(normal_form(*field, intake, values, &rules.profile).as_bytes());
+        let value = hashed.push(normal_form(*field, intake, values, &rules.profile).as_bytes());
+        if rules.profile.identity.ignore_case.contains(field) {
+            value.make_ascii_lowercase();
+        }
     }
     Some(Uuid::from_bytes(hashed.leading()))
 }
@@ -111,6 +114,7 @@ fn bucket_day(key: Uuid) -> Date {
     Date::new(1970, 1, day).unwrap_or(Date::constant(1970, 1, 1))
 }
 
+/// As it is hashed, save that case is not ignored yet.
 fn normal_form<'i>(
     field: Field,
     intake: &'i Intake<'_>,
@@ -131,12 +135,7 @@ fn normal_form<'i>(
         Field::CommissionCurrency => code(values.commission_currency),
         _ => None,
     };
-    let form = read.unwrap_or_else(|| Cow::Borrowed(intake.text(field)));
-    if profile.identity.ignore_case.contains(&field) {
-        Cow::Owned(form.to_ascii_lowercase())
-    } else {
-        form
-    }
+    read.unwrap_or_else(|| Cow::Borrowed(intake.text(field)))
 }
 
 fn signal_word(kind: Kind, profile: &Profile) -> &str {
@@ -171,10 +170,13 @@ impl Hashed {
         Self(Vec::with_capacity(bytes))
     }
 
-    fn push(&mut self, value: &[u8]) {
+    /// Tells where the value now stands.
+    fn push(&mut self, value: &[u8]) -> &mut [u8] {
         self.0
             .extend_from_slice(&(value.len() as u64).to_le_bytes());
+        let begins = self.0.len();
         self.0.extend_from_slice(value);
+        &mut self.0[begins..]
     }
 
     /// The digest's first bytes; `N` is at most 32.

@@ -52,6 +52,8 @@ pub use recorded::{Recorded, RecordedError, RecordedRules, Rules};
 pub use rules::{Registered, RulesError, SourceDescription, SourceRules};
 pub use template::{Template, TemplateError, TemplateNote};
 
+use std::borrow::Cow;
+
 use jiff::civil::Date;
 use postback_common::reason::{Flag, Rejection};
 use postback_common::record::RawRecord;
@@ -120,14 +122,14 @@ fn row<'a>(
     values: &Values,
     (conversion_key, key_day): (Uuid, Date),
     record: &RawRecord<'_>,
-    rules: &SourceRules,
+    rules: &'a SourceRules,
 ) -> Conversion<'a> {
     flag_the_whole(&mut intake, record, rules);
     let mut text = |field| intake.take_text(field);
     Conversion {
-        source: rules.source.clone(),
-        network: rules.profile.network.clone(),
-        account: rules.account.clone(),
+        source: Cow::Borrowed(&rules.source),
+        network: Cow::Borrowed(&rules.profile.network),
+        account: Cow::Borrowed(&rules.account),
         conversion_key,
         key_day,
         postback_id: record.id,

@@ -194,8 +194,8 @@ fn in_form(sent: &str, form: AmountForm, currency: Option<Currency>) -> Result<A
 
 /// No decimals are written.
 fn is_whole(sent: &str) -> bool {
-    let decimals = sent.split_once('.').map_or("", |(_, decimals)| decimals);
-    decimals.is_empty()
+    let mut behind = sent.bytes().skip_while(|byte| *byte != b'.').skip(1);
+    behind.next().is_none()
 }
 
 fn has_decimals(currency: Option<Currency>) -> bool {

@@ -6,7 +6,6 @@ use jiff::Timestamp;
 use jiff::civil::{Date, DateTime, Time};
 use jiff::fmt::temporal::DateTimeParser;
 use jiff::tz::{Offset, TimeZone};
-use memchr::memchr;
 
 use crate::decode::trim;
 use crate::profile::DateForm;
@@ -49,6 +48,9 @@ pub fn parse(text: &str, forms: &[DateForm], zone: &TimeZone) -> Result<Timestam
     if !(FIRST_SECOND..BEYOND_SECOND).contains(&instant.as_second()) {
         return Err(DateFault::OutOfReason);
     }
+    if instant.subsec_nanosecond() == 0 {
+        return Ok(instant);
+    }
     Timestamp::from_microsecond(instant.as_microsecond()).map_err(|_| DateFault::OutOfReason)
 }
 
@@ -60,10 +62,74 @@ pub(crate) fn utc_date(instant: Timestamp) -> Date {
 /// `Sat Mar 14 2020 18:28:18 GMT+0000 (UTC)`. The weekday and the zone's name repeat what the rest
 /// says: they are not compared, as a program in another language prints them in its own.
 fn javascript(text: &str) -> Option<Timestamp> {
-    let told = &text[..memchr(b'(', text.as_bytes()).unwrap_or(text.len())];
+    javascript_in_places(text.as_bytes()).or_else(|| javascript_in_words(text))
+}
+
+/// As JavaScript itself prints it, in UTC: each part in its place. Every postback has two of them,
+/// and its words need not be looked for.
+fn javascript_in_places(text: &[u8]) -> Option<Timestamp> {
+    let (told, rest) = text.split_first_chunk::<33>()?;
+    if !matches!(rest, [] | [b'(', ..] | [b' ', b'(', ..]) {
+        return None;
+    }
+    let [
+        weekday @ ..,
+        b' ',
+        m1,
+        m2,
+        m3,
+        b' ',
+        d1,
+        d2,
+        b' ',
+        y1,
+        y2,
+        y3,
+        y4,
+        b' ',
+        h1,
+        h2,
+        b':',
+        i1,
+        i2,
+        b':',
+        s1,
+        s2,
+        b' ',
+        b'G',
+        b'M',
+        b'T',
+        b'+',
+        b'0',
+        b'0',
+        b'0',
+        b'0',
+    ] = told
+    else {
+        return None;
+    };
+    let year = i16::from(two_digits(y1, y2)?) * 100 + i16::from(two_digits(y3, y4)?);
+    let date = Date::new(year, month(&[*m1, *m2, *m3])?, two_digits(d1, d2)?).ok()?;
+    let time = Time::new(
+        two_digits(h1, h2)?,
+        two_digits(i1, i2)?,
+        two_digits(s1, s2)?,
+        0,
+    )
+    .ok()?;
+    let is_word = weekday.iter().all(u8::is_ascii_alphabetic);
+    is_word.then(|| {
+        Offset::UTC
+            .to_timestamp(DateTime::from_parts(date, time))
+            .ok()
+    })?
+}
+
+fn javascript_in_words(text: &str) -> Option<Timestamp> {
+    let told = text.split_once('(').map_or(text, |(told, _)| told);
     let mut words = told.split_ascii_whitespace();
     let _weekday = words.next()?;
-    let month = month(words.next()?)?;
+    let month = month(words.next()?.as_bytes())?;
     let day = i8::try_from(number(words.next()?)?).ok()?;
     let year = i16::try_from(number(words.next()?)?).ok()?;
     let time = time_of_day(words.next()?)?;
@@ -80,11 +146,18 @@ fn time_of_day(text: &str) -> Option<Time> {
     let [h1, h2, b':', m1, m2, b':', s1, s2] = text.as_bytes() else {
         return None;
     };
-    let two = |tens: &u8, ones: &u8| {
-        let is_number = tens.is_ascii_digit() && ones.is_ascii_digit();
-        is_number.then(|| i8::try_from((tens - b'0') * 10 + (ones - b'0')).ok())?
-    };
-    Time::new(two(h1, h2)?, two(m1, m2)?, two(s1, s2)?, 0).ok()
+    Time::new(
+        two_digits(h1, h2)?,
+        two_digits(m1, m2)?,
+        two_digits(s1, s2)?,
+        0,
+    )
+    .ok()
+}
+
+fn two_digits(tens: &u8, ones: &u8) -> Option<i8> {
+    let is_number = tens.is_ascii_digit() && ones.is_ascii_digit();
+    is_number.then(|| i8::try_from((tens - b'0') * 10 + (ones - b'0')).ok())?
 }
 
 /// Up to four digits.
@@ -94,14 +167,23 @@ fn number(digits: &str) -> Option<i32> {
     is_number.then(|| digits.bytes().fold(0, value))
 }
 
-fn month(name: &str) -> Option<i8> {
-    const NAMES: [&str; 12] = [
-        "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
-    ];
-    let position = NAMES
-        .iter()
-        .position(|known| known.eq_ignore_ascii_case(name))?;
-    i8::try_from(position + 1).ok()
+fn month(name: &[u8]) -> Option<i8> {
+    let name: &[u8; 3] = name.try_into().ok()?;
+    Some(match &name.map(|letter| letter.to_ascii_lowercase()) {
+        b"jan" => 1,
+        b"feb" => 2,
+        b"mar" => 3,
+        b"apr" => 4,
+        b"may" => 5,
+        b"jun" => 6,
+        b"jul" => 7,
+        b"aug" => 8,
+        b"sep" => 9,
+        b"oct" => 10,
+        b"nov" => 11,
+        b"dec" => 12,
+        _ => return None,
+    })
 }
 
 /// `GMT+0000`, `GMT-0500`, `GMT`; and `GMT 0000`, where an unencoded `+` was decoded to a space.

@@ -185,6 +185,43 @@ fn assert_gap(pipeline: &Pipeline, expected: &BTreeMap<&str, u64>) {
     }
 }
 
+/// The page for people has the same figures, in each form.
+fn assert_digest(pipeline: &Pipeline, expected: &BTreeMap<&str, u64>) {
+    let range = ["--from", "2026-08-01", "--to", "2026-10-02"];
+    let run = |options: &[&str]| {
+        let finished = pipeline.postback(&[&["report", "digest"], &range[..], options].concat());
+        assert_eq!(finished.code, 3, "{}", finished.shown());
+        finished.stdout
+    };
+    let shown: Value = serde_json::from_str(&run(&["-o", "json"])).unwrap();
+    let gap = &shown["meta"]["sections"]["gap"];
+    assert_eq!(gap["standing"], expected["standing"], "{shown}");
+    assert_eq!(
+        gap["explained_by"]["reversed"], expected["reversed"],
+        "{shown}"
+    );
+    let words = format!(
+        "{} orders cancelled, returned or out of network",
+        expected["standing"]
+    );
+    let found = shown["rows"].as_array().unwrap().iter();
+    let found = found.filter(|row| row["finding"].as_str().unwrap().starts_with(&words));
+    assert_eq!(found.count(), 1, "{shown}");
+    let text = run(&[]);
+    let markdown = run(&["--form", "markdown"]);
+    let html = run(&["--form", "html"]);
+    for (page, heading) in [
+        (&text, "Gap\n───"),
+        (&markdown, "## Gap"),
+        (&html, "<h2>Gap</h2>"),
+    ] {
+        assert!(page.contains(heading) && page.contains(&words), "{page}");
+        assert!(page.contains("preliminary: networks settle by their own statements"));
+    }
+    assert!(html.starts_with("<!doctype html>") && html.trim_end().ends_with("</html>"));
+    assert!(!html.contains("<script") && !html.contains("http://"));
+}
+
 fn started(name: &str, shop_key: &str) -> Running {
     Setup::new(name)
         .lines("consumer", &more_sources(shop_key))
@@ -264,6 +301,8 @@ fn own_orders_are_compared_with_the_networks_and_a_replay_keeps_them() {
     ));
     assert_eq!(row[0]["outcome"], "accepted");
     assert_eq!(row[0]["reasons"], serde_json::json!(["missing_identity"]));
+
+    assert_digest(pipeline, &expected);
 
     // A replay has everything, and readers see it from the new tables.
     pipeline.json(&["replay", "start", "--wait"]);

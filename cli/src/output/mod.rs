@@ -22,6 +22,11 @@ use crate::arguments::{Form, Options};
 use crate::console::Console;
 use crate::ending::Failure;
 
+/// Writes a sheet as a table for people.
+pub(crate) fn write_table(sheet: &Sheet, out: &mut impl std::io::Write) -> std::io::Result<()> {
+    table::write(sheet, false, out)
+}
+
 /// `1 postback`, `2 postbacks`.
 pub(crate) fn plural(count: impl TryInto<u64>, what: &str) -> String {
     // Counts of more than 64 bits do not occur.
@@ -46,6 +51,14 @@ pub(crate) struct Column {
     pub(crate) heading: Cow<'static, str>,
     /// Numbers stand right.
     pub(crate) right: bool,
+}
+
+impl Column {
+    /// The heading in one line.
+    pub(crate) fn title(&self) -> String {
+        // A word that is cut in two ends in a hyphen.
+        self.heading.replace("-\n", "").replace('\n', " ")
+    }
 }
 
 /// A column of texts.

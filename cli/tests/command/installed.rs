@@ -175,6 +175,16 @@ pub(crate) fn told<'a>(number: u8, raw: &'a str, amounts: (i64, i64)) -> Told<'a
 
 pub(crate) const RAW: &str = r#"{"v":1,"id":"01a05a43-fc00-7f54-8d8e-0023af5570ee","source":"rakuten-us","key":"k1","received_at":"2026-09-01T10:01:00.000001Z","method":"GET","query":{"utf8":"is_event=N&o=M1917799796&name=a\u0007b"},"content_type":null,"body":null,"remote":"203.0.113.7","headers":{},"via":"http"}"#;
 
+/// Inserts conversions alone.
+pub(crate) async fn insert_conversions<'a>(
+    loader: &Client,
+    rows: impl IntoIterator<Item = ConversionRow<'a>>,
+) {
+    let mut rows: insert::Conversions = rows.into_iter().collect();
+    let inserted = insert::conversions(loader, Generation::FIRST, [&mut rows], || {}).await;
+    inserted.unwrap();
+}
+
 /// A sale of 120.50 with a revision from 100; its reversal; a signal; a sale in EUR without click
 /// id; one rejected postback; and bytes that are no record.
 pub(crate) async fn load(installed: &Installed) {

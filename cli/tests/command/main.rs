@@ -9,6 +9,7 @@ mod errors;
 mod help;
 mod installed;
 mod networks;
+mod orders;
 mod queries;
 mod reports;
 mod run;

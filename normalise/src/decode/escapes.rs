@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use postback_common::reason::Flag;
 
 use super::MAX_TEXT_BYTES;
+use super::blocks::{BLOCK, bits, first_block};
 
 /// What a part of a text says.
 pub(super) fn of_text<'a>(sent: &'a str, is_escaped: bool, faults: &mut Vec<Flag>) -> Cow<'a, str> {
@@ -70,32 +71,52 @@ pub(crate) fn shown_lossily(bytes: &[u8]) -> String {
     text
 }
 
-/// Byte by byte: what stands between two escapes is mostly shorter than finding its end and copying
-/// it at once is worth.
+/// Bytes that say something else than themselves.
+pub(super) const ESCAPES: [u8; 2] = [b'%', b'+'];
+
 fn unescaped(sent: &[u8]) -> Vec<u8> {
     let mut decoded = vec![0; sent.len()];
-    let mut length = 0;
-    let mut rest = sent.iter();
-    while let Some(byte) = rest.next() {
-        let byte = match byte {
-            b'+' => b' ',
-            b'%' => match escape(rest.as_slice()) {
-                Some(escaped) => {
-                    rest.nth(1);
-                    escaped
-                }
-                None => b'%',
-            },
-            plain => *plain,
-        };
-        // Never longer than what was sent.
-        if let Some(place) = decoded.get_mut(length) {
-            *place = byte;
+    // How much of `sent` is read, and how long that is decoded.
+    let (mut read, mut length) = (0, 0);
+    let (mut begins, mut rest) = (0, Some(sent));
+    while let Some(bytes) = rest {
+        let mut escapes;
+        (escapes, rest) = first_block(bytes, |block| bits(block, ESCAPES));
+        while escapes != 0 {
+            let at = begins + escapes.trailing_zeros() as usize;
+            escapes &= escapes - 1;
+            copy(&sent[read..], &mut decoded[length..], at - read);
+            length += at - read;
+            (decoded[length], read) = read_one(sent, at);
+            length += 1;
         }
-        length += 1;
+        begins += BLOCK;
     }
-    decoded.truncate(length);
+    copy(&sent[read..], &mut decoded[length..], sent.len() - read);
+    decoded.truncate(length + sent.len() - read);
     decoded
+}
+
+/// Copies some bytes. What stands between two escapes is mostly shorter than a word, and a whole
+/// word is copied sooner; what is behind the few bytes is written over later, or cut off.
+#[inline]
+fn copy(from: &[u8], to: &mut [u8], bytes: usize) {
+    match (from.first_chunk::<8>(), to.first_chunk_mut()) {
+        (Some(from), Some(to)) if bytes <= from.len() => *to = *from,
+        _ => to[..bytes].copy_from_slice(&from[..bytes]),
+    }
+}
+
+/// The byte that an escape at a place stands for, and the place behind it.
+#[inline]
+fn read_one(sent: &[u8], at: usize) -> (u8, usize) {
+    if sent[at] == b'+' {
+        return (b' ', at + 1);
+    }
+    match escape(&sent[at + 1..]) {
+        Some(escaped) => (escaped, at + 3),
+        None => (b'%', at + 1),
+    }
 }
 
 /// The byte that two digits behind a `%` stand for; `None` for a broken escape.

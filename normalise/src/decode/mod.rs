@@ -3,16 +3,19 @@
 //! Every byte of every query passes here, so this is written by hand; what is not escaped is
 //! borrowed.
 
+mod blocks;
 mod escapes;
+mod marks;
 
 use std::borrow::Cow;
+use std::iter;
 use std::ops::Range;
 
-use memchr::{memchr, memchr2};
 use postback_common::reason::Flag;
 use postback_common::record::Payload;
 
 pub(crate) use escapes::shown_lossily;
+use marks::Marks;
 
 /// Most parameters that are read of one request; the rest stands in the raw record alone.
 pub const MAX_PARAMETERS: usize = 200;
@@ -70,8 +73,18 @@ impl<'a> Decoded<'a> {
     }
 
     fn read_text(&mut self, query: &'a str) {
-        self.split(query.as_bytes(), |part, is_escaped, faults| {
-            escapes::of_text(&query[part], is_escaped, faults)
+        self.split(query.as_bytes(), |decoded, name, value| {
+            let sent = (&query[name.place], &query[value.place]);
+            let is_escaped = name.is_escaped | value.is_escaped;
+            if is_escaped || sent.0.len() + sent.1.len() > MAX_TEXT_BYTES {
+                let faults = &mut decoded.faults;
+                let name = escapes::of_text(sent.0, name.is_escaped, faults);
+                let value = escapes::of_text(sent.1, value.is_escaped, faults);
+                decoded.push(|| trimmed(name), || value);
+            } else {
+                let (name, value) = (trim(sent.0), sent.1);
+                decoded.push(|| Cow::Borrowed(name), || Cow::Borrowed(value));
+            }
         });
     }
 
@@ -79,35 +92,49 @@ impl<'a> Decoded<'a> {
     pub(crate) fn read(&mut self, query: &'a [u8]) {
         match str::from_utf8(query) {
             Ok(text) => self.read_text(text),
-            Err(_) => self.split(query, |part, is_escaped, faults| {
-                escapes::of_bytes(&query[part], is_escaped, faults)
+            Err(_) => self.split(query, |decoded, name, value| {
+                let mut text = |part: Part| {
+                    escapes::of_bytes(&query[part.place], part.is_escaped, &mut decoded.faults)
+                };
+                let (name, value) = (text(name), text(value));
+                decoded.push(|| trimmed(name), || value);
             }),
         }
     }
 
-    /// `text` is given the place of a name or value, and whether something in it is escaped.
-    fn split(
-        &mut self,
-        query: &[u8],
-        text: impl Fn(Range<usize>, bool, &mut Vec<Flag>) -> Cow<'a, str>,
-    ) {
-        let mut at = 0;
-        while at < query.len() {
-            let name = Part::name(query, at);
-            let value = match query.get(name.place.end) {
-                Some(b'=') => Part::value(query, name.place.end + 1),
-                _ => Part::empty(name.place.end),
+    /// The pair is made where it stays: `Vec::push` would copy it from the stack, where it was just
+    /// written in smaller pieces, and for such a copy the processor waits.
+    #[inline]
+    fn push(&mut self, name: impl FnOnce() -> Cow<'a, str>, value: impl FnOnce() -> Cow<'a, str>) {
+        let made = iter::once((name, value)).map(|(name, value)| Pair {
+            name: name(),
+            value: value(),
+        });
+        self.pairs.extend(made);
+    }
+
+    /// `take` is given each name and its value.
+    #[inline]
+    fn split(&mut self, query: &[u8], take: impl Fn(&mut Self, Part, Part)) {
+        let mut marks = Marks::of(query);
+        let mut begins = 0;
+        while let Some(mark) = marks.next() {
+            let name = Part {
+                place: begins..mark.place,
+                is_escaped: mark.is_behind_escape,
             };
-            at = value.place.end + 1;
+            let value = match query.get(mark.place) {
+                Some(b'=') => Part::value(mark.place + 1, query, &mut marks),
+                _ => Part::empty(mark.place),
+            };
+            begins = value.place.end + 1;
             if name.place.start == value.place.end {
                 continue;
             }
             if self.is_full() {
                 break;
             }
-            let name = trimmed(text(name.place, name.is_escaped, &mut self.faults));
-            let value = text(value.place, value.is_escaped, &mut self.faults);
-            self.pairs.push(Pair { name, value });
+            take(self, name, value);
         }
     }
 
@@ -128,31 +155,18 @@ struct Part {
 }
 
 impl Part {
-    /// A name: from `start` to the next `=` or `&`, or the end. Names are a few bytes long, which a
-    /// search with vector instructions is too much for.
+    /// A value, from `start` to the next `&` or the end; any `=` is part of it.
     #[inline]
-    fn name(query: &[u8], start: usize) -> Self {
-        let mut is_escaped = false;
-        let rest = &query[start..];
-        let length = rest.iter().position(|byte| {
-            is_escaped |= matches!(byte, b'%' | b'+');
-            matches!(byte, b'=' | b'&')
-        });
-        Self {
-            place: start..start + length.unwrap_or(rest.len()),
-            is_escaped,
+    fn value(start: usize, query: &[u8], marks: &mut Marks<'_>) -> Self {
+        let mut value = Self::empty(start);
+        for mark in marks {
+            value.is_escaped |= mark.is_behind_escape;
+            value.place.end = mark.place;
+            if query.get(mark.place) != Some(&b'=') {
+                break;
+            }
         }
-    }
-
-    /// A value: from `start` to the next `&`, or the end.
-    #[inline]
-    fn value(query: &[u8], start: usize) -> Self {
-        let rest = &query[start..];
-        let value = &rest[..memchr(b'&', rest).unwrap_or(rest.len())];
-        Self {
-            place: start..start + value.len(),
-            is_escaped: memchr2(b'%', b'+', value).is_some(),
-        }
+        value
     }
 
     fn empty(at: usize) -> Self {

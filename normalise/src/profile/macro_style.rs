@@ -7,6 +7,8 @@ use percent_encoding::percent_decode_str;
 pub struct MacroStyle {
     before: String,
     after: String,
+    /// Byte of `before`.
+    first: u8,
 }
 
 impl MacroStyle {
@@ -15,10 +17,11 @@ impl MacroStyle {
     /// `None` unless there is something on both sides: every value would be a macro.
     pub(super) fn parse(text: &str) -> Option<Self> {
         let (before, after) = text.split_once("name")?;
-        let whole = !before.is_empty() && !after.is_empty();
-        whole.then(|| Self {
+        let first = *before.as_bytes().first()?;
+        (!after.is_empty()).then(|| Self {
             before: before.to_owned(),
             after: after.to_owned(),
+            first,
         })
     }
 
@@ -42,19 +45,22 @@ impl MacroStyle {
     /// True when a received value is a macro that nobody replaced, also when it was
     /// percent-encoded once more than the request itself.
     #[must_use]
+    #[inline]
     pub fn is_unreplaced(&self, value: &str) -> bool {
         // Nearly every value begins with another byte, which spares it the rest.
         let begins = value.as_bytes().first().is_some_and(|first| {
-            Some(first) == self.before.as_bytes().first()
-                || !matches!(first, 0x21..=0x7e)
-                || *first == b'%'
+            *first == self.first || *first == b'%' || !matches!(first, 0x21..=0x7e)
         });
-        begins
-            && (self.name_in(value).is_some()
-                || (value.trim_start().starts_with('%')
-                    && percent_decode_str(value)
-                        .decode_utf8()
-                        .is_ok_and(|text| self.name_in(&text).is_some())))
+        begins && self.is_whole_macro(value)
+    }
+
+    #[cold]
+    fn is_whole_macro(&self, value: &str) -> bool {
+        self.name_in(value).is_some()
+            || (value.trim_start().starts_with('%')
+                && percent_decode_str(value)
+                    .decode_utf8()
+                    .is_ok_and(|text| self.name_in(&text).is_some()))
     }
 
     /// True when a macro of this style could stand somewhere inside the text.

@@ -233,8 +233,11 @@ impl<'a> Work<'a> {
                 Ok(Some(row)) => row,
                 Ok(None) => break,
                 Err(fault) => {
-                    self.settle(journey, to, (number.max(behind), sent, refused), false)
-                        .await?;
+                    let rows = number.max(behind);
+                    if rows > 0 {
+                        self.settle(journey, to, (rows, sent, refused), false)
+                            .await?;
+                    }
                     return Err(self.failure(fault));
                 }
             };

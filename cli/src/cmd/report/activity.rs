@@ -101,6 +101,18 @@ impl Activity {
     }
 }
 
+/// All sources, for a page of several reports.
+pub(super) async fn section(
+    reader: &Reader,
+    through: Option<Timestamp>,
+    lag: &Result<GroupLag, String>,
+    now: &Zoned,
+    settings: &Settings,
+) -> Result<Sheet, postback_store::StoreError> {
+    let until = until(now, lag, through);
+    of_sources(reader, &Filter::default(), &until, settings).await
+}
+
 /// Now, where everything is loaded; otherwise what is loaded through: what is on its way is no
 /// silence.
 fn until(now: &Zoned, lag: &Result<GroupLag, String>, through: Option<Timestamp>) -> Zoned {
@@ -145,6 +157,8 @@ async fn of_sources(
         cells.extend(refused_cells(refused));
         sheet.rows.push(cells);
     }
+    let silent = |sender: &&Sender| sender.usual.state == State::Silent;
+    sheet.fact("silent", senders.iter().filter(silent).count());
     sheet.notes.extend(notes(
         &senders,
         by_source.get("").copied(),

@@ -15,7 +15,7 @@ use crate::ending::{Ending, Failure};
 use crate::output::{Cell, Sheet, number, plural, text};
 
 /// Amounts that look wrong: zero, rounded, jumped, in another currency, not those of own orders
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 #[command(after_help = "Examples:\n  \
     postback report amounts --from 7d\n  \
     postback report amounts --all --by source --from 7d\n\n\

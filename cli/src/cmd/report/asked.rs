@@ -9,7 +9,7 @@ use crate::nearest;
 use crate::range::RangeOptions;
 
 /// What is asked of conversions.
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Clone, Default, Args)]
 pub(super) struct Asked {
     #[command(flatten)]
     pub(super) rows: Rows,
@@ -22,7 +22,7 @@ pub(super) struct Asked {
 }
 
 /// What is asked of any table: when, for each of what, of which rows alone.
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Clone, Default, Args)]
 pub(super) struct Rows {
     /// One row for each of these, several with commas: hour, day, week, month, source, network, … or nothing
     #[arg(long, value_name = "WHAT", value_delimiter = ',')]
@@ -34,7 +34,7 @@ pub(super) struct Rows {
 }
 
 /// Of which rows alone.
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Clone, Default, Args)]
 pub(super) struct Only {
     /// Only rows with this value (COLUMN!=VALUE: without it); again for another one, an empty value means missing
     #[arg(long = "where", value_name = "COLUMN=VALUE")]
@@ -89,7 +89,26 @@ impl Asked {
     }
 }
 
+impl Asked {
+    /// Everything of a range, by these.
+    pub(super) fn whole(range: RangeOptions, by: &[&str]) -> Self {
+        Self {
+            rows: Rows::whole(range, by),
+            ..Self::default()
+        }
+    }
+}
+
 impl Rows {
+    /// Everything of a range, by these.
+    pub(super) fn whole(range: RangeOptions, by: &[&str]) -> Self {
+        Self {
+            by: by.iter().map(|by| (*by).to_owned()).collect(),
+            range,
+            only: Only::default(),
+        }
+    }
+
     /// The same about postbacks, which have the date alone on which they were received.
     pub(super) fn of_postbacks(&self, by: &[&str], now: &Zoned) -> Result<Question, Failure> {
         self.question(Table::Postbacks, DateBy::Received, by, now)

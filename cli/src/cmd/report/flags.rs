@@ -16,7 +16,7 @@ use crate::ending::{Ending, Failure};
 use crate::output::{number, plural, text};
 
 /// What is remarkable about conversions: each flag, how often, what it means, a sample
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 #[command(after_help = "Examples:\n  \
     postback report flags --from 7d\n  \
     postback report flags --by advertiser --where flags=zero_amount\n  \

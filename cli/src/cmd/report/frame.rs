@@ -116,6 +116,23 @@ pub(super) async fn run<R: Report>(
     finish(sheet, about, &complete, &lag, options, console)
 }
 
+/// A report's sheet without what is around it, for a page of several.
+pub(super) async fn section<R: Report>(
+    report: &R,
+    question: &Question,
+    compare: bool,
+    reader: &Reader,
+) -> Result<Sheet, StoreError> {
+    let before = if compare {
+        question.before().ok()
+    } else {
+        None
+    };
+    Ok(answer(report, question, before.as_ref(), reader)
+        .await?
+        .sheet)
+}
+
 async fn answer<R: Report>(
     report: &R,
     question: &Question,

@@ -4,6 +4,7 @@ mod activity;
 mod amounts;
 mod asked;
 mod compared;
+mod digest;
 mod flags;
 mod footer;
 mod frame;
@@ -41,6 +42,7 @@ enum Command {
     Rejects(rejects::Rejects),
     Flags(flags::Flags),
     Activity(activity::Activity),
+    Digest(digest::Digest),
 }
 
 impl Report {
@@ -61,6 +63,7 @@ impl Report {
             Command::Rejects(rejects) => Box::pin(rejects.run(options, console)).await,
             Command::Flags(flags) => Box::pin(flags.run(options, console)).await,
             Command::Activity(activity) => Box::pin(activity.run(options, console)).await,
+            Command::Digest(digest) => Box::pin(digest.run(options, console)).await,
         }
     }
 }

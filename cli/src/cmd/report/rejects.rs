@@ -18,7 +18,7 @@ use crate::output::{Cell, Column, Sheet, number, plural, text};
 use crate::range::shown;
 
 /// Why postbacks became no conversions: each reason, how often, a sample
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 #[command(after_help = "Examples:\n  \
     postback report rejects --from 7d\n  \
     postback report rejects --by day --where reason=missing_identity\n  \

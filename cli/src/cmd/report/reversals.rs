@@ -15,7 +15,7 @@ use crate::ending::{Ending, Failure};
 use crate::output::{Cell, Sheet, number, text};
 
 /// Sales that were taken back: how many, how much, how late
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 #[command(after_help = "Examples:\n  \
     postback report reversals --from 90d --to 30d\n  \
     postback report reversals --by month --advertiser 35719\n  \

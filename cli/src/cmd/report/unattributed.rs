@@ -14,7 +14,7 @@ use crate::ending::{Ending, Failure};
 use crate::output::{Cell, Sheet, number, plural, text};
 
 /// Sales without a click id: their share over time, beside the usual one
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 #[command(after_help = "Examples:\n  \
     postback report unattributed\n  \
     postback report unattributed --from 7d --by advertiser\n  \

@@ -6,7 +6,8 @@ mod sides;
 mod usual;
 
 use clap::{Args, ValueEnum};
-use jiff::{SignedDuration, Span, Timestamp};
+use jiff::{SignedDuration, Span, Timestamp, Zoned};
+use postback_common::config::ClickHouseSettings;
 use postback_store::reports::Reader;
 use postback_store::reports::gap::{Comparison, Own, Wanted};
 use postback_store::reports::question::{Dimension, Question, Table};
@@ -15,10 +16,12 @@ use postback_store::reports::share::Share;
 use super::asked::Rows;
 use super::frame;
 use crate::arguments::Options;
-use crate::cmd::load;
+use crate::cmd::{Loaded, load};
 use crate::console::Console;
 use crate::ending::{Ending, Failure};
-use crate::lag;
+use crate::lag::{self, GroupLag};
+use crate::output::Sheet;
+use crate::range::RangeOptions;
 use crate::servers::Trouble;
 use sides::Sides;
 use usual::Usual;
@@ -105,14 +108,7 @@ impl Gap {
         let complete = reader.completeness(question.from, question.to);
         let complete = complete.await.map_err(trouble)?;
         let lag = lag::of_generation(&loaded.settings, reader.generation()).await;
-        let is_caught_up = lag.as_ref().is_ok_and(|lag| lag.waiting() == 0);
-        let asked = Comparison {
-            mature_until: mature_until(complete.loaded_through, is_caught_up)?,
-            question,
-            own: sides.own,
-            sources: sides.sources.clone(),
-            accounts: sides.accounts.clone(),
-        };
+        let asked = comparison(question, &sides, complete.loaded_through, &lag)?;
         let (mut sheet, is_found) = match self.class {
             Some(class) => {
                 let limit = self.limit.max(1);
@@ -121,15 +117,7 @@ impl Gap {
                 let is_found = class == Class::Unexplained && !list.is_empty();
                 (listed::sheet(&list, class, &asked), is_found)
             }
-            None => {
-                let before = before(&asked)?;
-                let (gap, days) = tokio::try_join!(reader.gap(&asked), reader.gap_before(&before))
-                    .map_err(trouble)?;
-                let days: Vec<Share> = days.into_values().collect();
-                let usual = Usual::of(&days);
-                let is_found = gap.totals.iter().any(|total| total.unexplained() > 0);
-                (sheet::of(&gap, &asked, usual.as_ref()), is_found)
-            }
+            None => figures(&reader, &asked, clickhouse).await?,
         };
         for (name, value) in frame::facts("gap", &asked.question) {
             sheet.fact(name, value);
@@ -148,6 +136,56 @@ impl Gap {
             Ending::Done
         })
     }
+}
+
+/// The gap of a range by day, for a page of several reports; `None` where there is nothing to
+/// compare with.
+pub(super) async fn section(
+    reader: &Reader,
+    range: RangeOptions,
+    loaded: &Loaded,
+    through: Option<Timestamp>,
+    lag: &Result<GroupLag, String>,
+    now: &Zoned,
+) -> Result<Option<Sheet>, Failure> {
+    let Ok(sides) = Sides::of(None, loaded) else {
+        return Ok(None);
+    };
+    let question = Rows::whole(range, &["day"]).of_orders(&[], now)?;
+    let asked = comparison(question, &sides, through, lag)?;
+    let (sheet, _) = figures(reader, &asked, &loaded.settings.clickhouse).await?;
+    Ok(Some(sheet))
+}
+
+fn comparison(
+    question: Question,
+    sides: &Sides,
+    through: Option<Timestamp>,
+    lag: &Result<GroupLag, String>,
+) -> Result<Comparison, Failure> {
+    let is_caught_up = lag.as_ref().is_ok_and(|lag| lag.waiting() == 0);
+    Ok(Comparison {
+        mature_until: mature_until(through, is_caught_up)?,
+        question,
+        own: sides.own,
+        sources: sides.sources.clone(),
+        accounts: sides.accounts.clone(),
+    })
+}
+
+/// The figures as a sheet, and whether orders are unexplained.
+async fn figures(
+    reader: &Reader,
+    asked: &Comparison,
+    clickhouse: &ClickHouseSettings,
+) -> Result<(Sheet, bool), Failure> {
+    let before = before(asked)?;
+    let (gap, days) = tokio::try_join!(reader.gap(asked), reader.gap_before(&before))
+        .map_err(|error| Trouble::of_clickhouse(&error, clickhouse))?;
+    let days: Vec<Share> = days.into_values().collect();
+    let usual = Usual::of(&days);
+    let is_found = gap.totals.iter().any(|total| total.unexplained() > 0);
+    Ok((sheet::of(&gap, asked, usual.as_ref()), is_found))
 }
 
 /// Younger orders are immature. What is not loaded yet cannot be missed either.

@@ -40,6 +40,8 @@ pub(super) fn of(gap: &Gap, asked: &Comparison, usual: Option<&Usual>) -> Sheet 
             .map(|row| cells(total.clone(), row))
             .collect();
     }
+    let widened = |row: &&Figures| usual.is_some_and(|usual| usual.is_widened(row.gap()));
+    sheet.fact("widened", gap.rows.iter().filter(widened).count());
     for (name, value) in facts(gap, usual) {
         sheet.fact(name, value);
     }
@@ -207,11 +209,15 @@ fn nothing(gap: &Gap, asked: &Comparison) -> Vec<String> {
         postback_store::reports::gap::Own::Statements => "statement",
     };
     let extra: u64 = gap.totals.iter().map(|total| total.extra).sum();
-    let mut notes = vec![
-        format!(
-            "There are no {what} in this range, so there is nothing to compare {} with.",
+    let compared = match extra {
+        0 => String::new(),
+        _ => format!(
+            ", so there is nothing to compare {} with",
             plural(extra, "transaction")
         ),
+    };
+    let mut notes = vec![
+        format!("There are no {what} in this range{compared}."),
         format!(
             "Bring them in with `postback {command} import FILE` (docs/orders.md), or check the range; \
              `postback {command} ls` lists the files that were imported."

@@ -16,7 +16,7 @@ use crate::console::Console;
 use crate::ending::{Ending, Failure};
 
 /// Orders, sales and commission by day, source, advertiser, …; money is never mixed
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 #[command(after_help = "Examples:\n  \
     postback report summary --from 7d\n  \
     postback report summary --from 7d --to now --compare\n  \
