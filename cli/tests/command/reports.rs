@@ -1,4 +1,6 @@
-use crate::installed::{Installed, load, produce};
+use postback_store::{Generation, insert};
+
+use crate::installed::{Installed, RAW, load, produce, told};
 
 const SEPTEMBER: [&str; 4] = ["--from", "2026-09-01", "--to", "2026-10-01"];
 
@@ -131,6 +133,44 @@ async fn the_reports_of_quality() {
             .replace("http://127.0.0.1:1", "AWAY"),
     ];
     insta::assert_snapshot!(without_clock(&text.join("\n")));
+    installed.remove().await;
+}
+
+/// Five sales a day for 40 days: on the last five most click ids are lost, and cents come for whole
+/// units.
+async fn load_a_break(installed: &Installed) {
+    let mut rows = Vec::new();
+    for number in 0..200_u8 {
+        let day = i64::from(number / 5);
+        let is_broken = day >= 35;
+        let cents = 1_000 + i64::from(number) * 37;
+        let units = cents * if is_broken { 10_000 } else { 100 };
+        let mut sold = told(1, RAW, (units, units / 10)).conversion;
+        let moment = "2026-08-01T12:00:00Z".parse::<jiff::Timestamp>().unwrap();
+        let moment = moment + jiff::SignedDuration::from_hours(24 * day);
+        sold.conversion_key = uuid::Uuid::from_u128(u128::from(number));
+        (sold.occurred_at, sold.received_at) = (Some(moment), moment);
+        sold.key_day = moment.to_zoned(jiff::tz::TimeZone::UTC).date();
+        sold.click_id = if is_broken && number % 5 > 0 {
+            ""
+        } else {
+            "member-7"
+        };
+        rows.push(sold);
+    }
+    let mut rows = rows.into_iter().collect();
+    let loaded = insert::conversions(&installed.loader, Generation::FIRST, [&mut rows], || {});
+    loaded.await.unwrap();
+}
+
+#[tokio::test]
+async fn breaks_are_marked() {
+    let installed = Installed::new("breaks").await;
+    load_a_break(&installed).await;
+    let range = ["--from", "2026-09-01", "--to", "2026-09-10"];
+    let text = [["report", "unattributed"], ["report", "amounts"]]
+        .map(|report| installed.shown(&[&report[..], &range].concat()));
+    insta::assert_snapshot!(text.join("\n"));
     installed.remove().await;
 }
 
