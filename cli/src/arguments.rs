@@ -80,12 +80,17 @@ pub(crate) enum Command {
     Replay(cmd::replay::Replay),
     Generation(cmd::generation::Generation),
     Report(cmd::report::Report),
+    Query(cmd::query::Query),
+    Tail(cmd::tail::Tail),
     Trace(cmd::trace::Trace),
     Verify(cmd::verify::Verify),
     Network(cmd::network::Network),
     Url(cmd::url::Url),
     Send(cmd::send::Send),
     Simulate(cmd::simulate::Simulate),
+    Order(cmd::order::Order),
+    Statement(cmd::statement::Statement),
+    Completion(cmd::completion::Completion),
 }
 
 impl Command {
@@ -93,6 +98,8 @@ impl Command {
     pub(crate) const fn stops_in_order(&self) -> bool {
         match self {
             Self::Spool(spool) => spool.stops_in_order(),
+            Self::Order(order) => order.stops_in_order(),
+            Self::Statement(statement) => statement.stops_in_order(),
             Self::Simulate(simulate) => simulate.stops_in_order(),
             _ => false,
         }

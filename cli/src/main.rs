@@ -9,9 +9,12 @@ mod cmd;
 mod console;
 mod ending;
 mod lag;
+mod nearest;
 mod output;
 mod progress;
+mod publisher;
 mod range;
+mod record;
 mod replays;
 mod servers;
 

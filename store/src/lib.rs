@@ -2,13 +2,14 @@
 //!
 //! - [`migrate()`] makes the database what this version needs.
 //! - [`insert`] stores batches of [`rows`].
-//! - [`reports`] ask.
+//! - [`reports`] ask; [`ask`] asks what a person wrote.
 //! - [`StoreError`] says what went wrong, of what [`Kind`] it is and what to do.
 //!
 //! Names and definitions of tables stand in [`tables`] and `schemas/clickhouse/` and nowhere else.
 
 #![warn(missing_docs)]
 
+pub mod ask;
 pub mod check;
 pub mod comparison;
 mod connection;
@@ -16,6 +17,7 @@ mod error;
 pub mod generations;
 pub mod history;
 pub mod identities;
+pub mod imports;
 pub mod insert;
 mod migrate;
 mod native;

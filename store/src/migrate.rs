@@ -40,6 +40,11 @@ const MIGRATIONS: &[Migration] = &[
         name: "generations",
         sql: include_str!("../../schemas/clickhouse/0003_generations.sql"),
     },
+    Migration {
+        number: 4,
+        name: "imports",
+        sql: include_str!("../../schemas/clickhouse/0004_imports.sql"),
+    },
 ];
 
 impl Migration {
@@ -126,6 +131,7 @@ pub async fn migrate(
         steps.push(Step::GenerationMade(Generation::FIRST));
     }
     let (active, views) = generations::settle(&client).await?;
+    describe_views(&client).await?;
     steps.extend(
         views
             .into_iter()
@@ -159,6 +165,24 @@ async fn make_database(settings: &ClickHouseSettings) -> Result<Option<Step>, St
     let sql = format!("CREATE DATABASE IF NOT EXISTS {}", settings.database);
     run(&attempt, client.query_raw(&sql).execute()).await?;
     Ok(Some(Step::DatabaseMade(settings.database.clone())))
+}
+
+/// A view that stands in a migration takes over no comment of the columns of its table, `…_log`.
+async fn describe_views(client: &Client) -> Result<(), StoreError> {
+    let attempt = "describe the views' columns";
+    let sql = "SELECT view.table, view.name, told.comment FROM \
+           (SELECT * FROM system.columns WHERE database = currentDatabase()) AS view INNER JOIN \
+           (SELECT * FROM system.columns WHERE database = currentDatabase()) AS told \
+           ON told.table = concat(view.table, '_log') AND told.name = view.name \
+         WHERE view.comment != told.comment ORDER BY view.table, view.position";
+    let found: Vec<(String, String, String)> =
+        run(attempt, client.query_raw(sql).fetch_all()).await?;
+    for (view, column, comment) in found {
+        let comment = comment.replace('\\', "\\\\").replace('\'', "\\'");
+        let sql = format!("ALTER TABLE {view} COMMENT COLUMN {column} '{comment}'");
+        run(attempt, client.query_raw(&sql).execute()).await?;
+    }
+    Ok(())
 }
 
 #[derive(Row, Deserialize)]

@@ -20,10 +20,19 @@ pub const ACCOUNT_IDENTITIES: &str = "account_identities";
 pub const POSTBACKS: &str = "postbacks";
 /// View: one row per conversion, its newest revision.
 pub const CONVERSIONS: &str = "conversions";
+/// View: one row per own order, its newest revision.
+pub const ORDERS: &str = "orders";
+/// View: one row per line of a network's statement, its newest revision.
+pub const STATEMENTS: &str = "statements";
 /// View: one row per recorded refusal.
 pub const REFUSALS: &str = "refusals";
 /// The table behind it, which is of no generation.
 pub const REFUSALS_LOG: &str = "refusals_log";
+
+/// View: one row per import of a file.
+pub const IMPORTS: &str = "imports";
+/// The table behind it, which is of no generation.
+pub const IMPORTS_LOG: &str = "imports_log";
 
 /// Setting of every query that reads a table of a generation with `FINAL`: a key never changes its
 /// partition, so partitions need not be merged with each other.
@@ -114,6 +123,9 @@ fn written((name, value): &(&str, u32)) -> String {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Definition {
     sql: &'static str,
+    /// Definition of the table that a view reads: a view has the same columns, and takes over none
+    /// of their comments by itself.
+    columns_of: &'static str,
 }
 
 impl Definition {
@@ -122,25 +134,74 @@ impl Definition {
         self.sql
             .replace("{generation}", &generation.to_string())
             .replace("{settings}", &settings.join(", "))
+            .replace("{columns}", &columns(self.columns_of).join(",\n    "))
+    }
+
+    /// What it says of itself: the text of its last `COMMENT`.
+    pub(crate) fn comment(self, generation: Generation) -> String {
+        let sql = self.of(generation);
+        let comment = sql.rsplit("COMMENT '").next().unwrap_or_default();
+        let comment = comment.trim_end();
+        comment
+            .strip_suffix('\'')
+            .unwrap_or(comment)
+            .replace("''", "'")
     }
 }
 
+/// Name, type and comment of each column, as a table's definition has them.
+fn columns(table: &'static str) -> Vec<&'static str> {
+    let columns = table.lines().filter_map(|line| {
+        let line = line.strip_prefix("    ")?;
+        let (before, _) = line.split_once(" COMMENT '")?;
+        let codec = line.find("' CODEC(").map(|end| end + 1);
+        let end = codec.unwrap_or(line.trim_end_matches(',').len());
+        (!before.is_empty()).then_some(&line[..end])
+    });
+    columns.collect()
+}
+
+const POSTBACKS_SQL: &str = include_str!("../../schemas/clickhouse/generation/postbacks.sql");
+const CONVERSIONS_SQL: &str = include_str!("../../schemas/clickhouse/generation/conversions.sql");
+
 pub(crate) const POSTBACKS_TABLE: Definition = Definition {
-    sql: include_str!("../../schemas/clickhouse/generation/postbacks.sql"),
+    sql: POSTBACKS_SQL,
+    columns_of: "",
 };
 /// Columns and indexes that [`POSTBACKS_TABLE`] had not when the first tables were made.
 pub(crate) const POSTBACKS_ADDED: Definition = Definition {
     sql: include_str!("../../schemas/clickhouse/generation/postbacks_added.sql"),
+    columns_of: "",
 };
 pub(crate) const CONVERSIONS_TABLE: Definition = Definition {
-    sql: include_str!("../../schemas/clickhouse/generation/conversions.sql"),
+    sql: CONVERSIONS_SQL,
+    columns_of: "",
 };
 pub(crate) const POSTBACKS_VIEW: Definition = Definition {
     sql: include_str!("../../schemas/clickhouse/generation/postbacks_view.sql"),
+    columns_of: POSTBACKS_SQL,
 };
 pub(crate) const CONVERSIONS_VIEW: Definition = Definition {
     sql: include_str!("../../schemas/clickhouse/generation/conversions_view.sql"),
+    columns_of: CONVERSIONS_SQL,
 };
+
+pub(crate) const ORDERS_VIEW: Definition = Definition {
+    sql: include_str!("../../schemas/clickhouse/generation/orders_view.sql"),
+    columns_of: CONVERSIONS_SQL,
+};
+pub(crate) const STATEMENTS_VIEW: Definition = Definition {
+    sql: include_str!("../../schemas/clickhouse/generation/statements_view.sql"),
+    columns_of: CONVERSIONS_SQL,
+};
+
+/// The views that readers use, all of one generation, in the order in which they are switched.
+pub(crate) const VIEWS: [(&str, Definition); 4] = [
+    (CONVERSIONS, CONVERSIONS_VIEW),
+    (ORDERS, ORDERS_VIEW),
+    (STATEMENTS, STATEMENTS_VIEW),
+    (POSTBACKS, POSTBACKS_VIEW),
+];
 
 /// The migration that makes [`REFUSALS_LOG`] and [`REFUSALS`].
 pub(crate) const REFUSALS_SQL: &str = include_str!("../../schemas/clickhouse/0002_refusals.sql");
@@ -199,6 +260,8 @@ mod tests {
             CONVERSIONS_TABLE,
             POSTBACKS_VIEW,
             CONVERSIONS_VIEW,
+            ORDERS_VIEW,
+            STATEMENTS_VIEW,
         ] {
             let sql = definition.of(Generation::FIRST);
             assert!(!sql.contains(['{', '}']), "{sql}");

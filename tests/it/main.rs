@@ -16,6 +16,7 @@ mod generations;
 mod handover;
 mod main_path;
 mod missing_topic;
+mod orders;
 mod outage;
 mod poison;
 mod pressure;

@@ -28,12 +28,25 @@ pub(super) fn json_lines(sheet: &Sheet, out: &mut impl Write) -> io::Result<()> 
 
 /// RFC 4180 with a heading; lines end with CRLF, as it wants.
 pub(super) fn csv(sheet: &Sheet, out: &mut impl Write) -> io::Result<()> {
-    let mut writer = csv::WriterBuilder::new()
-        .terminator(csv::Terminator::CRLF)
-        .from_writer(out);
+    let mut writer = csv_writer(out);
     writer
-        .write_record(sheet.columns.iter().map(|column| column.name))
+        .write_record(sheet.columns.iter().map(|column| &*column.name))
         .map_err(io_error)?;
+    write_rows(sheet, writer)
+}
+
+/// The same without the heading.
+pub(super) fn csv_rows(sheet: &Sheet, out: &mut impl Write) -> io::Result<()> {
+    write_rows(sheet, csv_writer(out))
+}
+
+fn csv_writer<W: Write>(out: W) -> csv::Writer<W> {
+    csv::WriterBuilder::new()
+        .terminator(csv::Terminator::CRLF)
+        .from_writer(out)
+}
+
+fn write_rows<W: Write>(sheet: &Sheet, mut writer: csv::Writer<W>) -> io::Result<()> {
     for row in &sheet.rows {
         writer
             .write_record(row.iter().map(Cell::for_csv))
@@ -63,7 +76,7 @@ impl Serialize for Object<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut object = serializer.serialize_map(Some(self.0.len()))?;
         for (column, cell) in self.0.iter().zip(self.1) {
-            object.serialize_entry(column.name, &cell.for_json())?;
+            object.serialize_entry(&column.name, &cell.for_json())?;
         }
         object.end()
     }

@@ -10,15 +10,22 @@ mod machine;
 mod money;
 mod table;
 
+use std::borrow::Cow;
+
 use serde_json::{Map, Value};
 
-pub(crate) use amount::{age, size};
+pub(crate) use amount::{age, size, span};
 pub(crate) use cell::Cell;
 pub(crate) use money::money;
 
 use crate::arguments::{Form, Options};
 use crate::console::Console;
 use crate::ending::Failure;
+
+/// Writes a sheet as a table for people.
+pub(crate) fn write_table(sheet: &Sheet, out: &mut impl std::io::Write) -> std::io::Result<()> {
+    table::write(sheet, false, out)
+}
 
 /// `1 postback`, `2 postbacks`.
 pub(crate) fn plural(count: impl TryInto<u64>, what: &str) -> String {
@@ -36,21 +43,29 @@ pub(crate) fn printable(text: &str) -> String {
 }
 
 /// One column.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) struct Column {
     /// In JSON and CSV.
-    pub(crate) name: &'static str,
+    pub(crate) name: Cow<'static, str>,
     /// Over a table.
-    pub(crate) heading: &'static str,
+    pub(crate) heading: Cow<'static, str>,
     /// Numbers stand right.
     pub(crate) right: bool,
+}
+
+impl Column {
+    /// The heading in one line.
+    pub(crate) fn title(&self) -> String {
+        // A word that is cut in two ends in a hyphen.
+        self.heading.replace("-\n", "").replace('\n', " ")
+    }
 }
 
 /// A column of texts.
 pub(crate) const fn text(name: &'static str, heading: &'static str) -> Column {
     Column {
-        name,
-        heading,
+        name: Cow::Borrowed(name),
+        heading: Cow::Borrowed(heading),
         right: false,
     }
 }
@@ -58,9 +73,24 @@ pub(crate) const fn text(name: &'static str, heading: &'static str) -> Column {
 /// A column of numbers.
 pub(crate) const fn number(name: &'static str, heading: &'static str) -> Column {
     Column {
-        name,
-        heading,
+        name: Cow::Borrowed(name),
+        heading: Cow::Borrowed(heading),
         right: true,
+    }
+}
+
+impl Column {
+    /// A column of texts that stands under its own name.
+    pub(crate) fn named(name: String) -> Self {
+        let mut heading = name.replace('_', " ");
+        if let Some(first) = heading.get_mut(..1) {
+            first.make_ascii_uppercase();
+        }
+        Self {
+            name: name.into(),
+            heading: heading.into(),
+            right: false,
+        }
     }
 }
 
@@ -106,6 +136,16 @@ impl Sheet {
                 machine::csv(self, console.out())?;
                 self.tell_meta(console);
             }
+        }
+        Ok(())
+    }
+
+    /// Writes further rows under those that were written before.
+    pub(crate) fn write_on(&self, options: &Options, console: &mut Console) -> Result<(), Failure> {
+        match options.output {
+            Form::Table => table::write_on(self, console.out())?,
+            Form::Json | Form::Jsonl => machine::json_lines(self, console.out())?,
+            Form::Csv => machine::csv_rows(self, console.out())?,
         }
         Ok(())
     }

@@ -37,6 +37,16 @@ pub(super) fn write(sheet: &Sheet, dynamic: bool, out: &mut impl Write) -> io::R
     Ok(())
 }
 
+/// Writes rows alone, under a table that was written before.
+pub(super) fn write_on(sheet: &Sheet, out: &mut impl Write) -> io::Result<()> {
+    let lines = lines(sheet, false);
+    let rule = lines.iter().position(|line| line.starts_with('─'));
+    for line in lines.iter().skip(rule.map_or(0, |rule| rule + 1)) {
+        writeln!(out, "{line}")?;
+    }
+    Ok(())
+}
+
 fn lines(sheet: &Sheet, dynamic: bool) -> Vec<String> {
     let mut table = Table::new();
     table.load_style(STYLE);
@@ -49,7 +59,7 @@ fn lines(sheet: &Sheet, dynamic: bool) -> Vec<String> {
         sheet
             .columns
             .iter()
-            .map(|column| aligned(column, column.heading)),
+            .map(|column| aligned(column, &column.heading)),
     );
     let decimals = decimals_by_column(sheet);
     for row in sheet.rows.iter().chain(&sheet.totals) {

@@ -7,8 +7,12 @@
 
 mod errors;
 mod help;
+mod installed;
 mod networks;
+mod orders;
+mod queries;
 mod reports;
 mod run;
 mod sources;
 mod spool;
+mod tail;

@@ -13,6 +13,18 @@ pub(crate) async fn with_database<F: Future<Output = ()>>(
     name: &str,
     test: impl FnOnce(clickhouse::Client, Reader) -> F,
 ) {
+    with_settings(name, |loader, settings| async move {
+        let reader = Reader::of_active(&settings).await.unwrap();
+        test(loader, reader).await;
+    })
+    .await;
+}
+
+/// The same for a test that connects by itself.
+pub(crate) async fn with_settings<F: Future<Output = ()>>(
+    name: &str,
+    test: impl FnOnce(clickhouse::Client, ClickHouseSettings) -> F,
+) {
     let settings = settings(&format!("reports_{name}_{}", std::process::id()));
     let manifest = Manifest {
         normaliser_version: 1,
@@ -21,8 +33,7 @@ pub(crate) async fn with_database<F: Future<Output = ()>>(
     };
     migrate(&settings, manifest, &[]).await.unwrap();
     let loader = client(&settings, Role::Load).unwrap();
-    let reader = Reader::of_active(&settings).await.unwrap();
-    test(loader.clone(), reader).await;
+    test(loader.clone(), settings.clone()).await;
     let drop = format!("DROP DATABASE {}", settings.database);
     loader.query(&drop).execute().await.unwrap();
 }

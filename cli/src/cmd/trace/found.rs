@@ -9,8 +9,8 @@ use postback_store::reports::{Money, Reader};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::record::Record;
 use crate::output::{Cell, Sheet, money, number, printable, text};
+use crate::record::Record;
 
 /// Everything that belongs to a value.
 pub(super) struct Found {
@@ -144,7 +144,12 @@ pub(super) fn sheet(found: &Found, configured: &Configured) -> Sheet {
 }
 
 fn row(postback: &Postback, found: &Found, configured: &Configured) -> Vec<Cell> {
-    let record = Record::of(postback, configured);
+    let record = Record::of(
+        &postback.raw,
+        &postback.source,
+        &postback.network,
+        configured,
+    );
     let optional = |text: Option<String>| text.map_or(Cell::Missing, Cell::Text);
     let conversion = found.conversion_of(postback);
     vec![

@@ -10,10 +10,10 @@ use postback_store::reports::Money;
 use postback_store::reports::trace::{Conversion, Postback};
 
 use super::found::Found;
-use super::record::Record;
 use crate::console::Tone;
 use crate::output::{money, printable};
 use crate::range::{shown, shown_exactly};
+use crate::record::Record;
 
 /// Writes conversions with their postbacks, then rejected postbacks.
 pub(super) fn write(
@@ -124,7 +124,12 @@ fn write_postback(
     zone: &TimeZone,
     out: &mut impl Write,
 ) -> io::Result<()> {
-    let record = Record::of(postback, configured);
+    let record = Record::of(
+        &postback.raw,
+        &postback.source,
+        &postback.network,
+        configured,
+    );
     let received = [
         shown_exactly(postback.received_at, zone),
         some("by", record.method.as_deref()),

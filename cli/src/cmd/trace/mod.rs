@@ -3,7 +3,6 @@
 mod found;
 mod hops;
 mod nothing;
-mod record;
 
 use clap::{Args, ValueEnum};
 use postback_store::reports::Reader;

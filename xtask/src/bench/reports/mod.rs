@@ -201,12 +201,14 @@ fn targets(states: &[State]) -> Vec<Target> {
             1.3,
         ));
     }
-    for (name, at_most) in [
+    let reports = questions::REPORTS.map(|(name, _)| (name, 1_000.0));
+    let others = [
         (questions::SUM, 1_000.0),
         (questions::SUMMARY, 1_000.0),
         (questions::TRACE_ORDER, 200.0),
         (questions::TRACE_CLICK, 200.0),
-    ] {
+    ];
+    for (name, at_most) in others.into_iter().chain(reports) {
         if let Some(answered) = find(2, name) {
             let what = format!("{name}, while loading");
             targets.push(Target::new(&what, "ms", answered.wall_ms, at_most));

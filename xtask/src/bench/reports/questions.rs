@@ -18,6 +18,21 @@ pub(super) const SUM_OF_VIEW: &str = "sum, 30 days, of the view, by occurred_at 
 pub(super) const SUM_OF_VIEW_BY_DAY: &str = "sum, 30 days, of the view, with a range of key_day";
 pub(super) const SUMMARY: &str = "`postback report summary --by day`";
 pub(super) const SUMMARY_BY_ADVERTISER: &str = "`postback report summary --by advertiser`";
+/// The other reports, each with how it is asked; those about a range are asked about 30 days.
+pub(super) const REPORTS: [(&str, &[&str]); 8] = [
+    ("`postback report unattributed`", &["unattributed"]),
+    ("`postback report amounts`", &["amounts"]),
+    ("`postback report latency`", &["latency"]),
+    ("`postback report reversals`", &["reversals"]),
+    ("`postback report rejects`", &["rejects"]),
+    ("`postback report flags`", &["flags"]),
+    (ACTIVITY, &["activity"]),
+    (
+        "`postback report summary --compare`",
+        &["summary", "--compare"],
+    ),
+];
+const ACTIVITY: &str = "`postback report activity`";
 pub(super) const TRACE_ORDER: &str = "`postback trace ORDER`";
 pub(super) const TRACE_CLICK: &str = "`postback trace CLICK`";
 
@@ -83,7 +98,20 @@ impl Question {
             (TRACE_ORDER, trace("order_id")?),
             (TRACE_CLICK, trace("click_id")?),
         ];
-        Ok(all.map(|(name, how)| Self { name, how }).into())
+        let mut all: Vec<Self> = all.map(|(name, how)| Self { name, how }).into();
+        let (from, to) = (from.to_string(), today.to_string());
+        for (name, words) in REPORTS {
+            let range: &[&str] = match name {
+                ACTIVITY => &[],
+                _ => &["--from", &from, "--to", &to],
+            };
+            let words = [&["report"], words, range].concat();
+            all.push(Self {
+                name,
+                how: How::Command(words.into_iter().map(ToOwned::to_owned).collect()),
+            });
+        }
+        Ok(all)
     }
 }
 

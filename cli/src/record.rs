@@ -3,38 +3,39 @@
 use postback_common::record::RawRecord;
 use postback_common::secret::HIDDEN;
 use postback_normalise::{Configured, decode, profile};
-use postback_store::reports::trace::Postback;
 
 /// What the table of postbacks has no column for.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Record {
+pub(crate) struct Record {
     /// The URL key's name.
-    pub(super) key: Option<String>,
-    pub(super) method: Option<String>,
+    pub(crate) key: Option<String>,
+    pub(crate) method: Option<String>,
     /// As received, undecoded, secret values masked; bytes that are not UTF-8 as U+FFFD.
-    pub(super) query: Option<String>,
+    pub(crate) query: Option<String>,
 }
 
 impl Record {
     /// Empty where the bytes in Kafka are no record.
-    pub(super) fn of(postback: &Postback, configured: &Configured) -> Self {
-        let Ok(record) = RawRecord::decode(postback.raw.as_bytes()) else {
+    pub(crate) fn of(raw: &str, source: &str, network: &str, configured: &Configured) -> Self {
+        let Ok(record) = RawRecord::decode(raw.as_bytes()) else {
             return Self::default();
         };
         let query = String::from_utf8_lossy(record.query.as_bytes());
         Self {
             key: record.key.as_ref().map(|key| key.as_str().to_owned()),
             method: Some(record.method.as_str().to_owned()),
-            query: Some(masked(&query, |name| is_secret(name, postback, configured))),
+            query: Some(masked(&query, |name| {
+                is_secret(name, source, network, configured)
+            })),
         }
     }
 }
 
 /// By the source's own mapping, and by its network's profile where the source is configured no more.
-fn is_secret(name: &str, postback: &Postback, configured: &Configured) -> bool {
-    let by_source = configured.source(&postback.source);
+fn is_secret(name: &str, source: &str, network: &str, configured: &Configured) -> bool {
+    let by_source = configured.source(source);
     let by_source = by_source.is_some_and(|rules| rules.is_secret(name));
-    let profile = profile::builtin(&postback.network);
+    let profile = profile::builtin(network);
     let by_network =
         profile.is_some_and(|known| known.secret_params.iter().any(|secret| secret == name));
     by_source || by_network

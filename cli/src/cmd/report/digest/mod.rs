@@ -1,0 +1,256 @@
+//! `postback report digest`: the weekly check on one page.
+
+mod findings;
+mod html;
+mod markdown;
+mod page;
+
+use clap::{Args, ValueEnum};
+use jiff::Zoned;
+use postback_store::StoreError;
+use postback_store::reports::Reader;
+use postback_store::reports::completeness::Completeness;
+use serde_json::json;
+
+use super::amounts::Amounts;
+use super::asked::{Asked, Rows};
+use super::flags::Flags;
+use super::footer::Footer;
+use super::rejects::Rejects;
+use super::reversals::Reversals;
+use super::summary::Summary;
+use super::unattributed::Unattributed;
+use super::{activity, frame, gap};
+use crate::arguments::{Form, Options};
+use crate::cmd::{Loaded, load};
+use crate::console::Console;
+use crate::ending::{Ending, Failure};
+use crate::lag::{self, GroupLag};
+use crate::output::{Cell, Sheet, text};
+use crate::range::{RangeOptions, shown};
+use crate::servers::Trouble;
+use page::{Page, Section};
+
+/// Days of the range where none is given.
+const USUAL_FROM: &str = "7d";
+
+/// The weekly check on one page: is tracking whole, and what should somebody look at
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  \
+    postback report digest\n  \
+    postback report digest --form html --from 7d > digest.html\n  \
+    0 7 * * 1  postback -c /etc/postback.toml report digest --form markdown | mail -s 'Postback, last week' …\n\n\
+    The last 7 whole days beside the 7 before, unless --from and --to say otherwise. Findings come first; then money,\n\
+    the gap where there are own orders or statements, sales without a click id, suspicious amounts, reversals,\n\
+    rejected postbacks, flags, and each source's activity.\n\n\
+    Exit code 3 when there are findings.")]
+pub(super) struct Digest {
+    #[command(flatten)]
+    range: RangeOptions,
+    /// How the page is written; -o json, jsonl or csv list the findings alone
+    #[arg(long = "form", value_enum, value_name = "FORM", default_value = "text")]
+    form: PageForm,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum PageForm {
+    /// For a terminal or a plain mail
+    Text,
+    /// For a wiki, a ticket or a chat
+    Markdown,
+    /// One file without anything from elsewhere
+    Html,
+}
+
+impl Digest {
+    pub(super) async fn run(
+        &self,
+        options: &Options,
+        console: &mut Console,
+    ) -> Result<Ending, Failure> {
+        let now = frame::now(options);
+        let range = RangeOptions {
+            from: Some(
+                self.range
+                    .from
+                    .clone()
+                    .unwrap_or_else(|| USUAL_FROM.to_owned()),
+            ),
+            to: Some(self.range.to.clone().unwrap_or_else(|| "today".to_owned())),
+        };
+        let times = range.resolve(&now)?;
+        let loaded = load(options, console)?;
+        let clickhouse = &loaded.settings.clickhouse;
+        let trouble = |error| Trouble::of_clickhouse(&error, clickhouse);
+        let reader = Reader::of_active(clickhouse).await.map_err(trouble)?;
+        let complete = reader.completeness(times.from, times.to);
+        let complete = complete.await.map_err(trouble)?;
+        let lag = lag::of_generation(&loaded.settings, reader.generation()).await;
+        let week = Week {
+            reader: &reader,
+            range: &range,
+            now: &now,
+            loaded: &loaded,
+            complete: &complete,
+            lag: &lag,
+        };
+        let sections = week.sections().await?;
+        let zone = now.time_zone();
+        let mut page = Page {
+            title: format!(
+                "Postback, {} until {}",
+                shown(times.from, zone),
+                shown(times.to, zone)
+            ),
+            findings: findings::of(&sections),
+            sections,
+            footer: Vec::new(),
+        };
+        let mut foot = Sheet::default();
+        let footer = Footer {
+            complete: &complete,
+            lag: &lag,
+            zone,
+            of_money: true,
+            of_rejects: true,
+        };
+        footer.add_to(&mut foot);
+        page.footer = std::mem::take(&mut foot.notes);
+        if options.output == Form::Table {
+            self.write(&page, console)?;
+        } else {
+            listed(
+                &page,
+                foot,
+                (shown(times.from, zone), shown(times.to, zone)),
+            )
+            .write(options, console)?;
+        }
+        Ok(if page.findings.is_empty() {
+            Ending::Done
+        } else {
+            Ending::Found
+        })
+    }
+
+    fn write(&self, page: &Page, console: &mut Console) -> Result<(), Failure> {
+        match self.form {
+            PageForm::Text => page::write(page, console.out())?,
+            PageForm::Markdown => markdown::write(page, console.out())?,
+            PageForm::Html => html::write(page, console.out())?,
+        }
+        Ok(())
+    }
+}
+
+/// The findings as rows.
+fn listed(page: &Page, foot: Sheet, (from, to): (String, String)) -> Sheet {
+    let mut sheet = Sheet::new(&[
+        text("section", "Section"),
+        text("finding", "Finding"),
+        text("look", "Look closer with"),
+    ]);
+    let row = |finding: &findings::Finding| {
+        vec![
+            Cell::text(finding.section),
+            Cell::text(&finding.words),
+            Cell::text(finding.look),
+        ]
+    };
+    sheet.rows = page.findings.iter().map(row).collect();
+    sheet.meta = foot.meta;
+    sheet.fact("report", "digest");
+    sheet.fact("from", from);
+    sheet.fact("to", to);
+    let facts = page.sections.iter();
+    let facts = facts.map(|section| (section.key.to_owned(), json!(section.sheet.meta)));
+    sheet.fact("sections", facts.collect::<serde_json::Map<_, _>>());
+    sheet.notes.clone_from(&page.footer);
+    sheet
+}
+
+/// What the sections are asked of.
+struct Week<'a> {
+    reader: &'a Reader,
+    range: &'a RangeOptions,
+    now: &'a Zoned,
+    loaded: &'a Loaded,
+    complete: &'a Completeness,
+    lag: &'a Result<GroupLag, String>,
+}
+
+impl Week<'_> {
+    /// One after the other: a page that nobody waits for must not crowd out those who do.
+    async fn sections(&self) -> Result<Vec<Section>, Failure> {
+        let mut sections = vec![Section::new(
+            "summary",
+            "Money",
+            self.report(&Summary::default(), &["source"], true).await?,
+        )];
+        let through = self.complete.loaded_through;
+        let gap = gap::section(
+            self.reader,
+            self.range.clone(),
+            self.loaded,
+            through,
+            self.lag,
+            self.now,
+        );
+        sections.extend(gap.await?.map(|sheet| Section::new("gap", "Gap", sheet)));
+        sections.push(Section::new(
+            "unattributed",
+            "Sales without a click id",
+            self.report(&Unattributed::default(), &["source"], false)
+                .await?,
+        ));
+        sections.push(Section::new(
+            "amounts",
+            "Suspicious amounts",
+            self.report(&Amounts::default(), &["advertiser"], false)
+                .await?,
+        ));
+        sections.push(Section::new(
+            "reversals",
+            "Reversals",
+            self.report(&Reversals::default(), &["source"], true)
+                .await?,
+        ));
+        let rejects = Rejects::default();
+        let rejected = Rows::whole(self.range.clone(), &["source"]).of_postbacks(&[], self.now)?;
+        let rejected = frame::section(&rejects, &rejected, true, self.reader);
+        sections.push(Section::new(
+            "rejects",
+            "Rejected postbacks",
+            self.known(rejected.await)?,
+        ));
+        sections.push(Section::new(
+            "flags",
+            "Flags",
+            self.report(&Flags::default(), &["nothing"], true).await?,
+        ));
+        let settings = &self.loaded.settings;
+        let activity = activity::section(self.reader, through, self.lag, self.now, settings);
+        sections.push(Section::new(
+            "activity",
+            "Activity now",
+            self.known(activity.await)?,
+        ));
+        Ok(sections)
+    }
+
+    async fn report<R: frame::Report>(
+        &self,
+        report: &R,
+        by: &[&str],
+        compare: bool,
+    ) -> Result<Sheet, Failure> {
+        let question = Asked::whole(self.range.clone(), by).question(&[], self.now)?;
+        let question = frame::without_currency(question);
+        self.known(frame::section(report, &question, compare, self.reader).await)
+    }
+
+    fn known(&self, found: Result<Sheet, StoreError>) -> Result<Sheet, Failure> {
+        let clickhouse = &self.loaded.settings.clickhouse;
+        found.map_err(|error| Trouble::of_clickhouse(&error, clickhouse).into())
+    }
+}

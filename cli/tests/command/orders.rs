@@ -1,0 +1,137 @@
+//! Own orders and statements as a person meets them: files with faults, a gap, nothing at all.
+
+use std::fs;
+
+use postback_store::rows::ConversionRow;
+
+use crate::installed::{Installed, insert_conversions, told};
+use crate::run::AWAY;
+
+/// Sources to compare with, behind those of the usual configuration.
+const MORE: &str = r#"
+[[source]]
+name = "shop"
+network = "orders"
+currency = "USD"
+enabled = false
+[[source]]
+name = "items"
+network = "rakuten-item-report"
+publisher_id = "3861234"
+enabled = false
+"#;
+
+const SEPTEMBER: [&str; 4] = ["--from", "2026-09-01", "--to", "2026-09-02"];
+
+fn gap<'a>(more: &[&'a str]) -> Vec<&'a str> {
+    [&["report", "gap"], &SEPTEMBER[..], more].concat()
+}
+
+fn digest<'a>(more: &[&'a str]) -> Vec<&'a str> {
+    [&["report", "digest"], &SEPTEMBER[..], more].concat()
+}
+
+#[tokio::test]
+async fn files_with_faults_and_none_at_all() {
+    let installed = Installed::new("imports").await;
+    let place = installed.place.path().to_owned();
+    let no_source = installed.shown(&["order", "import", "orders.csv"]);
+    fs::write(place.join("postback.toml"), format!("{AWAY}{MORE}")).unwrap();
+    let write = |name: &str, text: &str| fs::write(place.join(name), text).unwrap();
+    write(
+        "orders.csv",
+        "order_id,ordered_at,amount,currency,status\r\nA-1,2026-09-01T10:00:00Z,10.00,USD,paid\r\n\
+         ,2026-09-01,1.00,USD,\r\nA-3,soon,1.00,USD,\r\nA-4,2026-09-01,\"1,00\",USD,lost\r\nA-5,2026-09-01\r\n",
+    );
+    write(
+        "other.csv",
+        "Member ID,SID,Order ID,Transaction Date,Sales\nc,777,M1,9/1/2026,2.00\n",
+    );
+    write("words.csv", "Bestellung;Datum\n1;2\n");
+    write("heading.csv", "order_id,ordered_at\n");
+    write("broken.xml", "<XROOT><T><OrderID>1</OrderID>");
+    let away = [("POSTBACK__CLICKHOUSE__URL", "http://127.0.0.1:1")];
+    let text = [
+        no_source,
+        installed.shown(&["order", "ls"]),
+        installed.shown(&["order", "import", "orders.csv", "--dry-run"]),
+        installed.shown(&["order", "import", "orders.csv", "-o", "json"]),
+        installed.shown(&["order", "import", "nowhere.csv"]),
+        installed.shown(&["order", "import", "words.csv"]),
+        installed.shown(&["order", "import", "heading.csv"]),
+        installed.shown(&["order", "import", "orders.csv", "--source", "rakuten-us"]),
+        installed.shown(&["order", "import", "orders.csv", "--source", "shp"]),
+        installed.shown(&["statement", "import", "other.csv"]),
+        installed.shown(&["statement", "import", "broken.xml"]),
+        installed.shown(&["statement", "ls"]),
+        installed
+            .shown_with(&away, &["order", "import", "words.csv"])
+            .replace("http://127.0.0.1:1", "AWAY"),
+        installed
+            .shown_with(&away, &["order", "ls"])
+            .replace("http://127.0.0.1:1", "AWAY"),
+    ];
+    insta::assert_snapshot!(text.join("\n"));
+    installed.remove().await;
+}
+
+#[tokio::test]
+async fn the_gap_in_words() {
+    let installed = Installed::new("gap").await;
+    let alone = installed.shown(&gap(&[]));
+    let configuration = format!("{AWAY}{MORE}");
+    fs::write(installed.place.path().join("postback.toml"), configuration).unwrap();
+    let nothing = installed.shown(&gap(&[]));
+    let sale = told(1, "", (100_000, 10_000)).conversion;
+    let order = |number: u8, name: &'static str, status: &'static str| ConversionRow {
+        source: "shop",
+        network: "orders",
+        account: "shop",
+        kind: "order",
+        status,
+        order_id: name,
+        click_id: "",
+        advertiser_id: "",
+        commission: None,
+        ..told(number, "", (100_000, 0)).conversion
+    };
+    let rows = [
+        ConversionRow {
+            order_id: "A-1",
+            ..sale.clone()
+        },
+        ConversionRow {
+            order_id: "A-2",
+            ..told(2, "", (95_000, 10_000)).conversion
+        },
+        ConversionRow {
+            order_id: "Z-9",
+            ..told(3, "", (10_000, 1_000)).conversion
+        },
+        order(4, "A-1", "cancelled"),
+        order(5, "A-2", "placed"),
+        order(6, "A-3", "placed"),
+        order(7, "A-4", "returned"),
+    ];
+    insert_conversions(&installed.loader, rows).await;
+    let away = [("POSTBACK__CLICKHOUSE__URL", "http://127.0.0.1:1")];
+    let text = [
+        alone,
+        nothing,
+        installed.shown(&gap(&[])),
+        installed.shown(&gap(&["--by", "nothing", "-o", "json"])),
+        installed.shown(&gap(&["--class", "unexplained", "-o", "csv", "-q"])),
+        installed.shown(&gap(&["--class", "amounts"])),
+        installed.shown(&gap(&["--class", "immature"])),
+        installed.shown(&gap(&["--with", "statements"])),
+        installed.shown(&gap(&["--with", "shpo"])),
+        installed.shown(&gap(&["--by", "sku"])),
+        installed.shown(&["report", "gap", "--from", "soon"]),
+        installed
+            .shown_with(&away, &gap(&[]))
+            .replace("http://127.0.0.1:1", "AWAY"),
+        installed.shown(&digest(&["-o", "csv", "-q"])),
+    ];
+    insta::assert_snapshot!(text.join("\n"));
+    installed.remove().await;
+}

@@ -1,0 +1,202 @@
+//! Questions in SQL that a person writes, answered within limits and without a chance to change
+//! anything.
+
+use std::time::Duration;
+
+use postback_common::config::ClickHouseSettings;
+use serde_json::Value;
+
+use crate::connection::{self, Role, run_within};
+use crate::error::{Kind, StoreError};
+
+/// What an answer may cost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Longest time that the server may take.
+    pub within: Duration,
+    /// Most rows; `None` for all.
+    pub rows: Option<u64>,
+    /// Most memory of the server, in bytes.
+    pub memory: u64,
+}
+
+/// A column of an answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Column {
+    /// As the query names it.
+    pub name: String,
+    /// ClickHouse's type.
+    pub kind: String,
+}
+
+/// What the server answered.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Answer {
+    /// In order; empty where the statement has no result.
+    pub columns: Vec<Column>,
+    /// One value for each column. Decimals and integers beyond 64 bits are texts.
+    pub rows: Vec<Vec<Value>>,
+    /// Whether there are more rows than the limit lets through.
+    pub is_cut: bool,
+}
+
+/// What the server is left to send on top of its own limit.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// Names, types, then one array a row.
+const FORMAT: &str = "JSONCompactEachRowWithNamesAndTypes";
+
+/// Asks one question. The server is told to refuse everything that is none (`readonly = 2`).
+///
+/// # Errors
+/// [`StoreError`] in the server's own words; of [`Kind::Data`] where the query names a format of its
+/// own.
+pub async fn ask(
+    settings: &ClickHouseSettings,
+    sql: &str,
+    limits: Limits,
+) -> Result<Answer, StoreError> {
+    let client = connection::client(settings, Role::Query)?;
+    let mut query = client
+        .query_raw(sql)
+        // Questions alone; their own settings, but never this one.
+        .with_setting("readonly", "2")
+        .with_setting("max_execution_time", limits.within.as_secs().to_string())
+        .with_setting("max_memory_usage", limits.memory.to_string())
+        // A question that nobody waits for any more is not worked on.
+        .with_setting("cancel_http_readonly_queries_on_client_close", "1")
+        // An error after the first rows is an error, and not a part of them.
+        .with_setting("wait_end_of_query", "1")
+        .with_setting("output_format_json_quote_64bit_integers", "1")
+        .with_setting("output_format_json_quote_decimals", "1")
+        .with_setting("output_format_json_quote_denormals", "1");
+    if let Some(rows) = limits.rows {
+        // One more, to know whether there are more.
+        query = query.with_setting("limit", rows.saturating_add(1).to_string());
+    }
+    let attempt = "ask";
+    let bytes = run_within(limits.within + GRACE, attempt, async {
+        query.fetch_bytes(FORMAT)?.collect().await
+    });
+    let mut answer = read(&bytes.await?).ok_or_else(other_format)?;
+    if let Some(rows) = limits.rows {
+        let most = usize::try_from(rows).unwrap_or(usize::MAX);
+        answer.is_cut = answer.rows.len() > most;
+        answer.rows.truncate(most);
+    }
+    Ok(answer)
+}
+
+fn other_format() -> StoreError {
+    StoreError::own(
+        Kind::Data,
+        "read the answer",
+        "it is in another format than was asked for",
+        "leave FORMAT out of the query",
+    )
+}
+
+/// `None` where it is in another format.
+fn read(bytes: &[u8]) -> Option<Answer> {
+    let mut lines = bytes
+        .split(|byte| *byte == b'\n')
+        .filter(|line| !line.is_empty());
+    let Some(names) = lines.next() else {
+        return Some(Answer::default());
+    };
+    let names: Vec<String> = serde_json::from_slice(names).ok()?;
+    let kinds: Vec<String> = serde_json::from_slice(lines.next()?).ok()?;
+    if names.len() != kinds.len() {
+        return None;
+    }
+    let named = names.into_iter().zip(kinds);
+    let columns: Vec<Column> = named.map(|(name, kind)| Column { name, kind }).collect();
+    let mut rows = Vec::new();
+    for line in lines {
+        let values: Vec<Value> = serde_json::from_slice(line).ok()?;
+        let typed = columns.iter().zip(values);
+        let row: Vec<Value> = typed
+            .map(|(column, value)| typed_value(&column.kind, value))
+            .collect();
+        if row.len() != columns.len() {
+            return None;
+        }
+        rows.push(row);
+    }
+    Some(Answer {
+        columns,
+        rows,
+        is_cut: false,
+    })
+}
+
+/// 64 bits fit into a number of JSON as it is written here; the server quotes them for those who
+/// read numbers as floats.
+fn typed_value(kind: &str, value: Value) -> Value {
+    match (bare(kind), &value) {
+        ("UInt64", Value::String(text)) => text.parse::<u64>().map_or(value, Value::from),
+        ("Int64", Value::String(text)) => text.parse::<i64>().map_or(value, Value::from),
+        _ => value,
+    }
+}
+
+/// Without `Nullable(…)` and `LowCardinality(…)`.
+fn bare(kind: &str) -> &str {
+    let mut kind = kind;
+    for wrapper in ["LowCardinality(", "Nullable("] {
+        let inner = kind
+            .strip_prefix(wrapper)
+            .and_then(|rest| rest.strip_suffix(')'));
+        kind = inner.unwrap_or(kind);
+    }
+    kind
+}
+
+impl Column {
+    /// Whether its values are numbers.
+    #[must_use]
+    pub fn is_number(&self) -> bool {
+        let kind = bare(&self.kind);
+        ["Int", "UInt", "Float", "BFloat", "Decimal"]
+            .iter()
+            .any(|number| kind.starts_with(number))
+            && !kind.contains("Interval")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_is_read_with_its_types() {
+        let bytes = br#"["n", "d", "t", "big"]
+["UInt64", "Nullable(Decimal(18, 4))", "LowCardinality(Nullable(String))", "UInt128"]
+["18446744073709551615", "1.25", "a\nb", "340282366920938463463374607431768211455"]
+["7", null, null, "0"]
+"#;
+        let answer = read(bytes).unwrap();
+        assert_eq!(answer.rows[0][0], Value::from(u64::MAX));
+        assert_eq!(answer.rows[0][1], Value::from("1.25"));
+        assert_eq!(answer.rows[0][3], Value::from(u128::MAX.to_string()));
+        assert_eq!(
+            answer.rows[1],
+            [Value::from(7), Value::Null, Value::Null, Value::from("0")]
+        );
+        let numbers: Vec<bool> = answer.columns.iter().map(Column::is_number).collect();
+        assert_eq!(numbers, [true, true, false, true]);
+    }
+
+    #[test]
+    fn another_format_is_not_taken_for_rows() {
+        for other in [
+            "1\t2\n",
+            "{\"a\":1}\n",
+            "[\"a\"]\n[1]\n",
+            "[\"a\"]\n[\"UInt8\"]\n[1,2]\n",
+        ] {
+            assert_eq!(read(other.as_bytes()), None, "{other}");
+        }
+        assert_eq!(read(b""), Some(Answer::default()));
+    }
+}
