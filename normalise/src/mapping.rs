@@ -98,7 +98,7 @@ impl Mapping {
     /// of the template, so that nearly every look-up is one comparison.
     pub(crate) fn find(&self, parameter: &str, expected: usize) -> Option<(usize, &Carrier)> {
         let at_once = self.carriers.get(expected);
-        if let Some(carrier) = at_once.filter(|carrier| &*carrier.parameter == parameter) {
+        if let Some(carrier) = at_once.filter(|carrier| is_same(&carrier.parameter, parameter)) {
             return Some((expected, carrier));
         }
         let (before, after) = self.carriers.split_at(expected.min(self.carriers.len()));
@@ -123,7 +123,47 @@ impl Mapping {
     }
 }
 
+/// As `==`, which is a call for as few bytes as a name has.
+#[inline]
+fn is_same(one: &str, other: &str) -> bool {
+    let (one, other) = (one.as_bytes(), other.as_bytes());
+    if one.len() != other.len() {
+        return false;
+    }
+    match one.len() {
+        0..4 => one.iter().eq(other),
+        4..8 => ends::<4>(one) == ends::<4>(other),
+        8..=16 => ends::<8>(one) == ends::<8>(other),
+        _ => one == other,
+    }
+}
+
+/// Its first and its last bytes, which may overlap.
+fn ends<const N: usize>(bytes: &[u8]) -> (Option<&[u8; N]>, Option<&[u8; N]>) {
+    (bytes.first_chunk(), bytes.last_chunk())
+}
+
 fn most_aliases(profile: &Profile) -> usize {
     let aliases = profile.parameters.iter().map(|own| own.aliases.len());
     aliases.max().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_the_same_when_every_byte_is() {
+        let name = "etransaction_id_and_more";
+        for length in 0..=name.len() {
+            let name = &name[..length];
+            assert!(is_same(name, name));
+            assert!(!is_same(name, &format!("{name}x")));
+            for at in 0..length {
+                let mut other = name.to_owned();
+                other.replace_range(at..=at, "#");
+                assert!(!is_same(name, &other), "{other}");
+            }
+        }
+    }
 }

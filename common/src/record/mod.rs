@@ -6,6 +6,7 @@
 mod id;
 mod message;
 mod payload;
+mod reading;
 mod text;
 mod wire;
 mod writing;

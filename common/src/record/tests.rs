@@ -254,3 +254,51 @@ proptest! {
         prop_assert!(RawRecord::decode(&bytes).is_err());
     }
 }
+
+#[test]
+fn what_is_written_here_is_read_by_hand() {
+    let with = |from: &str, to: &str| EXAMPLE.replace(r#"agent \"one\""#, "a").replace(from, to);
+    for text in [
+        with("", ""),
+        with(r#""user-agent":"a""#, ""),
+        with(r#""k1""#, "null"),
+        with(r#""content_type":null"#, r#""content_type":"text/plain""#),
+        with(r#""body":null"#, r#""body":{"utf8":"é"}"#),
+        with("\"http\"", "\"backfill\""),
+    ] {
+        assert!(reading::read(&text).is_some(), "{text}");
+    }
+    // Left to the general reader, or none.
+    for text in [
+        with("GET", "\\u0047ET"),
+        with("GET", "G\tT"),
+        with("\"v\":1", "\"v\":2"),
+        with("000000Z", "000Z"),
+        with("T00:00:00", "T00:00:60"),
+        with("2026-09-01", "2026-09-31"),
+        with("\"http\"}", "\"http\"} "),
+        with("utf8", "base64"),
+        with("\"http\"", "\"other\""),
+    ] {
+        assert_eq!(reading::read(&text), None, "{text}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn what_is_read_by_hand_is_what_the_general_reader_says(
+        record in any_record(),
+        place in any::<prop::sample::Index>(),
+        other in prop::sample::select(&b"\"\\{}:,0129aZ-. \x00\x1f\x7f"[..]),
+    ) {
+        let mut json = encode(&record);
+        for is_changed in [false, true] {
+            if is_changed {
+                let at = place.index(json.len());
+                json[at] = other;
+            }
+            let Ok(text) = str::from_utf8(&json) else { break };
+            prop_assert_eq!(RawRecord::read(text), RawRecord::decode(&json));
+        }
+    }
+}

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Deserializer, Serializer};
 use uuid::Uuid;
 
-use super::{Payload, RawRecord, Text, Via};
+use super::{Payload, RawRecord, Text, Via, reading};
 
 /// The version this page describes.
 pub const VERSION: u64 = 1;
@@ -64,6 +64,9 @@ pub(super) fn decode(bytes: &[u8]) -> Result<RawRecord<'_>, RecordError> {
 }
 
 pub(super) fn read(text: &str) -> Result<RawRecord<'_>, RecordError> {
+    if let Some(record) = reading::read(text) {
+        return Ok(record);
+    }
     let read = serde_json::from_str(text);
     of_version(read, text.as_bytes(), VERSION, |read: &Read<'_>| read.v).map(Read::into_record)
 }

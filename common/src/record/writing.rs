@@ -179,7 +179,7 @@ fn string(out: &mut Vec<u8>, text: &str) {
 }
 
 /// How many bytes stand in front of the first that JSON wants escaped.
-fn clean_length(bytes: &[u8]) -> usize {
+pub(super) fn clean_length(bytes: &[u8]) -> usize {
     let mut clean = 0;
     for stride in bytes.chunks(STRIDE) {
         // To its end without a branch, for the compiler's sake.

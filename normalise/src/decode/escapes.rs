@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use postback_common::reason::Flag;
 
 use super::MAX_TEXT_BYTES;
-use super::blocks::{BLOCK, bits, first_block};
+use super::blocks::{BLOCK, bits, block_at};
 
 /// What a part of a text says.
 pub(super) fn of_text<'a>(sent: &'a str, is_escaped: bool, faults: &mut Vec<Flag>) -> Cow<'a, str> {
@@ -78,10 +78,8 @@ fn unescaped(sent: &[u8]) -> Vec<u8> {
     let mut decoded = vec![0; sent.len()];
     // How much of `sent` is read, and how long that is decoded.
     let (mut read, mut length) = (0, 0);
-    let (mut begins, mut rest) = (0, Some(sent));
-    while let Some(bytes) = rest {
-        let mut escapes;
-        (escapes, rest) = first_block(bytes, |block| bits(block, ESCAPES));
+    for begins in (0..sent.len()).step_by(BLOCK) {
+        let mut escapes = block_at(sent, begins, |block, before| bits(block, before, ESCAPES));
         while escapes != 0 {
             let at = begins + escapes.trailing_zeros() as usize;
             escapes &= escapes - 1;
@@ -90,7 +88,6 @@ fn unescaped(sent: &[u8]) -> Vec<u8> {
             (decoded[length], read) = read_one(sent, at);
             length += 1;
         }
-        begins += BLOCK;
     }
     copy(&sent[read..], &mut decoded[length..], sent.len() - read);
     decoded.truncate(length + sent.len() - read);

@@ -1,6 +1,6 @@
 //! Where in a query names and values end, and which of them are escaped.
 
-use super::blocks::{BLOCK, bits, first_block};
+use super::blocks::{BLOCK, bits, block_at};
 use super::escapes::ESCAPES;
 
 /// What ends a name or value.
@@ -16,8 +16,7 @@ pub(super) struct Mark {
 
 /// All marks of a query in order, its end as the last.
 pub(super) struct Marks<'q> {
-    /// Behind the block; `None` when the end of the query is in it.
-    rest: Option<&'q [u8]>,
+    query: &'q [u8],
     /// Where the block begins.
     begins: usize,
     /// What of the block is not told yet.
@@ -29,11 +28,10 @@ pub(super) struct Marks<'q> {
 impl<'q> Marks<'q> {
     #[inline]
     pub(super) fn of(query: &'q [u8]) -> Self {
-        let (block, rest) = Block::first_of(query);
         Self {
-            rest,
+            query,
             begins: 0,
-            block,
+            block: Block::at(query, 0),
             is_behind_escape: false,
         }
     }
@@ -46,8 +44,11 @@ impl Iterator for Marks<'_> {
     fn next(&mut self) -> Option<Mark> {
         while self.block.marks == 0 {
             self.is_behind_escape |= self.block.escapes != 0;
-            (self.block, self.rest) = Block::first_of(self.rest?);
             self.begins += BLOCK;
+            if self.begins > self.query.len() {
+                return None;
+            }
+            self.block = Block::at(self.query, self.begins);
         }
         let others = self.block.marks & (self.block.marks - 1);
         let mark = self.block.marks ^ others;
@@ -70,20 +71,16 @@ struct Block {
 }
 
 impl Block {
-    /// Of the first bytes, and what stands behind them.
-    fn first_of(query: &[u8]) -> (Self, Option<&[u8]>) {
-        let (mut block, rest) = first_block(query, Self::of);
-        if rest.is_none() {
-            block.marks |= 1 << query.len();
+    fn at(query: &[u8], place: usize) -> Self {
+        let mut block = block_at(query, place, |bytes, before| Self {
+            marks: bits(bytes, before, MARKS),
+            escapes: bits(bytes, before, ESCAPES),
+        });
+        let left = query.len() - place;
+        if left < BLOCK {
+            block.marks |= 1 << left;
         }
-        (block, rest)
-    }
-
-    fn of(bytes: &[u8; BLOCK]) -> Self {
-        Self {
-            marks: bits(bytes, MARKS),
-            escapes: bits(bytes, ESCAPES),
-        }
+        block
     }
 }
 

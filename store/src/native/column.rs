@@ -3,10 +3,12 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::marker::PhantomData;
+use std::ops::Range;
 
 use bytes::Bytes;
 use jiff::Timestamp;
-use jiff::civil::Date;
+use jiff::civil::{Date, Time};
+use jiff::tz::Offset;
 use uuid::Uuid;
 
 use crate::rows::Decimal4;
@@ -104,9 +106,10 @@ fixed!(Uuid, "UUID", 16, |id| {
 /// ClickHouse's `Date` goes from 1970-01-01 to 2149-06-06. Days of conversions lie between 2000 and
 /// 2100, or are buckets of January 1970: the bounds are never met.
 fn days_since_1970(day: Date) -> u16 {
-    let epoch = jiff::civil::date(1970, 1, 1);
-    let days = (day - epoch).get_days().clamp(0, i32::from(u16::MAX));
-    u16::try_from(days).unwrap_or(u16::MAX)
+    const SECONDS: i64 = 24 * 60 * 60;
+    let midnight = Offset::UTC.to_timestamp(day.to_datetime(Time::midnight()));
+    let days = midnight.map_or(0, |midnight| midnight.as_second().div_euclid(SECONDS));
+    u16::try_from(days.max(0)).unwrap_or(u16::MAX)
 }
 
 /// `UUID`, `UInt64`, `Decimal`, …
@@ -260,28 +263,59 @@ impl<'a> Iterator for Texts<'a> {
 }
 
 /// `LowCardinality(String)`: every text once, and for each row which one.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Dictionary {
     texts: Vec<u8>,
+    /// Where each of them stands.
+    places: Vec<Range<usize>>,
     numbers: HashMap<Box<str>, u32>,
-    /// The one before: most columns have long runs of one text.
-    last: Option<(Box<str>, u32)>,
+    /// The last text of each [`slot`]: most columns have few texts, which are found here.
+    recent: [Option<u32>; SLOTS],
     rows: Vec<u8>,
+}
+
+impl Default for Dictionary {
+    fn default() -> Self {
+        Self {
+            texts: Vec::new(),
+            places: Vec::new(),
+            numbers: HashMap::new(),
+            recent: [None; SLOTS],
+            rows: Vec::new(),
+        }
+    }
+}
+
+const SLOTS: usize = 32;
+
+/// Texts of one column mostly differ in their length, their last byte, or the one in the middle.
+fn slot(text: &[u8]) -> usize {
+    let at = |place: usize| text.get(place).copied().map_or(0, usize::from);
+    (text.len() + at(text.len().saturating_sub(1)) * 5 + at(text.len() / 2) * 11) % SLOTS
 }
 
 impl Dictionary {
     fn number(&mut self, text: &str) -> u32 {
+        let recent = &mut self.recent[slot(text.as_bytes())];
+        if let Some(number) = *recent {
+            let place = self.places[number as usize].clone();
+            if self.texts[place] == *text.as_bytes() {
+                return number;
+            }
+        }
         let number = match self.numbers.get(text) {
             Some(number) => *number,
             None => {
                 // Rows of a block are far fewer than 2^32.
                 let next = u32::try_from(self.numbers.len()).unwrap_or(u32::MAX);
                 push_text(&mut self.texts, text);
+                self.places
+                    .push(self.texts.len() - text.len()..self.texts.len());
                 self.numbers.insert(text.into(), next);
                 next
             }
         };
-        self.last = Some((text.into(), number));
+        *recent = Some(number);
         number
     }
 }
@@ -313,19 +347,16 @@ impl Column for Dictionary {
         head.extend_from_slice(&(self.rows.len() as u64 / 4).to_le_bytes());
         head.extend_from_slice(&self.rows);
         self.texts.clear();
+        self.places.clear();
         self.numbers.clear();
-        self.last = None;
+        self.recent = [None; SLOTS];
         self.rows.clear();
     }
 }
 
 impl<T: AsRef<str>> Takes<T> for Dictionary {
     fn push(&mut self, value: &T) {
-        let text = value.as_ref();
-        let number = match &self.last {
-            Some((last, number)) if **last == *text => *number,
-            _ => self.number(text),
-        };
+        let number = self.number(value.as_ref());
         self.rows.extend_from_slice(&number.to_le_bytes());
     }
 }
