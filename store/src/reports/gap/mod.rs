@@ -1,7 +1,7 @@
 //! What one knows oneself, own orders or a network's statement, against what postbacks report.
 //!
 //! Orders are compared by their number, and by the advertiser where every order names one. An own
-//! order, or the lines of a statement with one number, is of one [`Class`]:
+//! order, or the lines of a statement with one number, is of one class:
 //!
 //! - *matched*: the networks have a transaction of it that they did not take back.
 //! - *explained*: they took it back (*reversed*), or it is no business of theirs: *cancelled*,
