@@ -50,7 +50,7 @@ pub use profile::Profile;
 pub use readings::Reading;
 pub use recorded::{Recorded, RecordedError, RecordedRules, Rules};
 pub use rules::{Registered, RulesError, SourceDescription, SourceRules};
-pub use template::{Template, TemplateError, TemplateNote};
+pub use template::{MARKER, Template, TemplateError, TemplateNote};
 
 use std::borrow::Cow;
 
