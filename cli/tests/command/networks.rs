@@ -26,11 +26,29 @@ fn a_profile_is_checked_as_a_whole() {
         "/../schemas/networks/impact.toml"
     );
     std::fs::copy(builtin, place.path().join("impact.toml")).unwrap();
+    let generic = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../schemas/networks/generic.toml"
+    );
+    let text = std::fs::read_to_string(generic).unwrap();
+    let emptied = text.lines().map(|line| match line.split_once(" = ") {
+        Some((recipe @ ("transaction_id" | "order"), _)) => format!("{recipe} = []\n"),
+        _ => format!("{line}\n"),
+    });
+    let emptied: String = emptied.collect();
+    std::fs::write(place.path().join("empty-recipe.toml"), emptied).unwrap();
+    let pipe = place.path().join("pipe");
+    let made = std::process::Command::new("mkfifo").arg(pipe).status();
+    assert!(made.unwrap().success());
     let text = [
         place.run(&["network", "check", "impact.toml"]),
         place.run(&["network", "check", "wrong.toml"]),
         place.run(&["network", "check", "wrong.toml", "-o", "json"]),
         place.run(&["network", "check", "missing.toml"]),
+        place.run(&["network", "check", "empty-recipe.toml"]),
+        place.run(&["network", "check", "."]),
+        place.run(&["network", "check", "/dev/null"]),
+        place.run(&["network", "check", "pipe"]),
     ];
     insta::assert_snapshot!(text.join("\n"));
 }
