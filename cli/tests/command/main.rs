@@ -12,6 +12,7 @@ mod networks;
 mod queries;
 mod reports;
 mod run;
+mod sending;
 mod sources;
 mod spool;
 mod tail;
