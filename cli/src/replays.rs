@@ -7,7 +7,7 @@ use std::time::Duration;
 use postback_common::config::{ConfigError, Settings};
 use postback_common::name::AccountName;
 use postback_normalise::configured::Fixed;
-use postback_normalise::{Configured, RecordedRules};
+use postback_normalise::{Configured, Recorded, RecordedRules};
 use postback_store::generations::{Change, later_rules};
 use postback_store::{Client, Generation, Life, Lineage, Role, client, generations};
 
@@ -124,6 +124,30 @@ pub(crate) fn changed_sources(known: &RecordedRules, file: &Configured) -> Vec<S
         (!names.is_empty()).then(|| format!("{} ({})", proposed.source, names.join(", ")))
     });
     changed.collect()
+}
+
+/// What to do about sources of which a file says something else.
+pub(crate) fn remedy_for_changes(known: &RecordedRules, file: &Configured) -> String {
+    let is_acceptable = |proposed: &&Recorded| {
+        let differences = known.of(&proposed.source);
+        let differences = differences.map(|known| known.differences(proposed));
+        differences.is_some_and(|found| {
+            !found.is_empty() && found.iter().all(|one| !one.moves_conversions())
+        })
+    };
+    let acceptable = file.recorded().sources.iter().filter(is_acceptable);
+    let acceptable: Vec<_> = acceptable
+        .map(|proposed| format!("`postback generation accept {}`", proposed.source))
+        .collect();
+    let all = "`postback replay start` loads everything anew by the file, and `postback replay plan` says before what would change";
+    if acceptable.is_empty() {
+        format!("{all}; or take the change back")
+    } else {
+        let accept = acceptable.join(", ");
+        format!(
+            "{accept} has what comes from now on loaded by the file (with the consumers stopped); {all}; or take the change back"
+        )
+    }
 }
 
 /// How far a replay is, in records of the topic.

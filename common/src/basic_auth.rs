@@ -15,11 +15,14 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
 
-/// What a sender must know. Prints its user and hides the password, of which it knows the hash only.
+/// What a sender must know. Prints its user and hides the password.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct BasicAuth {
     user: String,
     password: PasswordHash,
+    /// The password itself, where the configuration has more than its hash.
+    #[serde(skip)]
+    plain: Option<Secret>,
 }
 
 /// SHA-256 of a password. Prints as `[hidden]`: passwords are short enough to be guessed from it.
@@ -47,7 +50,23 @@ impl BasicAuth {
             return Err(BasicAuthError::User);
         }
         let user = user.to_owned();
-        Ok(Self { user, password })
+        Ok(Self {
+            user,
+            password,
+            plain: None,
+        })
+    }
+
+    /// The same, by which one can send, too.
+    #[must_use]
+    pub fn with_plain(self, plain: Option<Secret>) -> Self {
+        Self { plain, ..self }
+    }
+
+    /// The password itself, where the configuration has it.
+    #[must_use]
+    pub const fn plain(&self) -> Option<&Secret> {
+        self.plain.as_ref()
     }
 
     /// The user.
@@ -68,6 +87,13 @@ impl BasicAuth {
         let password = Sha256::digest(&password).ct_eq(&self.password.0);
         (user & password).into()
     }
+}
+
+/// The value of a header `Authorization` that names them.
+#[must_use]
+pub fn authorization(user: &str, password: &Secret) -> Secret {
+    let both = format!("{user}:{}", password.expose());
+    Secret::new(format!("Basic {}", BASE64.encode(both)))
 }
 
 impl PasswordHash {
@@ -132,6 +158,16 @@ mod tests {
         assert!(aladdin.admits(b"Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ=="));
         let test = auth("test", "123\u{a3}");
         assert!(test.admits(b"Basic dGVzdDoxMjPCow=="));
+    }
+
+    #[test]
+    fn what_is_sent_is_admitted() {
+        let password = Secret::new("open sesame");
+        let sent = authorization("Aladdin", &password);
+        assert_eq!(sent.expose(), "Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==");
+        let aladdin = auth("Aladdin", "open sesame").with_plain(Some(password));
+        assert!(aladdin.admits(sent.expose().as_bytes()));
+        assert!(!format!("{aladdin:?} {sent:?}").contains("sesame"));
     }
 
     #[test]

@@ -104,10 +104,10 @@ reasons! {
         AssumedCurrency = "assumed_currency", "No currency was sent: the source's is taken.";
         MissingCurrency = "missing_currency", "No currency was sent, and the source has none.";
         UnknownCurrency = "unknown_currency", "The currency is no ISO 4217 code.";
-        RepeatedParameter = "repeated_parameter", "A mapped parameter came more than once; the first counts, the rest is in extra.";
+        RepeatedParameter = "repeated_parameter", "A mapped parameter, or the form field that holds JSON, came more than once; the first counts, the rest is in extra.";
         TextTooLong = "text_too_long", "A text is longer than 64 KiB: the field is empty, the raw text stays.";
         TooManyParameters = "too_many_parameters", "More than 200 parameters: the rest is only in the raw record.";
-        InvalidUtf8 = "invalid_utf8", "A value is not UTF-8: the broken bytes are shown as U+FFFD, the raw text stays.";
+        InvalidUtf8 = "invalid_utf8", "A value is not UTF-8: the broken bytes are shown as U+FFFD, the raw text stays. Or it is half of a surrogate pair in JSON: its field is empty, and extra has it as written.";
         UnreadBody = "unread_body", "The request has a body of a kind that this network is not known to send: it is left unread.";
         UnreadableBody = "unreadable_body", "The body, or the form field that holds JSON, is no whole JSON object: what stands before the fault is read.";
         UnexpectedMethod = "unexpected_method", "The request came by another method than this network uses.";

@@ -33,6 +33,7 @@ const _: () = assert!(2 * MAX_PARAMETERS <= u16::MAX as usize);
 
 impl<'a> Intake<'a> {
     pub(crate) fn of(decoded: Decoded<'a>, mapping: &'a Mapping, style: &MacroStyle) -> Self {
+        let unreadable = decoded.unreadable;
         let mut intake = Self {
             mapping,
             is_empty: decoded.pairs.is_empty(),
@@ -46,10 +47,12 @@ impl<'a> Intake<'a> {
         for place in 0..u16::try_from(intake.pairs.len()).unwrap_or(u16::MAX) {
             let pair = &intake.pairs[usize::from(place)];
             let found = mapping.find(&pair.name, expected);
+            let is_unreadable = unreadable.contains(&place);
             let unreplaced = style.is_unreplaced(&pair.value);
             if unreplaced {
                 intake.flags.push(Flag::UnreplacedMacro);
             }
+            let says_nothing = unreplaced || is_unreadable;
             let Some((position, carrier)) = found else {
                 if pair.name == MARKER && !mapping.expects(MARKER) {
                     intake.flags.push(Flag::UnknownMarker);
@@ -63,9 +66,9 @@ impl<'a> Intake<'a> {
             match carrier.column {
                 None => intake.keep(place),
                 Some(Field::SubId) => {
-                    intake.take_sub_id(&carrier.network_name, place, unreplaced);
+                    intake.take_sub_id(&carrier.network_name, place, says_nothing);
                 }
-                Some(field) => intake.take(field, place, unreplaced),
+                Some(field) => intake.take(field, place, says_nothing),
             }
         }
         intake
@@ -124,13 +127,14 @@ impl<'a> Intake<'a> {
         }
     }
 
-    fn take(&mut self, field: Field, place: u16, unreplaced: bool) {
+    /// `says_nothing`: the field is empty, and what was sent is kept.
+    fn take(&mut self, field: Field, place: u16, says_nothing: bool) {
         if self.places[field.index()].is_some() {
             self.flags.push(Flag::RepeatedParameter);
             self.keep(place);
             return;
         }
-        if unreplaced {
+        if says_nothing {
             let pair = &self.pairs[usize::from(place)];
             let name = pair.name.clone();
             self.keep(place);
@@ -139,11 +143,11 @@ impl<'a> Intake<'a> {
         self.places[field.index()] = Some(place);
     }
 
-    fn take_sub_id(&mut self, name: &'a str, place: u16, unreplaced: bool) {
+    fn take_sub_id(&mut self, name: &'a str, place: u16, says_nothing: bool) {
         if self.sub_ids.get(name).is_some() {
             self.flags.push(Flag::RepeatedParameter);
             self.keep(place);
-        } else if unreplaced {
+        } else if says_nothing {
             *self.sub_ids.entry(name.into()) = Cow::Borrowed("");
             self.keep(place);
         } else {

@@ -2,7 +2,8 @@
 //!
 //! A member's value is its text: of a string what it says, of a number, `true` or `false` what is
 //! written (so that `20.00` stays `20.00`), of `null` nothing. An object or array inside is kept
-//! whole, as it is written: a network whose fields stand deeper needs a parser of its own.
+//! whole, as it is written: a network whose fields stand deeper needs a parser of its own. A string
+//! with half of a surrogate pair is no text: it is kept as it is written, and fills no field.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -29,26 +30,43 @@ pub(crate) fn read_copied(text: &str, decoded: &mut Decoded<'_>) -> Result<(), N
         push(
             decoded,
             Cow::Owned(name.into_owned()),
-            value.map(|value| Cow::Owned(value.into_owned())),
+            match value {
+                Value::Text(text) => Value::Text(Cow::Owned(text.into_owned())),
+                Value::Unreadable(written) => Value::Unreadable(Cow::Owned(written.into_owned())),
+                Value::TooLong => Value::TooLong,
+            },
         );
     })
 }
 
-/// `None`: more than is read of one value.
-type Value<'a> = Option<Cow<'a, str>>;
+/// What a member says.
+enum Value<'a> {
+    Text(Cow<'a, str>),
+    /// No text, as it is written.
+    Unreadable(Cow<'a, str>),
+    /// More than is read of one value.
+    TooLong,
+}
 
 fn push<'a>(decoded: &mut Decoded<'a>, name: Cow<'a, str>, value: Value<'a>) {
     // The flag is one, however many members follow.
     if decoded.faults.last() == Some(&Flag::TooManyParameters) || decoded.is_full() {
         return;
     }
-    let (name, value) = match value {
-        Some(value) if name.len() <= MAX_TEXT_BYTES => (name, value),
-        value => {
-            decoded.faults.push(Flag::TextTooLong);
-            let name = Some(name).filter(|name| name.len() <= MAX_TEXT_BYTES);
-            (name.unwrap_or_default(), value.unwrap_or_default())
+    let is_short = name.len() <= MAX_TEXT_BYTES;
+    let name = if is_short { name } else { "".into() };
+    if !is_short || matches!(value, Value::TooLong) {
+        decoded.faults.push(Flag::TextTooLong);
+    }
+    let value = match value {
+        Value::Text(text) => text,
+        Value::Unreadable(written) => {
+            decoded.faults.push(Flag::InvalidUtf8);
+            let place = u16::try_from(decoded.pairs.len());
+            decoded.unreadable.extend(place.ok());
+            written
         }
+        Value::TooLong => "".into(),
     };
     decoded.pairs.push(Pair {
         name: trimmed(name),
@@ -88,14 +106,18 @@ impl<'de, F: FnMut(Cow<'de, str>, Value<'de>)> Visitor<'de> for Members<F> {
 fn text_of(written: &str) -> Value<'_> {
     let text = match written.as_bytes().first() {
         Some(b'"') => match serde_json::from_str::<Text<'_>>(written) {
-            Ok(text) => text.into_cow(),
-            // Half of a surrogate pair is no text: it stays as it is written.
-            Err(_) => Cow::Borrowed(written),
+            Ok(text) => Value::Text(text.into_cow()),
+            Err(_) => Value::Unreadable(Cow::Borrowed(written)),
         },
-        Some(b'n') => Cow::Borrowed(""),
-        _ => Cow::Borrowed(written),
+        Some(b'n') => Value::Text(Cow::Borrowed("")),
+        _ => Value::Text(Cow::Borrowed(written)),
     };
-    Some(text).filter(|text| text.len() <= MAX_TEXT_BYTES)
+    match text {
+        Value::Text(text) | Value::Unreadable(text) if text.len() > MAX_TEXT_BYTES => {
+            Value::TooLong
+        }
+        text => text,
+    }
 }
 
 #[cfg(test)]
@@ -107,10 +129,7 @@ mod tests {
         let is_whole = read(text, &mut decoded).is_ok();
         let mut copied = Decoded::default();
         assert_eq!(read_copied(text, &mut copied).is_ok(), is_whole);
-        assert_eq!(
-            (&copied.pairs, &copied.faults),
-            (&decoded.pairs, &decoded.faults)
-        );
+        assert_eq!(copied, decoded);
         let pairs = decoded.pairs.into_iter();
         let pairs = pairs.map(|pair| (pair.name.into_owned(), pair.value.into_owned()));
         (pairs.collect(), decoded.faults, is_whole)
@@ -146,8 +165,11 @@ mod tests {
         ];
         assert_eq!(
             (pairs.as_slice(), faults, is_whole),
-            (&expected[..], vec![], true)
+            (&expected[..], vec![Flag::InvalidUtf8], true)
         );
+        let mut decoded = Decoded::default();
+        read(text, &mut decoded).unwrap();
+        assert_eq!(decoded.unreadable, [7]);
     }
 
     #[test]

@@ -50,7 +50,7 @@ pub use profile::Profile;
 pub use readings::Reading;
 pub use recorded::{Recorded, RecordedError, RecordedRules, Rules};
 pub use rules::{Registered, RulesError, SourceDescription, SourceRules};
-pub use template::{Template, TemplateError, TemplateNote};
+pub use template::{MARKER, Template, TemplateError, TemplateNote};
 
 use std::borrow::Cow;
 
@@ -69,7 +69,7 @@ use values::Values;
 /// Raise it with every change after which some record and the same [`SourceRules`] give another
 /// [`Outcome`]: another value, flag, order in `extra`, key, or reason. Refactoring and speed leave
 /// it alone. A profile is part of the rules, not of the code: editing one does not raise it.
-pub const NORMALISER_VERSION: u32 = 2;
+pub const NORMALISER_VERSION: u32 = 3;
 
 /// Reads one record by the rules of its source.
 #[must_use]

@@ -2,7 +2,8 @@
 //!
 //! The query comes first, then the body, each in its own order; of a parameter that comes in both
 //! the query's counts, and the body's is kept as a repeat. The members of a JSON object that a form
-//! field holds take the field's place.
+//! field holds take the field's place; of several such fields those of the first, and the others are
+//! kept as they came.
 
 use std::borrow::Cow;
 
@@ -86,6 +87,9 @@ fn read_form<'a>(body: &'a [u8], rules: &PayloadRules, decoded: &mut Decoded<'a>
     };
     let held = decoded.pairs.remove(of_query + at);
     let behind = decoded.pairs.split_off(of_query + at);
+    if behind.iter().any(|pair| pair.name == *field) {
+        decoded.faults.push(Flag::RepeatedParameter);
+    }
     let read = match &held.value {
         Cow::Borrowed(text) => json::read(text, decoded),
         Cow::Owned(text) => json::read_copied(text, decoded),

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use postback_common::reason::Flag;
-use postback_common::secret::HIDDEN;
+use postback_common::secret::{HIDDEN, sounds_secret};
 
 use crate::decode;
 use crate::field::Field;
@@ -126,12 +126,21 @@ impl Template {
     /// # Errors
     /// As [`Template::parse`].
     pub fn of_query(query: &str, profile: &Profile) -> Result<Self, TemplateError> {
+        let (template, errors) = Self::examine(query, profile);
+        errors.into_iter().next().map_or(Ok(template), Err)
+    }
+
+    /// As [`Template::of_query`], with everything that is wrong, and what the rest would mean: a
+    /// parameter that stands twice is read where it stands first.
+    #[must_use]
+    pub fn examine(query: &str, profile: &Profile) -> (Self, Vec<TemplateError>) {
+        let mut errors = Vec::new();
         let decoded = decode::decode(query.as_bytes());
         if decoded.pairs.is_empty() && !profile.reads_bodies() {
-            return Err(TemplateError::NoQuery);
+            errors.push(TemplateError::NoQuery);
         }
         if decoded.faults.contains(&Flag::TooManyParameters) {
-            return Err(TemplateError::TooManyParameters);
+            errors.push(TemplateError::TooManyParameters);
         }
         let (mut carriers, mut statics, mut notes) =
             (Vec::<Carrier>::new(), Vec::new(), Vec::new());
@@ -140,7 +149,11 @@ impl Template {
                 .iter()
                 .any(|earlier| earlier.name == pair.name)
             {
-                return Err(TemplateError::RepeatedParameter(pair.name.to_string()));
+                let repeated = TemplateError::RepeatedParameter(pair.name.to_string());
+                if !errors.contains(&repeated) {
+                    errors.push(repeated);
+                }
+                continue;
             }
             let parameter = pair.name.to_string();
             match profile.macro_style.name_in(&pair.value) {
@@ -158,7 +171,7 @@ impl Template {
                     notes.push(TemplateNote::MixedValue { parameter });
                 }
                 None => {
-                    let shown = if profile.is_secret(&parameter) {
+                    let shown = if profile.is_secret(&parameter) || sounds_secret(&parameter) {
                         HIDDEN
                     } else {
                         &*pair.value
@@ -172,17 +185,19 @@ impl Template {
         } else {
             Mapping::new(carriers, &statics, profile)
         };
-        match profile.parameter_for(Field::Signal) {
-            Some(name) if !mapping.carries(Field::Signal) => Err(TemplateError::NoSignalField {
-                remedy: format!("{name}={}", profile.macro_style.write(name)),
-            }),
-            _ => Ok(Self {
-                mapping,
-                marker: marker(&statics),
-                statics,
-                notes,
-            }),
+        if let Some(name) = profile.parameter_for(Field::Signal)
+            && !mapping.carries(Field::Signal)
+        {
+            let remedy = format!("{name}={}", profile.macro_style.write(name));
+            errors.push(TemplateError::NoSignalField { remedy });
         }
+        let template = Self {
+            mapping,
+            marker: marker(&statics),
+            statics,
+            notes,
+        };
+        (template, errors)
     }
 
     /// Which parameter carries which field.

@@ -10,7 +10,7 @@ use rustix::net::{RecvFlags, recv};
 use tokio::net::TcpStream;
 
 use crate::delivery::{Delivery, Method};
-use crate::exchange::{self, Answer, ExchangeError, exchange};
+use crate::exchange::{Answer, ExchangeError, Request, exchange};
 use crate::ledger::{Attempt, Failure, Outcome};
 
 /// Connects when it has to, and keeps the connection for as long as the receiver does.
@@ -64,7 +64,14 @@ impl Connection {
             Method::Get => "GET",
             Method::Put => "PUT",
         };
-        let request = exchange::request(method, host, &delivery.target());
+        let request = Request {
+            method,
+            host,
+            target: &delivery.target(),
+            authorization: delivery.authorization(),
+            body: None,
+        };
+        let request = request.to_bytes();
         let mut stream = match self.stream.take().filter(is_open) {
             Some(open) => open,
             None => self.connect().await?,

@@ -1,6 +1,7 @@
 //! Planned requests: what is sent where, and what the ledger expects of it.
 
 use std::fmt;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -18,6 +19,26 @@ pub struct Registration {
     pub template: Template,
     /// ISO 4217 code that the receiver takes where the template carries no currency.
     pub currency: String,
+    /// What the receiver wants beside the URL.
+    pub authorization: Option<Authorization>,
+}
+
+/// The value of a header `authorization`: a secret, which `Debug` does not show.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Authorization(Arc<str>);
+
+impl Authorization {
+    /// Wraps it.
+    #[must_use]
+    pub fn new(value: &str) -> Self {
+        Authorization(value.into())
+    }
+}
+
+impl fmt::Debug for Authorization {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Authorization(..)")
+    }
 }
 
 /// The request's method.
@@ -35,6 +56,7 @@ pub enum Method {
 #[derive(Clone, PartialEq, Eq)]
 pub struct Delivery {
     path: String,
+    authorization: Option<Authorization>,
     /// What the ledger holds of it.
     pub planned: Planned,
 }
@@ -109,6 +131,7 @@ impl Registration {
             source: source.to_owned(),
             template: Template::default(),
             currency: currency.to_owned(),
+            authorization: None,
         }
     }
 
@@ -123,6 +146,7 @@ impl Registration {
             source: source.to_owned(),
             template,
             currency: currency.to_owned(),
+            authorization: None,
         })
     }
 }
@@ -144,10 +168,12 @@ impl Delivery {
             source,
             template,
             currency,
+            authorization,
         } = registration;
         let facts = Facts::of(event, template, currency);
         Delivery {
             path: template.path().to_owned(),
+            authorization: authorization.clone(),
             planned: Planned {
                 source: source.clone(),
                 label: None,
@@ -165,6 +191,11 @@ impl Delivery {
     pub(crate) fn with_path(mut self, path: String) -> Self {
         self.path = path;
         self
+    }
+
+    /// The value of its header `authorization`.
+    pub(crate) fn authorization(&self) -> Option<&str> {
+        self.authorization.as_ref().map(|value| &*value.0)
     }
 
     /// The request target. It may hold a secret key: never log it.

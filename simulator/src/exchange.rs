@@ -63,22 +63,52 @@ enum Length {
     Open,
 }
 
-/// The bytes of a GET. `target` goes out as it is, whatever it holds.
-#[must_use]
-pub fn get(host: &str, target: &[u8]) -> Vec<u8> {
-    request("GET", host, target)
+/// A request, to be sent as it is, whatever it holds.
+#[derive(Clone, Copy)]
+pub struct Request<'a> {
+    /// `GET`, `POST`.
+    pub method: &'a str,
+    /// Header `host`.
+    pub host: &'a str,
+    /// Path and query.
+    pub target: &'a [u8],
+    /// Header `authorization`: a secret.
+    pub authorization: Option<&'a str>,
+    /// Type and bytes of the body.
+    pub body: Option<(&'a str, &'a [u8])>,
 }
 
-/// The bytes of a request without a body.
-pub(crate) fn request(method: &str, host: &str, target: &[u8]) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(target.len() + host.len() + 80);
-    bytes.extend_from_slice(method.as_bytes());
-    bytes.push(b' ');
-    bytes.extend_from_slice(target);
-    bytes.extend_from_slice(b" HTTP/1.1\r\nhost: ");
-    bytes.extend_from_slice(host.as_bytes());
-    bytes.extend_from_slice(b"\r\nuser-agent: postback-simulator\r\n\r\n");
-    bytes
+impl Request<'_> {
+    /// Its bytes.
+    #[must_use]
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(self.target.len() + self.host.len() + 80);
+        let mut field = |name: &str, value: &str| {
+            for part in ["\r\n", name, ": ", value] {
+                bytes.extend_from_slice(part.as_bytes());
+            }
+        };
+        field("host", self.host);
+        field("user-agent", "postback-simulator");
+        if let Some(authorization) = self.authorization {
+            field("authorization", authorization);
+        }
+        let body = self.body.map_or(&[][..], |(content_type, body)| {
+            field("content-type", content_type);
+            field("content-length", &body.len().to_string());
+            body
+        });
+        let line = [
+            self.method.as_bytes(),
+            b" ",
+            self.target,
+            b" HTTP/1.1",
+            &bytes,
+            b"\r\n\r\n",
+            body,
+        ];
+        line.concat()
+    }
 }
 
 /// Sends a request and reads its answer. `received` is the stream's buffer: empty before the first

@@ -61,7 +61,7 @@ pub use amount::Amount;
 pub use audit::Audit;
 pub use book::Book;
 pub use contract::{Fate, Identity};
-pub use delivery::{Charset, Delivery, Method, Planned, Registration, plan};
+pub use delivery::{Authorization, Charset, Delivery, Method, Planned, Registration, plan};
 pub use event::{AmountForm, Click, DateForm, DateValue, Event, Kind, Spelling};
 pub use facts::Facts;
 pub use field::Field;

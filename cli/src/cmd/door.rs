@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use postback_common::basic_auth::{BasicAuth, authorization};
 use postback_common::config::{Settings, SourceSettings, TemplateSettings};
 use postback_common::secret::Secret;
 use postback_common::url_key::KeyHash;
@@ -24,6 +25,12 @@ pub(super) struct Door {
     /// File with the URL key [default: POSTBACK_URL_KEY, or the key in the template's URL]
     #[arg(long, value_name = "FILE")]
     pub(super) key_file: Option<PathBuf>,
+    /// User of basic_auth [default: the source's]
+    #[arg(long, value_name = "NAME", requires = "password_file")]
+    pub(super) user: Option<String>,
+    /// File with the password of basic_auth [default: the source's, where the configuration has it]
+    #[arg(long, value_name = "FILE")]
+    pub(super) password_file: Option<PathBuf>,
 }
 
 /// A text as one word of a shell's command line.
@@ -41,6 +48,15 @@ impl Door {
         if let Some(file) = &self.key_file {
             options.push_str(&format!(" --key-file {}", quoted(&file.to_string_lossy())));
         }
+        if let Some(user) = &self.user {
+            options.push_str(&format!(" --user {}", quoted(user)));
+        }
+        if let Some(file) = &self.password_file {
+            options.push_str(&format!(
+                " --password-file {}",
+                quoted(&file.to_string_lossy())
+            ));
+        }
         options
     }
 
@@ -57,6 +73,46 @@ impl Door {
         let key = self.key(source)?;
         let base = base.trim_end_matches('/');
         Ok(Secret::new(format!("{base}/postback/{}", key.expose())))
+    }
+
+    /// The header `Authorization`, where the source wants one or a user was given.
+    pub(super) fn authorization(&self, source: &SourceSettings) -> Result<Option<Secret>, Failure> {
+        let own = source.basic_auth.as_ref();
+        let Some(file) = &self.password_file else {
+            return match (own, own.and_then(BasicAuth::plain)) {
+                (None, _) => Ok(None),
+                (Some(auth), Some(password)) => Ok(Some(authorization(auth.user(), password))),
+                (Some(_), None) => Err(Failure::Usage(format!(
+                    "source {} wants basic_auth, and the configuration holds the hash of its password alone\n  \
+                     give the password with --password-file FILE",
+                    source.name
+                ))),
+            };
+        };
+        let password = std::fs::read_to_string(file).map_err(|error| {
+            Failure::Usage(format!(
+                "the password file {} cannot be read: {error}\n  name a file that holds the password alone",
+                file.display()
+            ))
+        })?;
+        let password = Secret::new(password.trim_end_matches(['\r', '\n']));
+        let user = (self.user.as_deref()).or_else(|| own.map(BasicAuth::user));
+        let Some(user) = user else {
+            return Err(Failure::Usage(format!(
+                "source {} has no basic_auth, so nothing says whose password that is\n  \
+                 give --user NAME, for a proxy that wants one; or leave --password-file out",
+                source.name
+            )));
+        };
+        let sent = authorization(user, &password);
+        match own {
+            Some(auth) if !auth.admits(sent.expose().as_bytes()) => Err(Failure::Usage(format!(
+                "user and password are not those of source {}: its basic_auth has others\n  \
+                 give those that the network was given",
+                source.name
+            ))),
+            _ => Ok(Some(sent)),
+        }
     }
 
     fn key(&self, source: &SourceSettings) -> Result<Secret, Failure> {

@@ -13,6 +13,7 @@ mod orders;
 mod queries;
 mod reports;
 mod run;
+mod sending;
 mod sources;
 mod spool;
 mod tail;

@@ -26,11 +26,29 @@ fn a_profile_is_checked_as_a_whole() {
         "/../schemas/networks/impact.toml"
     );
     std::fs::copy(builtin, place.path().join("impact.toml")).unwrap();
+    let generic = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../schemas/networks/generic.toml"
+    );
+    let text = std::fs::read_to_string(generic).unwrap();
+    let emptied = text.lines().map(|line| match line.split_once(" = ") {
+        Some((recipe @ ("transaction_id" | "order"), _)) => format!("{recipe} = []\n"),
+        _ => format!("{line}\n"),
+    });
+    let emptied: String = emptied.collect();
+    std::fs::write(place.path().join("empty-recipe.toml"), emptied).unwrap();
+    let pipe = place.path().join("pipe");
+    let made = std::process::Command::new("mkfifo").arg(pipe).status();
+    assert!(made.unwrap().success());
     let text = [
         place.run(&["network", "check", "impact.toml"]),
         place.run(&["network", "check", "wrong.toml"]),
         place.run(&["network", "check", "wrong.toml", "-o", "json"]),
         place.run(&["network", "check", "missing.toml"]),
+        place.run(&["network", "check", "empty-recipe.toml"]),
+        place.run(&["network", "check", "."]),
+        place.run(&["network", "check", "/dev/null"]),
+        place.run(&["network", "check", "pipe"]),
     ];
     insta::assert_snapshot!(text.join("\n"));
 }
@@ -100,4 +118,52 @@ fn a_url_is_checked() {
         ),
     ];
     insta::assert_snapshot!(text.join("\n"));
+}
+
+#[test]
+fn a_url_that_its_source_does_not_expect_is_told_and_no_secret_of_it() {
+    let other = "[[source]]\nname = \"impact-eu\"\nnetwork = \"impact\"\n[[source.key]]\nkey = \"CANARY-fedcba9876543210\"\n";
+    let place = Place::with(&format!("{AWAY}{other}"));
+    let check = |path: &str, more: &[&str]| {
+        let file = place.path().join("url");
+        std::fs::write(&file, format!("https://pb.example.com/postback/{path}")).unwrap();
+        let mut command = place.command(&[&["url", "check", "-"], more].concat());
+        let output = command
+            .stdin(std::fs::File::open(file).unwrap())
+            .output()
+            .unwrap();
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+        format!(
+            "$ postback url check - {}\n{}--- stderr\n{}--- exit {}\n",
+            more.join(" "),
+            text(output.stdout),
+            text(output.stderr),
+            output.status.code().unwrap()
+        )
+    };
+    let registered = "unique_id=%3Cu1%3E&is_event=<is_event>&tid=<etransaction_id>&ordered=<transaction_date>&type=<transaction_type>&x=<shoe_size>&cid=7";
+    let secrets = "Access_Token=CANARY-a&pwd=CANARY-b&apiKey=CANARY-c&sig={CANARY-d}&author=ann";
+    let text = [
+        check(&format!("CANARY-0123456789abcdef?{registered}"), &[]),
+        check(
+            &format!("CANARY-0123456789abcdef?is_event=<is_event>&{secrets}"),
+            &[],
+        ),
+        check(
+            &format!("CANARY-fedcba9876543210?{registered}"),
+            &["--source", "rakuten-us"],
+        ),
+        check(
+            &format!("CANARY-of-nobody?{registered}&u1=<u1>&u1=<u1>"),
+            &["--source", "rakuten-us"],
+        ),
+        check(
+            "CANARY-fedcba9876543210?click={SubId1}&x=1&x=2&x=3&Password=CANARY-e",
+            &[],
+        ),
+        check("CANARY-0123456789abcdef", &[]),
+    ];
+    let text = text.join("\n");
+    assert!(!text.contains("CANARY"), "{text}");
+    insta::assert_snapshot!(text);
 }

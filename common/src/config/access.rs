@@ -4,6 +4,7 @@ use super::fault::{Fault, FaultCode};
 use super::section::Section;
 use crate::addresses::Addresses;
 use crate::basic_auth::{BasicAuth, PasswordHash};
+use crate::secret::Secret;
 use crate::url_key::KeyHash;
 
 /// `allow_from`; `None` lets everyone in who knows a key.
@@ -82,12 +83,15 @@ pub(super) fn basic_auth(section: &mut Section<'_>) -> Option<BasicAuth> {
         Ok::<_, &str>(checked.user().to_owned())
     });
     let password = password(&mut section);
-    BasicAuth::new(&user?, password?).ok()
+    let (hash, plain) = password?;
+    let auth = BasicAuth::new(&user?, hash).ok()?;
+    Some(auth.with_plain(plain))
 }
 
 const USER: &str = "a user has at least one character, no colon and no control character";
 
-fn password(section: &mut Section<'_>) -> Option<PasswordHash> {
+/// Its hash, and itself where it is given.
+fn password(section: &mut Section<'_>) -> Option<(PasswordHash, Option<Secret>)> {
     let remedy = "give the 64 hexadecimal digits of `printf %s PASSWORD | sha256sum`";
     let hash = section.checked_unseen("password_sha256", remedy, |text| {
         let hash = KeyHash::from_hex(text).map_err(|error| error.to_string())?;
@@ -105,7 +109,7 @@ fn password(section: &mut Section<'_>) -> Option<PasswordHash> {
             ));
             None
         }
-        (Some(hash), None) => Some(hash),
+        (Some(hash), None) => Some((hash, None)),
         (None, Some(plain)) => {
             let hash = PasswordHash::of(&plain);
             if let Err(problem) = &hash {
@@ -116,7 +120,7 @@ fn password(section: &mut Section<'_>) -> Option<PasswordHash> {
                     "give the password as the network has it",
                 ));
             }
-            hash.ok()
+            hash.ok().map(|hash| (hash, Some(plain)))
         }
         (None, None) => {
             section.missing(

@@ -15,6 +15,7 @@ use std::time::Duration;
 use clickhouse::Client;
 use postback_common::config::{self, ConfigError, Settings};
 use postback_common::name::SourceName;
+use postback_normalise::recorded::Difference;
 use postback_normalise::{NORMALISER_VERSION, RecordedRules, Rules};
 use postback_service::lifecycle::{Reloads, Shutdown};
 use postback_service::probes::Probe;
@@ -283,8 +284,8 @@ pub(crate) fn tell(offered: &Offered, parts: &Parts) {
             %generation,
             %source,
             differs = differs.join(", "),
-            "the file has other rules for this source than the generation, which goes on being loaded by its own; \
-             `postback replay start` loads everything anew by the file's"
+            remedy = remedy(differences),
+            "the file has other rules for this source than the generation, which goes on being loaded by its own"
         );
     }
     let changed: BTreeSet<_> = offered
@@ -293,6 +294,16 @@ pub(crate) fn tell(offered: &Offered, parts: &Parts) {
         .map(|(_, source, _)| source)
         .collect();
     parts.metrics.changed_sources(changed.len());
+}
+
+/// How the file's rules come into force.
+fn remedy(differences: &[Difference]) -> &'static str {
+    if differences.iter().any(|found| found.moves_conversions()) {
+        "`postback replay start` loads everything anew by the file's; or take the change back"
+    } else {
+        "`postback generation accept` has what comes from now on loaded by the file's, with the consumers stopped; \
+         `postback replay start` loads everything anew; or take the change back"
+    }
 }
 
 /// The rules in force, or why this version cannot tell.

@@ -33,12 +33,14 @@ pub struct Pair<'a> {
 }
 
 /// A query's parameters in their order, and what was wrong with them.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, PartialEq, Eq)]
 pub struct Decoded<'a> {
     /// At most [`MAX_PARAMETERS`].
     pub pairs: Vec<Pair<'a>>,
     /// In no particular order; may repeat.
     pub faults: Vec<Flag>,
+    /// Places of pairs whose value is no text, and stands there as it was written.
+    pub unreadable: Vec<u16>,
 }
 
 /// Splits at `&` (never at `;`, which stands in values) and decodes `+` and percent escapes.
@@ -69,6 +71,7 @@ impl<'a> Decoded<'a> {
             // About what networks send; beyond 1 KiB, allocators take a longer way.
             pairs: Vec::with_capacity(20),
             faults: Vec::new(),
+            unreadable: Vec::new(),
         }
     }
 

@@ -236,9 +236,11 @@ fn identity(
     filled: impl Fn(Field) -> bool,
     faults: &mut Faults,
 ) -> IdentityRules {
+    let transaction_id = recipe("transaction_id", file.transaction_id, faults);
+    let order = recipe("order", file.order, faults);
     let recipes = [
-        ("transaction_id", &file.transaction_id, Field::TransactionId),
-        ("order", &file.order, Field::OrderId),
+        ("transaction_id", &transaction_id, Field::TransactionId),
+        ("order", &order, Field::OrderId),
     ];
     for (rule, fields, needed) in recipes {
         if !fields.is_empty() && !fields.contains(&needed) {
@@ -281,13 +283,21 @@ fn identity(
         }
     }
     IdentityRules {
-        transaction_id: file.transaction_id,
-        order: file.order,
+        transaction_id,
+        order,
         ignore_case: file.ignore_case,
         immutable_date: file.immutable_date,
         revision_time: file.revision_time,
         repeat: file.repeat,
     }
+}
+
+/// An empty list would say twice what a missing key says, or something else that nobody can guess.
+fn recipe(name: &'static str, fields: Option<Vec<Field>>, faults: &mut Faults) -> Vec<Field> {
+    if fields.as_ref().is_some_and(Vec::is_empty) {
+        faults.push(ProfileError::EmptyRecipe(name));
+    }
+    fields.unwrap_or_default()
 }
 
 fn dates(file: DatesFile, faults: &mut Faults) -> Option<DateRules> {

@@ -132,6 +132,11 @@ pub enum ProfileError {
         /// What it lacks.
         field: Field,
     },
+    /// A recipe of no values.
+    #[error(
+        "[identity] {0} is an empty list; name the values that make two postbacks one conversion, or remove the key where the network has no such recipe"
+    )]
+    EmptyRecipe(&'static str),
     /// A column that cannot play this part.
     #[error("[identity] {rule} cannot use {field}; use {usable}")]
     WrongField {
@@ -169,9 +174,10 @@ impl ProfileError {
             Self::EligibleHalf | Self::EligibleWords => "profile_eligible",
             Self::StatementHalf | Self::OtherSubject(_) => "profile_subject",
             Self::StatusHalf | Self::StatusWordTwice(_) => "profile_status",
-            Self::NotFilled { .. } | Self::RecipeLacks { .. } | Self::WrongField { .. } => {
-                "profile_identity"
-            }
+            Self::NotFilled { .. }
+            | Self::RecipeLacks { .. }
+            | Self::EmptyRecipe(_)
+            | Self::WrongField { .. } => "profile_identity",
             Self::NoDateForm | Self::TimeZone(_) => "profile_dates",
         }
     }

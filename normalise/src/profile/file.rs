@@ -114,10 +114,8 @@ pub(super) struct StatusFile {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct IdentityFile {
-    #[serde(default)]
-    pub(super) transaction_id: Vec<Field>,
-    #[serde(default)]
-    pub(super) order: Vec<Field>,
+    pub(super) transaction_id: Option<Vec<Field>>,
+    pub(super) order: Option<Vec<Field>>,
     #[serde(default)]
     pub(super) ignore_case: Vec<Field>,
     pub(super) immutable_date: Option<Field>,

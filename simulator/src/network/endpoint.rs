@@ -105,7 +105,10 @@ impl Endpoint {
 }
 
 fn register(url: &str, terms: &Terms) -> Result<Arc<Registration>, EndpointError> {
-    let registration = Registration::new(&terms.source, url, &terms.currency)?;
+    let registration = Registration {
+        authorization: terms.authorization.clone(),
+        ..Registration::new(&terms.source, url, &terms.currency)?
+    };
     match registration.template.authority() {
         None => Err(EndpointError::NoHost),
         Some(authority) if authority.is_secure => Err(EndpointError::Tls),

@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
 
-use crate::delivery::Registration;
+use crate::delivery::{Authorization, Registration};
 use crate::event::Event;
 use crate::ledger::Withheld;
 use crate::ledger::line::{Change, ChangeKind};
@@ -35,6 +35,8 @@ pub struct Terms {
     pub disable_after: u32,
     /// How many transactions the Events API keeps, the newest.
     pub kept_transactions: usize,
+    /// What the endpoint wants beside the URL.
+    pub authorization: Option<Authorization>,
     /// What `POST /token` wants.
     pub credentials: Credentials,
 }

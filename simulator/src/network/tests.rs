@@ -11,6 +11,7 @@ pub(super) fn terms() -> Terms {
         currency: "USD".to_owned(),
         disable_after: 2,
         kept_transactions: 100,
+        authorization: None,
         credentials: Credentials {
             client_id: "publisher".to_owned(),
             client_secret: "secret".to_owned(),

@@ -41,6 +41,7 @@ impl Receiver {
             currency: "USD".to_owned(),
             disable_after,
             kept_transactions: 10_000,
+            authorization: None,
             credentials: Credentials {
                 client_id: "a".to_owned(),
                 client_secret: "b".to_owned(),

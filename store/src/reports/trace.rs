@@ -59,6 +59,7 @@ pub struct Postback {
     pub via: String,
     pub outcome: String,
     pub reasons: Vec<String>,
+    pub flags: Vec<String>,
     pub detail: String,
     pub raw: String,
     pub remote: String,

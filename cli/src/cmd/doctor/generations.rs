@@ -8,7 +8,7 @@ use super::clickhouse::unknown;
 use crate::arguments::Options;
 use crate::cmd::Loaded;
 use crate::ending::Failure;
-use crate::replays::{Phase, Record, changed_sources, renewed};
+use crate::replays::{Phase, Record, changed_sources, remedy_for_changes, renewed};
 
 const NAME: &str = "generations";
 
@@ -32,18 +32,17 @@ pub(super) async fn check(loaded: &Loaded, options: &Options) -> Vec<Check> {
     let mut checks = of_lineage(active, &lineage);
     let changed = record.rules(active).await.and_then(|rules| {
         let file = renewed(&loaded.settings, options, &rules)?;
-        Ok(changed_sources(&rules, &file))
+        let remedy = remedy_for_changes(&rules, &file);
+        Ok((changed_sources(&rules, &file), remedy))
     });
     match changed {
-        Ok(changed) if changed.is_empty() => {}
-        Ok(changed) => {
+        Ok((changed, _)) if changed.is_empty() => {}
+        Ok((changed, remedy)) => {
             let what = format!(
                 "the configuration has other rules than generation {}, which changes nothing: {}",
                 active.generation,
                 changed.join("; ")
             );
-            let remedy =
-                "see `postback replay plan`; take the change back, or `postback replay start`";
             checks.push(Check::doubtful(NAME, what, remedy));
         }
         Err(failure) => checks.push(of_failure(&failure)),

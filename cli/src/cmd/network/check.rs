@@ -15,9 +15,7 @@ pub(super) fn run(
     console: &mut Console,
 ) -> Result<Ending, Failure> {
     let shown = file.display();
-    let toml = std::fs::read_to_string(file).map_err(|error| {
-        Failure::Usage(format!("{shown} cannot be read: {error}\n  name a profile's TOML file, such as those in schemas/networks"))
-    })?;
+    let toml = read(file)?;
     let mut sheet = Sheet::new(&[text("problem", "Problem"), text("remedy", "Remedy")]);
     sheet.fact("file", shown.to_string());
     match Profile::parse(&toml) {
@@ -39,6 +37,27 @@ pub(super) fn run(
             Err(Failure::Refused)
         }
     }
+}
+
+/// Of a regular file alone: a pipe or a terminal could be waited for without end.
+fn read(file: &Path) -> Result<String, Failure> {
+    let unreadable = |problem: String| {
+        let shown = file.display();
+        Failure::Usage(format!(
+            "{shown} {problem}\n  name a profile's TOML file, such as those in schemas/networks"
+        ))
+    };
+    let about = std::fs::metadata(file);
+    let about = about.map_err(|error| unreadable(format!("cannot be read: {error}")))?;
+    if !about.is_file() {
+        let kind = if about.is_dir() {
+            "a folder"
+        } else {
+            "a pipe or a device"
+        };
+        return Err(unreadable(format!("is {kind} and no file")));
+    }
+    std::fs::read_to_string(file).map_err(|error| unreadable(format!("cannot be read: {error}")))
 }
 
 fn good(profile: &Profile, file: &Path) -> Vec<String> {

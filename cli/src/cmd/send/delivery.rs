@@ -1,4 +1,4 @@
-//! One GET on a connection of its own, each part of it timed.
+//! One request on a connection of its own, each part of it timed.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -7,12 +7,13 @@ use bytes::BytesMut;
 use postback_common::secret::Secret;
 use postback_simulator::Authority;
 use postback_simulator::Template;
-use postback_simulator::exchange::{self, Answer, exchange};
+use postback_simulator::exchange::{Answer, Request, exchange};
 use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, RootCertStore};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
+use super::content::Content;
 use crate::ending::Failure;
 
 /// A person wants to know how late an answer is, so it is waited for beyond the network's limit.
@@ -41,7 +42,11 @@ pub(super) struct Failed {
 }
 
 impl Target {
-    pub(super) fn of(url: &Secret, query: &str) -> Result<Self, Failure> {
+    pub(super) fn of(
+        url: &Secret,
+        content: &Content,
+        authorization: Option<&Secret>,
+    ) -> Result<Self, Failure> {
         let bad = |error: &dyn std::fmt::Display| {
             Failure::Usage(format!(
                 "nothing can be sent to ingest.public_url or --url: {error}"
@@ -51,9 +56,19 @@ impl Target {
         let authority = template.authority().cloned();
         let authority = authority.ok_or_else(|| bad(&"it has no host"))?;
         let path = url.expose().splitn(4, '/').nth(3).unwrap_or_default();
-        let target = format!("/{path}?{query}");
-        let request = exchange::get(&authority.host_field(), target.as_bytes());
-        let request = Secret::new(String::from_utf8_lossy(&request));
+        let target = match content.query.as_str() {
+            "" => format!("/{path}"),
+            query => format!("/{path}?{query}"),
+        };
+        let body = content.body.as_ref();
+        let request = Request {
+            method: content.method.as_str(),
+            host: &authority.host_field(),
+            target: target.as_bytes(),
+            authorization: authorization.map(Secret::expose),
+            body: body.map(|body| (body.content_type, body.text.as_bytes())),
+        };
+        let request = Secret::new(String::from_utf8_lossy(&request.to_bytes()));
         Ok(Self { authority, request })
     }
 

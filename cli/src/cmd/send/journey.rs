@@ -1,13 +1,9 @@
 //! The way of a test postback, step by step, as far as it comes.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
-use postback_common::config::{ClickHouseSettings, KafkaSettings};
-use postback_common::record::RawRecord;
-use postback_service::kafka::{LogReader, Span};
+use postback_common::config::ClickHouseSettings;
 use postback_simulator::PATIENCE;
 use postback_simulator::exchange::Answer;
 use postback_store::reports::Reader;
@@ -16,19 +12,16 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::delivery::{Failed, Target, Times};
+use super::log::Log;
 use crate::ending::Ending;
 use crate::output::{Cell, Sheet, money, printable, text};
 use crate::range::shown;
 
-/// How often Kafka and ClickHouse are asked.
-const LOOK: Duration = Duration::from_millis(100);
+/// How to see what waits on disk.
+const SPOOLED: &str = "`postback spool status` on ingest's machine shows what waits on its disk, and ingest brings it to Kafka by itself";
 
-/// Where each partition of the topic ended before the postback was sent.
-pub(super) struct Log {
-    settings: KafkaSettings,
-    /// Kafka's words where it cannot be asked.
-    ends: Result<Vec<(i32, i64)>, String>,
-}
+/// How often Kafka and ClickHouse are asked.
+pub(super) const LOOK: Duration = Duration::from_millis(100);
 
 /// One step.
 struct Step {
@@ -48,30 +41,8 @@ pub(super) struct Journey {
     sent: Instant,
     conversion: Option<Conversion>,
     remedies: Vec<String>,
-}
-
-impl Log {
-    /// Asks Kafka, at most for some seconds.
-    pub(super) async fn look(settings: &KafkaSettings) -> Self {
-        let asked = settings.clone();
-        let ends = tokio::task::spawn_blocking(move || {
-            let reader = LogReader::open(&asked, &asked.topic, "postback-send")?;
-            let partitions = reader.partitions()?;
-            let end = |partition: i32| Ok((partition, reader.bounds(partition)?.1));
-            partitions
-                .into_iter()
-                .map(end)
-                .collect::<Result<Vec<_>, postback_service::kafka::LogError>>()
-        });
-        let ends = match ends.await {
-            Ok(ends) => ends.map_err(|error| error.to_string()),
-            Err(error) => Err(error.to_string()),
-        };
-        Self {
-            settings: settings.clone(),
-            ends,
-        }
-    }
+    /// Whether it was seen in Kafka; `None`: that could not be looked at.
+    in_kafka: Option<bool>,
 }
 
 impl Journey {
@@ -85,6 +56,7 @@ impl Journey {
             sent: Instant::now(),
             conversion: None,
             remedies: Vec::new(),
+            in_kafka: None,
         }
     }
 
@@ -180,35 +152,26 @@ impl Journey {
 
     /// Looks for it among what came to the topic since.
     pub(super) async fn through_kafka(&mut self, log: Log, id: Uuid, until: Instant) {
-        let topic = log.settings.topic.clone();
-        let ends = match log.ends {
-            Ok(ends) => ends,
-            Err(words) => {
-                self.step("in Kafka", false, None, format!("not known: {words}"));
-                return;
-            }
-        };
-        let stop = Arc::new(AtomicBool::new(false));
-        let (stopped, settings) = (Arc::clone(&stop), log.settings);
-        let search = tokio::task::spawn_blocking(move || search(&settings, &ends, id, &stopped));
-        let found = tokio::time::timeout_at(until, search).await;
-        stop.store(true, Ordering::Relaxed);
-        match found {
-            Ok(Ok(Ok(Some((partition, offset))))) => {
+        let topic = log.topic().to_owned();
+        match log.find(id, until).await {
+            Ok(Some((partition, offset))) => {
                 let place = format!("{topic}, partition {partition}, offset {offset}");
+                self.in_kafka = Some(true);
                 self.step("in Kafka", true, Some(self.sent.elapsed()), place);
             }
-            Ok(Ok(Err(words))) => self.step("in Kafka", false, None, format!("not known: {words}")),
-            Ok(Ok(Ok(None)) | Err(_)) | Err(_) => {
-                self.step(
-                    "in Kafka",
-                    false,
-                    None,
-                    format!("not in topic {topic} so far"),
-                );
-                self.remedies.push("it was taken, so it is safe: on ingest's disk, while Kafka is away; see `postback spool status` on ingest's machine".to_owned());
+            Ok(None) => {
+                let detail = format!("not in topic {topic} so far");
+                self.step("in Kafka", false, None, detail);
+                self.in_kafka = Some(false);
+                self.remedies.push(format!("it was taken, so it is safe, and most likely waits on ingest's disk because Kafka did not take it: {SPOOLED}"));
             }
+            Err(words) => self.kafka_is_away(&words),
         }
+    }
+
+    fn kafka_is_away(&mut self, words: &str) {
+        self.step("in Kafka", false, None, format!("not known: {words}"));
+        self.remedies.push(format!("it was taken, so it is safe: in Kafka, or on ingest's disk until Kafka is back; bring Kafka back, or correct kafka.brokers where only this machine does not reach it. {SPOOLED}"));
     }
 
     /// Waits for its row.
@@ -222,11 +185,7 @@ impl Journey {
             match row(settings, id).await {
                 Ok(Some((postback, conversion))) => return self.loaded(&postback, conversion),
                 Ok(None) if Instant::now() < until => tokio::time::sleep(LOOK).await,
-                Ok(None) => {
-                    self.step("loaded", false, None, "no row so far");
-                    self.remedies.push("see `postback doctor` whether a consumer runs and how far it is; then `postback trace` with the id".to_owned());
-                    return;
-                }
+                Ok(None) => return self.no_row(),
                 Err(error) => {
                     self.step(
                         "loaded",
@@ -238,6 +197,14 @@ impl Journey {
                     return;
                 }
             }
+        }
+    }
+
+    fn no_row(&mut self) {
+        self.step("loaded", false, None, "no row so far");
+        // Where Kafka has it not, no consumer can help.
+        if self.in_kafka == Some(true) {
+            self.remedies.push("see `postback doctor` whether a consumer runs and how far it is; then `postback trace` with the id".to_owned());
         }
     }
 
@@ -356,47 +323,12 @@ const fn refusal(status: u16) -> &'static str {
         403 => {
             "the source's allow_from does not let this machine in; send from an address that it names"
         }
-        401 => "the source wants basic_auth, which this command does not send",
+        401 => {
+            "ingest, or a proxy before it, wants another user or password: let ingest read the configuration again (SIGHUP), or give --user and --password-file"
+        }
         503 => "ingest has nowhere to store: see `postback doctor`",
         _ => "see `postback report` and ingest's log; `postback doctor` checks the services",
     }
-}
-
-fn search(
-    settings: &KafkaSettings,
-    ends: &[(i32, i64)],
-    id: Uuid,
-    stop: &AtomicBool,
-) -> Result<Option<(i32, i64)>, String> {
-    let words = |error: postback_service::kafka::LogError| error.to_string();
-    let reader = LogReader::open(settings, &settings.topic, "postback-send").map_err(words)?;
-    let mut from: Vec<(i32, i64)> = ends.to_vec();
-    while !stop.load(Ordering::Relaxed) {
-        let mut spans = Vec::new();
-        for (partition, from) in &mut from {
-            let to = reader.bounds(*partition).map_err(words)?.1;
-            let span = Span {
-                partition: *partition,
-                from: *from,
-                to,
-            };
-            *from = to.max(*from);
-            spans.push(span);
-        }
-        let mut found = None;
-        let take = |message: postback_common::record::Message<'_>| {
-            let is_it = RawRecord::decode(message.bytes).is_ok_and(|record| record.id == id);
-            if is_it {
-                found = Some((message.partition, message.offset));
-            }
-        };
-        reader.read(&spans, stop, take).map_err(words)?;
-        if found.is_some() {
-            return Ok(found);
-        }
-        std::thread::sleep(LOOK);
-    }
-    Ok(None)
 }
 
 async fn row(
@@ -409,4 +341,34 @@ async fn row(
     };
     let conversion = reader.conversion_of(&postback).await?;
     Ok(Some((postback, conversion)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_to_do_depends_on_where_it_stopped() {
+        let without_a_row = |in_kafka: Option<bool>| {
+            let mut journey = Journey::begin("http://h".to_owned());
+            journey.in_kafka = in_kafka;
+            if in_kafka.is_none() {
+                journey.kafka_is_away("no broker answers");
+            }
+            journey.no_row();
+            journey.remedies.join("\n")
+        };
+        let loading = without_a_row(Some(true));
+        assert!(
+            loading.contains("consumer") && !loading.contains("spool"),
+            "{loading}"
+        );
+        // A consumer is not to blame.
+        let away = without_a_row(None);
+        assert!(
+            away.contains("bring Kafka back") && away.contains("postback spool status"),
+            "{away}"
+        );
+        assert!(!away.contains("consumer"), "{away}");
+    }
 }

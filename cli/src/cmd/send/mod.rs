@@ -1,7 +1,9 @@
 //! `postback send`: one test postback through the real endpoint, followed to its row.
 
+mod content;
 mod delivery;
 mod journey;
+mod log;
 mod reversal;
 mod values;
 
@@ -10,15 +12,19 @@ use std::time::Duration;
 
 use clap::Args;
 use jiff::Timestamp;
+use postback_common::config::SourceSettings;
 use postback_normalise::Profile;
+use postback_normalise::profile::Subject;
 
 use super::door::{self, Door};
 use super::{Loaded, load, source};
 use crate::arguments::Options;
 use crate::console::Console;
 use crate::ending::{Ending, Failure};
+use content::Content;
 use delivery::Target;
-use journey::{Journey, Log};
+use journey::Journey;
+use log::Log;
 use values::Values;
 
 /// Send one test postback to a source's URL, and follow it to its row
@@ -27,7 +33,8 @@ use values::Values;
     postback send --source rakuten-us --key-file url-key\n  \
     postback send --source rakuten-us --url http://127.0.0.1:8080 --set u1=abc --set sale_amount=12.50\n\n\
     The URL is ingest.public_url, or that of ingest's own listener without one, with the parameters of the\n\
-    source's newest template. A test is a signal (is_event=Y) where the network has signals: those pay\n\
+    source's newest template. A network that sends by POST alone is played by a POST, with a body as it\n\
+    writes one. A test is a signal (is_event=Y) where the network has signals: those pay\n\
     nothing and are in no sum. Elsewhere its amounts are zero. Its order begins with TEST-, its click id with\n\
     test. With --transaction it counts like any other; the command that takes it back is printed.\n\n\
     The time limit is the network's: 400 ms from the begin of connecting to the whole answer.\n\n\
@@ -65,6 +72,7 @@ impl Send {
             return Err(source::unknown(&self.door.source, &loaded.settings));
         };
         let profile = rules.profile();
+        refuse_other_subjects(source, profile.about)?;
         let chosen = self.chosen(profile)?;
         let mark = mark()?;
         let values = Values {
@@ -83,7 +91,9 @@ impl Send {
             .as_deref()
             .unwrap_or(&listener);
         let url = self.door.url(source, default)?;
-        let target = Target::of(&url, &values.query())?;
+        let authorization = self.door.authorization(source)?;
+        let content = Content::of(&values);
+        let target = Target::of(&url, &content, authorization.as_ref())?;
         if let Some(counting) = values.counting()
             && !self.transaction
         {
@@ -133,6 +143,20 @@ impl Send {
         }
         Ok(self.chosen.iter().cloned().collect())
     }
+}
+
+/// A made-up order or line of a statement would stand among the real ones, and nothing takes it back.
+fn refuse_other_subjects(source: &SourceSettings, about: Subject) -> Result<(), Failure> {
+    let (what, command) = match about {
+        Subject::Conversions => return Ok(()),
+        Subject::Orders => ("own orders", "order"),
+        Subject::Statements => ("a statement", "statement"),
+    };
+    let name = &source.name;
+    Err(Failure::Usage(format!(
+        "source {name} is about {what}, and a test would stand among the real ones\n  \
+         bring in a file: postback {command} import FILE --source {name}; with --dry-run it only says what would come of it"
+    )))
 }
 
 /// Eight hexadecimal digits.

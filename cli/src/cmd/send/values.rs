@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use postback_common::config::SourceSettings;
-use postback_normalise::profile::DateForm;
+use postback_normalise::profile::{AmountForm, DateForm};
 use postback_normalise::{Field, Profile, decode};
 
 use crate::cmd::door;
@@ -81,13 +81,13 @@ impl Values<'_> {
             Field::OrderId => return format!("TEST-{mark}"),
             Field::ClickId => return format!("test{mark}"),
             Field::SubId => "test",
-            Field::AdvertiserId | Field::PublisherId | Field::OfferId => "0",
+            // Another one would be flagged.
+            Field::PublisherId => self.source.publisher_id.as_deref().unwrap_or("0"),
+            Field::AdvertiserId | Field::OfferId => "0",
             Field::Sku => "TEST",
             Field::ProductName => "Test postback",
             Field::Quantity => "1",
-            Field::SaleAmount if self.has_money() => "10.00",
-            Field::Commission if self.has_money() => "1.00",
-            Field::SaleAmount | Field::Commission => "0.00",
+            Field::SaleAmount | Field::Commission => self.money(column),
             Field::Currency | Field::CommissionCurrency => {
                 self.source.currency.as_deref().unwrap_or("USD")
             }
@@ -97,6 +97,18 @@ impl Values<'_> {
             Field::Status | Field::Eligible | Field::Occurrence => "",
         };
         fixed.to_owned()
+    }
+
+    fn money(&self, column: Field) -> &'static str {
+        let in_minor_units = self.profile.amounts.form == AmountForm::MinorUnits;
+        match (self.has_money(), column, in_minor_units) {
+            (true, Field::SaleAmount, false) => "10.00",
+            (true, Field::SaleAmount, true) => "1000",
+            (true, _, false) => "1.00",
+            (true, _, true) => "100",
+            (false, _, false) => "0.00",
+            (false, _, true) => "0",
+        }
     }
 
     /// Money of a signal is never summed; that of a transaction is what was asked for.

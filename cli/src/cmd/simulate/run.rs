@@ -15,7 +15,7 @@ use postback_common::config::{Settings as Configuration, SourceSettings};
 use postback_common::secret::Secret;
 use postback_service::lifecycle::shutdown_on_signal;
 use postback_simulator::network::{Credentials, Terms};
-use postback_simulator::{Field, Network, Push, Settings, Shares, Template};
+use postback_simulator::{Authorization, Field, Network, Push, Settings, Shares, Template};
 
 use crate::arguments::Options;
 use crate::cmd::door::{self, Door};
@@ -37,8 +37,11 @@ const BEHIND_MS: u128 = 100;
     postback simulate run --source rakuten-us --url http://127.0.0.1:8080 --postbacks 10000 --seed 7\n\n\
     Each postback is due at its time, whatever became of those before it, and has one attempt of 400 ms,\n\
     connecting included. After failures in a row the network disables the endpoint and tells nobody: ask\n\
-    its API, as one asks the real one. Without --postbacks and --for it runs until Ctrl-C. The ledger holds\n\
-    everything sent, answered and kept back: `postback simulate verify` compares it with the tables.\n\n\
+    its API, as one asks the real one. The ledger holds everything sent, answered and kept back:\n\
+    `postback simulate verify` compares it with the tables.\n\n\
+    Without --postbacks and --for it runs until Ctrl-C. Ctrl-C and SIGTERM end every run in order: what is\n\
+    under way gets its answer, the ledger is whole, and the exit code is that of any other end. A second\n\
+    one ends at once (130).\n\n\
     What it sends counts in reports like everything else: use a source and an account of its own.\n\n\
     Exit code 3 when something was not acknowledged, or the schedule was not kept.")]
 pub(super) struct Run {
@@ -105,17 +108,19 @@ impl Run {
         }
         let url = self.registered(source, &loaded.settings)?;
         let settings = self.settings(&url)?;
-        let network = self.network(source);
+        let network = self.network(source)?;
         network
             .set_up(url.expose(), Timestamp::now())
             .map_err(|error| Failure::Usage(error.to_string()))?;
         let seed = settings.seed;
+        // Before the ledger is begun: a run that cannot be leaves no file behind.
+        let api = stage::listen(self.api).await?;
         let stage = Stage {
             network: network.clone(),
             push: self.push(),
             settings,
             events: self.events(),
-            api: self.api,
+            api,
             ledger: self.open_ledger()?,
             head: self.head(source, seed),
             stop: shutdown_on_signal().map_err(Failure::failed)?,
@@ -167,18 +172,20 @@ impl Run {
         })
     }
 
-    fn network(&self, source: &SourceSettings) -> Network {
-        Network::new(Terms {
+    fn network(&self, source: &SourceSettings) -> Result<Network, Failure> {
+        let authorization = self.door.authorization(source)?;
+        Ok(Network::new(Terms {
             publisher_id: Settings::until(Timestamp::now()).publisher_id,
             source: source.name.to_string(),
             currency: source.currency.clone().unwrap_or_default(),
             disable_after: self.disable_after,
             kept_transactions: 100_000,
+            authorization: authorization.map(|secret| Authorization::new(secret.expose())),
             credentials: Credentials {
                 client_id: self.client_id.clone(),
                 client_secret: self.client_secret.clone(),
             },
-        })
+        }))
     }
 
     fn push(&self) -> Push {

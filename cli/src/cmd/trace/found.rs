@@ -128,9 +128,12 @@ pub(super) fn sheet(found: &Found, configured: &Configured) -> Sheet {
         number("kafka_offset", "Offset"),
         text("outcome", "Outcome"),
         text("reasons", "Reasons"),
+        text("flags", "Flags"),
         text("detail", "Detail"),
         text("counts", "Counts"),
         text("query", "Query"),
+        text("content_type", "Content type"),
+        text("body", "Body"),
         text("conversion", "Conversion"),
     ]);
     sheet.rows = found
@@ -165,6 +168,7 @@ fn row(postback: &Postback, found: &Found, configured: &Configured) -> Vec<Cell>
         Cell::Count(postback.kafka_offset),
         Cell::text(&postback.outcome),
         Cell::List(postback.reasons.clone()),
+        Cell::List(postback.flags.clone()),
         if postback.detail.is_empty() {
             Cell::Missing
         } else {
@@ -172,6 +176,8 @@ fn row(postback: &Postback, found: &Found, configured: &Configured) -> Vec<Cell>
         },
         Cell::Flag(conversion.is_some_and(|counts| counts.postback_id == postback.id)),
         optional(record.query),
+        optional(record.content_type),
+        optional(record.body),
         conversion.map_or(Cell::Missing, |conversion| {
             Cell::Nested(as_json(conversion))
         }),

@@ -15,6 +15,9 @@ use crate::output::{money, printable};
 use crate::range::{shown, shown_exactly};
 use crate::record::Record;
 
+/// Characters of a body that are shown.
+const LONGEST_BODY: usize = 1_000;
+
 /// Writes conversions with their postbacks, then rejected postbacks.
 pub(super) fn write(
     found: &Found,
@@ -167,6 +170,10 @@ fn write_postback(
             .map(|reason| (reason.as_str(), reason.explanation()));
         hop("reason", &explained(reason, known), out)?;
     }
+    for flag in &postback.flags {
+        let known = Flag::ALL.iter().map(|f| (f.as_str(), f.explanation()));
+        hop("flag", &explained(flag, known), out)?;
+    }
     if !postback.detail.is_empty() {
         hop("detail", &printable(&postback.detail), out)?;
     }
@@ -174,9 +181,26 @@ fn write_postback(
         hop("counts", &counts(postback, conversion), out)?;
     }
     match record.query {
-        Some(query) => hop("query", &printable(&query), out),
-        None => hop("bytes", &printable(&postback.raw), out),
+        Some(query) => hop("query", &printable(&query), out)?,
+        None => hop("bytes", &printable(&postback.raw), out)?,
     }
+    if let Some(content_type) = record.content_type.filter(|named| !named.is_empty()) {
+        hop("type", &printable(&content_type), out)?;
+    }
+    match record.body {
+        Some(body) => hop("body", &cut(&printable(&body)), out),
+        None => Ok(()),
+    }
+}
+
+/// What a person reads of a body; programs get all of it.
+fn cut(body: &str) -> String {
+    let length = body.chars().count();
+    if length <= LONGEST_BODY {
+        return body.to_owned();
+    }
+    let begin: String = body.chars().take(LONGEST_BODY).collect();
+    format!("{begin}… ({length} characters; -o json shows all)")
 }
 
 fn counts(postback: &Postback, conversion: &Conversion) -> String {
@@ -268,4 +292,19 @@ fn explained<'a>(tag: &str, mut known: impl Iterator<Item = (&'a str, &'a str)>)
         || printable(tag),
         |(tag, sentence)| format!("{tag}: {sentence}"),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_body_is_cut_between_characters() {
+        let (fits, long) = ("é".repeat(1_000), "é".repeat(1_001));
+        assert_eq!(cut(&fits), fits);
+        assert_eq!(
+            cut(&long),
+            format!("{fits}… (1001 characters; -o json shows all)")
+        );
+    }
 }

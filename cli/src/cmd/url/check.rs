@@ -3,13 +3,11 @@
 use std::sync::Arc;
 
 use clap::Args;
-use postback_common::config::{SourceSettings, TemplateUrl};
-use postback_common::secret::HIDDEN;
-use postback_common::url_key::KeyHash;
 use postback_normalise::profile::Profile;
-use postback_normalise::{Field, Template};
+use postback_normalise::{Field, Template, TemplateError};
 
 use super::finding::{self, Finding};
+use super::registered;
 use crate::arguments::Options;
 use crate::cmd::{load, source};
 use crate::console::{Console, Tone};
@@ -39,15 +37,25 @@ impl Check {
     pub(super) fn run(&self, options: &Options, console: &mut Console) -> Result<Ending, Failure> {
         let url = self.read()?;
         let url = url.trim();
-        let (profile, has_currency) = self.whose(url, options, console)?;
-        let (rows, mut findings) = match Template::parse(url, &profile) {
-            Ok(template) => (
-                understood(&template, &profile),
-                finding::find(&template, &profile, has_currency),
-            ),
-            Err(error) => (Vec::new(), vec![Finding::of_error(&error)]),
+        let Whose {
+            profile,
+            has_currency,
+            unexpected,
+        } = self.whose(url, options, console)?;
+        let query = url.split_once('?').map_or("", |(_, query)| query);
+        let (template, errors) = Template::examine(query, &profile);
+        let (rows, mut findings) = if errors.contains(&TemplateError::NoQuery) {
+            // Everything else is missing with it.
+            (Vec::new(), vec![Finding::of_error(&TemplateError::NoQuery)])
+        } else {
+            let mut findings: Vec<_> = errors.iter().map(Finding::of_error).collect();
+            findings.extend(finding::find(&template, &profile, has_currency));
+            (understood(&template, &profile), findings)
         };
+        findings.extend(unexpected);
         findings.extend(transport(url));
+        // Those first by which nothing counts.
+        findings.sort_by_key(|finding| !finding.is_error);
         let mut sheet = Sheet::new(&[
             text("parameter", "Parameter"),
             text("carries", "Carries"),
@@ -80,18 +88,16 @@ impl Check {
         Ok(self.url.clone())
     }
 
-    /// By whose rules it is read, and whether a currency stands by.
-    fn whose(
-        &self,
-        url: &str,
-        options: &Options,
-        console: &mut Console,
-    ) -> Result<(Arc<Profile>, bool), Failure> {
+    fn whose(&self, url: &str, options: &Options, console: &mut Console) -> Result<Whose, Failure> {
         if let Some(name) = &self.network {
-            return Ok((crate::cmd::network::find(name)?, false));
+            return Ok(Whose {
+                profile: crate::cmd::network::find(name)?,
+                has_currency: false,
+                unexpected: Vec::new(),
+            });
         }
         let loaded = load(options, console)?;
-        let by_key = || by_key(url, &loaded.settings.sources);
+        let by_key = || registered::by_key(url, &loaded.settings.sources);
         let source = match &self.source {
             Some(name) => source::find(name, &loaded.settings)?,
             None => by_key().ok_or_else(|| {
@@ -104,15 +110,21 @@ impl Check {
         let Some(rules) = loaded.configured.source(source.name.as_str()) else {
             return Err(source::unknown(source.name.as_str(), &loaded.settings));
         };
-        let profile = Arc::new(rules.profile().clone());
-        Ok((profile, source.currency.is_some()))
+        Ok(Whose {
+            profile: Arc::new(rules.profile().clone()),
+            has_currency: source.currency.is_some(),
+            unexpected: registered::find(url, source, &loaded.settings.sources),
+        })
     }
 }
 
-fn by_key<'s>(url: &str, sources: &'s [SourceSettings]) -> Option<&'s SourceSettings> {
-    let hash = KeyHash::of_bytes(TemplateUrl::new(url).key()?.expose().as_bytes());
-    let has = |source: &&SourceSettings| source.keys.iter().any(|key| key.sha256 == hash);
-    sources.iter().find(has)
+/// By whose rules a URL is read.
+struct Whose {
+    profile: Arc<Profile>,
+    /// A currency stands by.
+    has_currency: bool,
+    /// What the source does not expect of the URL.
+    unexpected: Vec<Finding>,
 }
 
 /// One row for each parameter.
@@ -129,11 +141,6 @@ fn understood(template: &Template, profile: &Profile) -> Vec<Vec<Cell>> {
         ]
     });
     let statics = template.statics().iter().map(|(parameter, value)| {
-        let value = if profile.is_secret(parameter) {
-            HIDDEN
-        } else {
-            value
-        };
         let is_marker = template.marker().is_some_and(|marker| marker == value);
         let field = if is_marker {
             "names the template"

@@ -1,6 +1,7 @@
 //! What is wrong, or hardly as meant, with a URL as registered.
 
 use postback_common::config::Identity;
+use postback_common::secret::HIDDEN;
 use postback_normalise::profile::Profile;
 use postback_normalise::{Field, Template, TemplateError, TemplateNote, identity};
 
@@ -16,7 +17,8 @@ pub(super) struct Finding {
 }
 
 impl Finding {
-    fn warning(problem: impl Into<String>, remedy: impl Into<String>) -> Self {
+    /// Works, but hardly as meant.
+    pub(super) fn warning(problem: impl Into<String>, remedy: impl Into<String>) -> Self {
         Self {
             is_error: false,
             problem: problem.into(),
@@ -24,14 +26,19 @@ impl Finding {
         }
     }
 
-    /// Why a URL is no template.
-    pub(super) fn of_error(error: &TemplateError) -> Self {
-        let text = error.to_string();
-        let (problem, remedy) = text.split_once("; ").unwrap_or((&text, "give another URL"));
+    /// Nothing can be counted by this URL.
+    pub(super) fn error(problem: impl Into<String>, remedy: impl Into<String>) -> Self {
         Self {
             is_error: true,
             ..Self::warning(problem, remedy)
         }
+    }
+
+    /// Why a URL is no template.
+    pub(super) fn of_error(error: &TemplateError) -> Self {
+        let text = error.to_string();
+        let (problem, remedy) = text.split_once("; ").unwrap_or((&text, "give another URL"));
+        Self::error(problem, remedy)
     }
 }
 
@@ -86,7 +93,8 @@ fn foreign_macros<'a>(
     ];
     let looks_like = |value: &str| {
         SIGNS.iter().any(|(before, after)| {
-            value.len() > before.len() + after.len()
+            value != HIDDEN
+                && value.len() > before.len() + after.len()
                 && value.starts_with(before)
                 && value.ends_with(after)
         })

@@ -3,6 +3,7 @@
 mod build;
 mod check;
 mod finding;
+mod registered;
 
 use clap::{Args, Subcommand};
 

@@ -80,6 +80,11 @@ fn a_contradiction_is_refused_with_its_remedy() {
             "order cannot use sub_id",
         ),
         (
+            "transaction_id = [\"transaction_id\", \"signal\"]",
+            "transaction_id = []",
+            "transaction_id is an empty list; name",
+        ),
+        (
             "revision_time = \"processed_at\"",
             "revision_time = \"sku\"",
             "use occurred_at or processed_at",

@@ -26,10 +26,30 @@ pub(super) struct Stage {
     pub(super) push: Push,
     pub(super) settings: Settings,
     pub(super) events: u64,
-    pub(super) api: SocketAddr,
+    pub(super) api: Api,
     pub(super) ledger: File,
     pub(super) head: Run,
     pub(super) stop: Shutdown,
+}
+
+/// What goes to the network's own thread.
+struct Playing {
+    network: Network,
+    push: Push,
+    ledger: File,
+    head: Run,
+    stop: Shutdown,
+}
+
+/// Where the network's API is to be.
+pub(super) async fn listen(address: SocketAddr) -> Result<Api, Failure> {
+    let api = Api::bind(address).await.map_err(|error| {
+        Trouble::new(
+            format!("the network's API cannot listen at {address}: {error}"),
+            "name another address with --api; port 0 takes any",
+        )
+    });
+    Ok(api?)
 }
 
 /// Why it broke off.
@@ -42,22 +62,32 @@ impl Stage {
         let chapters =
             Chapters::new(self.settings.clone(), self.events).map_err(Failure::failed)?;
         let events = thought_up(chapters).map_err(Failure::failed)?;
-        let api = Api::bind(self.api).await.map_err(|error| {
-            Trouble::new(
-                format!("the network's API cannot listen at {}: {error}", self.api),
-                "name another address with --api; port 0 takes any",
-            )
-        })?;
-        let address = api.address().map_err(Failure::failed)?;
+        let address = self.api.address().map_err(Failure::failed)?;
         console.note(format_args!(
             "The network's API: http://{address} (sid {}); seed {}",
             self.settings.publisher_id, self.settings.seed
         ));
+        let Self {
+            network,
+            push,
+            ledger,
+            head,
+            stop,
+            api,
+            ..
+        } = self;
         let api = api.into_std().map_err(Failure::failed)?;
+        let playing = Playing {
+            network,
+            push,
+            ledger,
+            head,
+            stop,
+        };
         let (tell, mut told) = mpsc::unbounded_channel();
         let played = std::thread::Builder::new()
             .name("network".to_owned())
-            .spawn(move || self.on_one_thread(api, events, &tell))
+            .spawn(move || playing.on_one_thread(api, events, &tell))
             .map_err(Failure::failed)?;
         while let Some(progress) = told.recv().await {
             tell_progress(&progress, console);
@@ -68,7 +98,9 @@ impl Stage {
         let broke_off = |_| Failure::failed("the simulated network broke off");
         played.join().map_err(broke_off)?.map_err(Failure::failed)
     }
+}
 
+impl Playing {
     fn on_one_thread(
         self,
         api: std::net::TcpListener,

@@ -107,16 +107,38 @@ impl About<'_> {
                 "acknowledged and not in the tables, such as {id}: follow it with `postback trace {id} --as id`; `postback spool status` shows what waits on ingest's disk, `postback verify` compares Kafka with the tables"
             ));
         }
-        let of_groups = self
+        let differ = self
             .comparison
             .compared
             .iter()
             .any(|row| row.group.is_some() && !row.is_equal());
-        if of_groups && missing.is_empty() && self.waiting == 0 {
-            remedies.push("all postbacks are there and their sums differ: the same --seed was sent to this account before, or the source's template, currency or account in the configuration is another than the one that was sent by; run with another --seed to tell".to_owned());
+        if differ && missing.is_empty() && self.waiting == 0 {
+            remedies.push(of_groups(&self.comparison.compared));
         }
         let line = |remedy: &String| format!("remedy: {remedy}");
         remedies.iter().map(line).collect()
+    }
+}
+
+/// What to do where all postbacks are there, and what became of them differs.
+fn of_groups(compared: &[Compared]) -> String {
+    let conversions = |side: fn(&Compared) -> Figure| -> u64 {
+        let counts = compared.iter().filter(|row| row.what == "conversions");
+        let counts = counts.map(|row| match side(row) {
+            Figure::Count(count) => count,
+            Figure::Sum(_) => 0,
+        });
+        counts.sum()
+    };
+    let (told, there) = (conversions(|row| row.ledger), conversions(|row| row.tables));
+    let otherwise = "the same --seed was sent to this account before, or the source's template, currency or account in the configuration is another than the one that was sent by; run with another --seed to tell";
+    if there < told {
+        let lost = plural(told - there, "conversion");
+        format!(
+            "all postbacks are there, and {lost} of theirs not: `postback verify` compares Kafka with the tables and names the rows that are lost, and `postback replay start` makes the tables anew from Kafka. Where that finds nothing: {otherwise}"
+        )
+    } else {
+        format!("all postbacks are there and what became of them differs: {otherwise}")
     }
 }
 
@@ -140,5 +162,34 @@ fn figure(figure: Figure) -> Cell {
     match figure {
         Figure::Count(count) => Cell::Count(count),
         Figure::Sum(amount) => Cell::Money(amount.scaled()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn conversions(ledger: u64, tables: u64) -> Compared {
+        Compared {
+            what: "conversions",
+            group: Some(postback_simulator::audit::Group::default()),
+            ledger: Figure::Count(ledger),
+            tables: Figure::Count(tables),
+        }
+    }
+
+    #[test]
+    fn lost_rows_are_looked_for_first_and_the_configuration_where_none_is_lost() {
+        let lost = of_groups(&[conversions(3, 3), conversions(5, 3)]);
+        assert!(
+            lost.contains("2 conversions of theirs not: `postback verify`"),
+            "{lost}"
+        );
+        // As many, in another currency.
+        let moved = of_groups(&[conversions(3, 0), conversions(0, 3)]);
+        assert!(
+            moved.contains("currency or account") && !moved.contains("postback verify"),
+            "{moved}"
+        );
     }
 }

@@ -1,8 +1,9 @@
 //! The raw record behind a postback, fit to be shown.
 
-use postback_common::record::RawRecord;
-use postback_common::secret::HIDDEN;
-use postback_normalise::{Configured, decode, profile};
+mod mask;
+
+use postback_common::record::{Payload, RawRecord};
+use postback_normalise::{Configured, profile};
 
 /// What the table of postbacks has no column for.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -12,6 +13,10 @@ pub(crate) struct Record {
     pub(crate) method: Option<String>,
     /// As received, undecoded, secret values masked; bytes that are not UTF-8 as U+FFFD.
     pub(crate) query: Option<String>,
+    /// What the body says it is.
+    pub(crate) content_type: Option<String>,
+    /// As the query; `None` without one. JSON in which something had to be masked is written anew.
+    pub(crate) body: Option<String>,
 }
 
 impl Record {
@@ -21,12 +26,18 @@ impl Record {
             return Self::default();
         };
         let query = String::from_utf8_lossy(record.query.as_bytes());
+        let is_secret = |name: &str| is_secret(name, source, network, configured);
+        let content_type = record.content_type.as_deref().unwrap_or_default();
+        let body = record.body.as_ref().map(Payload::as_bytes);
+        let body = body
+            .filter(|body| !body.is_empty())
+            .map(|body| mask::body(&String::from_utf8_lossy(body), content_type, &is_secret));
         Self {
             key: record.key.as_ref().map(|key| key.as_str().to_owned()),
             method: Some(record.method.as_str().to_owned()),
-            query: Some(masked(&query, |name| {
-                is_secret(name, source, network, configured)
-            })),
+            query: Some(mask::query(&query, &is_secret)),
+            content_type: body.is_some().then(|| content_type.to_owned()),
+            body,
         }
     }
 }
@@ -39,32 +50,4 @@ fn is_secret(name: &str, source: &str, network: &str, configured: &Configured) -
     let by_network =
         profile.is_some_and(|known| known.secret_params.iter().any(|secret| secret == name));
     by_source || by_network
-}
-
-/// `a=1&token=x` → `a=1&token=[hidden]`.
-fn masked(query: &str, is_secret: impl Fn(&str) -> bool) -> String {
-    let part = |part: &str| {
-        let decoded = decode::decode(part.as_bytes());
-        let name = decoded.pairs.first().map(|pair| pair.name.as_ref());
-        match (name.is_some_and(&is_secret), part.split_once('=')) {
-            (true, Some((name, _))) => format!("{name}={HIDDEN}"),
-            _ => part.to_owned(),
-        }
-    };
-    query.split('&').map(part).collect::<Vec<_>>().join("&")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn secret_values_are_masked_however_their_names_are_written() {
-        let shown = masked("a=1&token=x%26y&&b& to%6ben=z=z&token&tokens=1", |name| {
-            name == "token"
-        });
-        let expected = format!("a=1&token={HIDDEN}&&b& to%6ben={HIDDEN}&token&tokens=1");
-        assert_eq!(shown, expected);
-        assert_eq!(masked("", |_| true), "");
-    }
 }

@@ -1,0 +1,66 @@
+use std::net::TcpListener;
+
+use crate::run::{AWAY, Place};
+
+#[test]
+fn what_cannot_be_sent_is_refused_with_what_to_do() {
+    let sources = "[[source]]\nname = \"shop\"\nnetwork = \"orders\"\n[[source.key]]\nkey = \"CANARY-fedcba9876543210\"\n\
+        [[source]]\nname = \"statement\"\nnetwork = \"rakuten-item-report\"\n[[source.key]]\nkey = \"CANARY-fedcba9876543211\"\n\
+        [[source]]\nname = \"guarded\"\nnetwork = \"awin\"\n\
+        basic_auth = { user = \"awin\", password_sha256 = \"ef92b778bafe771e89245b89ecbc08a44a4e166c06659911881f383d4473e94f\" }\n\
+        [[source.key]]\nkey = \"CANARY-fedcba9876543212\"\n";
+    let place = Place::with(&format!("{AWAY}{sources}"));
+    for (name, text) in [
+        ("key", "CANARY-fedcba9876543212"),
+        ("wrong", "CANARY-another\n"),
+    ] {
+        std::fs::write(place.path().join(name), text).unwrap();
+    }
+    let guarded = ["send", "--source", "guarded", "--key-file", "key"];
+    let with_password = [&guarded[..], &["--password-file", "wrong"]].concat();
+    let text = [
+        place.run(&["send", "--source", "shop"]),
+        place.run(&["send", "--source", "statement"]),
+        place.run(&guarded),
+        place.run(&with_password),
+        place.run(&["send", "--source", "rakuten-us", "--password-file", "wrong"]),
+        place.run(&["send", "--source", "rakuten-us", "--password-file", "none"]),
+        place.run(&["send", "--source", "rakuten-us", "--user", "me"]),
+    ];
+    let text = text.join("\n");
+    assert!(!text.contains("CANARY"), "{text}");
+    insta::assert_snapshot!(text);
+}
+
+#[test]
+fn a_run_that_cannot_listen_leaves_no_ledger() {
+    let place = Place::with(AWAY);
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let run = |api: &str| {
+        place.run(&[
+            "simulate",
+            "run",
+            "--source",
+            "rakuten-us",
+            "--url",
+            "http://127.0.0.1:1",
+            "--postbacks",
+            "1",
+            "--ledger",
+            "ledger.jsonl",
+            "--api",
+            api,
+        ])
+    };
+    let refused = run(&address);
+    assert!(
+        refused.contains("--- exit 1") && refused.contains("--api"),
+        "{refused}"
+    );
+    let ledger = place.path().join("ledger.jsonl");
+    assert!(!ledger.exists());
+    // The same command with another address goes on from there.
+    let ran = run("127.0.0.1:0");
+    assert!(ran.contains("--- exit 3") && ledger.exists(), "{ran}");
+}
