@@ -16,8 +16,12 @@ fn an_empty_server_gets_everything_and_the_second_time_nothing() {
                 Step::MigrationApplied(1, "bookkeeping".to_owned()),
                 Step::MigrationApplied(2, "refusals".to_owned()),
                 Step::MigrationApplied(3, "generations".to_owned()),
+                Step::MigrationApplied(4, "imports".to_owned()),
+                Step::MigrationApplied(5, "annotations".to_owned()),
                 Step::GenerationMade(Generation::FIRST),
                 Step::ViewSwitched("conversions", Generation::FIRST),
+                Step::ViewSwitched("orders", Generation::FIRST),
+                Step::ViewSwitched("statements", Generation::FIRST),
                 Step::ViewSwitched("postbacks", Generation::FIRST),
             ]
         );
@@ -136,7 +140,7 @@ fn an_unmade_database_is_told_from_an_unmigrated_one() {
         let found = check::check(&database.settings).await.unwrap();
         assert_eq!(
             found.pending_migrations,
-            ["0001 bookkeeping", "0002 refusals", "0003 generations"]
+            ["0001 bookkeeping", "0002 refusals", "0003 generations", "0004 imports", "0005 annotations"]
         );
         assert_eq!(found.active, None);
     });
