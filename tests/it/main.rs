@@ -26,6 +26,7 @@ mod restart;
 mod secrets;
 mod send;
 mod simulate;
+mod sources;
 mod spool_command;
 mod templates;
 mod unread_log;

@@ -227,6 +227,34 @@ mod tests {
     }
 
     #[test]
+    fn money_is_written_as_the_network_does() {
+        let text = "[kafka]\nbrokers = \"h:1\"\n[[source]]\nname = \"s\"\nnetwork = \"impact\"\nenabled = false\n";
+        let settings = config::read(Path::new("t"), text, []).unwrap();
+        for (form, expected) in [
+            (AmountForm::Decimal, ["10.00", "1.00", "0.00"]),
+            (AmountForm::MinorUnits, ["1000", "100", "0"]),
+        ] {
+            let mut profile = (**profile::builtin("impact").unwrap()).clone();
+            profile.amounts.form = form;
+            let values = |is_transaction| Values {
+                source: &settings.sources[0],
+                profile: &profile,
+                mark: "0123abcd",
+                now: Timestamp::UNIX_EPOCH,
+                is_transaction,
+                chosen: &BTreeMap::new(),
+            };
+            let (counting, test) = (values(true), values(false));
+            let sent = [
+                counting.value("Amount"),
+                counting.value("Payout"),
+                test.value("Amount"),
+            ];
+            assert_eq!(sent, expected);
+        }
+    }
+
+    #[test]
     fn a_template_is_filled_as_the_network_would() {
         let template = "[[source.template]]\nurl = \"https://h/postback/K?a=1&unique_id=<u1>\
             &is_event=%3Cis_event%3E&tid=<etransaction_id>&t=<transaction_date>&s=<sale_amount>&&b\"\n";
