@@ -84,7 +84,10 @@ const ALLOWED: [(&str, &[&str]); 15] = [
 /// may compile C or look for a C library.
 const FORBIDDEN: [(&str, &[&str]); 8] = [
     ("postback-common", &["tokio"]),
-    ("postback-detect", &["tokio", "clickhouse", "rdkafka", "jiff"]),
+    (
+        "postback-detect",
+        &["tokio", "clickhouse", "rdkafka", "jiff"],
+    ),
     ("postback-normalise", &["tokio"]),
     ("postback-ingest", &["clickhouse"]),
     ("postback-simulator", &["rdkafka", "clickhouse"]),
