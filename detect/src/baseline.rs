@@ -3,7 +3,7 @@
 mod days;
 
 use crate::shape::{Cells, Shape};
-use crate::{Bin, CELLS};
+use crate::{Bin, CELLS, Noise};
 use days::Days;
 
 /// Days of history below which a baseline counts as learning.
@@ -27,8 +27,8 @@ pub struct Baseline {
     /// Expected count of one whole bin, by hour of the week.
     rates: Vec<f64>,
     shape: Shape,
-    dispersion: f64,
-    scale: f64,
+    noise: Noise,
+    uncertainty: f64,
     learning: bool,
     /// Days of history that are usual.
     days: usize,
@@ -50,25 +50,28 @@ impl Baseline {
         let mut weights = days.weights();
         let flat = Shape::flat();
         let prior = pooled.unwrap_or(&flat);
-        let mut fit = Fit::new(history, &weights, bins_a_day, prior, Scatter::POISSON)?;
+        let mut fit = Fit::new(history, &weights, bins_a_day, prior, Noise::POISSON)?;
         for _ in 0..ROUNDS {
-            fit = Fit::new(history, &weights, bins_a_day, prior, fit.scatter)?;
+            fit = Fit::new(history, &weights, bins_a_day, prior, fit.noise)?;
             let outliers = fit.outliers(history, bins_a_day);
             weights = days.without(&outliers);
         }
-        fit = Fit::new(history, &weights, bins_a_day, prior, fit.scatter)?;
+        fit = Fit::new(history, &weights, bins_a_day, prior, fit.noise)?;
         let count = history.len() / bins_a_day;
         let learning = count < LEARNING_DAYS;
         let usual_days = days.usual(&weights);
         Some(Self {
             rates: fit.rates,
             shape: fit.shape,
-            dispersion: if learning {
-                fit.scatter.dispersion.max(LEARNING_DISPERSION)
-            } else {
-                fit.scatter.dispersion
+            noise: Noise {
+                dispersion: if learning {
+                    fit.noise.dispersion.max(LEARNING_DISPERSION)
+                } else {
+                    fit.noise.dispersion
+                },
+                ..fit.noise
             },
-            scale: fit.scatter.scale,
+            uncertainty: fit.unknown + fit.noise.uncertainty,
             learning,
             days: usual_days.iter().filter(|usual| **usual).count(),
             usual_days,
@@ -87,17 +90,16 @@ impl Baseline {
         self.rates[cell % CELLS]
     }
 
-    /// The dispersion α of the negative binomial distribution, variance = mean + α mean²; 0 is
-    /// Poisson. It contains what is not known of the expectation.
+    /// How counts scatter; the dispersion contains what is not known of single hours.
     #[must_use]
-    pub fn dispersion(&self) -> f64 {
-        self.dispersion
+    pub fn noise(&self) -> Noise {
+        self.noise
     }
 
-    /// How many times as much whole days scatter as their bins alone would have them; at least 1.
+    /// The relative variance of what is expected of one hour.
     #[must_use]
-    pub fn scale(&self) -> f64 {
-        self.scale
+    pub fn uncertainty(&self) -> f64 {
+        self.uncertainty
     }
 
     /// The shape of its week.
@@ -126,25 +128,13 @@ impl Baseline {
     }
 }
 
-/// How counts scatter.
-#[derive(Clone, Copy, Debug)]
-struct Scatter {
-    dispersion: f64,
-    scale: f64,
-}
-
-impl Scatter {
-    const POISSON: Self = Self {
-        dispersion: 0.0,
-        scale: 1.0,
-    };
-}
-
 /// One fit to the bins that count.
 struct Fit {
     rates: Vec<f64>,
     shape: Shape,
-    scatter: Scatter,
+    noise: Noise,
+    /// The relative variance of an hour's factor.
+    unknown: f64,
 }
 
 impl Fit {
@@ -153,7 +143,7 @@ impl Fit {
         weights: &[f64],
         bins_a_day: usize,
         prior: &Shape,
-        before: Scatter,
+        before: Noise,
     ) -> Option<Self> {
         let mut cells = Cells::empty();
         for (bin, weight) in history.iter().zip(weights) {
@@ -167,14 +157,17 @@ impl Fit {
         }
         let overdispersion = 1.0 + before.dispersion * counts / exposure;
         let shape = Shape::fit(&cells, prior, overdispersion);
-        let level = level(history, weights, bins_a_day, &shape);
+        let sums = Sums::of(history, weights, bins_a_day, &shape);
+        let level = sums.counts / sums.exposure.max(f64::MIN_POSITIVE);
         let rates: Vec<f64> = (0..CELLS).map(|cell| level * shape.factor(cell)).collect();
         let mut fit = Self {
             rates,
             shape,
-            scatter: before,
+            noise: before,
+            unknown: 0.0,
         };
-        fit.scatter = fit.scatter(history, weights, bins_a_day);
+        (fit.noise, fit.unknown) = fit.scatter(history, weights, bins_a_day);
+        fit.noise.uncertainty = fit.noise.scale * overdispersion * sums.relative_variance();
         Some(fit)
     }
 
@@ -184,7 +177,7 @@ impl Fit {
 
     /// The dispersion by the method of moments, with what the shape does not know added; and how
     /// much days scatter beyond it.
-    fn scatter(&self, history: &[Bin], weights: &[f64], bins_a_day: usize) -> Scatter {
+    fn scatter(&self, history: &[Bin], weights: &[f64], bins_a_day: usize) -> (Noise, f64) {
         let (mut excess, mut squares, mut unknown) = (0.0, 0.0, 0.0);
         for (bin, weight) in history.iter().zip(weights) {
             let expected = self.expected(bin);
@@ -198,10 +191,12 @@ impl Fit {
         }
         let squares = squares.max(f64::MIN_POSITIVE);
         let dispersion = (excess / squares).max(0.0);
-        Scatter {
+        let noise = Noise {
             dispersion: dispersion + unknown / squares,
             scale: self.scale(history, weights, bins_a_day, dispersion),
-        }
+            uncertainty: 0.0,
+        };
+        (noise, unknown / squares)
     }
 
     fn scale(&self, history: &[Bin], weights: &[f64], bins_a_day: usize, dispersion: f64) -> f64 {
@@ -241,9 +236,9 @@ impl Fit {
                 let usual = self.expected(bin);
                 count += f64::from(bin.count);
                 expected += usual;
-                variance += usual + self.scatter.dispersion * usual * usual;
+                variance += usual + self.noise.dispersion * usual * usual;
             }
-            let spread = (self.scatter.scale * variance).sqrt();
+            let spread = (self.noise.scale * variance).sqrt();
             // A Poisson count is skewed: two more are granted upwards.
             let outlier =
                 count - expected > OUTLIER * spread + 2.0 || expected - count > OUTLIER * spread;
@@ -253,23 +248,37 @@ impl Fit {
     }
 }
 
-/// Expected count of a bin whose factor is 1; recent days weigh more.
-fn level(history: &[Bin], weights: &[f64], bins_a_day: usize, shape: &Shape) -> f64 {
-    let (mut counts, mut exposure) = (0.0, 0.0);
-    let days = history.len() / bins_a_day;
-    let bins = history.chunks(bins_a_day).zip(weights.chunks(bins_a_day));
-    for (day, (bins, weights)) in bins.enumerate() {
-        let age = f64::from(u32::try_from(days.saturating_sub(day)).unwrap_or(u32::MAX));
-        let recency = (-age / HALF_LIFE_DAYS).exp2();
-        for (bin, weight) in bins.iter().zip(weights) {
-            counts += recency * weight * f64::from(bin.count);
-            exposure += recency * weight * bin.completeness * shape.factor(bin.cell);
+/// Sums over the history in which recent days weigh more.
+#[derive(Default)]
+struct Sums {
+    counts: f64,
+    /// Squares of the weights, of the counts.
+    squares: f64,
+    /// Bins, each as many as its hour's factor.
+    exposure: f64,
+}
+
+impl Sums {
+    fn of(history: &[Bin], weights: &[f64], bins_a_day: usize, shape: &Shape) -> Self {
+        let mut sums = Self::default();
+        let days = history.len() / bins_a_day;
+        let bins = history.chunks(bins_a_day).zip(weights.chunks(bins_a_day));
+        for (day, (bins, weights)) in bins.enumerate() {
+            let age = f64::from(u32::try_from(days.saturating_sub(day)).unwrap_or(u32::MAX));
+            let recency = (-age / HALF_LIFE_DAYS).exp2();
+            for (bin, weight) in bins.iter().zip(weights) {
+                let weight = recency * weight;
+                sums.counts += weight * f64::from(bin.count);
+                sums.squares += weight * weight * f64::from(bin.count);
+                sums.exposure += weight * bin.completeness * shape.factor(bin.cell);
+            }
         }
+        sums
     }
-    if exposure > 0.0 {
-        counts / exposure
-    } else {
-        0.0
+
+    /// The variance of a Poisson level by its square.
+    fn relative_variance(&self) -> f64 {
+        self.squares / (self.counts * self.counts).max(f64::MIN_POSITIVE)
     }
 }
 

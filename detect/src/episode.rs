@@ -15,6 +15,13 @@ pub trait Chart {
 
     /// The log-likelihood ratio of one bin, this size of change against none, in nats.
     fn score(&self, alternative: usize, bin: usize) -> f64;
+
+    /// What one bin says about the size of a change: the inverse variance of the size that it alone
+    /// would give, as a logarithm (of the count, or of the odds).
+    fn information(&self, bin: usize) -> f64;
+
+    /// The variance of what is usual, in the same unit: the baseline is known from history alone.
+    fn uncertainty(&self) -> f64;
 }
 
 /// One break.
@@ -33,9 +40,9 @@ pub struct Episode {
 /// The statistic after each bin of the range, with no alarm and no restart in between.
 #[must_use]
 pub fn path(chart: &impl Chart, bins: Range<usize>) -> Vec<f64> {
-    let mut bank = Bank::new(chart.alternatives(), bins.start);
+    let mut bank = Bank::new(chart, bins.start);
     bins.map(|bin| {
-        bank.step(bin, |alternative| chart.score(alternative, bin));
+        bank.step(chart, bin);
         bank.best().statistic
     })
     .collect()
@@ -45,10 +52,10 @@ pub fn path(chart: &impl Chart, bins: Range<usize>) -> Vec<f64> {
 #[must_use]
 pub fn run(chart: &impl Chart, bins: Range<usize>, threshold: f64) -> Vec<Episode> {
     let mut episodes = Vec::new();
-    let mut bank = Bank::new(chart.alternatives(), bins.start);
+    let mut bank = Bank::new(chart, bins.start);
     let mut open: Option<Open> = None;
     for bin in bins {
-        bank.step(bin, |alternative| chart.score(alternative, bin));
+        bank.step(chart, bin);
         let best = bank.best();
         match &mut open {
             None if best.statistic >= threshold => open = Some(Open::new(best, bin)),
@@ -57,7 +64,7 @@ pub fn run(chart: &impl Chart, bins: Range<usize>, threshold: f64) -> Vec<Episod
                 if let Some(episode) = running.step(chart, best, bin) {
                     episodes.push(episode);
                     open = None;
-                    bank = Bank::new(chart.alternatives(), bin + 1);
+                    bank = Bank::new(chart, bin + 1);
                 }
             }
         }
@@ -123,6 +130,14 @@ mod tests {
 
         fn score(&self, _: usize, bin: usize) -> f64 {
             self.0[bin]
+        }
+
+        fn information(&self, _: usize) -> f64 {
+            1.0
+        }
+
+        fn uncertainty(&self) -> f64 {
+            0.0
         }
     }
 

@@ -28,8 +28,28 @@ pub struct Level<'a> {
     bins: &'a [Bin],
     expected: Vec<f64>,
     direction: Direction,
-    dispersion: f64,
-    scale: f64,
+    noise: Noise,
+}
+
+/// How counts scatter around what is expected, and how well that is known.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Noise {
+    /// The dispersion α of the negative binomial distribution, variance = mean + α mean²; 0 is
+    /// Poisson.
+    pub dispersion: f64,
+    /// How many times as much whole days scatter as their bins alone would have them; at least 1.
+    pub scale: f64,
+    /// The relative variance of the expected level.
+    pub uncertainty: f64,
+}
+
+impl Noise {
+    /// Counts at random around an expectation that is known.
+    pub const POISSON: Self = Self {
+        dispersion: 0.0,
+        scale: 1.0,
+        uncertainty: 0.0,
+    };
 }
 
 impl<'a> Level<'a> {
@@ -39,30 +59,26 @@ impl<'a> Level<'a> {
         Self::with_expected(
             bins,
             bins.iter().map(|bin| baseline.expected(bin)).collect(),
-            baseline.dispersion(),
-            baseline.scale(),
+            baseline.noise(),
             direction,
         )
     }
 
-    /// The chart of bins whose expected counts are known; `dispersion` and `scale` as
-    /// [`Baseline`] has them.
+    /// The chart of bins whose expected counts come from elsewhere.
     ///
     /// A bin without an expectation is not judged.
     #[must_use]
     pub fn with_expected(
         bins: &'a [Bin],
         expected: Vec<f64>,
-        dispersion: f64,
-        scale: f64,
+        noise: Noise,
         direction: Direction,
     ) -> Self {
         Self {
             bins,
             expected,
             direction,
-            dispersion,
-            scale,
+            noise,
         }
     }
 
@@ -75,8 +91,8 @@ impl<'a> Level<'a> {
             usual += self.expected[bin];
             squares += self.expected[bin] * self.expected[bin];
         }
-        let dispersion = self.dispersion * squares / (usual * usual).max(f64::MIN_POSITIVE);
-        Change::of_counts(observed, usual, dispersion, self.scale)
+        let dispersion = self.noise.dispersion * squares / (usual * usual).max(f64::MIN_POSITIVE);
+        Change::of_counts(observed, usual, dispersion, self.noise.scale)
     }
 
     /// What is expected in a range of bins and is not there.
@@ -106,7 +122,16 @@ impl Chart for Level<'_> {
         }
         let factor = self.factors()[alternative];
         let count = f64::from(self.bins[bin].count);
-        log_likelihood_ratio(count, expected, factor, self.dispersion) / self.scale
+        log_likelihood_ratio(count, expected, factor, self.noise.dispersion) / self.noise.scale
+    }
+
+    fn information(&self, bin: usize) -> f64 {
+        let expected = self.expected[bin];
+        expected / (1.0 + self.noise.dispersion * expected) / self.noise.scale
+    }
+
+    fn uncertainty(&self) -> f64 {
+        self.noise.uncertainty
     }
 }
 

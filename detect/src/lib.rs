@@ -36,7 +36,7 @@ pub use bin::{Bin, CELLS, DAYS_A_MONTH, Trial};
 pub use change::Change;
 pub use delays::Delays;
 pub use episode::{Chart, Episode, path, run};
-pub use level::{Direction, Level};
+pub use level::{Direction, Level, Noise};
 pub use shape::Shape;
 pub use share::{Share, UsualShare};
 pub use silence::Silence;

@@ -6,7 +6,7 @@ use std::ops::Range;
 use crate::{Change, Chart, Trial};
 
 /// After so many days half of a day's weight in the usual share is gone.
-const HALF_LIFE_DAYS: f64 = 14.0;
+const HALF_LIFE_DAYS: f64 = 21.0;
 
 /// No share counts as rarer than this, so that one event is no alarm.
 const RAREST: f64 = 0.002;
@@ -27,6 +27,8 @@ const ODDS: [f64; 12] = [
 pub struct UsualShare {
     share: f64,
     scale: f64,
+    /// The variance of the logarithm of the usual odds.
+    uncertainty: f64,
 }
 
 impl UsualShare {
@@ -51,9 +53,12 @@ impl UsualShare {
         }
         let bins = history.chunks(bins_a_day).zip(&usual);
         let bins = bins.filter(|(_, usual)| **usual).flat_map(|(bins, _)| bins);
+        let scale = scale.max(bin_scale(bins, share));
+        let known = effective(&days, &usual) * share * (1.0 - share);
         Some(Self {
             share,
-            scale: scale.max(bin_scale(bins, share)),
+            scale,
+            uncertainty: scale / known.max(1.0),
         })
     }
 
@@ -105,16 +110,35 @@ fn median(days: &[(f64, f64)]) -> Option<f64> {
 /// The share over the usual days; recent ones weigh more.
 fn weighted(days: &[(f64, f64)], usual: &[bool]) -> Option<f64> {
     let (mut counts, mut all) = (0.0, 0.0);
-    for (back, ((count, of), usual)) in days.iter().zip(usual).rev().enumerate() {
-        if *usual {
-            let age = f64::from(u32::try_from(back).unwrap_or(u32::MAX));
-            let recency = (-age / HALF_LIFE_DAYS).exp2();
-            counts += recency * count;
-            all += recency * of;
-        }
+    for (weight, (count, of)) in recent(days, usual) {
+        counts += weight * count;
+        all += weight * of;
     }
     // Jeffreys's prior: half an event with the property, and half without.
     (all > 0.0).then(|| kept((counts + 0.5) / (all + 1.0)))
+}
+
+/// How many events that are all alike would tell the share as well.
+fn effective(days: &[(f64, f64)], usual: &[bool]) -> f64 {
+    let (mut all, mut squares) = (0.0, 0.0);
+    for (weight, (_, of)) in recent(days, usual) {
+        all += weight * of;
+        squares += weight * weight * of;
+    }
+    all * all / f64::max(squares, f64::MIN_POSITIVE)
+}
+
+/// The usual days with their weights.
+fn recent<'a>(
+    days: &'a [(f64, f64)],
+    usual: &'a [bool],
+) -> impl Iterator<Item = (f64, &'a (f64, f64))> {
+    let days = days.iter().zip(usual).rev().enumerate();
+    days.filter(|(_, (_, usual))| **usual)
+        .map(|(back, (day, _))| {
+            let age = f64::from(u32::try_from(back).unwrap_or(u32::MAX));
+            ((-age / HALF_LIFE_DAYS).exp2(), day)
+        })
 }
 
 /// How much whole days scatter beyond chance.
@@ -203,6 +227,15 @@ impl Chart for Share<'_> {
         let count = f64::from(bin.count);
         let rest = f64::from(bin.of.saturating_sub(bin.count));
         (count * with + rest * without) / self.usual.scale
+    }
+
+    fn information(&self, bin: usize) -> f64 {
+        let share = self.usual.share;
+        f64::from(self.bins[bin].of) * share * (1.0 - share) / self.usual.scale
+    }
+
+    fn uncertainty(&self) -> f64 {
+        self.usual.uncertainty
     }
 }
 

@@ -53,13 +53,17 @@ fn seasons_and_dispersion_are_learned() {
     let baseline = Baseline::learn(&history(1, 56, 0.0, |_| 1.0), 24, None).unwrap();
     let (worst, level) = errors(&baseline);
     assert!(worst < 0.2 && level < 0.03, "{worst} {level}");
-    assert!(baseline.dispersion() < 0.02, "{}", baseline.dispersion());
-    assert!((baseline.scale() - 1.0).abs() < 1e-9 && !baseline.is_learning());
+    assert!(
+        baseline.noise().dispersion < 0.02,
+        "{}",
+        baseline.noise().dispersion
+    );
+    assert!((baseline.noise().scale - 1.0).abs() < 1e-9 && !baseline.is_learning());
     let baseline = Baseline::learn(&history(1, 56, 0.1, |_| 1.0), 24, None).unwrap();
     assert!(
-        (0.08..0.14).contains(&baseline.dispersion()),
+        (0.08..0.14).contains(&baseline.noise().dispersion),
         "{}",
-        baseline.dispersion()
+        baseline.noise().dispersion
     );
 }
 
@@ -89,7 +93,7 @@ fn a_new_level_that_holds_is_usual() {
 fn days_that_scatter_more_than_their_hours_are_seen() {
     let factor = |hour: usize| if hour / 24 % 2 == 0 { 1.15 } else { 0.85 };
     let baseline = Baseline::learn(&history(4, 56, 0.0, factor), 24, None).unwrap();
-    assert!(baseline.scale() > 3.0, "{}", baseline.scale());
+    assert!(baseline.noise().scale > 3.0, "{}", baseline.noise().scale);
 }
 
 #[test]

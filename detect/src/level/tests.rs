@@ -51,7 +51,7 @@ fn brute_force(counts: &[u32], expected: f64) -> f64 {
 fn the_bank_is_nearly_the_whole_glr() {
     let counts = [11, 9, 12, 10, 8, 10, 6, 7, 5, 8, 6, 5, 7];
     let bins: Vec<Bin> = counts.iter().map(|count| Bin::whole(0, *count)).collect();
-    let chart = Level::with_expected(&bins, vec![10.0; 13], 0.0, 1.0, Direction::Down);
+    let chart = Level::with_expected(&bins, vec![10.0; 13], Noise::POISSON, Direction::Down);
     let statistic = *crate::path(&chart, 0..13).last().unwrap();
     let whole = brute_force(&counts, 10.0);
     assert!(
@@ -64,7 +64,7 @@ fn the_bank_is_nearly_the_whole_glr() {
 fn a_drop_is_dated_and_sized() {
     let counts: Vec<u32> = (0..60).map(|bin| if bin < 40 { 20 } else { 14 }).collect();
     let bins: Vec<Bin> = counts.iter().map(|count| Bin::whole(0, *count)).collect();
-    let chart = Level::with_expected(&bins, vec![20.0; 60], 0.0, 1.0, Direction::Down);
+    let chart = Level::with_expected(&bins, vec![20.0; 60], Noise::POISSON, Direction::Down);
     let episodes = run(&chart, 0..60, 8.0);
     assert_eq!((episodes.len(), episodes[0].since), (1, 40));
     let change = chart.change(40..60);
@@ -82,10 +82,10 @@ fn what_cannot_be_there_yet_is_not_missed() {
     };
     let bins: Vec<Bin> = (0..40).map(bin).collect();
     let expected = bins.iter().map(|bin| 20.0 * bin.completeness).collect();
-    let chart = Level::with_expected(&bins, expected, 0.0, 1.0, Direction::Down);
+    let chart = Level::with_expected(&bins, expected, Noise::POISSON, Direction::Down);
     assert_eq!(run(&chart, 0..40, 3.0), []);
     // A bin of which nothing can be known says nothing.
-    let chart = Level::with_expected(&bins, vec![0.0; 40], 0.0, 1.0, Direction::Down);
+    let chart = Level::with_expected(&bins, vec![0.0; 40], Noise::POISSON, Direction::Down);
     assert_eq!(run(&chart, 0..40, 0.1), []);
 }
 
@@ -93,7 +93,7 @@ fn what_cannot_be_there_yet_is_not_missed() {
 fn a_rise_is_another_question_than_a_drop() {
     let counts: Vec<u32> = (0..40).map(|bin| if bin < 20 { 20 } else { 30 }).collect();
     let bins: Vec<Bin> = counts.iter().map(|count| Bin::whole(0, *count)).collect();
-    let chart = |direction| Level::with_expected(&bins, vec![20.0; 40], 0.0, 1.0, direction);
+    let chart = |direction| Level::with_expected(&bins, vec![20.0; 40], Noise::POISSON, direction);
     assert_eq!(run(&chart(Direction::Down), 0..40, 3.0), []);
     assert_eq!(run(&chart(Direction::Up), 0..40, 8.0)[0].since, 20);
 }

@@ -44,6 +44,7 @@ fn the_score_is_the_ratio_of_two_probabilities() {
     let usual = UsualShare {
         share: 0.2,
         scale: 1.0,
+        uncertainty: 0.0,
     };
     let chart = Share::new(&bins, usual);
     // Odds of 0.25 times 5 are a share of 1.25 / 2.25.
@@ -62,6 +63,7 @@ fn a_jump_is_dated_and_sized() {
     let usual = UsualShare {
         share: 0.1,
         scale: 1.0,
+        uncertainty: 0.0,
     };
     let chart = Share::new(&bins, usual);
     let episodes = run(&chart, 0..46, 8.0);
@@ -76,6 +78,7 @@ fn bins_without_events_say_nothing() {
     let usual = UsualShare {
         share: 0.1,
         scale: 1.0,
+        uncertainty: 0.0,
     };
     assert_eq!(run(&Share::new(&bins, usual), 0..50, 0.1), []);
 }

@@ -20,9 +20,9 @@ dispersion <- function(count, mean) {
 statistic <- function(count, mean, alpha, down) {
   series <- suppressWarnings(
     create.disProg(week = seq_along(count), observed = count, state = rep(0, length(count))))
-  algo.glrnb(series, control = list(
+  as.numeric(algo.glrnb(series, control = list(
     range = seq_along(count), c.ARL = 1e99, mu0 = pmax(mean, 1e-3), alpha = alpha,
-    dir = if (down) "dec" else "inc", ret = "value"))$upperbound[, 1]
+    dir = if (down) "dec" else "inc", ret = "value"))$upperbound)
 }
 
 one <- function(series) {

@@ -112,6 +112,8 @@ impl Kind {
 #[serde(rename_all = "snake_case")]
 pub(super) enum Noise {
     Poisson,
+    /// The rate of each hour varies by 14 %: α = 0.02, and a correlation of 0.01.
+    Slight,
     /// The rate of each hour varies by 22 %: a negative binomial count with α = 0.05. Shares vary
     /// from hour to hour with a correlation of 0.02.
     Overdispersed,
@@ -121,6 +123,7 @@ impl Noise {
     pub(super) fn dispersion(self) -> f64 {
         match self {
             Self::Poisson => 0.0,
+            Self::Slight => 0.02,
             Self::Overdispersed => 0.05,
         }
     }
@@ -128,6 +131,7 @@ impl Noise {
     fn correlation(self) -> f64 {
         match self {
             Self::Poisson => 0.0,
+            Self::Slight => 0.01,
             Self::Overdispersed => 0.02,
         }
     }
@@ -156,6 +160,7 @@ impl Scenario {
     pub(super) fn name(self) -> String {
         let noise = match self.noise {
             Noise::Poisson => "Poisson",
+            Noise::Slight => "slightly overdispersed",
             Noise::Overdispersed => "overdispersed",
         };
         format!("{} an hour, {noise}", self.volume)

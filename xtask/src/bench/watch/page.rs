@@ -36,6 +36,7 @@ pub(super) fn write(figures: &Figures) -> String {
             &[
                 "source",
                 "false alarms a month",
+                "silence that comes 0.1 times a month",
                 "missing until the alarm: half",
                 "nine of ten",
                 "minutes, half",
@@ -82,6 +83,7 @@ fn silence(silences: &Silences) -> Vec<String> {
     vec![
         silences.scenario.name(),
         format!("{:.3}", silences.false_alarms_a_month),
+        format!("{:.1}", silences.at_best),
         format!("{:.1}", silences.missing_median),
         format!("{:.1}", silences.missing_p90),
         format!("{:.0}", silences.minutes_median),
