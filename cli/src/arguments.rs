@@ -86,6 +86,8 @@ pub(crate) enum Command {
     Url(cmd::url::Url),
     Send(cmd::send::Send),
     Simulate(cmd::simulate::Simulate),
+    Order(cmd::order::Order),
+    Statement(cmd::statement::Statement),
 }
 
 impl Command {
@@ -93,6 +95,8 @@ impl Command {
     pub(crate) const fn stops_in_order(&self) -> bool {
         match self {
             Self::Spool(spool) => spool.stops_in_order(),
+            Self::Order(order) => order.stops_in_order(),
+            Self::Statement(statement) => statement.stops_in_order(),
             Self::Simulate(simulate) => simulate.stops_in_order(),
             _ => false,
         }

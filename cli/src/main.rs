@@ -11,6 +11,7 @@ mod ending;
 mod lag;
 mod output;
 mod progress;
+mod publisher;
 mod range;
 mod replays;
 mod servers;

@@ -114,6 +114,8 @@ reasons! {
         UnknownParameter = "unknown_parameter", "A parameter that neither the network's profile nor the source's template knows: it is kept in extra.";
         UnknownMarker = "unknown_marker", "The parameter pbt names a template that the source does not have: it is read by the one that was valid at the time.";
         UnknownStatus = "unknown_status", "The network's word for the status is not known: the usual status is taken, the word is in extra.";
+        UnknownEligibility = "unknown_eligibility", "Whether the order counts for the network is said in a word that is not known: it is taken to count, the word is in extra.";
+        RepeatedOrder = "repeated_order", "The order stands more than once in one request: its newest revision counts, of equals the last.";
         WholeAmount = "whole_amount", "A money field came without decimals in a currency that has them; where most do, it is rounded or the wrong field.";
         DoubtfulSeparator = "doubtful_separator", "A money field has separators that could mean thousands or decimals: the field is empty.";
         AmountWithoutCurrency = "amount_without_currency", "A money field in minor units whose currency is not known: the field is empty.";

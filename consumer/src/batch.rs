@@ -82,7 +82,7 @@ impl Part {
     }
 
     fn push(&mut self, topic: &str, record: &Judged<'_>) {
-        if let Some(row) = rows::conversion(record) {
+        for row in rows::of_conversions(record) {
             self.conversions.push(&row);
         }
         self.postbacks

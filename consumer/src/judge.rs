@@ -44,6 +44,16 @@ impl Judged<'_> {
                 Verdict::Accepted(conversion) => {
                     Verdict::Accepted(Box::new(conversion.into_owned()))
                 }
+                Verdict::Several {
+                    conversions,
+                    reasons,
+                } => Verdict::Several {
+                    conversions: conversions
+                        .into_iter()
+                        .map(Conversion::into_owned)
+                        .collect(),
+                    reasons,
+                },
                 Verdict::Rejected {
                     reasons,
                     conversion_key,
@@ -55,6 +65,15 @@ impl Judged<'_> {
                 },
             },
             ..self
+        }
+    }
+
+    /// What it is a row of `conversions_gN` for, none where it was rejected.
+    pub(crate) fn conversions(&self) -> &[Conversion<'_>] {
+        match &self.verdict {
+            Verdict::Accepted(conversion) => std::slice::from_ref(conversion),
+            Verdict::Several { conversions, .. } => conversions,
+            Verdict::Rejected { .. } => &[],
         }
     }
 
@@ -79,6 +98,12 @@ pub(crate) enum Origin {
 #[derive(Debug, Clone)]
 pub(crate) enum Verdict<'a> {
     Accepted(Box<Conversion<'a>>),
+    /// Several orders in one record, at least one of them accepted.
+    Several {
+        conversions: Vec<Conversion<'a>>,
+        /// Why the others were not, each once.
+        reasons: Vec<Rejection>,
+    },
     Rejected {
         reasons: Vec<Rejection>,
         conversion_key: Option<Uuid>,
@@ -186,6 +211,32 @@ fn verdict(outcome: Outcome<'_>) -> Verdict<'_> {
             conversion_key: rejected.conversion_key,
             key_day: rejected.key_day,
         },
+        Outcome::Several(each) => several(each),
+    }
+}
+
+fn several(each: Vec<Outcome<'_>>) -> Verdict<'_> {
+    let (mut conversions, mut reasons) = (Vec::with_capacity(each.len()), Vec::new());
+    for outcome in each {
+        match outcome {
+            Outcome::Accepted(conversion) => conversions.push(*conversion),
+            Outcome::Rejected(rejected) => reasons.extend(rejected.reasons),
+            // None is several itself.
+            Outcome::Several(_) => {}
+        }
+    }
+    reasons.sort_unstable_by_key(|reason: &Rejection| reason.as_str());
+    reasons.dedup();
+    if conversions.is_empty() {
+        return Verdict::Rejected {
+            reasons,
+            conversion_key: None,
+            key_day: None,
+        };
+    }
+    Verdict::Several {
+        conversions,
+        reasons,
     }
 }
 

@@ -22,7 +22,7 @@ pub(crate) fn records<'a>(
 /// The rows of `conversions`.
 pub(crate) fn conversions(runs: &[Run<'_>]) -> Conversions {
     records(runs)
-        .filter_map(|(_, record)| conversion(record))
+        .flat_map(|(_, record)| of_conversions(record))
         .collect()
 }
 
@@ -63,6 +63,12 @@ pub(crate) fn postback<'a>(
             Vec::new(),
             Some(conversion.conversion_key),
             Some(conversion.key_day),
+        ),
+        Verdict::Several { reasons, .. } => (
+            Outcome::Accepted,
+            reasons.iter().map(|reason| reason.as_str()).collect(),
+            None,
+            None,
         ),
         Verdict::Rejected {
             reasons,
@@ -115,12 +121,11 @@ fn objected<'a>(row: PostbackRow<'a>, objection: &'a Objection) -> PostbackRow<'
     row
 }
 
-/// The row of `conversions`: only an accepted record has one.
-pub(crate) fn conversion<'a>(record: &'a Judged<'_>) -> Option<ConversionRow<'a>> {
-    match &record.verdict {
-        Verdict::Accepted(conversion) => Some(row(conversion)),
-        Verdict::Rejected { .. } => None,
-    }
+/// The rows of `conversions`: only an accepted record has any.
+pub(crate) fn of_conversions<'a>(
+    record: &'a Judged<'_>,
+) -> impl Iterator<Item = ConversionRow<'a>> {
+    record.conversions().iter().map(row)
 }
 
 fn row<'a>(c: &'a Conversion<'_>) -> ConversionRow<'a> {
@@ -182,7 +187,10 @@ mod tests {
     #[test]
     fn an_accepted_record_is_a_row_of_each_table() {
         let record = judge(message(RECORD.as_bytes()), &rules()).unwrap();
-        let (postback, conversion) = (postback("t", 3, &record), conversion(&record).unwrap());
+        let (postback, conversion) = (
+            postback("t", 3, &record),
+            of_conversions(&record).next().unwrap(),
+        );
         assert_eq!(
             (
                 postback.source,
@@ -242,7 +250,7 @@ mod tests {
     fn a_rejected_record_is_a_row_of_postbacks_alone() {
         let undated = RECORD.replace("transaction_date", "other");
         let record = judge(message(undated.as_bytes()), &rules()).unwrap();
-        assert_eq!(conversion(&record), None);
+        assert_eq!(of_conversions(&record).count(), 0);
         let row = postback("t", 3, &record);
         assert_eq!(
             (row.outcome, &row.reasons[..]),
@@ -315,7 +323,7 @@ mod tests {
             assert_eq!((row.source, row.network, row.account), (source, "", ""));
             assert_eq!(row.reasons, [reason]);
             assert_eq!((row.conversion_key, row.key_day), (None, None));
-            assert_eq!(conversion(&record), None);
+            assert_eq!(of_conversions(&record).count(), 0);
         }
     }
 }

@@ -19,8 +19,10 @@ impl Tally {
     /// Counts a record; `is_refused` where ClickHouse refused its conversion.
     pub(crate) fn add(&mut self, record: &Judged<'_>, is_refused: bool) {
         match &record.verdict {
-            Verdict::Accepted(_) if !is_refused => self.accepted += 1,
-            Verdict::Accepted(_) => self.reject(&[Rejection::RefusedByServer]),
+            Verdict::Accepted(_) | Verdict::Several { .. } if is_refused => {
+                self.reject(&[Rejection::RefusedByServer]);
+            }
+            Verdict::Accepted(_) | Verdict::Several { .. } => self.accepted += 1,
             Verdict::Rejected { reasons, .. } => self.reject(reasons),
         }
     }

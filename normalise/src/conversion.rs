@@ -20,6 +20,9 @@ pub enum Outcome<'a> {
     Accepted(Box<Conversion<'a>>),
     /// It cannot be a row; its raw record stays, and better rules can accept it later.
     Rejected(Rejected),
+    /// One record with several orders: what became of each, in the order of their keys' last mention.
+    /// At least one, none of them several itself; each key once, in its newest revision.
+    Several(Vec<Outcome<'a>>),
 }
 
 impl Outcome<'_> {
@@ -29,6 +32,9 @@ impl Outcome<'_> {
         match self {
             Self::Accepted(conversion) => Outcome::Accepted(Box::new(conversion.into_owned())),
             Self::Rejected(rejected) => Outcome::Rejected(rejected),
+            Self::Several(each) => {
+                Outcome::Several(each.into_iter().map(Self::into_owned).collect())
+            }
         }
     }
 }
@@ -133,7 +139,7 @@ fn owned(text: Cow<'_, str>) -> Cow<'static, str> {
     Cow::Owned(text.into_owned())
 }
 
-/// Transaction or signal: money of the two is never added.
+/// What a row speaks of: money of two kinds is never added.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Kind {
     /// A transaction that the advertiser reported for commission.
@@ -142,6 +148,10 @@ pub enum Kind {
     Signal,
     /// The network tells the two apart, and this postback did not say; never summed.
     Unknown,
+    /// An order of the advertiser's own shop, to compare conversions with.
+    Order,
+    /// A line of a network's statement, to compare conversions with.
+    Statement,
 }
 
 impl Kind {
@@ -152,6 +162,8 @@ impl Kind {
             Self::Transaction => "transaction",
             Self::Signal => "signal",
             Self::Unknown => "unknown",
+            Self::Order => "order",
+            Self::Statement => "statement",
         }
     }
 }
@@ -170,6 +182,14 @@ pub enum Status {
     Rejected,
     /// Taken back.
     Reversed,
+    /// An own order that stands.
+    Placed,
+    /// An own order that was called off before it was delivered.
+    Cancelled,
+    /// An own order whose goods came back.
+    Returned,
+    /// An own order that stands, and is no business of the network.
+    OutOfNetwork,
 }
 
 impl Status {
@@ -182,6 +202,19 @@ impl Status {
             Self::Approved => "approved",
             Self::Rejected => "rejected",
             Self::Reversed => "reversed",
+            Self::Placed => "placed",
+            Self::Cancelled => "cancelled",
+            Self::Returned => "returned",
+            Self::OutOfNetwork => "out_of_network",
         }
+    }
+
+    /// It is said of own orders, and of nothing else.
+    #[must_use]
+    pub const fn is_of_orders(self) -> bool {
+        matches!(
+            self,
+            Self::Placed | Self::Cancelled | Self::Returned | Self::OutOfNetwork
+        )
     }
 }

@@ -16,8 +16,8 @@ macro_rules! fields {
             /// All of them.
             pub const ALL: &[Self] = &[$(Self::$variant),+];
 
-            /// As profiles write it; the column's name, except for `signal` (column `kind`) and
-            /// `sub_id` (an entry of `sub_ids`).
+            /// As profiles write it; the column's name, except for `signal` (column `kind`),
+            /// `sub_id` (an entry of `sub_ids`), `eligible` (column `status`) and `occurrence` (none).
             #[must_use]
             pub const fn as_str(self) -> &'static str {
                 match self { $(Self::$variant => $name,)+ }
@@ -63,6 +63,10 @@ fields! {
     Signal = "signal",
     /// How far the network says the conversion is, in its own word.
     Status = "status",
+    /// Whether an order counts for the network at all; becomes part of the status.
+    Eligible = "eligible",
+    /// Which of several equal lines of a statement this is; part of keys alone.
+    Occurrence = "occurrence",
 }
 
 impl Field {

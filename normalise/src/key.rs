@@ -143,7 +143,7 @@ fn signal_word(kind: Kind, profile: &Profile) -> &str {
     let words = profile.signal.as_ref().and_then(|values| match kind {
         Kind::Transaction => values.transaction.first(),
         Kind::Signal => values.signal.first(),
-        Kind::Unknown => None,
+        Kind::Unknown | Kind::Order | Kind::Statement => None,
     });
     words.map_or("", String::as_str)
 }

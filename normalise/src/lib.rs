@@ -33,6 +33,7 @@ pub mod profile;
 mod readings;
 pub mod recorded;
 mod rules;
+mod several;
 pub mod template;
 mod values;
 pub mod when;
@@ -56,6 +57,7 @@ use postback_common::reason::{Flag, Rejection};
 use postback_common::record::RawRecord;
 use uuid::Uuid;
 
+use decode::Decoded;
 use intake::Intake;
 use values::Values;
 
@@ -70,7 +72,18 @@ pub const NORMALISER_VERSION: u32 = 2;
 /// Reads one record by the rules of its source.
 #[must_use]
 pub fn normalise<'a>(record: &'a RawRecord<'_>, rules: &'a SourceRules) -> Outcome<'a> {
-    let mut decoded = payload::read(record, &rules.profile.payload);
+    let payload = &rules.profile.payload;
+    match payload::elements(record, payload) {
+        None => judge(payload::read(record, payload), record, rules),
+        Some(elements) => several::of(elements, record, rules),
+    }
+}
+
+fn judge<'a>(
+    mut decoded: Decoded<'a>,
+    record: &'a RawRecord<'_>,
+    rules: &'a SourceRules,
+) -> Outcome<'a> {
     let mapping = (rules.readings).mapping_for(&mut decoded, record.received_at);
     let mut intake = Intake::of(decoded, mapping, &rules.profile.macro_style);
     let values = Values::read(&mut intake, rules);
@@ -148,9 +161,12 @@ fn flag_the_whole(intake: &mut Intake<'_>, record: &RawRecord<'_>, rules: &Sourc
     let publisher = intake.text(Field::PublisherId);
     let is_foreign = (rules.publisher_id.as_ref())
         .is_some_and(|own| !publisher.is_empty() && **own != *publisher);
+    // An order or a line of a statement may well have none: not every sale has an affiliate.
+    let is_unattributed = rules.profile.about == profile::Subject::Conversions
+        && intake.text(Field::ClickId).is_empty();
     let flags = [
         (rules.identity == Identity::None, Flag::NoIdentity),
-        (intake.text(Field::ClickId).is_empty(), Flag::MissingClickId),
+        (is_unattributed, Flag::MissingClickId),
         (
             !rules.profile.sends_by(&record.method),
             Flag::UnexpectedMethod,

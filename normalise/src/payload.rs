@@ -9,6 +9,8 @@ use std::borrow::Cow;
 use postback_common::reason::Flag;
 use postback_common::record::{Payload, RawRecord};
 
+use serde_json::value::RawValue;
+
 use crate::decode::{self, Decoded, shown_lossily};
 use crate::json::{self, NoObject};
 use crate::profile::{BodyForm, PayloadRules};
@@ -29,6 +31,31 @@ pub(crate) fn read<'a>(record: &'a RawRecord<'_>, rules: &PayloadRules) -> Decod
     decoded
 }
 
+/// The objects of a body that is an array of them; `None` for any other body.
+pub(crate) fn elements<'a>(
+    record: &'a RawRecord<'_>,
+    rules: &PayloadRules,
+) -> Option<Vec<&'a RawValue>> {
+    let body = record.body.as_ref().filter(|_| rules.array)?.as_bytes();
+    let text = str::from_utf8(body).ok()?;
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    if !text.trim_ascii_start().starts_with('[') {
+        return None;
+    }
+    serde_json::from_str(text)
+        .ok()
+        .filter(|elements: &Vec<_>| !elements.is_empty())
+}
+
+/// All parameters of one element of a body, behind those of the query.
+pub(crate) fn read_element<'a>(record: &'a RawRecord<'_>, element: &'a RawValue) -> Decoded<'a> {
+    let mut decoded = decode::decode_payload(&record.query);
+    if json::read(element.get(), &mut decoded) == Err(NoObject) {
+        decoded.faults.push(Flag::UnreadableBody);
+    }
+    decoded
+}
+
 /// What the content type says where it says one of the two; otherwise what the body looks like.
 /// `None` where the network sends no such body.
 fn form_of(content_type: &str, body: &[u8], rules: &PayloadRules) -> Option<BodyForm> {
@@ -40,6 +67,7 @@ fn form_of(content_type: &str, body: &[u8], rules: &PayloadRules) -> Option<Body
         other if other.ends_with("+json") => BodyForm::Json,
         other if other.starts_with("multipart/") => return None,
         _ if body.trim_ascii_start().starts_with(b"{") => BodyForm::Json,
+        _ if rules.array && body.trim_ascii_start().starts_with(b"[") => BodyForm::Json,
         _ => BodyForm::Form,
     };
     rules.bodies.contains(&form).then_some(form)

@@ -8,7 +8,7 @@ use crate::currency::Currency;
 use crate::field::Field;
 use crate::intake::Intake;
 use crate::money::{self, Amount, AmountFault};
-use crate::profile::{AmountForm, CommissionCurrency};
+use crate::profile::{AmountForm, CommissionCurrency, Subject};
 use crate::rules::SourceRules;
 use crate::when::{self, DateFault};
 
@@ -28,6 +28,9 @@ pub(crate) struct Values {
 impl Values {
     /// Reads every field that is no plain text; what cannot be read is set aside in the intake.
     pub(crate) fn read(intake: &mut Intake<'_>, rules: &SourceRules) -> Self {
+        if !intake.text(Field::Occurrence).is_empty() {
+            intake.keep_word(Field::Occurrence);
+        }
         let currency = sale_currency(intake, rules);
         let commission_currency = commission_currency(currency, intake, rules);
         let sale_amount = money_in(Field::SaleAmount, currency, intake, rules);
@@ -66,6 +69,11 @@ impl Values {
 }
 
 fn kind(intake: &mut Intake<'_>, rules: &SourceRules) -> Kind {
+    match rules.profile.about {
+        Subject::Conversions => {}
+        Subject::Orders => return Kind::Order,
+        Subject::Statements => return Kind::Statement,
+    }
     let Some(values) = &rules.profile.signal else {
         return Kind::Transaction;
     };
@@ -88,21 +96,50 @@ fn kind(intake: &mut Intake<'_>, rules: &SourceRules) -> Kind {
 /// By the network's word, and only without one by the money. A word that is not the status's own
 /// name is kept: two of them may mean one status.
 fn status(money: [Option<Amount>; 2], intake: &mut Intake<'_>, rules: &SourceRules) -> Status {
-    let known = &rules.profile.status;
-    let sent = intake.text(Field::Status);
-    if !sent.is_empty() {
-        match known.of_word(sent) {
-            Some(status) => {
-                if !status.as_str().eq_ignore_ascii_case(sent) {
-                    intake.keep_word(Field::Status);
-                }
-                return status;
-            }
-            None => intake.set_aside(Field::Status, Flag::UnknownStatus),
-        }
+    let of_word = status_of_word(intake, rules);
+    let is_outside = is_out_of_network(intake, rules);
+    let told = of_word.filter(|status| *status != Status::Placed);
+    if let Some(told) = told {
+        return told;
     }
+    let known = &rules.profile.status;
     let negative = money.into_iter().flatten().any(Amount::is_negative);
-    known.negative.filter(|_| negative).unwrap_or(known.default)
+    let usual = || known.negative.filter(|_| negative).unwrap_or(known.default);
+    if is_outside {
+        Status::OutOfNetwork
+    } else {
+        of_word.unwrap_or_else(usual)
+    }
+}
+
+fn status_of_word(intake: &mut Intake<'_>, rules: &SourceRules) -> Option<Status> {
+    let sent = intake.text(Field::Status);
+    if sent.is_empty() {
+        return None;
+    }
+    let status = rules.profile.status.of_word(sent);
+    match status {
+        Some(status) if status.as_str().eq_ignore_ascii_case(sent) => {}
+        Some(_) => intake.keep_word(Field::Status),
+        None => intake.set_aside(Field::Status, Flag::UnknownStatus),
+    }
+    status
+}
+
+/// The order stands, and does not count for the network.
+fn is_out_of_network(intake: &mut Intake<'_>, rules: &SourceRules) -> bool {
+    let Some(words) = &rules.profile.eligible else {
+        return false;
+    };
+    let sent = intake.text(Field::Eligible);
+    let is_one_of = |words: &[String]| words.iter().any(|word| word.eq_ignore_ascii_case(sent));
+    let is_outside = is_one_of(&words.no);
+    if is_outside || is_one_of(&words.yes) {
+        intake.keep_word(Field::Eligible);
+    } else if !sent.is_empty() {
+        intake.set_aside(Field::Eligible, Flag::UnknownEligibility);
+    }
+    is_outside
 }
 
 fn money_in(

@@ -41,6 +41,7 @@ pub fn parse(text: &str, forms: &[DateForm], zone: &TimeZone) -> Result<Timestam
         DateForm::Javascript => javascript(text),
         DateForm::Iso8601 => iso_8601(text, zone),
         DateForm::DateTime => date_time(text, zone),
+        DateForm::MonthDayYear => month_day_year(text, zone),
         DateForm::UnixSeconds => Timestamp::from_second(unix(text)?).ok(),
         DateForm::UnixMilliseconds => Timestamp::from_millisecond(unix(text)?).ok(),
     };
@@ -150,6 +151,45 @@ fn date_time(text: &str, zone: &TimeZone) -> Option<Timestamp> {
     let rest_is_number = rest.bytes().skip(1).all(|b| b.is_ascii_digit());
     let local = rest_is_number.then(|| PARSER.parse_datetime(text).ok())??;
     zone.to_ambiguous_timestamp(local).compatible().ok()
+}
+
+/// `4/30/2014`, `04/30/14`, and a time of day behind it: `2:18`, `02:18:36`, `2:18 PM`. Years of two
+/// digits are of this century.
+fn month_day_year(text: &str, zone: &TimeZone) -> Option<Timestamp> {
+    let (date, time) = text.split_once(' ').unwrap_or((text, "0:00"));
+    let mut parts = date.split('/').map(number);
+    let (month, day, year) = (parts.next()??, parts.next()??, parts.next()??);
+    let year = if year < 100 { year + 2_000 } else { year };
+    if parts.next().is_some() {
+        return None;
+    }
+    let date = Date::new(
+        i16::try_from(year).ok()?,
+        i8::try_from(month).ok()?,
+        i8::try_from(day).ok()?,
+    );
+    let local = DateTime::from_parts(date.ok()?, clock_time(time.trim())?);
+    zone.to_ambiguous_timestamp(local).compatible().ok()
+}
+
+/// `2:18`, `02:18:36`, `2:18 PM`.
+fn clock_time(text: &str) -> Option<Time> {
+    let (told, half) = match text.rsplit_once([' ', '\u{a0}']) {
+        Some((told, half)) => (told.trim_end(), Some(half)),
+        None => (text, None),
+    };
+    let mut parts = told.split(':').map(number);
+    let (hour, minute) = (parts.next()??, parts.next()??);
+    let second = parts.next().unwrap_or(Some(0))?;
+    let hour = match half.map(str::to_ascii_uppercase).as_deref() {
+        None => hour,
+        Some("AM") if (1..=12).contains(&hour) => hour % 12,
+        Some("PM") if (1..=12).contains(&hour) => hour % 12 + 12,
+        Some(_) => return None,
+    };
+    let small = |number: i32| i8::try_from(number).ok();
+    let time = Time::new(small(hour)?, small(minute)?, small(second)?, 0).ok()?;
+    parts.next().is_none().then_some(time)
 }
 
 /// A whole number of seconds or milliseconds: digits alone.

@@ -77,7 +77,7 @@ fn accepted(http: &str, configured: &Configured) -> Box<Conversion<'static>> {
     };
     match normalise(&record, configured.source("shoply-eu").unwrap()).into_owned() {
         Outcome::Accepted(row) => row,
-        Outcome::Rejected(rejected) => panic!("{http}: {rejected:?}"),
+        other => panic!("{http}: {other:?}"),
     }
 }
 

@@ -27,8 +27,9 @@ const FEWEST: usize = 100;
 /// A folder's own profile, for networks that are invented.
 const PROFILE: &str = "profile.toml";
 
-/// Flags that no readable example can show: their requests are too long. `profiles.rs` has them.
-const RAISED_ELSEWHERE: [&str; 2] = ["text_too_long", "too_many_parameters"];
+/// Flags that no example of one row can show: `profiles.rs` has requests that are too long,
+/// `orders.rs` one with several orders.
+const RAISED_ELSEWHERE: [&str; 3] = ["repeated_order", "text_too_long", "too_many_parameters"];
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]

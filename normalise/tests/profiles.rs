@@ -79,7 +79,7 @@ fn accepted(query: &str, rules: &SourceRules) -> Box<Conversion<'static>> {
     };
     match normalise(&record, rules).into_owned() {
         Outcome::Accepted(row) => row,
-        Outcome::Rejected(rejected) => panic!("{rejected:?}"),
+        other => panic!("{other:?}"),
     }
 }
 

@@ -62,7 +62,7 @@ fn run(query: &[u8], rules: &SourceRules) -> Outcome<'static> {
 fn accepted(query: &str) -> Box<Conversion<'static>> {
     match run(query.as_bytes(), &LENIENT) {
         Outcome::Accepted(row) => row,
-        Outcome::Rejected(rejected) => panic!("{query:?}: {rejected:?}"),
+        other => panic!("{query:?}: {other:?}"),
     }
 }
 

@@ -56,7 +56,7 @@ fn accepted(query: &str, content_type: Option<&str>, body: &str) -> Box<Conversi
     };
     match normalise(&record, &GENERIC).into_owned() {
         Outcome::Accepted(row) => row,
-        Outcome::Rejected(rejected) => panic!("{query}{body}: {rejected:?}"),
+        other => panic!("{query}{body}: {other:?}"),
     }
 }
 

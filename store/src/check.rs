@@ -8,7 +8,10 @@ use crate::connection::{self, Role, run};
 use crate::error::{Kind, StoreError};
 use crate::generations;
 use crate::migrate;
-use crate::tables::{CONVERSIONS, Generation, POSTBACKS, REFUSALS, REFUSALS_LOG, safety_settings};
+use crate::tables::{
+    CONVERSIONS, Generation, IMPORTS, IMPORTS_LOG, ORDERS, POSTBACKS, REFUSALS, REFUSALS_LOG,
+    STATEMENTS, safety_settings,
+};
 
 /// The oldest ClickHouse that this version is tested with: year and month.
 pub const TESTED_VERSION: (u32, u32) = (26, 7);
@@ -107,6 +110,10 @@ fn missing(tables: &[Table], generation: Generation) -> Vec<String> {
     let wanted = [
         POSTBACKS.to_owned(),
         CONVERSIONS.to_owned(),
+        ORDERS.to_owned(),
+        STATEMENTS.to_owned(),
+        IMPORTS.to_owned(),
+        IMPORTS_LOG.to_owned(),
         generation.postbacks(),
         generation.conversions(),
         REFUSALS.to_owned(),

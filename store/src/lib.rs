@@ -16,6 +16,7 @@ mod error;
 pub mod generations;
 pub mod history;
 pub mod identities;
+pub mod imports;
 pub mod insert;
 mod migrate;
 mod native;

@@ -40,6 +40,11 @@ const MIGRATIONS: &[Migration] = &[
         name: "generations",
         sql: include_str!("../../schemas/clickhouse/0003_generations.sql"),
     },
+    Migration {
+        number: 4,
+        name: "imports",
+        sql: include_str!("../../schemas/clickhouse/0004_imports.sql"),
+    },
 ];
 
 impl Migration {

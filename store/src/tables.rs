@@ -20,10 +20,19 @@ pub const ACCOUNT_IDENTITIES: &str = "account_identities";
 pub const POSTBACKS: &str = "postbacks";
 /// View: one row per conversion, its newest revision.
 pub const CONVERSIONS: &str = "conversions";
+/// View: one row per own order, its newest revision.
+pub const ORDERS: &str = "orders";
+/// View: one row per line of a network's statement, its newest revision.
+pub const STATEMENTS: &str = "statements";
 /// View: one row per recorded refusal.
 pub const REFUSALS: &str = "refusals";
 /// The table behind it, which is of no generation.
 pub const REFUSALS_LOG: &str = "refusals_log";
+
+/// View: one row per import of a file.
+pub const IMPORTS: &str = "imports";
+/// The table behind it, which is of no generation.
+pub const IMPORTS_LOG: &str = "imports_log";
 
 /// Setting of every query that reads a table of a generation with `FINAL`: a key never changes its
 /// partition, so partitions need not be merged with each other.
@@ -123,6 +132,17 @@ impl Definition {
             .replace("{generation}", &generation.to_string())
             .replace("{settings}", &settings.join(", "))
     }
+
+    /// What it says of itself: the text of its last `COMMENT`.
+    pub(crate) fn comment(self, generation: Generation) -> String {
+        let sql = self.of(generation);
+        let comment = sql.rsplit("COMMENT '").next().unwrap_or_default();
+        let comment = comment.trim_end();
+        comment
+            .strip_suffix('\'')
+            .unwrap_or(comment)
+            .replace("''", "'")
+    }
 }
 
 pub(crate) const POSTBACKS_TABLE: Definition = Definition {
@@ -141,6 +161,21 @@ pub(crate) const POSTBACKS_VIEW: Definition = Definition {
 pub(crate) const CONVERSIONS_VIEW: Definition = Definition {
     sql: include_str!("../../schemas/clickhouse/generation/conversions_view.sql"),
 };
+
+pub(crate) const ORDERS_VIEW: Definition = Definition {
+    sql: include_str!("../../schemas/clickhouse/generation/orders_view.sql"),
+};
+pub(crate) const STATEMENTS_VIEW: Definition = Definition {
+    sql: include_str!("../../schemas/clickhouse/generation/statements_view.sql"),
+};
+
+/// The views that readers use, all of one generation, in the order in which they are switched.
+pub(crate) const VIEWS: [(&str, Definition); 4] = [
+    (CONVERSIONS, CONVERSIONS_VIEW),
+    (ORDERS, ORDERS_VIEW),
+    (STATEMENTS, STATEMENTS_VIEW),
+    (POSTBACKS, POSTBACKS_VIEW),
+];
 
 /// The migration that makes [`REFUSALS_LOG`] and [`REFUSALS`].
 pub(crate) const REFUSALS_SQL: &str = include_str!("../../schemas/clickhouse/0002_refusals.sql");
@@ -199,6 +234,8 @@ mod tests {
             CONVERSIONS_TABLE,
             POSTBACKS_VIEW,
             CONVERSIONS_VIEW,
+            ORDERS_VIEW,
+            STATEMENTS_VIEW,
         ] {
             let sql = definition.of(Generation::FIRST);
             assert!(!sql.contains(['{', '}']), "{sql}");

@@ -4,14 +4,17 @@ pub(crate) mod config;
 pub(crate) mod doctor;
 mod door;
 pub(crate) mod generation;
+mod import;
 pub(crate) mod migrate;
 pub(crate) mod network;
+pub(crate) mod order;
 pub(crate) mod replay;
 pub(crate) mod report;
 pub(crate) mod send;
 pub(crate) mod simulate;
 pub(crate) mod source;
 pub(crate) mod spool;
+pub(crate) mod statement;
 pub(crate) mod trace;
 pub(crate) mod url;
 pub(crate) mod verify;
@@ -42,6 +45,8 @@ pub(crate) async fn run(arguments: &Arguments, console: &mut Console) -> Result<
         Command::Generation(generation) => Box::pin(generation.run(options, console)).await,
         Command::Report(report) => report.run(options, console).await,
         Command::Trace(trace) => trace.run(options, console).await,
+        Command::Order(order) => Box::pin(order.run(options, console)).await,
+        Command::Statement(statement) => Box::pin(statement.run(options, console)).await,
         Command::Verify(verify) => Box::pin(verify.run(options, console)).await,
     }
 }

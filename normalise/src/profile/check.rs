@@ -8,12 +8,12 @@ use postback_common::name::NetworkName;
 use super::confidence::SectionConfidence;
 use super::error::{ProfileError, ProfileErrors};
 use super::file::{
-    DatesFile, IdentityFile, Methods, ParameterFile, PayloadFile, ProfileFile, SignalFile,
-    StatusFile,
+    DatesFile, EligibleFile, IdentityFile, Methods, ParameterFile, PayloadFile, ProfileFile,
+    SignalFile, StatusFile,
 };
 use super::{
-    AmountRules, BodyForm, Confidence, DateRules, IdentityRules, MacroStyle, Method, Parameter,
-    PayloadRules, Profile, SignalValues, StatusRules,
+    AmountRules, BodyForm, Confidence, DateRules, EligibleWords, IdentityRules, MacroStyle, Method,
+    Parameter, PayloadRules, Profile, SignalValues, StatusRules, Subject,
 };
 use crate::field::Field;
 
@@ -25,6 +25,7 @@ pub(super) fn check(file: ProfileFile, text: &str) -> Result<Profile, ProfileErr
     let sections = sections(&file);
     let network = NetworkName::new(&file.network)
         .map_err(|_| faults.push(ProfileError::Network(file.network)));
+    let statement_of = statement_of(file.statement_of, file.about, &mut faults);
     let macro_style = MacroStyle::parse(&file.macro_style);
     if macro_style.is_none() {
         faults.push(ProfileError::MacroStyle(file.macro_style));
@@ -38,13 +39,22 @@ pub(super) fn check(file: ProfileFile, text: &str) -> Result<Profile, ProfileErr
     if signal.is_some() != filled(Field::Signal) {
         faults.push(ProfileError::SignalHalf);
     }
+    let eligible = (file.eligible).map(|eligible| self::eligible(eligible, &mut faults));
+    if eligible.is_some() != filled(Field::Eligible) {
+        faults.push(ProfileError::EligibleHalf);
+    }
     let status = status(file.status, filled(Field::Status), &mut faults);
+    if !is_of_one_subject(file.about, &status, &signal, &eligible) {
+        faults.push(ProfileError::OtherSubject(file.about));
+    }
     let identity = identity(file.identity, filled, &mut faults);
     let dates = dates(file.dates, &mut faults);
     match (network, macro_style, dates) {
         (Ok(network), Some(macro_style), Some(dates)) if faults.is_empty() => Ok(Profile {
             network,
             title: file.title,
+            about: file.about,
+            statement_of,
             methods,
             macro_style,
             parameters,
@@ -55,6 +65,7 @@ pub(super) fn check(file: ProfileFile, text: &str) -> Result<Profile, ProfileErr
                 commission_currency: file.amounts.commission_currency,
             },
             signal,
+            eligible,
             status,
             identity,
             dates,
@@ -75,12 +86,50 @@ fn sections(file: &ProfileFile) -> SectionConfidence {
         ("amounts", own(file.amounts.confidence)),
     ];
     sections.extend(signal.map(|signal| ("signal", own(signal.confidence))));
+    let eligible = file.eligible.as_ref();
+    sections.extend(eligible.map(|eligible| ("eligible", own(eligible.confidence))));
     sections.extend([
         ("status", own(file.status.confidence)),
         ("identity", own(file.identity.confidence)),
         ("dates", own(file.dates.confidence)),
     ]);
     SectionConfidence(sections)
+}
+
+/// A statement is of some network, and nothing else is.
+fn statement_of(named: Option<String>, about: Subject, faults: &mut Faults) -> Option<NetworkName> {
+    if named.is_some() != (about == Subject::Statements) {
+        faults.push(ProfileError::StatementHalf);
+    }
+    let name = NetworkName::new(named.as_ref()?);
+    name.map_err(|_| faults.extend(named.map(ProfileError::Network)))
+        .ok()
+}
+
+/// Own orders have statuses of their own, and nothing of what networks alone say.
+fn is_of_one_subject(
+    about: Subject,
+    status: &StatusRules,
+    signal: &Option<SignalValues>,
+    eligible: &Option<EligibleWords>,
+) -> bool {
+    let words = status.words.iter().map(|(_, status)| *status);
+    let mut statuses = words.chain([status.default]).chain(status.negative);
+    let fits = statuses.all(|status| status.is_of_orders() == (about == Subject::Orders));
+    let signal = signal.is_none() || about == Subject::Conversions;
+    let eligible = eligible.is_none() || about == Subject::Orders;
+    fits && signal && eligible
+}
+
+fn eligible(file: EligibleFile, faults: &mut Faults) -> EligibleWords {
+    let both = |word: &String| file.yes.iter().any(|yes| yes.eq_ignore_ascii_case(word));
+    if file.yes.is_empty() || file.no.is_empty() || file.no.iter().any(both) {
+        faults.push(ProfileError::EligibleWords);
+    }
+    EligibleWords {
+        yes: file.yes,
+        no: file.no,
+    }
 }
 
 fn methods(methods: Methods, faults: &mut Faults) -> Vec<Method> {
@@ -135,9 +184,14 @@ fn payload(file: PayloadFile, methods: &[Method], faults: &mut Faults) -> Payloa
         let problem = "json_field is a field of a form; add \"form\" to body, or drop json_field";
         faults.push(ProfileError::Payload(problem));
     }
+    if file.array && !file.body.contains(&BodyForm::Json) {
+        let problem = "array is about a JSON body; add \"json\" to body, or drop array";
+        faults.push(ProfileError::Payload(problem));
+    }
     PayloadRules {
         bodies: file.body,
         json_field: file.json_field,
+        array: file.array,
     }
 }
 

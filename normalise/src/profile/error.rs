@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::Subject;
 use crate::field::Field;
 
 /// Everything that is wrong with a profile: at least one thing.
@@ -86,6 +87,25 @@ pub enum ProfileError {
         "[signal] has a kind without a value, or one value for both; give each kind values of its own"
     )]
     SignalValues,
+    /// `[eligible]` and the parameter with column `eligible` need each other.
+    #[error(
+        "[eligible] and a parameter with column = \"eligible\" need each other; give both or neither"
+    )]
+    EligibleHalf,
+    /// An answer without a word, or one word for both.
+    #[error(
+        "[eligible] has an answer without a word, or one word for both; give yes and no words of their own"
+    )]
+    EligibleWords,
+    /// A statement of no network, or a network where there is no statement.
+    #[error("statement_of and about = \"statements\" need each other; give both or neither")]
+    StatementHalf,
+    /// Something that this subject does not have.
+    #[error(
+        "about = \"{}\" does not go with the rest; placed, cancelled, returned, out_of_network and [eligible] are of \"orders\", \
+         the other statuses of \"conversions\" and \"statements\", [signal] of \"conversions\"", .0.as_str()
+    )]
+    OtherSubject(Subject),
     /// `[status.words]` and the parameter with column `status` need each other.
     #[error(
         "[status.words] and a parameter with column = \"status\" need each other; give both or neither"
@@ -146,6 +166,8 @@ impl ProfileError {
             Self::SecretInColumn(_) => "profile_secret_in_column",
             Self::Payload(_) => "profile_payload",
             Self::SignalHalf | Self::SignalValues => "profile_signal",
+            Self::EligibleHalf | Self::EligibleWords => "profile_eligible",
+            Self::StatementHalf | Self::OtherSubject(_) => "profile_subject",
             Self::StatusHalf | Self::StatusWordTwice(_) => "profile_status",
             Self::NotFilled { .. } | Self::RecipeLacks { .. } | Self::WrongField { .. } => {
                 "profile_identity"

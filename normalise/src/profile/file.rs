@@ -6,6 +6,7 @@ use serde::Deserialize;
 
 use super::{
     AmountForm, BodyForm, CommissionCurrency, Confidence, DateForm, Method, Repeat, SignalValues,
+    Subject,
 };
 use crate::conversion::Status;
 use crate::field::Field;
@@ -15,6 +16,9 @@ use crate::field::Field;
 pub(super) struct ProfileFile {
     pub(super) network: String,
     pub(super) title: String,
+    #[serde(default)]
+    pub(super) about: Subject,
+    pub(super) statement_of: Option<String>,
     #[serde(default)]
     pub(super) confidence: Confidence,
     pub(super) method: Methods,
@@ -28,6 +32,7 @@ pub(super) struct ProfileFile {
     #[serde(default)]
     pub(super) amounts: AmountsFile,
     pub(super) signal: Option<SignalFile>,
+    pub(super) eligible: Option<EligibleFile>,
     pub(super) status: StatusFile,
     pub(super) identity: IdentityFile,
     pub(super) dates: DatesFile,
@@ -59,6 +64,7 @@ pub(super) struct ParameterFile {
 pub(super) struct PayloadFile {
     pub(super) body: Vec<BodyForm>,
     pub(super) json_field: Option<String>,
+    pub(super) array: bool,
     pub(super) confidence: Option<Confidence>,
 }
 
@@ -85,6 +91,14 @@ impl SignalFile {
             transaction: self.transaction,
         }
     }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct EligibleFile {
+    pub(super) yes: Vec<String>,
+    pub(super) no: Vec<String>,
+    pub(super) confidence: Option<Confidence>,
 }
 
 #[derive(Deserialize)]

@@ -18,8 +18,8 @@ pub use confidence::{Confidence, Fact, SectionConfidence};
 pub use error::{ProfileError, ProfileErrors};
 pub use macro_style::MacroStyle;
 pub use rules::{
-    AmountForm, AmountRules, BodyForm, CommissionCurrency, DateForm, DateRules, IdentityRules,
-    Method, PayloadRules, Repeat, SignalValues, StatusRules,
+    AmountForm, AmountRules, BodyForm, CommissionCurrency, DateForm, DateRules, EligibleWords,
+    IdentityRules, Method, PayloadRules, Repeat, SignalValues, StatusRules, Subject,
 };
 
 use crate::field::Field;
@@ -32,6 +32,9 @@ const BUILTIN: &[&str] = &[
     include_str!("../../../schemas/networks/shareasale.toml"),
     include_str!("../../../schemas/networks/everflow.toml"),
     include_str!("../../../schemas/networks/generic.toml"),
+    include_str!("../../../schemas/networks/orders.toml"),
+    include_str!("../../../schemas/networks/rakuten-item-report.toml"),
+    include_str!("../../../schemas/networks/rakuten-signature-feed.toml"),
 ];
 
 // A file that does not parse would be left out here; that each of them does is a test of this page.
@@ -65,6 +68,10 @@ pub struct Profile {
     pub network: NetworkName,
     /// As people call it.
     pub title: String,
+    /// What its records speak of.
+    pub about: Subject,
+    /// The network whose statement this is; only with [`Subject::Statements`].
+    pub statement_of: Option<NetworkName>,
     /// How the network sends; a request by another method is flagged. At least one.
     pub methods: Vec<Method>,
     /// How its URL templates write a macro.
@@ -79,6 +86,8 @@ pub struct Profile {
     pub amounts: AmountRules,
     /// How signals are told from transactions; `None` where everything is a transaction.
     pub signal: Option<SignalValues>,
+    /// How orders that count for the network are told from others; only with [`Subject::Orders`].
+    pub eligible: Option<EligibleWords>,
     /// How far a conversion is.
     pub status: StatusRules,
     /// What its conversions are known by.

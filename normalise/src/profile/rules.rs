@@ -27,6 +27,31 @@ impl Method {
     }
 }
 
+/// What a source's records speak of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Subject {
+    /// Conversions, as a network pushes them.
+    #[default]
+    Conversions,
+    /// Orders of the advertiser's own shop.
+    Orders,
+    /// Lines of a network's statement.
+    Statements,
+}
+
+impl Subject {
+    /// As profiles write it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Conversions => "conversions",
+            Self::Orders => "orders",
+            Self::Statements => "statements",
+        }
+    }
+}
+
 /// Where parameters stand, beside the query, which is always read and comes first.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct PayloadRules {
@@ -34,6 +59,8 @@ pub struct PayloadRules {
     pub bodies: Vec<BodyForm>,
     /// A field of a form whose value is a JSON object: its members are parameters.
     pub json_field: Option<String>,
+    /// A JSON body may be an array of objects, each of which is read as if it had come alone.
+    pub array: bool,
 }
 
 /// What a body can be.
@@ -119,6 +146,16 @@ pub struct SignalValues {
     pub signal: Vec<String>,
     /// A transaction. Not empty; the first one stands in hashes.
     pub transaction: Vec<String>,
+}
+
+/// The values of the parameter that says whether an order counts for the network, compared without
+/// case.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EligibleWords {
+    /// It does.
+    pub yes: Vec<String>,
+    /// It does not: the order is out of network, unless its status says more.
+    pub no: Vec<String>,
 }
 
 /// A conversion's status.
@@ -208,6 +245,8 @@ pub enum DateForm {
     Iso8601,
     /// `2014-04-30 02:18:36`, always local; the seconds may have decimals.
     DateTime,
+    /// `4/30/2014` or `04/30/14`, with or without a local time behind it (`2:18`, `02:18:36`).
+    MonthDayYear,
     /// `1398824316`: seconds since 1970-01-01 UTC.
     UnixSeconds,
     /// `1398824316000`: milliseconds since then.
@@ -222,6 +261,7 @@ impl DateForm {
             Self::Javascript => "javascript",
             Self::Iso8601 => "iso_8601",
             Self::DateTime => "date_time",
+            Self::MonthDayYear => "month_day_year",
             Self::UnixSeconds => "unix_seconds",
             Self::UnixMilliseconds => "unix_milliseconds",
         }

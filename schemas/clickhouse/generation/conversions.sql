@@ -6,8 +6,8 @@ CREATE TABLE IF NOT EXISTS conversions_g{generation}
     conversion_key UUID COMMENT 'What makes two postbacks of an account one conversion: a hash of the network''s ids, or the postback''s own id',
     key_day Date COMMENT 'A day that never changes for a conversion: UTC day of the network''s immutable date, or a bucket 1970-01-01 to 1970-01-16',
     postback_id UUID COMMENT 'Postback that this revision was made of: postbacks.id',
-    kind LowCardinality(String) COMMENT 'transaction; signal: an early notice that pays nothing; unknown: cannot be told, never summed',
-    status LowCardinality(String) COMMENT 'reported, pending, approved, rejected or reversed',
+    kind LowCardinality(String) COMMENT 'transaction; signal: an early notice that pays nothing; unknown: cannot be told, never summed; order: an own order; statement: a line of a network''s statement',
+    status LowCardinality(String) COMMENT 'reported, pending, approved, rejected or reversed; of an own order placed, cancelled, returned or out_of_network',
     transaction_id String COMMENT 'The network''s id of the transaction; empty where missing',
     order_id String COMMENT 'The advertiser''s order; empty where missing',
     click_id String COMMENT 'The publisher''s own id, put into the link (u1, sub id); empty: unattributed',
@@ -36,4 +36,4 @@ ENGINE = ReplacingMergeTree(revision)
 PARTITION BY toYYYYMM(key_day)
 ORDER BY (account, key_day, conversion_key)
 SETTINGS {settings}
-COMMENT 'Generation {generation}: every revision of every conversion; the view conversions has the newest of each. Preliminary: networks settle by their own statements.'
+COMMENT 'Generation {generation}: every revision of every conversion; the views conversions, orders and statements have the newest of each. Preliminary: networks settle by their own statements.'

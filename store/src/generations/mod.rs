@@ -17,8 +17,8 @@ pub use lineage::{Activation, Event, Life, Lineage, Offsets};
 use crate::connection::run;
 use crate::error::{Kind, StoreError};
 use crate::tables::{
-    CONVERSIONS, CONVERSIONS_TABLE, CONVERSIONS_VIEW, GENERATION_EVENTS, GENERATIONS, Generation,
-    POSTBACKS, POSTBACKS_ADDED, POSTBACKS_TABLE, POSTBACKS_VIEW,
+    CONVERSIONS, CONVERSIONS_TABLE, GENERATION_EVENTS, GENERATIONS, Generation, ORDERS,
+    POSTBACKS_ADDED, POSTBACKS_TABLE, STATEMENTS, VIEWS,
 };
 
 /// With what a generation is made.
@@ -275,8 +275,8 @@ pub(crate) async fn settle(client: &Client) -> Result<(Generation, Vec<&'static 
     Ok((active, point_views_at(client, active).await?))
 }
 
-/// Lets both views read the tables of `generation`; leaves alone a view that does so already and has
-/// all of its columns.
+/// Lets the views read the tables of `generation`; leaves alone a view that does so already, as it is
+/// defined by now, and has all of its columns.
 ///
 /// # Errors
 /// As the server answers.
@@ -285,16 +285,21 @@ pub async fn point_views_at(
     generation: Generation,
 ) -> Result<Vec<&'static str>, StoreError> {
     let attempt = format!("let the views read generation {generation}");
+    // Orders and statements are rows of the table of conversions.
     let sql = format!(
-        "SELECT name FROM system.tables WHERE database = currentDatabase() \
-         AND endsWith(comment, 'Reads generation {generation}.') AND name IN ( \
-         SELECT seen.table FROM {COLUMNS} AS seen JOIN {COLUMNS} AS read \
-         ON concat(seen.table, '_g{generation}') = read.table WHERE seen.names = read.names)"
+        "SELECT name, comment FROM system.tables WHERE database = currentDatabase() AND name IN ( \
+         SELECT seen.table FROM {COLUMNS} AS seen JOIN {COLUMNS} AS read ON concat( \
+         if(seen.table IN ('{ORDERS}', '{STATEMENTS}'), '{CONVERSIONS}', seen.table), '_g{generation}') = read.table \
+         WHERE seen.names = read.names)"
     );
-    let right: Vec<String> = run(&attempt, client.query_raw(&sql).fetch_all()).await?;
+    let whole: Vec<(String, String)> = run(&attempt, client.query_raw(&sql).fetch_all()).await?;
     let mut changed = Vec::new();
-    for (name, view) in [(CONVERSIONS, CONVERSIONS_VIEW), (POSTBACKS, POSTBACKS_VIEW)] {
-        if !right.iter().any(|right| right == name) {
+    for (name, view) in VIEWS {
+        let comment = view.comment(generation);
+        if !whole
+            .iter()
+            .any(|(own, told)| own == name && *told == comment)
+        {
             run(&attempt, client.query_raw(&view.of(generation)).execute()).await?;
             changed.push(name);
         }

@@ -12,7 +12,7 @@ use super::{Scope, Tables};
 use crate::error::StoreError;
 use crate::reports::{day, micros};
 use crate::retention::Horizon;
-use crate::tables::CONVERSIONS;
+use crate::tables::{CONVERSIONS, ORDERS, STATEMENTS};
 
 /// Most rows of a share.
 const SHARE_ROWS: u64 = 2_000_000;
@@ -136,7 +136,7 @@ impl Fault {
             .replace("{keys}", &keys.condition("conversion_key"))
             .replace("{postback_keys}", &postback_keys)
             .replace("{kept}", &kept(horizon))
-            .replace("{view}", CONVERSIONS);
+            .replace("{view}", &views());
         format!(
             "SELECT account, key AS conversion_key, first_day AS key_day, last_day AS other_day, \
              newest AS received_at, count() OVER () AS total \
@@ -152,6 +152,14 @@ impl Fault {
             Self::OlderCounts => "look for revisions out of order",
         }
     }
+}
+
+/// What readers see: each row of the table is in one of these views.
+fn views() -> String {
+    let columns = "account, conversion_key, key_day, received_at, revision";
+    let each =
+        [CONVERSIONS, ORDERS, STATEMENTS].map(|view| format!("SELECT {columns} FROM {view}"));
+    format!("({})", each.join(" UNION ALL "))
 }
 
 /// Months that were dropped have no conversions any more; bucket rows stay.
@@ -172,7 +180,7 @@ const TWO_DAYS: &str = "SELECT account, conversion_key AS key, min(key_day) AS f
 /// Conversions are stored first, so one that is missing now is missing.
 const NO_CONVERSION: &str = "SELECT account, key, day AS first_day, day AS last_day, max(at) AS newest FROM ( \
      SELECT account, assumeNotNull(conversion_key) AS key, assumeNotNull(key_day) AS day, received_at AS at, 0 AS has \
-     FROM {postbacks} FINAL WHERE outcome = 'accepted' AND {postback_keys} AND {kept} AND {range} \
+     FROM {postbacks} FINAL WHERE outcome = 'accepted' AND isNotNull(conversion_key) AND {postback_keys} AND {kept} AND {range} \
      AND kafka_topic = {topic:String} AND kafka_offset < {end} \
      UNION ALL SELECT account, conversion_key AS key, key_day AS day, received_at AS at, 1 AS has FROM {conversions} WHERE {keys}) \
      GROUP BY account, key, day HAVING max(has) = 0";
@@ -186,7 +194,7 @@ const WRONG_REVISION: &str = "SELECT account, key, day AS first_day, day AS last
 
 const OLDER_COUNTS: &str = "SELECT account, key, day AS first_day, day AS last_day, maxIf(at, counts = 0) AS newest FROM ( \
      SELECT account, assumeNotNull(conversion_key) AS key, assumeNotNull(key_day) AS day, received_at AS at, 0 AS counts \
-     FROM {postbacks} FINAL WHERE outcome = 'accepted' AND {postback_keys} AND {range} \
+     FROM {postbacks} FINAL WHERE outcome = 'accepted' AND isNotNull(conversion_key) AND {postback_keys} AND {range} \
      AND kafka_topic = {topic:String} AND kafka_offset < {end} \
      UNION ALL SELECT account, conversion_key AS key, key_day AS day, received_at AS at, 1 AS counts FROM {conversions} FINAL WHERE {keys}) \
      GROUP BY account, key, day \

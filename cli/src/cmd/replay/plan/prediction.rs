@@ -86,6 +86,7 @@ fn judge_one(
                     let reasons = rejected.reasons.iter().map(|reason| reason.as_str());
                     (rejection(reasons), None)
                 }
+                Outcome::Several(each) => (of_several(&each), None),
             },
             None => (rejection(["unknown_source"]), None),
         },
@@ -118,6 +119,22 @@ fn judge_one(
         }
     }
     changes
+}
+
+/// Of several orders in one record: accepted where any is.
+fn of_several(each: &[Outcome<'_>]) -> String {
+    let mut reasons = Vec::new();
+    for outcome in each {
+        match outcome {
+            Outcome::Rejected(rejected) => {
+                reasons.extend(rejected.reasons.iter().map(|reason| reason.as_str()));
+            }
+            Outcome::Accepted(_) | Outcome::Several(_) => return "accepted".to_owned(),
+        }
+    }
+    reasons.sort_unstable();
+    reasons.dedup();
+    rejection(reasons)
 }
 
 fn before(postback: &SampledPostback) -> String {

@@ -1,0 +1,60 @@
+//! JSON lines: one object on each line.
+
+use std::io::{BufRead, Read as _};
+
+use serde_json::value::RawValue;
+
+use super::{FileFault, MOST_BYTES, Row, Rows, bounded};
+
+pub(super) struct JsonLines<R> {
+    reader: R,
+    line: u64,
+}
+
+impl<R> JsonLines<R> {
+    pub(super) const fn new(reader: R) -> Self {
+        Self { reader, line: 0 }
+    }
+}
+
+impl<R: BufRead> Rows for JsonLines<R> {
+    fn next(&mut self) -> Result<Option<Row>, FileFault> {
+        loop {
+            let mut bytes = Vec::new();
+            // One more than is taken, and the line break.
+            let most = MOST_BYTES as u64 + 3;
+            (&mut self.reader)
+                .take(most)
+                .read_until(b'\n', &mut bytes)?;
+            if bytes.is_empty() {
+                return Ok(None);
+            }
+            self.line += 1;
+            if bytes.len() as u64 == most && bytes.last() != Some(&b'\n') {
+                self.reader.skip_until(b'\n')?;
+            }
+            let text = bytes.trim_ascii();
+            if !text.is_empty() {
+                return Ok(Some(read(self.line, text)));
+            }
+        }
+    }
+}
+
+fn read(line: u64, text: &[u8]) -> Row {
+    let refused = |reason: String| Row {
+        line,
+        object: Err(reason),
+    };
+    let Ok(text) = str::from_utf8(text) else {
+        return refused("the line is not UTF-8".to_owned());
+    };
+    if text.len() > MOST_BYTES {
+        return bounded(line, text.to_owned());
+    }
+    match serde_json::from_str::<&RawValue>(text) {
+        Ok(value) if value.get().starts_with('{') => bounded(line, text.to_owned()),
+        Ok(_) => refused("the line is no JSON object".to_owned()),
+        Err(error) => refused(format!("the line is no JSON: {error}")),
+    }
+}

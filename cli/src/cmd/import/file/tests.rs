@@ -1,0 +1,145 @@
+//! Files as people have them.
+
+use std::collections::BTreeMap;
+use std::io::Write as _;
+use std::path::Path;
+
+use postback_common::config;
+use postback_normalise::Configured;
+
+use super::*;
+
+/// A line, and its row or the reason against it.
+type Line = (u64, Result<String, String>);
+
+/// What is in a file; then what ended it early.
+fn read(network: &str, bytes: &[u8]) -> (Vec<Line>, Option<String>) {
+    let text = format!(
+        "[kafka]\nbrokers = \"a:1\"\n[[source]]\nname = \"s\"\nnetwork = \"{network}\"\nenabled = false\n"
+    );
+    let settings = config::read(Path::new("t.toml"), &text, []).unwrap();
+    let configured = Configured::new(&settings.sources, &BTreeMap::new()).unwrap();
+    let mut file = tempfile::NamedTempFile::new().unwrap();
+    file.write_all(bytes).unwrap();
+    let told = |fault| match fault {
+        FileFault::Io(error) => panic!("{error}"),
+        FileFault::Form { what, remedy } => {
+            assert!(!remedy.is_empty());
+            what
+        }
+    };
+    let mut rows = match open(file.path(), configured.source("s").unwrap()) {
+        Ok(rows) => rows,
+        Err(fault) => return (Vec::new(), Some(told(fault))),
+    };
+    let mut found = Vec::new();
+    loop {
+        match rows.next() {
+            Ok(Some(row)) => found.push((row.line, row.object)),
+            Ok(None) => return (found, None),
+            Err(fault) => return (found, Some(told(fault))),
+        }
+    }
+}
+
+fn good(line: u64, object: &str) -> Line {
+    (line, Ok(object.to_owned()))
+}
+
+fn bad(line: u64, reason: &str) -> Line {
+    (line, Err(reason.to_owned()))
+}
+
+#[test]
+fn csv_of_every_office_program() {
+    let expected = [
+        good(2, r#"{"order_id":"A-1","amount":"1.50","note":"x, \"y\""}"#),
+        good(3, r#"{"order_id":"A-2","amount":"2.50","note":""}"#),
+    ];
+    let unix = "order_id,amount,note\nA-1,1.50,\"x, \"\"y\"\"\"\nA-2,2.50,\n";
+    let windows = format!("\u{feff}{}", unix.replace('\n', "\r\n"));
+    let semicolons = "order_id;amount;note\nA-1; 1.50 ;\"x, \"\"y\"\"\"\nA-2;2.50;\n;;\n";
+    let tabs = "order_id\tamount\tnote\nA-1\t1.50\t\"x, \"\"y\"\"\"\nA-2\t2.50\t";
+    for file in [unix, &windows, semicolons, tabs] {
+        assert_eq!(
+            read("orders", file.as_bytes()),
+            (expected.to_vec(), None),
+            "{file}"
+        );
+    }
+}
+
+#[test]
+fn lines_before_the_heading_and_line_breaks_in_fields_keep_the_numbers_right() {
+    let file = "Individual Item Report\n\"from 1/1/2026\"\n\nOrder ID,Sales,Product Name\nM1,1,\"two\nlines\"\nM2,2,x\n";
+    let (rows, end) = read("rakuten-item-report", file.as_bytes());
+    let lines: Vec<u64> = rows.iter().map(|(line, _)| *line).collect();
+    assert_eq!((lines, end), (vec![5, 7], None));
+}
+
+#[test]
+fn bad_lines_are_named_and_the_rest_is_read() {
+    let file = b"order_id,amount\nA-1\nA-2,2,3\nA-\xff,1\nA-4,4\n";
+    let expected = vec![
+        bad(2, "1 fields under a heading of 2"),
+        bad(3, "3 fields under a heading of 2"),
+        bad(4, "the line is not UTF-8: save the file as UTF-8"),
+        good(5, r#"{"order_id":"A-4","amount":"4"}"#),
+    ];
+    assert_eq!(read("orders", file), (expected, None));
+}
+
+#[test]
+fn json_lines_are_kept_as_they_are() {
+    let file = "{\"order_id\":1, \"amount\": 2.50}\r\n\n[1]\n{\"a\":\n  {\"order_id\":\"x\"}";
+    let (rows, end) = read("orders", file.as_bytes());
+    assert_eq!(rows[0], good(1, "{\"order_id\":1, \"amount\": 2.50}"));
+    assert_eq!(rows[1], bad(3, "the line is no JSON object"));
+    assert!(rows[2].0 == 4 && rows[2].1.is_err());
+    assert_eq!(rows[3], good(5, "{\"order_id\":\"x\"}"));
+    assert_eq!((rows.len(), end), (4, None));
+    let long = format!("{{\"a\":\"{}\"}}\n{{}}\n", "x".repeat(600_000));
+    let (rows, _) = read("orders", long.as_bytes());
+    assert_eq!(
+        rows,
+        [bad(1, "the row has more than 512 KiB"), good(2, "{}")]
+    );
+}
+
+#[test]
+fn xml_by_elements_and_by_attributes() {
+    let elements = "<?xml version=\"1.0\"?>\n<XROOT>\n<SID>7</SID>\n <T>\n  <OrderID>M&amp;1</OrderID><U1> c </U1><X/>\n </T>\n<T><OrderID><![CDATA[<2>]]></OrderID></T></XROOT>\n";
+    let expected = vec![
+        good(4, r#"{"OrderID":"M&1","U1":"c","X":""}"#),
+        good(7, r#"{"OrderID":"<2>"}"#),
+    ];
+    assert_eq!(
+        read("rakuten-signature-feed", elements.as_bytes()),
+        (expected, None)
+    );
+    let attributes = "<XROOT xmlns=\"urn:x\"><list><t OrderID=\"M&#49;\" U1=\"\"/></list></XROOT>";
+    let expected = vec![good(1, r#"{"OrderID":"M1","U1":""}"#)];
+    assert_eq!(
+        read("rakuten-signature-feed", attributes.as_bytes()),
+        (expected, None)
+    );
+}
+
+#[test]
+fn what_is_cut_off_or_of_no_form_is_told() {
+    let (rows, end) = read("rakuten-signature-feed", b"<XROOT><T><A>1</A></T><T><A>2");
+    assert_eq!(rows, [good(1, r#"{"A":"1"}"#)]);
+    assert!(end.unwrap().contains("it ends in the middle of an element"));
+    let cases: [(&[u8], &str); 4] = [
+        (b"", "the file is empty"),
+        (b"[{}]", "the file is one JSON array"),
+        (b"\xff\xfeo\x00", "the file is UTF-16"),
+        (
+            b"a,b\n1,2\n",
+            "no line of the file is a heading of Own orders; the first line is: a, b",
+        ),
+    ];
+    for (file, expected) in cases {
+        assert_eq!(read("orders", file), (vec![], Some(expected.to_owned())));
+    }
+}

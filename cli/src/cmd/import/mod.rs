@@ -1,0 +1,101 @@
+//! `postback order import` and `postback statement import`: files of own orders and of networks'
+//! statements, as raw records into Kafka.
+//!
+//! Each row is a record of its own (`via = import`), so a replay includes it. Its id follows from the
+//! import and the row's number: an import that was killed goes on behind its last note, and what it
+//! sends again is the same record. Before a row is sent it is read by the source's rules; what could
+//! be no row of the tables is refused here, where somebody can mend it.
+
+mod file;
+mod judge;
+mod list;
+mod outcome;
+mod record;
+mod run;
+
+use std::path::PathBuf;
+
+use clap::Args;
+use postback_common::config::SourceSettings;
+use postback_normalise::SourceRules;
+use postback_normalise::profile::Subject;
+
+use super::{Loaded, source};
+use crate::ending::Failure;
+
+pub(super) use list::run as list;
+
+/// Which file, and as what.
+#[derive(Debug, Args)]
+pub(super) struct Import {
+    /// CSV with a heading, JSON lines, or XML; what it is shows in the file itself
+    file: PathBuf,
+    /// The source that it is recorded under [default: the only one of its kind]
+    #[arg(long, value_name = "NAME")]
+    source: Option<String>,
+    /// Read everything and say what would be refused; send nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// Bring in a file that was imported before once more: its rows are newer revisions then
+    #[arg(long, conflicts_with = "dry_run")]
+    again: bool,
+}
+
+impl Import {
+    /// The source to import under: the named one, or the only one of its kind.
+    fn source<'a>(
+        &self,
+        about: Subject,
+        loaded: &'a Loaded,
+    ) -> Result<(&'a SourceSettings, &'a SourceRules), Failure> {
+        let kind = about.as_str();
+        let all = loaded.settings.sources.iter();
+        let rules = |source: &SourceSettings| loaded.configured.source(source.name.as_str());
+        let mut fitting = all.filter_map(|source| {
+            let rules = rules(source)?;
+            (rules.profile().about == about).then_some((source, &**rules))
+        });
+        let Some(name) = &self.source else {
+            return match (fitting.next(), fitting.next()) {
+                (Some(only), None) => Ok(only),
+                (None, _) => Err(Failure::Usage(format!(
+                    "the configuration has no source of {kind}\n  {}",
+                    how_to_configure(about)
+                ))),
+                (Some(first), Some(second)) => {
+                    let rest = fitting.map(|(source, _)| source.name.as_str());
+                    let names: Vec<&str> = [first.0.name.as_str(), second.0.name.as_str()]
+                        .into_iter()
+                        .chain(rest)
+                        .collect();
+                    Err(Failure::Usage(format!(
+                        "there are several sources of {kind}\n  name one of them with --source: {}",
+                        names.join(", ")
+                    )))
+                }
+            };
+        };
+        let named = source::find(name, &loaded.settings)?;
+        fitting
+            .find(|(source, _)| source.name == named.name)
+            .ok_or_else(|| {
+                Failure::Usage(format!(
+                    "source {name} is of network {}, which is not about {kind}\n  {}",
+                    named.network,
+                    how_to_configure(about)
+                ))
+            })
+    }
+}
+
+fn how_to_configure(about: Subject) -> &'static str {
+    match about {
+        Subject::Orders => {
+            "add one to postback.toml: [[source]] with name = \"shop\" and network = \"orders\" (docs/orders.md)"
+        }
+        _ => {
+            "add one to postback.toml: [[source]] with a name, enabled = false, and network = \"rakuten-item-report\" or \
+             \"rakuten-signature-feed\" (docs/orders.md)"
+        }
+    }
+}

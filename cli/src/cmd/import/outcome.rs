@@ -1,0 +1,110 @@
+//! What became of a file, in words and rows.
+
+use postback_normalise::profile::Subject;
+use serde_json::json;
+
+use super::judge::Remark;
+use crate::output::{Cell, Sheet, number, plural, printable, text};
+
+/// Refused rows that are listed one by one.
+pub(super) const LISTED: usize = 1_000;
+
+/// A row that is in no topic.
+pub(super) struct Refused {
+    pub(super) line: u64,
+    pub(super) reason: String,
+}
+
+/// How an import ended, or how far it came.
+pub(super) struct Outcome<'a> {
+    pub(super) about: Subject,
+    pub(super) file: &'a str,
+    pub(super) source: &'a str,
+    pub(super) topic: &'a str,
+    pub(super) is_dry: bool,
+    pub(super) rows: u64,
+    /// In Kafka, by this run and those before it.
+    pub(super) sent: u64,
+    /// Of them by runs before this one.
+    pub(super) before: u64,
+    pub(super) refused: u64,
+    /// The first of them.
+    pub(super) listed: Vec<Refused>,
+    pub(super) remarks: Vec<&'a Remark>,
+}
+
+impl Outcome<'_> {
+    pub(super) fn sheet(&self) -> Sheet {
+        let columns = [number("line", "Line"), text("reason", "Refused because")];
+        let mut sheet = Sheet::new(&columns);
+        for refused in &self.listed {
+            let reason = printable(&refused.reason);
+            sheet
+                .rows
+                .push(vec![Cell::Count(refused.line), Cell::Text(reason)]);
+        }
+        sheet.fact("about", self.about.as_str());
+        sheet.fact("file", self.file);
+        sheet.fact("source", self.source);
+        sheet.fact("dry_run", self.is_dry);
+        sheet.fact("rows", self.rows);
+        sheet.fact("sent", self.sent);
+        sheet.fact("sent_before", self.before);
+        sheet.fact("refused", self.refused);
+        let remarks = self.remarks.iter().map(|remark| {
+            json!({"flag": remark.flag.as_str(), "rows": remark.rows, "first_line": remark.first_line})
+        });
+        sheet.fact("remarks", remarks.collect::<Vec<_>>());
+        sheet.notes = self.notes();
+        sheet
+    }
+
+    fn notes(&self) -> Vec<String> {
+        let mut notes = Vec::new();
+        let unlisted = self.refused - self.listed.len() as u64;
+        if unlisted > 0 {
+            notes.push(format!("{unlisted} more were refused and are not listed"));
+        }
+        let rows = plural(self.rows, "row");
+        let what = self.about.as_str();
+        notes.push(if self.is_dry {
+            let fit = self.rows - self.refused;
+            format!(
+                "{rows} of {what} read: {fit} would be sent, {} refused",
+                self.refused
+            )
+        } else {
+            format!(
+                "{rows} of {what} read: {} in Kafka's topic {} now{}, {} refused",
+                self.sent,
+                self.topic,
+                self.before(),
+                self.refused
+            )
+        });
+        for remark in &self.remarks {
+            notes.push(format!(
+                "{}, first in line {}: {} ({})",
+                plural(remark.rows, "row"),
+                remark.first_line,
+                remark.flag.explanation(),
+                remark.flag
+            ));
+        }
+        if self.refused > 0 {
+            notes.push(
+                "Correct the refused lines and import the file again: what is in Kafka already counts once."
+                    .to_owned(),
+            );
+        }
+        notes
+    }
+
+    fn before(&self) -> String {
+        if self.before == 0 {
+            String::new()
+        } else {
+            format!(" ({} of them before this run)", self.before)
+        }
+    }
+}
