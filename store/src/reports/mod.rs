@@ -8,6 +8,7 @@ pub mod completeness;
 mod decode;
 mod reader;
 pub mod received;
+pub mod series;
 pub mod summary;
 pub mod trace;
 
