@@ -9,6 +9,7 @@ mod cmd;
 mod console;
 mod ending;
 mod lag;
+mod nearest;
 mod output;
 mod progress;
 mod publisher;

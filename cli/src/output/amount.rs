@@ -16,6 +16,23 @@ pub(crate) fn size(bytes: u64) -> String {
     format!("{}.{} {}", tenths / 10, tenths % 10, UNITS[unit])
 }
 
+/// A length of time in seconds: `40 ms`, `1.5 s`, and from ten seconds on as [`age`]. Clocks of two
+/// hosts can make it negative.
+pub(crate) fn span(seconds: f64) -> String {
+    let sign = if seconds < 0.0 { "-" } else { "" };
+    let length = seconds.abs();
+    if length < 0.9995 {
+        return format!("{sign}{:.0} ms", length * 1e3);
+    }
+    if length < 9.95 {
+        return format!("{sign}{length:.1} s");
+    }
+    // Far below 2^53.
+    #[expect(clippy::cast_possible_truncation, reason = "rounded to whole seconds")]
+    let whole = SignedDuration::from_secs(length.round() as i64);
+    format!("{sign}{}", age(whole))
+}
+
 /// `3 d 4 h`, `5 min 6 s`, `7 s`: the two largest units. What lies ahead, by a clock that was set
 /// back, is `0 s`.
 pub(crate) fn age(duration: SignedDuration) -> String {
@@ -54,6 +71,22 @@ mod tests {
         ];
         for (bytes, shown) in cases {
             assert_eq!(size(bytes), shown);
+        }
+    }
+
+    #[test]
+    fn spans_have_the_fitting_unit() {
+        let cases = [
+            (0.0, "0 ms"),
+            (0.0404, "40 ms"),
+            (0.9996, "1.0 s"),
+            (1.54, "1.5 s"),
+            (9.96, "10 s"),
+            (306.2, "5 min 6 s"),
+            (-0.5, "-500 ms"),
+        ];
+        for (seconds, shown) in cases {
+            assert_eq!(span(seconds), shown);
         }
     }
 

@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use super::amount::span;
 use super::money::money;
 
 /// One value.
@@ -9,10 +10,16 @@ use super::money::money;
 pub(crate) enum Cell {
     Text(String),
     Count(u64),
+    /// How much more or less.
+    Difference(i64),
     /// Ten-thousandths of a currency's unit; the currency stands in a column of its own.
     Money(i128),
     /// A share as a percentage, with one decimal in tables and two for programs.
     Percent(f64),
+    /// A count that need not be whole, with one decimal.
+    Mean(f64),
+    /// A length of time in seconds, exact to a tenth of a second or better.
+    Seconds(f64),
     Flag(bool),
     List(Vec<String>),
     /// Something with parts of its own.
@@ -31,8 +38,10 @@ impl Cell {
         match self {
             Self::Text(text) => text.clone(),
             Self::Count(count) => count.to_string(),
+            Self::Difference(more) => format!("{more:+}"),
             Self::Money(units) => money(*units),
-            Self::Percent(share) => format!("{share:.1}"),
+            Self::Seconds(seconds) => span(*seconds),
+            Self::Percent(number) | Self::Mean(number) => format!("{number:.1}"),
             Self::Flag(flag) => if *flag { "yes" } else { "no" }.to_owned(),
             Self::List(items) => items.join(", "),
             Self::Nested(value) => value.to_string(),
@@ -44,6 +53,8 @@ impl Cell {
     pub(crate) fn for_csv(&self) -> String {
         match self {
             Self::Percent(share) => format!("{share:.2}"),
+            Self::Difference(more) => more.to_string(),
+            Self::Seconds(seconds) => format!("{seconds:.3}"),
             Self::Flag(flag) => flag.to_string(),
             Self::List(items) => items.join(" "),
             other => other.for_table(),
@@ -55,8 +66,11 @@ impl Cell {
         match self {
             Self::Text(text) => Value::from(text.as_str()),
             Self::Count(count) => Value::from(*count),
+            Self::Difference(more) => Value::from(*more),
+            Self::Seconds(seconds) => Value::from((seconds * 1000.0).round() / 1000.0),
             Self::Money(units) => Value::from(money(*units)),
             Self::Percent(share) => Value::from((share * 100.0).round() / 100.0),
+            Self::Mean(mean) => Value::from((mean * 10.0).round() / 10.0),
             Self::Flag(flag) => Value::from(*flag),
             Self::List(items) => Value::from(items.as_slice()),
             Self::Nested(value) => value.clone(),

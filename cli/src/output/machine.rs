@@ -32,7 +32,7 @@ pub(super) fn csv(sheet: &Sheet, out: &mut impl Write) -> io::Result<()> {
         .terminator(csv::Terminator::CRLF)
         .from_writer(out);
     writer
-        .write_record(sheet.columns.iter().map(|column| column.name))
+        .write_record(sheet.columns.iter().map(|column| &*column.name))
         .map_err(io_error)?;
     for row in &sheet.rows {
         writer
@@ -63,7 +63,7 @@ impl Serialize for Object<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut object = serializer.serialize_map(Some(self.0.len()))?;
         for (column, cell) in self.0.iter().zip(self.1) {
-            object.serialize_entry(column.name, &cell.for_json())?;
+            object.serialize_entry(&column.name, &cell.for_json())?;
         }
         object.end()
     }

@@ -10,9 +10,11 @@ mod machine;
 mod money;
 mod table;
 
+use std::borrow::Cow;
+
 use serde_json::{Map, Value};
 
-pub(crate) use amount::{age, size};
+pub(crate) use amount::{age, size, span};
 pub(crate) use cell::Cell;
 pub(crate) use money::money;
 
@@ -36,12 +38,12 @@ pub(crate) fn printable(text: &str) -> String {
 }
 
 /// One column.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) struct Column {
     /// In JSON and CSV.
-    pub(crate) name: &'static str,
+    pub(crate) name: Cow<'static, str>,
     /// Over a table.
-    pub(crate) heading: &'static str,
+    pub(crate) heading: Cow<'static, str>,
     /// Numbers stand right.
     pub(crate) right: bool,
 }
@@ -49,8 +51,8 @@ pub(crate) struct Column {
 /// A column of texts.
 pub(crate) const fn text(name: &'static str, heading: &'static str) -> Column {
     Column {
-        name,
-        heading,
+        name: Cow::Borrowed(name),
+        heading: Cow::Borrowed(heading),
         right: false,
     }
 }
@@ -58,9 +60,24 @@ pub(crate) const fn text(name: &'static str, heading: &'static str) -> Column {
 /// A column of numbers.
 pub(crate) const fn number(name: &'static str, heading: &'static str) -> Column {
     Column {
-        name,
-        heading,
+        name: Cow::Borrowed(name),
+        heading: Cow::Borrowed(heading),
         right: true,
+    }
+}
+
+impl Column {
+    /// A column of texts that stands under its own name.
+    pub(crate) fn named(name: String) -> Self {
+        let mut heading = name.replace('_', " ");
+        if let Some(first) = heading.get_mut(..1) {
+            first.make_ascii_uppercase();
+        }
+        Self {
+            name: name.into(),
+            heading: heading.into(),
+            right: false,
+        }
     }
 }
 

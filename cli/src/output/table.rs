@@ -49,7 +49,7 @@ fn lines(sheet: &Sheet, dynamic: bool) -> Vec<String> {
         sheet
             .columns
             .iter()
-            .map(|column| aligned(column, column.heading)),
+            .map(|column| aligned(column, &column.heading)),
     );
     let decimals = decimals_by_column(sheet);
     for row in sheet.rows.iter().chain(&sheet.totals) {

@@ -28,7 +28,7 @@ fn a_bad_configuration_is_refused_with_everything_that_is_wrong() {
 #[test]
 fn bad_values_are_named_with_what_is_accepted() {
     let place = Place::with(AWAY);
-    let tries: [&[&str]; 6] = [
+    let tries: [&[&str]; 12] = [
         &["report", "summary", "--from", "yesterdy"],
         &["report", "summary", "--to", "2026-02-30"],
         &[
@@ -39,7 +39,23 @@ fn bad_values_are_named_with_what_is_accepted() {
             "--to",
             "2026-09-01",
         ],
-        &["report", "summary", "--source", "rakuten-uk"],
+        &["report", "summary", "--by", "days"],
+        &["report", "summary", "--where", "statsu=pending"],
+        &["report", "summary", "--where", "received_at=today"],
+        &["report", "summary", "--where", "pending"],
+        &["report", "summary", "--where", "sale_amount=1,50"],
+        &["report", "summary", "--compare", "--by", "month"],
+        &[
+            "report",
+            "summary",
+            "--compare",
+            "--by",
+            "hour",
+            "--from",
+            "12h",
+            "--to",
+            "now",
+        ],
         &["source", "show", "amazon"],
         &["trace", "M1917799796", "--as", "id"],
     ];

@@ -36,6 +36,10 @@ pub struct SourceSettings {
     /// Names that it had before: records in Kafka name them.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub aliases: Vec<SourceName>,
+    /// Accounts whose conversions its orders, or the lines of its statement, are compared with.
+    /// Default: all accounts, or those of the network whose statement it is.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub compare_with: Vec<AccountName>,
     /// False: ingest answers 404; what is in Kafka is still loaded. Default true.
     pub enabled: bool,
     /// What makes a conversion of this account the same one. Default: the best that the template

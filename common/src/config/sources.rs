@@ -35,6 +35,7 @@ pub(super) fn read_all(value: Option<Value>, faults: &mut Vec<Fault>) -> Vec<Sou
     }
     check_names(&sources, faults);
     check_aliases(&sources, faults);
+    check_comparisons(&sources, faults);
     check_keys(&sources, faults);
     sources
 }
@@ -99,6 +100,7 @@ fn read(section: &mut Section<'_>) -> Option<SourceSettings> {
             section.missing("account", &which);
         }
     }
+    let compare_with = compare_with(section);
     let templates = templates::read_all(section);
     let allow_from = access::allow_from(section);
     let basic_auth = access::basic_auth(section);
@@ -120,6 +122,7 @@ fn read(section: &mut Section<'_>) -> Option<SourceSettings> {
         keys,
         templates,
         aliases,
+        compare_with,
         name,
     })
 }
@@ -155,6 +158,43 @@ fn aliases(section: &mut Section<'_>) -> Vec<SourceName> {
         }
     }
     aliases
+}
+
+fn compare_with(section: &mut Section<'_>) -> Vec<AccountName> {
+    let mut accounts = Vec::new();
+    for text in section.list("compare_with").unwrap_or_default() {
+        match AccountName::new(&text) {
+            Ok(account) => accounts.push(account),
+            Err(problem) => {
+                let fault = Fault::new(
+                    FaultCode::BadValue,
+                    &section.key("compare_with"),
+                    problem.to_string(),
+                    "give the names of accounts of other sources",
+                );
+                section.refuse(fault.with_value(format_args!("{text:?}")));
+            }
+        }
+    }
+    accounts
+}
+
+/// What is compared with nothing would show a gap of everything.
+fn check_comparisons(sources: &[SourceSettings], faults: &mut Vec<Fault>) {
+    for source in sources {
+        for account in &source.compare_with {
+            let mut others = sources.iter().filter(|other| other.name != source.name);
+            if !others.any(|other| other.account == *account) {
+                let fault = Fault::new(
+                    FaultCode::Contradiction,
+                    &format!("source[{}].compare_with", source.name),
+                    "is the account of no other source",
+                    "give the account of a source of the network; without account that is the source's name",
+                );
+                faults.push(fault.with_value(format_args!("\"{account}\"")));
+            }
+        }
+    }
 }
 
 fn reply(section: &mut Section<'_>) -> Reply {

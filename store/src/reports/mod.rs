@@ -4,13 +4,26 @@
 //! one report come from one generation even while another is being activated. Values that a caller
 //! gives are bound as query parameters of the server, never pasted into SQL.
 
+pub mod activity;
+pub mod amounts;
 pub mod completeness;
 mod decode;
+pub mod delay;
+pub mod flags;
+pub mod gap;
+pub mod latency;
+pub mod question;
 mod reader;
 pub mod received;
+pub mod rejects;
+pub mod reversals;
 pub mod series;
+pub mod share;
+pub mod sources;
 pub mod summary;
+pub mod tally;
 pub mod trace;
+pub mod unattributed;
 
 pub use decode::Money;
 pub(crate) use decode::{day, micros};

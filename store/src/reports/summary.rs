@@ -13,150 +13,17 @@
 //! A sale stands under its currency, a commission under its commission's; counts go with the sale.
 
 use clickhouse::Row;
-use clickhouse::query::Query;
-use jiff::Timestamp;
-use jiff::tz::TimeZone;
 use serde::Deserialize;
 
+use super::question::{Question, Table};
 use super::{Money, Reader};
 use crate::error::StoreError;
 
-/// Which of a conversion's dates places it in time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum DateBy {
-    /// When the customer bought.
-    Occurred,
-    /// When the network processed it.
-    Processed,
-    /// When its newest revision was received.
-    Received,
-}
-
-impl DateBy {
-    /// As it stands on command lines.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Occurred => "occurred",
-            Self::Processed => "processed",
-            Self::Received => "received",
-        }
-    }
-
-    const fn column(self) -> &'static str {
-        match self {
-            Self::Occurred => "occurred_at",
-            Self::Processed => "processed_at",
-            Self::Received => "received_at",
-        }
-    }
-}
-
-/// What the rows stand for, beside the currency.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Dimension {
-    /// The day of the chosen date in the chosen zone.
-    Day,
-    /// The source.
-    Source,
-    /// The network and its id of the advertiser.
-    Advertiser,
-    /// Nothing: one row per currency.
-    Currency,
-}
-
-impl Dimension {
-    /// As it stands on command lines.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Day => "day",
-            Self::Source => "source",
-            Self::Advertiser => "advertiser",
-            Self::Currency => "currency",
-        }
-    }
-
-    /// An array of texts, which [`Figures::dimension`] is.
-    fn expression(self, date: DateBy) -> String {
-        match self {
-            Self::Day => format!(
-                "[toString(toDate(assumeNotNull({}), {{zone:String}}))]",
-                date.column()
-            ),
-            Self::Source => "[toString(source)]".to_owned(),
-            Self::Advertiser => "[toString(network), advertiser_id]".to_owned(),
-            // Empty for every row, but no constant: the server takes constants out of GROUP BY.
-            Self::Currency => "arraySlice([toString(source)], 2)".to_owned(),
-        }
-    }
-}
-
-/// Which conversions, and how to group them.
-#[derive(Debug, Clone)]
-pub struct SummaryQuery {
-    /// Inclusive.
-    pub from: Timestamp,
-    /// Exclusive.
-    pub to: Timestamp,
-    /// The date that these two are about.
-    pub date_by: DateBy,
-    /// Where a day begins and ends.
-    pub zone: TimeZone,
-    /// One row for each of its values, and each currency.
-    pub by: Dimension,
-    /// Only these.
-    pub only: Filter,
-}
-
-/// Conditions; `None` is no condition.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Filter {
-    /// The source's name.
-    pub source: Option<String>,
-    /// The network's name.
-    pub network: Option<String>,
-    /// The network's id of the advertiser.
-    pub advertiser: Option<String>,
-}
-
-impl Filter {
-    fn conditions(&self) -> Vec<(&'static str, &'static str, &str)> {
-        let all = [
-            ("source", "source = {source:String}", &self.source),
-            ("network", "network = {network:String}", &self.network),
-            (
-                "advertiser",
-                "advertiser_id = {advertiser:String}",
-                &self.advertiser,
-            ),
-        ];
-        let given = all.into_iter();
-        given
-            .filter_map(|(name, sql, value)| Some((name, sql, value.as_deref()?)))
-            .collect()
-    }
-
-    fn sql(&self) -> String {
-        let conditions = self.conditions().into_iter().map(|(_, sql, _)| sql);
-        std::iter::once("true")
-            .chain(conditions)
-            .collect::<Vec<_>>()
-            .join(" AND ")
-    }
-
-    fn bind(&self, query: Query) -> Query {
-        let conditions = self.conditions().into_iter();
-        conditions.fold(query, |query, (name, _, value)| query.param(name, value))
-    }
-}
-
-/// Figures of one value of the dimension (or of all) in one currency.
+/// Figures of one row of the question (or of all) in one currency.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Row, Deserialize)]
 pub struct Figures {
     is_total: u8,
-    /// The dimension's value: one text, two for an advertiser (network, id), none for `currency`
-    /// and in totals.
+    /// What it is of: a text for each of the question's names, none in totals.
     pub dimension: Vec<String>,
     /// ISO 4217; empty where unknown.
     #[serde(rename = "money_currency")]
@@ -234,11 +101,16 @@ impl Reader {
     ///
     /// # Errors
     /// As the server answers.
-    pub async fn summary(&self, asked: &SummaryQuery) -> Result<Summary, StoreError> {
-        let figures = self.figures(asked).await?;
-        let (totals, rows): (Vec<_>, Vec<_>) = figures
+    pub async fn summary(&self, asked: &Question) -> Result<Summary, StoreError> {
+        let sql = include_str!("summary.sql");
+        let query = self.asked(sql, Table::Conversions, asked);
+        let figures: Vec<Figures> = self.all("calculate the summary", query).await?;
+        let (totals, mut rows): (Vec<_>, Vec<_>) = figures
             .into_iter()
             .partition(|figures| figures.is_total == 1);
+        for row in &mut rows {
+            row.dimension = asked.labels(&row.dimension);
+        }
         Ok(Summary {
             unknown: totals.iter().map(|total| total.unknown).sum(),
             rejected: totals.iter().map(|total| total.rejected).sum(),
@@ -249,37 +121,5 @@ impl Reader {
             rows: rows.into_iter().filter(Figures::has_figures).collect(),
             totals: totals.into_iter().filter(Figures::has_figures).collect(),
         })
-    }
-
-    async fn figures(&self, asked: &SummaryQuery) -> Result<Vec<Figures>, StoreError> {
-        let sql = include_str!("summary.sql")
-            .replace("{dimension}", &asked.by.expression(asked.date_by))
-            .replace("{date}", asked.date_by.column())
-            .replace("{filters}", &asked.only.sql());
-        let zone = asked.zone.iana_name().unwrap_or("UTC");
-        let query = self
-            .query(&sql)
-            // What is left after the choice of accounts and days is read whole: looking into the
-            // indexes, and reading again what they may have hidden from FINAL, costs more.
-            .with_setting("use_skip_indexes_if_final", "0")
-            .param("from", asked.from.as_microsecond())
-            .param("to", asked.to.as_microsecond())
-            .param("zone", zone);
-        self.all("calculate the summary", asked.only.bind(query))
-            .await
-    }
-
-    /// First the keys without FINAL, where the index of the date serves, then FINAL by key.
-    async fn undated(&self, asked: &SummaryQuery) -> Result<u64, StoreError> {
-        if asked.date_by == DateBy::Received {
-            return Ok(0);
-        }
-        let sql = "SELECT count() FROM {conversions} FINAL WHERE {date} IS NULL AND {filters} \
-             AND (account, key_day, conversion_key) IN \
-             (SELECT account, key_day, conversion_key FROM {conversions} WHERE {date} IS NULL)"
-            .replace("{date}", asked.date_by.column())
-            .replace("{filters}", &asked.only.sql());
-        let query = asked.only.bind(self.query(&sql));
-        self.one("count conversions without a date", query).await
     }
 }

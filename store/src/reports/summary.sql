@@ -25,13 +25,7 @@ WITH
             countIf(kind = 'unknown') AS unknown,
             countIf(kind = 'transaction' AND status = 'rejected') AS rejected
         FROM {conversions} FINAL
-        WHERE {date} >= fromUnixTimestamp64Micro({from:Int64}) AND {date} < fromUnixTimestamp64Micro({to:Int64})
-            AND {filters}
-            -- FINAL must see every revision of a conversion, and the key is by account and key_day: so
-            -- read those that have a row in the range, whatever became of it since, instead of all.
-            AND (account, key_day) IN (
-                SELECT DISTINCT account, key_day FROM {conversions}
-                WHERE {date} >= fromUnixTimestamp64Micro({from:Int64}) AND {date} < fromUnixTimestamp64Micro({to:Int64}))
+        WHERE {scope}
         GROUP BY dimension, currency, commission_currency
     ),
     -- Which currency, with the sale and the counts, with the commission.

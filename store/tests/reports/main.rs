@@ -5,7 +5,12 @@
 
 #![expect(clippy::unwrap_used, reason = "a test's helpers are tests too")]
 
+mod books;
 mod database;
+mod gap;
+mod measures;
+mod question;
+mod received;
 mod sales;
 mod summary;
 mod trace;

@@ -2,7 +2,8 @@ use clickhouse::Client;
 use jiff::civil::date;
 use jiff::tz::TimeZone;
 use postback_store::Generation;
-use postback_store::reports::summary::{DateBy, Dimension, Figures, Filter, Summary, SummaryQuery};
+use postback_store::reports::question::{Column, DateBy, Dimension, Filter, Question, Table};
+use postback_store::reports::summary::{Figures, Summary};
 use postback_store::reports::{Money, Reader};
 use postback_store::rows::ConversionRow;
 
@@ -54,18 +55,30 @@ async fn load(loader: &Client) {
     }
 }
 
-fn asked(by: Dimension) -> SummaryQuery {
-    SummaryQuery {
-        from: at("2026-09-01T00:00:00Z"),
-        to: at("2026-09-03T00:00:00Z"),
-        date_by: DateBy::Occurred,
-        zone: TimeZone::UTC,
-        by,
-        only: Filter::default(),
-    }
+/// Both days, by this; nothing is one row per currency.
+fn asked(by: &str) -> Question {
+    let (from, to) = (at("2026-09-01T00:00:00Z"), at("2026-09-03T00:00:00Z"));
+    let mut question = Question::new(from, to, DateBy::Occurred, TimeZone::UTC);
+    let names = by.split(',').filter(|name| !name.is_empty());
+    question.by = names
+        .map(|name| Dimension::of(Table::Conversions, name).unwrap())
+        .collect();
+    question
 }
 
-async fn summary(reader: &Reader, query: &SummaryQuery) -> Summary {
+/// `column=value` or `column!=value`.
+fn only(conditions: &[&str]) -> Filter {
+    let mut only = Filter::default();
+    for condition in conditions {
+        let (name, value) = condition.split_once('=').unwrap();
+        let negated = name.ends_with('!');
+        let column = Column::of(Table::Conversions, name.trim_end_matches('!')).unwrap();
+        only.add(column, negated, value).unwrap();
+    }
+    only
+}
+
+async fn summary(reader: &Reader, query: &Question) -> Summary {
     reader.summary(query).await.unwrap()
 }
 
@@ -86,7 +99,7 @@ fn of<'a>(dimension: &'a str, rest: (&'a str, [u64; 3], [&'a str; 6], [u64; 2]))
 async fn figures_by_day_are_those_calculated_by_hand() {
     with_database("day", |loader, reader| async move {
         load(&loader).await;
-        let found = summary(&reader, &asked(Dimension::Day)).await;
+        let found = summary(&reader, &asked("day")).await;
         assert_figures(
             &found.rows,
             &[
@@ -135,7 +148,7 @@ async fn figures_by_day_are_those_calculated_by_hand() {
 async fn days_are_those_of_the_zone() {
     with_database("zone", |loader, reader| async move {
         load(&loader).await;
-        let mut query = asked(Dimension::Day);
+        let mut query = asked("day");
         query.zone = TimeZone::get("Europe/Berlin").unwrap();
         (query.from, query.to) = (at("2026-08-31T22:00:00Z"), at("2026-09-02T22:00:00Z"));
         let found = summary(&reader, &query).await;
@@ -203,10 +216,10 @@ async fn other_dimensions_and_filters() {
             ["5", "0", "5", "0.5", "0", "0.5"],
             [0, 0],
         );
-        let by_source = summary(&reader, &asked(Dimension::Source)).await;
+        let by_source = summary(&reader, &asked("source")).await;
         assert_figures(&by_source.rows, &[eu, of("us", EUR), of("us", GBP), us]);
 
-        let by_advertiser = summary(&reader, &asked(Dimension::Advertiser)).await;
+        let by_advertiser = summary(&reader, &asked("advertiser")).await;
         let twenty = (
             "rakuten 20",
             "USD",
@@ -226,7 +239,7 @@ async fn other_dimensions_and_filters() {
             &[of("rakuten 10", EUR), of("rakuten 10", GBP), ten, twenty],
         );
 
-        let by_currency = summary(&reader, &asked(Dimension::Currency)).await;
+        let by_currency = summary(&reader, &asked("")).await;
         assert_eq!(by_currency.rows.len(), 3);
         assert_eq!(
             by_currency
@@ -241,15 +254,11 @@ async fn other_dimensions_and_filters() {
                 .collect::<Vec<_>>(),
         );
 
-        let mut only = asked(Dimension::Source);
-        only.only.source = Some("eu".to_owned());
-        assert_figures(&summary(&reader, &only).await.rows, &[eu]);
-        only.only = Filter {
-            advertiser: Some("20".to_owned()),
-            network: Some("rakuten".to_owned()),
-            source: None,
-        };
-        let found = summary(&reader, &only).await;
+        let mut some = asked("source");
+        some.only = only(&["source=eu"]);
+        assert_figures(&summary(&reader, &some).await.rows, &[eu]);
+        some.only = only(&["advertiser=20", "network=rakuten"]);
+        let found = summary(&reader, &some).await;
         assert_eq!((found.rows.len(), found.undated), (1, 0));
         for hostile in [
             "20' OR 1=1 --",
@@ -257,13 +266,14 @@ async fn other_dimensions_and_filters() {
             "{from:Int64}",
             "\n",
             "?",
+            "a','b",
+            "]",
         ] {
-            only.only = Filter {
-                advertiser: Some(hostile.to_owned()),
-                ..Filter::default()
-            };
+            some.only = Filter::default();
+            let column = Column::of(Table::Conversions, "advertiser").unwrap();
+            some.only.add(column, false, hostile).unwrap();
             assert_eq!(
-                summary(&reader, &only).await,
+                summary(&reader, &some).await,
                 Summary::default(),
                 "{hostile:?}"
             );
@@ -276,7 +286,7 @@ async fn other_dimensions_and_filters() {
 async fn the_other_dates_place_conversions_too() {
     with_database("dates", |loader, reader| async move {
         load(&loader).await;
-        let mut query = asked(Dimension::Day);
+        let mut query = asked("day");
         query.date_by = DateBy::Processed;
         let found = summary(&reader, &query).await;
         assert_figures(
@@ -327,7 +337,7 @@ async fn a_revision_that_moves_a_sale_counts_where_it_went_and_nowhere_else() {
         ] {
             insert_conversions(&loader, [row]).await;
         }
-        let found = summary(&reader, &asked(Dimension::Currency)).await;
+        let found = summary(&reader, &asked("")).await;
         let expected = ("", "USD", [1, 1, 0], ["7", "0", "7", "0", "0", "0"], [0, 0]);
         assert_figures(&found.rows, &[expected]);
     })
@@ -337,10 +347,7 @@ async fn a_revision_that_moves_a_sale_counts_where_it_went_and_nowhere_else() {
 #[tokio::test]
 async fn nothing_loaded_is_no_error() {
     with_database("empty", |_, reader| async move {
-        assert_eq!(
-            summary(&reader, &asked(Dimension::Day)).await,
-            Summary::default()
-        );
+        assert_eq!(summary(&reader, &asked("day")).await, Summary::default());
         let complete = reader.completeness(at("2026-09-01T00:00:00Z"), at("2026-09-02T00:00:00Z"));
         let complete = complete.await.unwrap();
         assert_eq!((complete.loaded_through, complete.rejected), (None, 0));

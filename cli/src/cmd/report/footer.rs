@@ -16,6 +16,8 @@ pub(super) struct Footer<'a> {
     /// Kafka's answer, or its words when it did not.
     pub(super) lag: &'a Result<GroupLag, String>,
     pub(super) zone: &'a TimeZone,
+    /// Whether the report shows money.
+    pub(super) of_money: bool,
 }
 
 impl Footer<'_> {
@@ -28,13 +30,13 @@ impl Footer<'_> {
         sheet.fact("loaded_through", through.clone());
         sheet.fact("rejected_postbacks", self.complete.rejected);
         sheet.fact("waiting", self.lag.as_ref().ok().map(GroupLag::waiting));
-        sheet.fact("preliminary", PRELIMINARY);
+        if self.of_money {
+            sheet.fact("preliminary", PRELIMINARY);
+        }
         if self.complete.rejected > 0 {
             let many = plural(self.complete.rejected, "postback");
             sheet.notes.push(format!(
-                "{many} received in this range became no conversion: list them with \
-                 SELECT id, reasons FROM postbacks WHERE outcome = 'rejected', \
-                 see why with `postback trace ID`"
+                "{many} received in this range became no conversion: `postback report rejects` says why"
             ));
         }
         let loaded = match through {
@@ -45,7 +47,9 @@ impl Footer<'_> {
         sheet
             .notes
             .push(format!("{loaded}; {waiting}; generation {generation}"));
-        sheet.notes.push(PRELIMINARY.to_owned());
+        if self.of_money {
+            sheet.notes.push(PRELIMINARY.to_owned());
+        }
     }
 
     fn waiting(&self) -> String {

@@ -1,7 +1,19 @@
 //! `postback report`: what the postbacks say.
 
+mod activity;
+mod amounts;
+mod asked;
+mod compared;
+mod flags;
 mod footer;
+mod frame;
+mod gap;
+mod latency;
+mod rejects;
+mod reversals;
+mod sources;
 mod summary;
+mod unattributed;
 
 use clap::{Args, Subcommand};
 
@@ -20,6 +32,14 @@ pub(crate) struct Report {
 #[derive(Debug, Subcommand)]
 enum Command {
     Summary(summary::Summary),
+    Gap(gap::Gap),
+    Unattributed(unattributed::Unattributed),
+    Amounts(amounts::Amounts),
+    Latency(latency::Latency),
+    Reversals(reversals::Reversals),
+    Rejects(rejects::Rejects),
+    Flags(flags::Flags),
+    Activity(activity::Activity),
 }
 
 impl Report {
@@ -29,7 +49,17 @@ impl Report {
         console: &mut Console,
     ) -> Result<Ending, Failure> {
         match &self.command {
-            Command::Summary(summary) => summary.run(options, console).await,
+            Command::Summary(summary) => Box::pin(summary.run(options, console)).await,
+            Command::Gap(gap) => Box::pin(gap.run(options, console)).await,
+            Command::Unattributed(unattributed) => {
+                Box::pin(unattributed.run(options, console)).await
+            }
+            Command::Amounts(amounts) => Box::pin(amounts.run(options, console)).await,
+            Command::Latency(latency) => Box::pin(latency.run(options, console)).await,
+            Command::Reversals(reversals) => Box::pin(reversals.run(options, console)).await,
+            Command::Rejects(rejects) => Box::pin(rejects.run(options, console)).await,
+            Command::Flags(flags) => Box::pin(flags.run(options, console)).await,
+            Command::Activity(activity) => Box::pin(activity.run(options, console)).await,
         }
     }
 }

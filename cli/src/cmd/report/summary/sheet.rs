@@ -1,21 +1,11 @@
 //! The figures as a sheet.
 
-use postback_store::reports::summary::{Dimension, Figures, Summary};
+use postback_store::reports::question::Question;
+use postback_store::reports::summary::{Figures, Summary};
 use serde_json::Map;
 
+use super::super::frame::names;
 use crate::output::{Cell, Column, Sheet, number, text};
-
-/// The columns that name a row.
-const fn names(by: Dimension) -> &'static [Column] {
-    match by {
-        Dimension::Day => const { &[text("day", "Day")] },
-        Dimension::Source => const { &[text("source", "Source")] },
-        Dimension::Advertiser => {
-            const { &[text("network", "Network"), text("advertiser", "Advertiser")] }
-        }
-        Dimension::Currency => &[],
-    }
-}
 
 const FIGURES: &[Column] = &[
     text("currency", "Currency"),
@@ -33,8 +23,9 @@ const FIGURES: &[Column] = &[
 ];
 
 /// One row for each of the report's, one total for each currency.
-pub(super) fn of(found: &Summary, by: Dimension) -> Sheet {
-    let columns = [names(by), FIGURES].concat();
+pub(super) fn of(found: &Summary, question: &Question) -> Sheet {
+    let names = names(question);
+    let columns = [&names, FIGURES].concat();
     let mut sheet = Sheet::new(&columns);
     let named = |figures: &Figures| figures.dimension.iter().map(Cell::text).collect();
     sheet.rows = found
@@ -42,8 +33,8 @@ pub(super) fn of(found: &Summary, by: Dimension) -> Sheet {
         .iter()
         .map(|row| cells(named(row), row))
         .collect();
-    if by != Dimension::Currency {
-        let empty = vec![Cell::Missing; names(by).len() - 1];
+    if !names.is_empty() {
+        let empty = vec![Cell::Missing; names.len() - 1];
         let total = [vec![Cell::text("total")], empty].concat();
         let totals = found.totals.iter();
         sheet.totals = totals.map(|row| cells(total.clone(), row)).collect();
@@ -52,7 +43,7 @@ pub(super) fn of(found: &Summary, by: Dimension) -> Sheet {
         let cells = cells(Vec::new(), row);
         let named = FIGURES.iter().zip(&cells);
         named
-            .map(|(column, cell)| (column.name.to_owned(), cell.for_json()))
+            .map(|(column, cell)| (column.name.to_string(), cell.for_json()))
             .collect::<Map<_, _>>()
     };
     sheet.fact("totals", found.totals.iter().map(total).collect::<Vec<_>>());

@@ -1,0 +1,272 @@
+//! `postback report activity`
+
+use std::collections::BTreeMap;
+
+use clap::{Args, ValueEnum};
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Span, Timestamp, Zoned};
+use postback_common::config::Settings;
+use postback_store::reports::Reader;
+use postback_store::reports::activity::{By, Part, Refused, Sender, State};
+use postback_store::reports::question::{Filter, Table};
+
+use super::asked::Only;
+use super::frame;
+use super::sources;
+use crate::arguments::Options;
+use crate::cmd::load;
+use crate::console::Console;
+use crate::ending::{Ending, Failure};
+use crate::lag::{self, GroupLag};
+use crate::output::{Cell, Sheet, number, plural, text};
+use crate::range::shown;
+use crate::servers::Trouble;
+
+/// Who sends: last seen, the last hour against what is usual, silence, refusals
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  \
+    postback report activity\n  \
+    postback report activity --by key --source rakuten-us\n\n\
+    silence   time since the newest postback\n\
+    hour      postbacks of the last 60 minutes\n\
+    usual     the mean of the same 60 minutes of the weekday in up to eight weeks before\n\
+    range     where such an hour is expected in 997 of 1,000 cases\n\
+    missing   postbacks that were usual in the time of the silence\n\
+    state     as usual; low, high: outside of the range; silent: 13 or more are missing, which chance\n          \
+    does once in 440,000; learning: under three weeks of history; never: configured, not seen\n\
+    refused   requests refused in the last 24 hours; estimated where many came at once\n\n\
+    By key or template: what each brought in the last seven days. Imports are no activity.")]
+pub(super) struct Activity {
+    /// One row for each of these
+    #[arg(long, value_enum, value_name = "WHAT", default_value = "source")]
+    by: Senders,
+    #[command(flatten)]
+    only: Only,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Senders {
+    Source,
+    /// The source's URL keys
+    Key,
+    /// The source's templates, by their marker pbt
+    Template,
+}
+
+impl Activity {
+    pub(super) async fn run(
+        &self,
+        options: &Options,
+        console: &mut Console,
+    ) -> Result<Ending, Failure> {
+        let only = self.only.filter(Table::Postbacks)?;
+        let loaded = load(options, console)?;
+        let clickhouse = &loaded.settings.clickhouse;
+        let trouble = |error| Trouble::of_clickhouse(&error, clickhouse);
+        let reader = Reader::of_active(clickhouse).await.map_err(trouble)?;
+        sources::check(&only, &loaded.settings, &reader).await?;
+        let now = frame::now(options);
+        let day_before = now.timestamp() - Span::new().hours(24);
+        let complete = reader.completeness(day_before, now.timestamp());
+        let complete = complete.await.map_err(trouble)?;
+        let lag = lag::of_generation(&loaded.settings, reader.generation()).await;
+        let until = until(&now, &lag, complete.loaded_through);
+        let mut sheet = match self.by {
+            Senders::Source => of_sources(&reader, &only, &until, &loaded.settings).await,
+            Senders::Key => of_parts(&reader, By::Key, &only, &until, &loaded.settings).await,
+            Senders::Template => {
+                of_parts(&reader, By::Template, &only, &until, &loaded.settings).await
+            }
+        }
+        .map_err(trouble)?;
+        sheet.fact("report", "activity");
+        sheet.fact("until", shown(until.timestamp(), until.time_zone()));
+        sheet.fact("time_zone", until.time_zone().iana_name().unwrap_or("UTC"));
+        if sheet.rows.is_empty() {
+            let words = "No postback has come from these sources: `postback doctor` says whether \
+                 postbacks arrive and are loaded, `postback send` sends one for a test.";
+            sheet.notes.insert(0, words.to_owned());
+        }
+        let seen = shown(until.timestamp(), until.time_zone());
+        if until.timestamp() < now.timestamp() {
+            sheet
+                .notes
+                .push(format!("as of {seen}: what came later is not loaded yet"));
+        }
+        frame::finish(sheet, false, &complete, &lag, options, console)
+    }
+}
+
+/// Now, where everything is loaded; otherwise what is loaded through: what is on its way is no
+/// silence.
+fn until(now: &Zoned, lag: &Result<GroupLag, String>, through: Option<Timestamp>) -> Zoned {
+    let waits = !lag.as_ref().is_ok_and(|lag| lag.waiting() == 0);
+    match through.filter(|through| waits && *through < now.timestamp()) {
+        Some(through) => through.to_zoned(now.time_zone().clone()),
+        None => now.clone(),
+    }
+}
+
+async fn of_sources(
+    reader: &Reader,
+    only: &Filter,
+    until: &Zoned,
+    settings: &Settings,
+) -> Result<Sheet, postback_store::StoreError> {
+    let (senders, refused) = tokio::try_join!(reader.activity(only, until), reader.refused(until))?;
+    let mut sheet = Sheet::new(&[
+        text("source", "Source"),
+        text("last", "Newest"),
+        number("silence", "Silence"),
+        number("hour", "Last\nhour"),
+        number("usual", "Usual"),
+        text("range", "Range"),
+        number("missing", "Miss-\ning"),
+        number("day", "Last\n24 h"),
+        text("state", "State"),
+        number("refused", "Refused\n24 h"),
+        text("refused_reason", "Most often"),
+    ]);
+    let by_source: BTreeMap<&str, &Refused> = refused
+        .iter()
+        .map(|row| (row.source.as_str(), row))
+        .collect();
+    let row = |sender: &Sender| cells(sender, by_source.get(&*sender.source).copied(), until);
+    sheet.rows = senders.iter().map(row).collect();
+    for name in unseen(settings, only, &senders) {
+        let refused = by_source.get(&*name).copied();
+        let mut cells = vec![Cell::Text(name)];
+        cells.resize(8, Cell::Missing);
+        cells.push(Cell::text("never"));
+        cells.extend(refused_cells(refused));
+        sheet.rows.push(cells);
+    }
+    sheet.notes.extend(notes(
+        &senders,
+        by_source.get("").copied(),
+        until.time_zone(),
+    ));
+    Ok(sheet)
+}
+
+/// Configured and enabled, and nothing has come.
+fn unseen(settings: &Settings, only: &Filter, senders: &[Sender]) -> Vec<String> {
+    if !only.is_empty() {
+        return Vec::new();
+    }
+    let names = settings.sources.iter().filter(|source| source.enabled);
+    let names = names.map(|source| source.name.to_string());
+    let is_seen = |name: &String| senders.iter().any(|sender| sender.source == *name);
+    names.filter(|name| !is_seen(name)).collect()
+}
+
+fn cells(sender: &Sender, refused: Option<&Refused>, until: &Zoned) -> Vec<Cell> {
+    let usual = &sender.usual;
+    let silence = until.timestamp().duration_since(sender.last);
+    let range = usual
+        .range
+        .map(|(lowest, highest)| format!("{lowest}–{highest}"));
+    let mut cells = vec![
+        Cell::text(&sender.source),
+        Cell::Text(shown(sender.last, until.time_zone())),
+        Cell::Seconds(silence.max(SignedDuration::ZERO).as_secs_f64()),
+        Cell::Count(sender.hour),
+        usual.mean.map_or(Cell::Missing, Cell::Mean),
+        range.map_or(Cell::Missing, Cell::Text),
+        Cell::Mean(usual.missing),
+        Cell::Count(sender.day),
+        Cell::text(usual.state.as_str()),
+    ];
+    cells.extend(refused_cells(refused));
+    cells
+}
+
+fn refused_cells(refused: Option<&Refused>) -> [Cell; 2] {
+    match refused {
+        Some(refused) => [Cell::Count(refused.day), Cell::text(&refused.reason)],
+        None => [Cell::Count(0), Cell::Missing],
+    }
+}
+
+fn notes(senders: &[Sender], nobody: Option<&Refused>, zone: &TimeZone) -> Vec<String> {
+    let silent = senders
+        .iter()
+        .filter(|sender| sender.usual.state == State::Silent);
+    let mut notes: Vec<String> = silent
+        .map(|sender| {
+            format!(
+                "{} is silent since {}: is its endpoint switched off at the network, or refused here? `postback doctor`, then ask the network",
+                sender.source,
+                shown(sender.last, zone)
+            )
+        })
+        .collect();
+    if let Some(refused) = nobody.filter(|refused| refused.day > 0) {
+        notes.push(format!(
+            "{} without a known key refused in the last 24 hours, most often {}",
+            plural(refused.day, "request"),
+            refused.reason
+        ));
+    }
+    notes
+}
+
+async fn of_parts(
+    reader: &Reader,
+    by: By,
+    only: &Filter,
+    until: &Zoned,
+    settings: &Settings,
+) -> Result<Sheet, postback_store::StoreError> {
+    let parts = reader.activity_of(by, only, until).await?;
+    let (name, heading) = match by {
+        By::Key => ("key", "Key"),
+        By::Template => ("template", "Template"),
+    };
+    let mut sheet = Sheet::new(&[
+        text("source", "Source"),
+        text(name, heading),
+        text("last", "Newest"),
+        number("silence", "Silence"),
+        number("day", "Last\n24 h"),
+        number("week", "Last\n7 d"),
+    ]);
+    let row = |part: &Part| {
+        let silence = until.timestamp().duration_since(part.last);
+        vec![
+            Cell::text(&part.source),
+            Cell::text(&part.part),
+            Cell::Text(shown(part.last, until.time_zone())),
+            Cell::Seconds(silence.max(SignedDuration::ZERO).as_secs_f64()),
+            Cell::Count(part.day),
+            Cell::Count(part.week),
+        ]
+    };
+    sheet.rows = parts.iter().map(row).collect();
+    if by == By::Key {
+        sheet.rows.extend(unused_keys(settings, only, &parts));
+    }
+    Ok(sheet)
+}
+
+/// Keys of the configuration that brought nothing in seven days.
+fn unused_keys(settings: &Settings, only: &Filter, parts: &[Part]) -> Vec<Vec<Cell>> {
+    if !only.is_empty() {
+        return Vec::new();
+    }
+    let mut rows = Vec::new();
+    for source in settings.sources.iter().filter(|source| source.enabled) {
+        for key in &source.keys {
+            let (source, key) = (source.name.to_string(), key.name.to_string());
+            if parts
+                .iter()
+                .all(|part| (&part.source, &part.part) != (&source, &key))
+            {
+                let mut cells = vec![Cell::Text(source), Cell::Text(key)];
+                cells.extend([Cell::Missing, Cell::Missing, Cell::Count(0), Cell::Count(0)]);
+                rows.push(cells);
+            }
+        }
+    }
+    rows
+}

@@ -1,0 +1,184 @@
+//! `postback report gap`
+
+mod listed;
+mod sheet;
+mod sides;
+mod usual;
+
+use clap::{Args, ValueEnum};
+use jiff::{SignedDuration, Span, Timestamp};
+use postback_store::reports::Reader;
+use postback_store::reports::gap::{Comparison, Own, Wanted};
+use postback_store::reports::question::{Dimension, Question, Table};
+use postback_store::reports::share::Share;
+
+use super::asked::Rows;
+use super::frame;
+use crate::arguments::Options;
+use crate::cmd::load;
+use crate::console::Console;
+use crate::ending::{Ending, Failure};
+use crate::lag;
+use crate::servers::Trouble;
+use sides::Sides;
+use usual::Usual;
+
+/// How long a postback, or a line of a statement, may take to come.
+const MATURE_AFTER: SignedDuration = SignedDuration::from_hours(4);
+
+/// Your own orders, or a network's statement, against what postbacks report
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  \
+    postback report gap --from 14d\n  \
+    postback report gap --with statements --by advertiser\n  \
+    postback report gap --from 2026-09-01 --to 2026-09-02 --class unexplained -o csv > ticket.csv\n\n\
+    matched      a transaction with the order's number is there, and was not taken back\n\
+    explained    taken back by the network (reversed), or cancelled, returned, out of network on your side\n\
+    immature     placed in the last 4 hours: its postback may still come\n\
+    unexplained  missing, or known by an early signal alone\n\
+    gap          unexplained of matched and unexplained, by count and by money\n\
+    extra        transactions whose order number your side does not know\n\n\
+    Amounts are your side's. --where and --source are about your side's rows. What is usual follows from the\n\
+    28 days before the range. Exit code 3 when orders are unexplained.")]
+pub(super) struct Gap {
+    #[command(flatten)]
+    rows: Rows,
+    /// Your side: orders, statements, or one source of either [default: orders where there are any]
+    #[arg(long = "with", value_name = "WHAT")]
+    own: Option<String>,
+    /// List the orders of a class, ready for a support ticket
+    #[arg(long, value_enum, value_name = "CLASS")]
+    class: Option<Class>,
+    /// With --class: at most so many
+    #[arg(long, value_name = "ROWS", default_value_t = 1_000)]
+    limit: u64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Class {
+    /// A transaction is there
+    Matched,
+    /// Reversed, cancelled, returned, out of network
+    Explained,
+    /// Too young to be missed
+    Immature,
+    /// Missing, for no known reason
+    Unexplained,
+    /// Transactions of an order that your side does not know
+    Extra,
+    /// Matched, though cancelled, returned or out of network on your side
+    Standing,
+    /// Matched, with another amount or currency
+    Amounts,
+    /// Matched, with another click id
+    Clicks,
+}
+
+impl From<Class> for Wanted {
+    fn from(class: Class) -> Self {
+        match class {
+            Class::Matched => Self::Matched,
+            Class::Explained => Self::Explained,
+            Class::Immature => Self::Immature,
+            Class::Unexplained => Self::Unexplained,
+            Class::Extra => Self::Extra,
+            Class::Standing => Self::Standing,
+            Class::Amounts => Self::Amounts,
+            Class::Clicks => Self::Clicks,
+        }
+    }
+}
+
+impl Gap {
+    pub(super) async fn run(
+        &self,
+        options: &Options,
+        console: &mut Console,
+    ) -> Result<Ending, Failure> {
+        let question = self.rows.of_orders(&["day"], &frame::now(options))?;
+        let loaded = load(options, console)?;
+        let sides = Sides::of(self.own.as_deref(), &loaded)?;
+        let clickhouse = &loaded.settings.clickhouse;
+        let trouble = |error| Trouble::of_clickhouse(&error, clickhouse);
+        let reader = Reader::of_active(clickhouse).await.map_err(trouble)?;
+        super::sources::check(&question.only, &loaded.settings, &reader).await?;
+        let complete = reader.completeness(question.from, question.to);
+        let complete = complete.await.map_err(trouble)?;
+        let lag = lag::of_generation(&loaded.settings, reader.generation()).await;
+        let is_caught_up = lag.as_ref().is_ok_and(|lag| lag.waiting() == 0);
+        let asked = Comparison {
+            mature_until: mature_until(complete.loaded_through, is_caught_up)?,
+            question,
+            own: sides.own,
+            sources: sides.sources.clone(),
+            accounts: sides.accounts.clone(),
+        };
+        let (mut sheet, is_found) = match self.class {
+            Some(class) => {
+                let limit = self.limit.max(1);
+                let list = reader.gap_list(&asked, class.into(), limit);
+                let list = list.await.map_err(trouble)?;
+                let is_found = class == Class::Unexplained && !list.is_empty();
+                (listed::sheet(&list, class, &asked), is_found)
+            }
+            None => {
+                let before = before(&asked)?;
+                let (gap, days) = tokio::try_join!(reader.gap(&asked), reader.gap_before(&before))
+                    .map_err(trouble)?;
+                let days: Vec<Share> = days.into_values().collect();
+                let usual = Usual::of(&days);
+                let is_found = gap.totals.iter().any(|total| total.unexplained() > 0);
+                (sheet::of(&gap, &asked, usual.as_ref()), is_found)
+            }
+        };
+        for (name, value) in frame::facts("gap", &asked.question) {
+            sheet.fact(name, value);
+        }
+        sheet.fact("with", sides.own.as_str());
+        sheet.fact("own_sources", sides.sources.clone());
+        sheet.fact("accounts", sides.accounts.clone());
+        frame::finish(sheet, true, &complete, &lag, options, console)?;
+        Ok(if is_found {
+            Ending::Found
+        } else {
+            Ending::Done
+        })
+    }
+}
+
+/// Younger orders are immature. What is not loaded yet cannot be missed either.
+fn mature_until(
+    loaded_through: Option<Timestamp>,
+    is_caught_up: bool,
+) -> Result<Timestamp, Failure> {
+    let now = Timestamp::now();
+    let known = if is_caught_up {
+        now
+    } else {
+        loaded_through.unwrap_or(now).min(now)
+    };
+    known.checked_sub(MATURE_AFTER).map_err(Failure::failed)
+}
+
+/// The days before the range, as a whole, by day.
+fn before(asked: &Comparison) -> Result<Comparison, Failure> {
+    let begin = asked.question.from.to_zoned(asked.question.zone.clone());
+    let earlier = begin.checked_sub(Span::new().days(usual::DAYS));
+    let from = earlier.map_err(Failure::failed)?.timestamp();
+    let whole = &asked.question;
+    let mut question = Question::new(from, whole.from, whole.date_by, whole.zone.clone());
+    question.by.extend(Dimension::of(Table::Conversions, "day"));
+    question.only = whole.only.clone();
+    Ok(Comparison {
+        question,
+        ..asked.clone()
+    })
+}
+
+/// What the own side is called in sentences.
+const fn noun(own: Own) -> &'static str {
+    match own {
+        Own::Orders => "order",
+        Own::Statements => "order of the statement",
+    }
+}

@@ -1,0 +1,222 @@
+//! The figures as a sheet.
+
+use postback_store::reports::gap::{Comparison, Figures, Gap};
+use serde_json::json;
+
+use super::noun;
+use super::usual::{DAYS, Usual};
+use crate::cmd::report::frame::names;
+use crate::output::{Cell, Sheet, number, plural, text};
+
+pub(super) fn of(gap: &Gap, asked: &Comparison, usual: Option<&Usual>) -> Sheet {
+    let names = names(&asked.question);
+    let own = [
+        text("currency", "Currency"),
+        number("orders", "Orders"),
+        number("matched", "Matched"),
+        number("explained", "Ex-\nplained"),
+        number("immature", "Im-\nmature"),
+        number("unexplained", "Unex-\nplained"),
+        number("gap_percent", "Gap\n%"),
+        text("widened", "Wider than\nusual"),
+        number("own_amount", "Amount"),
+        number("unexplained_amount", "Amount\nunexplained"),
+        number("gap_money_percent", "Gap %\nof money"),
+        number("extra", "Extra"),
+    ];
+    let mut sheet = Sheet::new(&[&names[..], &own].concat());
+    let cells = |dimension: Vec<Cell>, row: &Figures| cells(dimension, row, usual);
+    sheet.rows = gap
+        .rows
+        .iter()
+        .map(|row| cells(row.dimension.iter().map(Cell::text).collect(), row))
+        .collect();
+    if !names.is_empty() {
+        let mut total = vec![Cell::text("total")];
+        total.resize(names.len(), Cell::Missing);
+        sheet.totals = gap
+            .totals
+            .iter()
+            .map(|row| cells(total.clone(), row))
+            .collect();
+    }
+    for (name, value) in facts(gap, usual) {
+        sheet.fact(name, value);
+    }
+    sheet.notes = notes(gap, asked, usual);
+    sheet
+}
+
+fn cells(mut cells: Vec<Cell>, row: &Figures, usual: Option<&Usual>) -> Vec<Cell> {
+    let percent = |percent: Option<f64>| percent.map_or(Cell::Missing, Cell::Percent);
+    cells.extend([
+        Cell::text(&row.currency),
+        Cell::Count(row.own),
+        Cell::Count(row.matched),
+        Cell::Count(row.explained()),
+        Cell::Count(row.immature),
+        Cell::Count(row.unexplained()),
+        percent(row.gap().percent()),
+        usual.map_or(Cell::Missing, |usual| {
+            Cell::Flag(usual.is_widened(row.gap()))
+        }),
+        Cell::Money(row.own_amount.0),
+        Cell::Money(row.unexplained_amount.0),
+        percent(row.money_percent()),
+        Cell::Count(row.extra),
+    ]);
+    cells
+}
+
+fn facts(gap: &Gap, usual: Option<&Usual>) -> Vec<(&'static str, serde_json::Value)> {
+    let sum = |figure: fn(&Figures) -> u64| gap.totals.iter().map(figure).sum::<u64>();
+    let explained = json!({
+        "reversed": sum(|row| row.reversed),
+        "cancelled": sum(|row| row.cancelled),
+        "returned": sum(|row| row.returned),
+        "out_of_network": sum(|row| row.out_of_network),
+    });
+    let usual = usual.map(|usual| {
+        let round = |number: f64| (number * 100.0).round() / 100.0;
+        json!({
+            "days": usual.days,
+            "median_percent": round(usual.median),
+            "low_percent": round(usual.low),
+            "high_percent": round(usual.high),
+        })
+    });
+    vec![
+        ("explained_by", explained),
+        ("signal_only", sum(|row| row.signal_only).into()),
+        ("standing", sum(|row| row.standing).into()),
+        ("other_amounts", sum(|row| row.other_amounts).into()),
+        ("other_currencies", sum(|row| row.other_currencies).into()),
+        ("other_clicks", sum(|row| row.other_clicks).into()),
+        ("usual", usual.into()),
+        (
+            "matched_by",
+            if gap.by_advertiser {
+                "order_id, advertiser_id"
+            } else {
+                "order_id"
+            }
+            .into(),
+        ),
+        ("own_unnumbered", gap.own_unnumbered.into()),
+        ("their_unnumbered", gap.their_unnumbered.into()),
+    ]
+}
+
+fn notes(gap: &Gap, asked: &Comparison, usual: Option<&Usual>) -> Vec<String> {
+    let noun = noun(asked.own);
+    if gap.totals.iter().all(|total| total.own == 0) {
+        return nothing(gap, asked);
+    }
+    let sum = |figure: fn(&Figures) -> u64| gap.totals.iter().map(figure).sum::<u64>();
+    let mut notes = Vec::new();
+    let reasons = [
+        ("taken back by the network", sum(|row| row.reversed)),
+        ("cancelled", sum(|row| row.cancelled)),
+        ("returned", sum(|row| row.returned)),
+        ("out of network", sum(|row| row.out_of_network)),
+    ];
+    let reasons: Vec<String> = (reasons.iter())
+        .filter(|(_, count)| *count > 0)
+        .map(|(reason, count)| format!("{count} {reason}"))
+        .collect();
+    if !reasons.is_empty() {
+        notes.push(format!("explained: {}", reasons.join(", ")));
+    }
+    let remarks = [
+        (
+            sum(|row| row.signal_only),
+            "known by an early signal alone: the transaction never came",
+        ),
+        (
+            sum(|row| row.standing),
+            "matched though cancelled, returned or out of network on your side: have the network take them back (--class standing)",
+        ),
+        (
+            sum(|row| row.other_currencies),
+            "matched in another currency (--class amounts)",
+        ),
+        (
+            sum(|row| row.other_amounts),
+            "matched with another amount (--class amounts)",
+        ),
+        (
+            sum(|row| row.other_clicks),
+            "matched with another click id (--class clicks)",
+        ),
+    ];
+    for (count, remark) in remarks.iter().filter(|(count, _)| *count > 0) {
+        notes.push(format!("{} {remark}", plural(*count, noun)));
+    }
+    notes.push(told_usual(usual));
+    if sum(Figures::unexplained) > 0 {
+        notes.push(
+            "List the unexplained ones for a support ticket with --class unexplained".to_owned(),
+        );
+    }
+    let by = if gap.by_advertiser {
+        "order number and advertiser"
+    } else {
+        "order number alone, since not every order names its advertiser"
+    };
+    notes.push(format!("compared by {by}"));
+    notes.extend(unnumbered(gap, noun));
+    notes
+}
+
+fn told_usual(usual: Option<&Usual>) -> String {
+    match usual {
+        Some(usual) => format!(
+            "usual gap: {:.1} % ({:.1} to {:.1} % on nine of ten days, {} before the range)",
+            usual.median,
+            usual.low,
+            usual.high,
+            plural(usual.days as u64, "day")
+        ),
+        None => format!(
+            "what gap is usual is not known yet: fewer than 7 of the {DAYS} days before the range have orders"
+        ),
+    }
+}
+
+fn unnumbered(gap: &Gap, noun: &str) -> Vec<String> {
+    let mut notes = Vec::new();
+    if gap.own_unnumbered > 0 {
+        notes.push(format!(
+            "{} without an order number compared with nothing",
+            plural(gap.own_unnumbered, noun)
+        ));
+    }
+    if gap.their_unnumbered > 0 {
+        notes.push(format!(
+            "{} without an order number: add order_id to the URL that is registered with the network",
+            plural(gap.their_unnumbered, "transaction")
+        ));
+    }
+    notes
+}
+
+fn nothing(gap: &Gap, asked: &Comparison) -> Vec<String> {
+    let what = asked.own.as_str();
+    let command = match asked.own {
+        postback_store::reports::gap::Own::Orders => "order",
+        postback_store::reports::gap::Own::Statements => "statement",
+    };
+    let extra: u64 = gap.totals.iter().map(|total| total.extra).sum();
+    let mut notes = vec![
+        format!(
+            "There are no {what} in this range, so there is nothing to compare {} with.",
+            plural(extra, "transaction")
+        ),
+        format!(
+            "Bring them in with `postback {command} import FILE` (docs/orders.md), or check the range; \
+             `postback {command} ls` lists the files that were imported."
+        ),
+    ];
+    notes.extend(unnumbered(gap, noun(asked.own)));
+    notes
+}

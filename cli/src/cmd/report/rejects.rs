@@ -1,0 +1,117 @@
+//! `postback report rejects`
+
+use clap::Args;
+use jiff::tz::TimeZone;
+use postback_common::reason::Rejection;
+use postback_store::StoreError;
+use postback_store::reports::Reader;
+use postback_store::reports::question::{Question, Table};
+use postback_store::reports::tally::Tallies;
+
+use super::asked::Rows;
+use super::compared::Compared;
+use super::frame::{self, Answer, Report, names};
+use crate::arguments::Options;
+use crate::console::Console;
+use crate::ending::{Ending, Failure};
+use crate::output::{Cell, Column, Sheet, number, plural, text};
+use crate::range::shown;
+
+/// Why postbacks became no conversions: each reason, how often, a sample
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  \
+    postback report rejects --from 7d\n  \
+    postback report rejects --by day --where reason=missing_identity\n  \
+    postback report rejects --from 7d --to now --compare\n\n\
+    Rows are by source unless --by says otherwise (hour, day, week, month, source, network, account,\n\
+    via, remote, nothing), and by reason always; a postback with two reasons counts for both.\n\n\
+    share   of all postbacks received of the same source, or what else rows are by\n\
+    sample  the newest of them: postback trace ID shows the whole of it\n\n\
+    Nothing is lost: the raw records stay, and a replay with better rules can accept them.")]
+pub(super) struct Rejects {
+    #[command(flatten)]
+    rows: Rows,
+    /// Show each figure's change against the period of the same length before
+    #[arg(long)]
+    compare: bool,
+}
+
+impl Rejects {
+    pub(super) async fn run(
+        &self,
+        options: &Options,
+        console: &mut Console,
+    ) -> Result<Ending, Failure> {
+        let question = self.rows.of_postbacks(&["source"], &frame::now(options))?;
+        frame::run(self, &question, self.compare, options, console).await
+    }
+}
+
+impl Report for Rejects {
+    const NAME: &'static str = "rejects";
+    const TABLE: Table = Table::Postbacks;
+    const OF_MONEY: bool = false;
+    const COMPARED: Compared = Compared {
+        keys: 1,
+        figures: &["postbacks", "share_percent"],
+    };
+
+    async fn answer(&self, reader: &Reader, question: &Question) -> Result<Answer, StoreError> {
+        let found = reader.rejects(question).await?;
+        let columns = [text("reason", "Reason"), number("postbacks", "Postbacks")];
+        let meaning = |tag: &str| {
+            let known = Rejection::ALL.iter().find(|one| one.as_str() == tag);
+            known.map_or("", |one| one.explanation())
+        };
+        let mut sheet = words(&found, question, &columns, meaning);
+        let (rejected, all) = (found.total.of, found.total.all);
+        sheet.fact("rejected", rejected);
+        sheet.fact("received", all);
+        if all > 0 {
+            sheet.notes.push(match rejected {
+                0 => format!("Nothing was rejected of {}.", plural(all, "postback")),
+                _ => format!(
+                    "{rejected} of {} rejected; look closer with `postback trace SAMPLE`",
+                    plural(all, "postback")
+                ),
+            });
+        }
+        Ok(Answer {
+            sheet,
+            is_about_something: all > 0,
+        })
+    }
+}
+
+/// Rows of words: what each is of, the word, how many rows have it, their share, the newest of them.
+pub(super) fn words(
+    found: &Tallies,
+    question: &Question,
+    own: &[Column; 2],
+    meaning: impl Fn(&str) -> &'static str,
+) -> Sheet {
+    let mut columns = names(question);
+    columns.extend_from_slice(own);
+    columns.extend([
+        number("share_percent", "Share %"),
+        text("last", "Newest"),
+        text("sample", "Sample"),
+        text("meaning", "Meaning"),
+    ]);
+    let mut sheet = Sheet::new(&columns);
+    let zone: &TimeZone = &question.zone;
+    let rows = found.rows.iter().map(|tally| {
+        let mut cells: Vec<Cell> = tally.dimension.iter().map(Cell::text).collect();
+        cells.extend([
+            Cell::text(&tally.word),
+            Cell::Count(tally.share.of),
+            tally.share.percent().map_or(Cell::Missing, Cell::Percent),
+            Cell::Text(shown(tally.last, zone)),
+            Cell::text(&tally.sample),
+            Cell::text(meaning(&tally.word)),
+        ]);
+        cells
+    });
+    sheet.rows = rows.collect();
+    sheet
+}

@@ -1,0 +1,278 @@
+//! What one knows oneself, own orders or a network's statement, against what postbacks report.
+//!
+//! Orders are compared by their number, and by the advertiser where every order names one. An own
+//! order, or the lines of a statement with one number, is of one [`Class`]:
+//!
+//! - *matched*: the networks have a transaction of it that they did not take back.
+//! - *explained*: they took it back (*reversed*), or it is no business of theirs: *cancelled*,
+//!   *returned*, *out of network*.
+//! - *immature*: placed so recently that its postback may still come.
+//! - *unexplained*: *missing*, or known by an early signal alone (*`signal_only`*).
+//!
+//! Every own order is in one of them. *Extra* are transactions whose order number is not known on the
+//! own side, by number. The gap is unexplained / (matched + unexplained), by count and by money.
+//!
+//! Of matched orders: *standing* are those that are cancelled, returned or out of network on the own
+//! side, and not taken back by the network; *other amounts* differ in one currency (*difference* is
+//! theirs minus own), *other currencies* in the currency, *other clicks* in the click id that the own
+//! side knows.
+
+mod list;
+
+use std::collections::BTreeMap;
+
+use clickhouse::Row;
+use clickhouse::query::Query;
+use jiff::Timestamp;
+use serde::Deserialize;
+
+use super::question::Question;
+use super::{Money, Reader};
+use crate::error::StoreError;
+
+pub use list::{Listed, Wanted};
+
+/// Days around the range in which a network may place the same order: clocks and zones differ.
+const MARGIN_DAYS: u8 = 3;
+
+/// What conversions are compared with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Own {
+    /// Own orders.
+    Orders,
+    /// Lines of statements, those of one order together.
+    Statements,
+}
+
+impl Own {
+    /// As it stands on command lines.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Orders => "orders",
+            Self::Statements => "statements",
+        }
+    }
+
+    const fn kind(self) -> &'static str {
+        match self {
+            Self::Orders => "order",
+            Self::Statements => "statement",
+        }
+    }
+}
+
+/// What is compared with what.
+#[derive(Debug, Clone)]
+pub struct Comparison {
+    /// The range is that of the own side's dates; its conditions are about the own side's rows.
+    pub question: Question,
+    /// The own side.
+    pub own: Own,
+    /// Sources of the own side.
+    pub sources: Vec<String>,
+    /// Accounts whose conversions these are.
+    pub accounts: Vec<String>,
+    /// Orders that were placed from then on are immature.
+    pub mature_until: Timestamp,
+}
+
+/// Figures of one row of the question (or of all) in one currency, which is the own side's.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Row, Deserialize)]
+pub struct Figures {
+    is_total: u8,
+    /// What it is of: a text for each of the question's names, none in totals.
+    pub dimension: Vec<String>,
+    /// ISO 4217; empty where unknown.
+    #[serde(rename = "money_currency")]
+    pub currency: String,
+    /// All of the own side.
+    pub own: u64,
+    /// See the head of this page.
+    pub matched: u64,
+    /// Explained.
+    pub reversed: u64,
+    /// Explained.
+    pub cancelled: u64,
+    /// Explained.
+    pub returned: u64,
+    /// Explained.
+    pub out_of_network: u64,
+    /// See the head of this page.
+    pub immature: u64,
+    /// Unexplained.
+    pub signal_only: u64,
+    /// Unexplained.
+    pub missing: u64,
+    /// See the head of this page; not of the own side.
+    pub extra: u64,
+    /// The own side's amounts.
+    #[serde(rename = "own_amount_sum")]
+    pub own_amount: Money,
+    /// The own side's amounts.
+    pub matched_amount: Money,
+    /// The own side's amounts.
+    pub unexplained_amount: Money,
+    /// The networks' amounts.
+    pub extra_amount: Money,
+    /// See the head of this page.
+    pub standing: u64,
+    /// The networks' amounts.
+    pub standing_amount: Money,
+    /// See the head of this page.
+    pub other_amounts: u64,
+    /// Theirs minus own.
+    pub amount_difference: Money,
+    /// See the head of this page.
+    pub other_currencies: u64,
+    /// See the head of this page.
+    pub other_clicks: u64,
+}
+
+impl Figures {
+    /// Orders whose absence has a reason.
+    #[must_use]
+    pub const fn explained(&self) -> u64 {
+        self.reversed + self.cancelled + self.returned + self.out_of_network
+    }
+
+    /// Orders whose absence has none.
+    #[must_use]
+    pub const fn unexplained(&self) -> u64 {
+        self.missing + self.signal_only
+    }
+
+    /// The gap by count: unexplained of matched and unexplained.
+    #[must_use]
+    pub const fn gap(&self) -> super::share::Share {
+        super::share::Share::new(self.unexplained(), self.matched + self.unexplained())
+    }
+
+    /// The gap by money, in percent; `None` without money.
+    #[must_use]
+    #[expect(clippy::cast_precision_loss, reason = "shown with two decimals")]
+    pub fn money_percent(&self) -> Option<f64> {
+        let all = self.matched_amount + self.unexplained_amount;
+        (all.0 > 0).then(|| 100.0 * self.unexplained_amount.0 as f64 / all.0 as f64)
+    }
+}
+
+/// The whole report.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Gap {
+    /// By dimension, then currency.
+    pub rows: Vec<Figures>,
+    /// One per currency.
+    pub totals: Vec<Figures>,
+    /// Every order of the own side names its advertiser: the number counts together with it.
+    pub by_advertiser: bool,
+    /// Rows of the own side without an order number: compared with nothing.
+    pub own_unnumbered: u64,
+    /// Transactions without an order number: compared with nothing.
+    pub their_unnumbered: u64,
+}
+
+#[derive(Row, Deserialize)]
+struct Keys {
+    own: u64,
+    without_advertiser: u64,
+    own_unnumbered: u64,
+    their_unnumbered: u64,
+}
+
+impl Reader {
+    /// Compares.
+    ///
+    /// # Errors
+    /// As the server answers.
+    pub async fn gap(&self, asked: &Comparison) -> Result<Gap, StoreError> {
+        let keys = self.gap_keys(asked).await?;
+        let by_advertiser = keys.own > 0 && keys.without_advertiser == 0;
+        let sql = include_str!("figures.sql")
+            .replace("{dimension}", &asked.question.dimension())
+            .replace("{keyed}", &keyed(asked, by_advertiser, ""));
+        let query = self.gap_query(&sql, asked);
+        let figures: Vec<Figures> = self.all("compare with conversions", query).await?;
+        let (totals, mut rows): (Vec<_>, Vec<_>) = figures
+            .into_iter()
+            .partition(|figures| figures.is_total == 1);
+        for row in &mut rows {
+            row.dimension = asked.question.labels(&row.dimension);
+        }
+        Ok(Gap {
+            rows,
+            totals,
+            by_advertiser,
+            own_unnumbered: keys.own_unnumbered,
+            their_unnumbered: keys.their_unnumbered,
+        })
+    }
+
+    /// The gap of each day before the range, by the day: what is usual. Days without a mature order
+    /// are left out.
+    ///
+    /// # Errors
+    /// As the server answers.
+    pub async fn gap_before(
+        &self,
+        asked: &Comparison,
+    ) -> Result<BTreeMap<String, super::share::Share>, StoreError> {
+        let gap = self.gap(asked).await?;
+        let mut days = BTreeMap::new();
+        for row in &gap.rows {
+            let share: &mut super::share::Share = days.entry(row.dimension.concat()).or_default();
+            share.of += row.gap().of;
+            share.all += row.gap().all;
+        }
+        days.retain(|_, share| share.all > 0);
+        Ok(days)
+    }
+
+    async fn gap_keys(&self, asked: &Comparison) -> Result<Keys, StoreError> {
+        let sql = format!(
+            "SELECT countIf(is_own AND order_id != '') AS own, \
+             countIf(is_own AND order_id != '' AND advertiser_id = '') AS without_advertiser, \
+             countIf(is_own AND order_id = '') AS own_unnumbered, \
+             countIf(NOT is_own AND order_id = '') AS their_unnumbered \
+             FROM (SELECT kind = {{own:String}} AS is_own, order_id, advertiser_id FROM {{conversions}} FINAL \
+             WHERE occurred_at >= fromUnixTimestamp64Micro({{from:Int64}}) AND occurred_at < fromUnixTimestamp64Micro({{to:Int64}}) \
+             AND (kind = {{own:String}} AND source IN {{sources:Array(String)}} AND {only} \
+             OR kind = 'transaction' AND account IN {{accounts:Array(String)}}) \
+             AND (account, key_day) IN (SELECT DISTINCT account, key_day FROM {{conversions}} \
+             WHERE occurred_at >= fromUnixTimestamp64Micro({{from:Int64}}) AND occurred_at < fromUnixTimestamp64Micro({{to:Int64}})))",
+            only = asked.question.only.sql()
+        );
+        let query = self.gap_query(&sql, asked);
+        self.one("look by what orders can be compared", query).await
+    }
+
+    fn gap_query(&self, sql: &str, asked: &Comparison) -> Query {
+        let question = &asked.question;
+        let query = self
+            .query(sql)
+            .with_setting("use_skip_indexes_if_final", "0")
+            .param("from", question.from.as_microsecond())
+            .param("to", question.to.as_microsecond())
+            .param("zone", question.zone.iana_name().unwrap_or("UTC"))
+            .param("margin", MARGIN_DAYS)
+            .param("mature", asked.mature_until.as_microsecond())
+            .param("own", asked.own.kind())
+            .param("sources", &asked.sources)
+            .param("accounts", &asked.accounts)
+            .param("is_whole", question.only.is_empty());
+        question.only.bind(query)
+    }
+}
+
+/// The SQL of both sides together; `texts` are further columns.
+fn keyed(asked: &Comparison, by_advertiser: bool, texts: &str) -> String {
+    let key = if by_advertiser {
+        "number, advertiser"
+    } else {
+        "number"
+    };
+    include_str!("keyed.sql")
+        .replace("{texts}", texts)
+        .replace("{key}", key)
+        .replace("{only}", &asked.question.only.sql())
+}

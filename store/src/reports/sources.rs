@@ -1,0 +1,18 @@
+//! Which sources the tables know.
+
+use super::Reader;
+use crate::error::StoreError;
+
+impl Reader {
+    /// Names of the sources that the generation has rows of, in order: also those that the
+    /// configuration knows no more.
+    ///
+    /// # Errors
+    /// As the server answers.
+    pub async fn sources(&self) -> Result<Vec<String>, StoreError> {
+        let sql = "SELECT DISTINCT toString(source) AS name FROM \
+             (SELECT DISTINCT source FROM {conversions} UNION ALL SELECT DISTINCT source FROM {postbacks}) \
+             WHERE name != '' ORDER BY name";
+        self.all("list the sources", self.query(sql)).await
+    }
+}

@@ -1,0 +1,101 @@
+//! How often each of some words stands in rows: reasons of postbacks, flags of conversions.
+
+use std::collections::BTreeMap;
+
+use clickhouse::Row;
+use jiff::Timestamp;
+use serde::Deserialize;
+use uuid::Uuid;
+
+use super::Reader;
+use super::decode::micros;
+use super::question::{Question, Table};
+use super::share::Share;
+use crate::error::StoreError;
+
+#[derive(Row, Deserialize)]
+struct Found {
+    dimension: Vec<String>,
+    /// Empty for all rows, with and without a word.
+    word: String,
+    rows: u64,
+    with_word: u64,
+    #[serde(deserialize_with = "micros")]
+    last: Timestamp,
+    #[serde(with = "clickhouse::serde::uuid")]
+    sample: Uuid,
+}
+
+/// One word in the rows of one value of the question's dimensions.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tally {
+    /// What the rows are of: a text for each of the question's names.
+    pub dimension: Vec<String>,
+    /// The word.
+    pub word: String,
+    /// Rows that have it, of all rows of the dimension. A row can have several words.
+    pub share: Share,
+    /// When the newest of them was received.
+    pub last: Timestamp,
+    /// The postback of the newest of them.
+    pub sample: Uuid,
+}
+
+/// All words.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Tallies {
+    /// By dimension, then the most frequent first.
+    pub rows: Vec<Tally>,
+    /// Rows with any word, of all rows.
+    pub total: Share,
+}
+
+impl Reader {
+    /// Tells the words of an array of texts, a column of `table`, whose `id` names the postback.
+    pub(super) async fn tally(
+        &self,
+        attempt: &str,
+        (table, words, id): (Table, &str, &str),
+        asked: &Question,
+    ) -> Result<Tallies, StoreError> {
+        let from = match table {
+            Table::Conversions => "{conversions}",
+            Table::Postbacks => "{postbacks}",
+        };
+        let sql = format!(
+            "SELECT {{dimension}} AS dimension, \
+               arrayJoin(arrayConcat([''], arrayMap(word -> toString(word), {words}))) AS word, \
+               count() AS rows, countIf(notEmpty({words})) AS with_word, \
+               max(received_at) AS last, argMax({id}, (received_at, {id})) AS sample \
+             FROM {from} FINAL WHERE {{scope}} \
+             GROUP BY dimension, word ORDER BY dimension, rows DESC, word"
+        );
+        let found = self.all(attempt, self.asked(&sql, table, asked)).await?;
+        Ok(tallies(found, asked))
+    }
+}
+
+fn tallies(found: Vec<Found>, asked: &Question) -> Tallies {
+    let (all, words): (Vec<_>, Vec<_>) = found.into_iter().partition(|row| row.word.is_empty());
+    let total = all.iter().fold(Share::default(), |sum, row| {
+        Share::new(sum.of + row.with_word, sum.all + row.rows)
+    });
+    let all: BTreeMap<_, _> = all
+        .into_iter()
+        .map(|row| (row.dimension, row.rows))
+        .collect();
+    let rows = words.into_iter().map(|row| Tally {
+        share: Share::new(
+            row.rows,
+            all.get(&row.dimension).copied().unwrap_or(row.rows),
+        ),
+        dimension: asked.labels(&row.dimension),
+        word: row.word,
+        last: row.last,
+        sample: row.sample,
+    });
+    Tallies {
+        rows: rows.collect(),
+        total,
+    }
+}

@@ -1,0 +1,482 @@
+//! Orders and statements against conversions: a set by hand, and random sets against a calculation
+//! that knows nothing of SQL.
+
+use std::collections::BTreeMap;
+
+use jiff::tz::TimeZone;
+use jiff::{Timestamp, ToSpan as _};
+use postback_store::reports::Money;
+use postback_store::reports::gap::{Comparison, Figures, Own, Wanted};
+use postback_store::reports::question::{Column, DateBy, Dimension, Question, Table};
+use postback_store::rows::{ConversionRow, Decimal4};
+
+use crate::database::with_database;
+use crate::insert_conversions;
+use crate::sales::{at, sale, units};
+
+const DAY: &str = "2026-09-01T10:00:00Z";
+
+fn order<'a>(
+    key: u128,
+    number: &'a str,
+    status: &'a str,
+    amount: &str,
+    placed: &str,
+) -> ConversionRow<'a> {
+    ConversionRow {
+        source: "shop",
+        network: "orders",
+        account: "shop",
+        kind: "order",
+        status,
+        commission: None,
+        ..sale(key, number, "", "USD", (amount, "0"), placed)
+    }
+}
+
+fn asked(own: Own, by: &str) -> Comparison {
+    let (from, to) = (at("2026-09-01T00:00:00Z"), at("2026-09-03T00:00:00Z"));
+    let mut question = Question::new(from, to, DateBy::Occurred, TimeZone::UTC);
+    question.by.extend(Dimension::of(Table::Conversions, by));
+    Comparison {
+        question,
+        own,
+        sources: vec!["shop".to_owned(), "items".to_owned()],
+        accounts: vec!["main".to_owned()],
+        mature_until: at("2026-09-02T20:00:00Z"),
+    }
+}
+
+fn money(text: &str) -> Money {
+    Money(units(text).into())
+}
+
+/// Number, and class.
+async fn listed(
+    reader: &postback_store::reports::Reader,
+    asked: &Comparison,
+    wanted: Wanted,
+) -> Vec<(String, String)> {
+    let list = reader.gap_list(asked, wanted, 100).await.unwrap();
+    assert!(list.iter().all(|row| row.total == list.len() as u64));
+    list.into_iter()
+        .map(|row| (row.order_no, row.class))
+        .collect()
+}
+
+fn pairs(expected: &[(&str, &str)]) -> Vec<(String, String)> {
+    let pair = |(number, class): &(&str, &str)| ((*number).to_owned(), (*class).to_owned());
+    expected.iter().map(pair).collect()
+}
+
+#[tokio::test]
+async fn every_order_is_in_one_class() {
+    with_database("gap_classes", |loader, reader| async move {
+        insert_conversions(
+            &loader,
+            [
+                order(1, "match", "placed", "10", DAY),
+                order(2, "lines", "placed", "30", DAY),
+                order(3, "amount", "placed", "10.01", DAY),
+                order(4, "currency", "placed", "10", DAY),
+                ConversionRow {
+                    click_id: "own",
+                    ..order(5, "click", "placed", "10", DAY)
+                },
+                order(6, "taken", "placed", "10", DAY),
+                order(7, "partly", "placed", "4", DAY),
+                order(8, "cancelled", "cancelled", "10", DAY),
+                order(9, "returned", "returned", "10", DAY),
+                order(10, "outside", "out_of_network", "10", DAY),
+                order(11, "standing", "cancelled", "10", DAY),
+                order(12, "signal", "placed", "10", DAY),
+                order(13, "missing", "placed", "10", DAY),
+                order(14, "young", "placed", "10", "2026-09-02T20:00:00Z"),
+                order(15, "old", "placed", "10", "2026-09-02T19:59:59Z"),
+                order(16, "refused", "placed", "10", DAY),
+                order(17, "away", "placed", "10", "2026-09-03T00:00:00Z"),
+                order(18, "elsewhere", "placed", "10", DAY),
+                // A newer revision of the first.
+                ConversionRow {
+                    revision: 2,
+                    ..order(1, "match", "placed", "20", DAY)
+                },
+            ],
+        )
+        .await;
+        insert_conversions(
+            &loader,
+            [
+                sale(101, "match", "c", "USD", ("20", "1"), DAY),
+                sale(102, "lines", "c", "USD", ("10", "1"), DAY),
+                sale(103, "lines", "c", "USD", ("20", "1"), DAY),
+                sale(104, "amount", "c", "USD", ("10", "1"), DAY),
+                sale(105, "currency", "c", "EUR", ("10", "1"), DAY),
+                sale(106, "click", "other", "USD", ("10", "1"), DAY),
+                sale(107, "taken", "c", "USD", ("10", "1"), DAY),
+                ConversionRow {
+                    status: "reversed",
+                    ..sale(108, "taken", "c", "USD", ("-10", "-1"), DAY)
+                },
+                sale(109, "partly", "c", "USD", ("10", "1"), DAY),
+                ConversionRow {
+                    status: "reversed",
+                    ..sale(110, "partly", "c", "USD", ("-6", "-1"), DAY)
+                },
+                sale(111, "standing", "c", "USD", ("7.5", "1"), DAY),
+                ConversionRow {
+                    kind: "signal",
+                    ..sale(112, "signal", "c", "USD", ("10", "1"), DAY)
+                },
+                ConversionRow {
+                    status: "rejected",
+                    ..sale(113, "refused", "c", "USD", ("10", "1"), DAY)
+                },
+                // Another account's; a sale that nobody knows; the next day's order.
+                ConversionRow {
+                    account: "other",
+                    ..sale(114, "elsewhere", "c", "USD", ("10", "1"), DAY)
+                },
+                sale(115, "strange", "c", "USD", ("99", "1"), DAY),
+                sale(116, "away", "c", "USD", ("10", "1"), "2026-09-02T23:59:59Z"),
+                sale(117, "", "c", "USD", ("1", "1"), DAY),
+            ],
+        )
+        .await;
+        let asked = asked(Own::Orders, "nothing");
+        let gap = reader.gap(&asked).await.unwrap();
+        let [total] = gap.totals.as_slice() else {
+            panic!("{:?}", gap.totals)
+        };
+        let counts = [
+            total.own,
+            total.matched,
+            total.reversed,
+            total.cancelled,
+            total.returned,
+            total.out_of_network,
+            total.immature,
+            total.signal_only,
+            total.missing,
+            total.extra,
+        ];
+        assert_eq!(counts, [17, 7, 2, 1, 1, 1, 1, 1, 3, 2]);
+        assert_eq!(
+            total.explained() + total.unexplained() + total.matched + total.immature,
+            17
+        );
+        let differences = [
+            total.standing,
+            total.other_amounts,
+            total.other_currencies,
+            total.other_clicks,
+        ];
+        assert_eq!(differences, [1, 1, 1, 1]);
+        // 20 + 30 + 10.01 + 10 + 10 + 4 + 10, and 4 × 10 unexplained.
+        assert_eq!(total.matched_amount, money("94.01"));
+        assert_eq!(total.unexplained_amount, money("40"));
+        assert_eq!(total.extra_amount, money("109"));
+        assert_eq!(total.standing_amount, money("7.5"));
+        assert_eq!(total.amount_difference, money("-0.01"));
+        assert!(gap.by_advertiser, "every order names advertiser 10");
+        assert_eq!((gap.own_unnumbered, gap.their_unnumbered), (0, 1));
+
+        let unexplained = listed(&reader, &asked, Wanted::Unexplained).await;
+        let expected = [
+            ("elsewhere", "missing"),
+            ("missing", "missing"),
+            ("signal", "signal_only"),
+            ("old", "missing"),
+        ];
+        assert_eq!(unexplained, pairs(&expected));
+        let expected = [
+            ("cancelled", "cancelled"),
+            ("outside", "out_of_network"),
+            ("refused", "reversed"),
+            ("returned", "returned"),
+            ("taken", "reversed"),
+        ];
+        assert_eq!(
+            listed(&reader, &asked, Wanted::Explained).await,
+            pairs(&expected)
+        );
+        assert_eq!(
+            listed(&reader, &asked, Wanted::Immature).await,
+            pairs(&[("young", "immature")])
+        );
+        let expected = [("strange", "extra"), ("away", "extra")];
+        assert_eq!(
+            listed(&reader, &asked, Wanted::Extra).await,
+            pairs(&expected)
+        );
+        assert_eq!(
+            listed(&reader, &asked, Wanted::Standing).await,
+            pairs(&[("standing", "matched")])
+        );
+        let expected = [("amount", "matched"), ("currency", "matched")];
+        assert_eq!(
+            listed(&reader, &asked, Wanted::Amounts).await,
+            pairs(&expected)
+        );
+        assert_eq!(
+            listed(&reader, &asked, Wanted::Clicks).await,
+            pairs(&[("click", "matched")])
+        );
+        assert_eq!(listed(&reader, &asked, Wanted::Matched).await.len(), 7);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn lines_of_a_statement_are_compared_by_order_and_advertiser() {
+    with_database("gap_statement", |loader, reader| async move {
+        let line = |key, number, amount, advertiser| ConversionRow {
+            source: "items",
+            kind: "statement",
+            status: "reported",
+            advertiser_id: advertiser,
+            account: "items",
+            ..sale(key, number, "", "USD", (amount, "1"), DAY)
+        };
+        insert_conversions(
+            &loader,
+            [
+                line(1, "one", "10", "10"),
+                line(2, "one", "5", "10"),
+                line(3, "two", "7", "10"),
+                // The same number at another advertiser.
+                line(4, "two", "9", "20"),
+                ConversionRow {
+                    status: "reversed",
+                    ..line(5, "gone", "-3", "10")
+                },
+                // An own order is not of the statement.
+                order(6, "own", "placed", "1", DAY),
+            ],
+        )
+        .await;
+        insert_conversions(
+            &loader,
+            [
+                sale(101, "one", "c", "USD", ("15", "1"), DAY),
+                sale(102, "two", "c", "USD", ("7", "1"), DAY),
+            ],
+        )
+        .await;
+        let gap = reader
+            .gap(&asked(Own::Statements, "advertiser"))
+            .await
+            .unwrap();
+        let rows: Vec<_> = gap
+            .rows
+            .iter()
+            .map(|row| {
+                (
+                    row.dimension.join(" "),
+                    row.own,
+                    row.matched,
+                    row.reversed,
+                    row.missing,
+                )
+            })
+            .collect();
+        let expected = [("rakuten 10", 3, 2, 1, 0), ("rakuten 20", 1, 0, 0, 1)];
+        assert_eq!(
+            rows,
+            expected.map(|(name, a, b, c, d)| (name.to_owned(), a, b, c, d))
+        );
+        assert_eq!(
+            gap.totals[0].other_amounts, 0,
+            "the lines of one order are summed"
+        );
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn conditions_are_about_the_own_side_and_days_are_those_of_the_zone() {
+    with_database("gap_days", |loader, reader| async move {
+        let orders = [
+            order(1, "a", "placed", "1", "2026-09-01T21:59:59Z"),
+            order(2, "b", "placed", "1", "2026-09-01T22:00:00Z"),
+            ConversionRow {
+                advertiser_id: "",
+                currency: "EUR",
+                ..order(3, "c", "placed", "1", "2026-09-01T22:00:00Z")
+            },
+        ];
+        insert_conversions(&loader, orders).await;
+        insert_conversions(&loader, [sale(101, "c", "x", "EUR", ("1", "1"), DAY)]).await;
+        let mut asked = asked(Own::Orders, "day");
+        asked.question.zone = TimeZone::get("Europe/Berlin").unwrap();
+        let gap = reader.gap(&asked).await.unwrap();
+        let days = |rows: &[Figures]| -> Vec<(String, String, u64, u64)> {
+            let told = |row: &Figures| {
+                (
+                    row.dimension.join(" "),
+                    row.currency.clone(),
+                    row.matched,
+                    row.missing,
+                )
+            };
+            rows.iter().map(told).collect()
+        };
+        let named = |day: &str, currency: &str, matched, missing| {
+            (day.to_owned(), currency.to_owned(), matched, missing)
+        };
+        let expected = [
+            named("2026-09-01", "USD", 0, 1),
+            named("2026-09-02", "EUR", 1, 0),
+            named("2026-09-02", "USD", 0, 1),
+        ];
+        assert_eq!(days(&gap.rows), expected);
+        assert!(!gap.by_advertiser, "one order names none");
+
+        let column = Column::of(Table::Conversions, "currency").unwrap();
+        asked.question.only.add(column, false, "USD").unwrap();
+        let gap = reader.gap(&asked).await.unwrap();
+        assert_eq!(days(&gap.totals), [named("", "USD", 0, 2)]);
+        assert_eq!(gap.totals[0].extra, 0, "what is left out is not unknown");
+    })
+    .await;
+}
+
+/// A plain generator (Knuth's MMIX constants): the same rows in every run.
+struct Numbers(u64);
+
+impl Numbers {
+    fn below(&mut self, bound: u64) -> u64 {
+        self.0 = self
+            .0
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) % bound
+    }
+
+    fn pick<T: Copy>(&mut self, all: &[T]) -> T {
+        all[usize::try_from(self.below(all.len() as u64)).unwrap()]
+    }
+}
+
+#[tokio::test]
+async fn random_books_give_what_a_second_calculation_gives() {
+    with_database("gap_random", |loader, reader| async move {
+        let mut numbers = Numbers(7);
+        let names: Vec<String> = (0..400).map(|n| format!("N{n}")).collect();
+        let mature = at("2026-09-02T20:00:00Z");
+        let (mut rows, mut expected) = (Vec::new(), BTreeMap::<(String, &str), u64>::new());
+        let mut key = 0;
+        for name in &names {
+            let minutes = i64::try_from(numbers.below(2 * 24 * 60)).unwrap();
+            let placed: Timestamp = at("2026-09-01T00:00:00Z")
+                .checked_add(minutes.minutes())
+                .unwrap();
+            let time = placed.to_string();
+            let currency = numbers.pick(&["USD", "EUR", "JPY"]);
+            let amount = 1 + i64::try_from(numbers.below(1_000_000)).unwrap();
+            let status = numbers.pick(&[
+                "placed",
+                "placed",
+                "placed",
+                "cancelled",
+                "returned",
+                "out_of_network",
+            ]);
+            let is_ordered = numbers.below(10) > 0;
+            if is_ordered {
+                key += 1;
+                rows.push(ConversionRow {
+                    currency,
+                    sale_amount: Some(Decimal4(amount)),
+                    ..order(key, name, status, "0", &time)
+                });
+            }
+            // Lines of sales, some of them taken back.
+            let (mut standing, mut sales, mut is_taken) = (0, 0, false);
+            for _ in 0..numbers.below(3) {
+                key += 1;
+                let value = 1 + i64::try_from(numbers.below(500_000)).unwrap();
+                let fate = numbers.pick(&["reported", "reported", "rejected", "minus"]);
+                rows.push(ConversionRow {
+                    status: if fate == "minus" { "reported" } else { fate },
+                    currency,
+                    sale_amount: Some(Decimal4(value)),
+                    ..sale(key, name, "c", currency, ("0", "0"), &time)
+                });
+                sales += 1;
+                match fate {
+                    "reported" => standing += value,
+                    "rejected" => is_taken = true,
+                    _ => {
+                        key += 1;
+                        rows.push(ConversionRow {
+                            status: "reversed",
+                            sale_amount: Some(Decimal4(-value)),
+                            ..sale(key, name, "c", currency, ("0", "0"), &time)
+                        });
+                        sales += 1;
+                        is_taken = true;
+                    }
+                }
+            }
+            let has_signal = numbers.below(4) == 0;
+            if has_signal {
+                key += 1;
+                rows.push(ConversionRow {
+                    kind: "signal",
+                    ..sale(key, name, "c", currency, ("1", "1"), &time)
+                });
+            }
+            let is_reversed = sales > 0 && is_taken && standing <= 0;
+            let class = match (is_ordered, sales > 0) {
+                (false, false) => continue,
+                (false, true) => "extra",
+                (true, true) if is_reversed => "reversed",
+                (true, true) => "matched",
+                (true, false) if status != "placed" => status,
+                (true, false) if placed >= mature => "immature",
+                (true, false) if has_signal => "signal_only",
+                (true, false) => "missing",
+            };
+            *expected.entry((currency.to_owned(), class)).or_default() += 1;
+            if is_ordered {
+                let unexplained = ["signal_only", "missing"].contains(&class);
+                if unexplained || class == "matched" {
+                    *expected
+                        .entry((
+                            currency.to_owned(),
+                            if unexplained { "lost" } else { "kept" },
+                        ))
+                        .or_default() += amount.unsigned_abs();
+                }
+            }
+        }
+        insert_conversions(&loader, rows).await;
+        let gap = reader.gap(&asked(Own::Orders, "nothing")).await.unwrap();
+        let mut found = BTreeMap::new();
+        for total in &gap.totals {
+            let counts = [
+                ("matched", total.matched),
+                ("reversed", total.reversed),
+                ("cancelled", total.cancelled),
+                ("returned", total.returned),
+                ("out_of_network", total.out_of_network),
+                ("immature", total.immature),
+                ("signal_only", total.signal_only),
+                ("missing", total.missing),
+                ("extra", total.extra),
+                ("lost", u64::try_from(total.unexplained_amount.0).unwrap()),
+                ("kept", u64::try_from(total.matched_amount.0).unwrap()),
+            ];
+            let counts = counts.into_iter().filter(|(_, count)| *count > 0);
+            found.extend(counts.map(|(class, count)| ((total.currency.clone(), class), count)));
+        }
+        assert_eq!(found, expected);
+        assert!(
+            expected.len() >= 30,
+            "every class in every currency: {}",
+            expected.len()
+        );
+    })
+    .await;
+}

@@ -1,0 +1,401 @@
+//! Shares, delays, reversals and amounts against sums of the same rows made here.
+
+use std::collections::BTreeMap;
+
+use postback_store::reports::amounts::Why;
+use postback_store::reports::delay::Delay;
+use postback_store::reports::question::{DateBy, Dimension, Question, Table};
+use postback_store::reports::share::Share;
+use postback_store::rows::ConversionRow;
+
+use crate::books::{
+    FROM, TO, berlin, conversions, day_of, in_past, in_range, is_reversal, is_transaction, load,
+    units,
+};
+use crate::database::with_database;
+use crate::sales::at;
+
+const ROWS: u128 = 6_000;
+/// Enough for a day of one advertiser to show a break.
+const MANY: u128 = 30_000;
+
+fn asked(by: &str) -> Question {
+    let mut question = Question::new(at(FROM), at(TO), DateBy::Occurred, berlin());
+    let names = by.split(' ').filter(|name| !name.is_empty());
+    question.by = names
+        .map(|name| Dimension::of(Table::Conversions, name).unwrap())
+        .collect();
+    question
+}
+
+type Row = ConversionRow<'static>;
+
+/// Counts by a key.
+fn shares<K: Ord>(
+    rows: &[Row],
+    key: impl Fn(&Row) -> K,
+    is_meant: impl Fn(&Row) -> bool,
+) -> BTreeMap<K, Share> {
+    let mut shares = BTreeMap::<K, Share>::new();
+    for row in rows {
+        let share = shares.entry(key(row)).or_default();
+        share.all += 1;
+        share.of += u64::from(is_meant(row));
+    }
+    shares
+}
+
+fn only(rows: &[Row], keep: impl Fn(&Row) -> bool) -> Vec<Row> {
+    rows.iter().filter(|row| keep(row)).cloned().collect()
+}
+
+#[tokio::test]
+async fn unattributed_shares_are_those_of_the_rows() {
+    with_database("unattributed", |loader, reader| async move {
+        let rows = conversions(MANY);
+        load(&loader, &rows).await;
+        let found = reader.unattributed(&asked("day advertiser")).await.unwrap();
+        let now = only(&rows, |row| in_range(row) && is_transaction(row));
+        let past = only(&rows, |row| in_past(row) && is_transaction(row));
+        let lost = |row: &Row| row.click_id.is_empty();
+        let key = |row: &Row| {
+            let day = day_of(row.occurred_at.unwrap()).to_string();
+            vec![day, "rakuten".to_owned(), row.advertiser_id.to_owned()]
+        };
+        let usual = shares(&past, |row| row.advertiser_id, lost);
+        let expected: Vec<_> = shares(&now, key, lost).into_iter().collect();
+        assert_eq!(expected.len(), 40);
+        let seen: Vec<_> = found
+            .rows
+            .iter()
+            .map(|row| (row.dimension.clone(), row.share))
+            .collect();
+        assert_eq!(seen, expected);
+        for row in &found.rows {
+            assert_eq!(row.usual, usual[&*row.dimension[2]], "{:?}", row.dimension);
+            let is_broken = row.dimension[2] == "20" && &*row.dimension[0] >= "2026-10-28";
+            assert_eq!(row.is_rise(), is_broken, "{row:?}");
+        }
+        let all = shares(&now, |_| (), lost)[&()];
+        assert_eq!(
+            (found.total.share, found.total.usual),
+            (all, shares(&past, |_| (), lost)[&()])
+        );
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn flags_are_those_of_the_rows() {
+    with_database("flags", |loader, reader| async move {
+        let rows = conversions(ROWS);
+        load(&loader, &rows).await;
+        let now = only(&rows, in_range);
+        let found = reader.flags(&asked("source")).await.unwrap();
+        let mut seen = 0;
+        for tally in &found.rows {
+            let of = |row: &&Row| row.source == tally.dimension[0];
+            let with: Vec<&Row> = now
+                .iter()
+                .filter(of)
+                .filter(|row| row.flags.contains(&&*tally.word))
+                .collect();
+            let all = now.iter().filter(of).count();
+            assert_eq!(
+                tally.share,
+                Share::new(with.len() as u64, all as u64),
+                "{tally:?}"
+            );
+            let last = with.iter().max_by_key(|row| row.received_at).unwrap();
+            assert_eq!(
+                (tally.last, tally.sample),
+                (last.received_at, last.postback_id)
+            );
+            seen += with.len();
+        }
+        assert_eq!(found.rows.len(), 6);
+        assert_eq!(seen, now.iter().map(|row| row.flags.len()).sum::<usize>());
+        let with_any = now.iter().filter(|row| !row.flags.is_empty()).count();
+        assert_eq!(found.total, Share::new(with_any as u64, now.len() as u64));
+    })
+    .await;
+}
+
+fn delay(mut micros: Vec<i64>) -> Option<Delay> {
+    micros.sort_unstable();
+    let n = micros.len();
+    let at = |place: usize| micros[place.min(n - 1)] as f64 / 1e6;
+    (n > 0).then(|| Delay {
+        p50: at(n / 2),
+        p90: at(n * 9 / 10),
+        p99: at(n * 99 / 100),
+        max: at(n),
+    })
+}
+
+#[tokio::test]
+async fn delays_are_those_of_the_rows() {
+    with_database("latency", |loader, reader| async move {
+        let rows = conversions(ROWS);
+        load(&loader, &rows).await;
+        let meant = |row: &Row| {
+            in_range(row)
+                && row.status != "reversed"
+                && (row.kind == "signal" || is_transaction(row))
+        };
+        let now = only(&rows, meant);
+        let found = reader.latency(&asked("day source")).await.unwrap();
+        assert_eq!(found.len(), 20);
+        assert_eq!(
+            found.iter().map(|row| row.rows).sum::<u64>(),
+            now.len() as u64
+        );
+        for latency in found {
+            let of = |row: &&Row| {
+                day_of(row.occurred_at.unwrap()).to_string() == latency.dimension[0]
+                    && row.source == latency.dimension[1]
+            };
+            let of: Vec<&Row> = now.iter().filter(of).collect();
+            let since = |date: fn(&Row) -> Option<jiff::Timestamp>| {
+                let rows = of
+                    .iter()
+                    .filter_map(|row| Some((row.received_at, date(row)?)));
+                delay(
+                    rows.map(|(to, from)| to.as_microsecond() - from.as_microsecond())
+                        .collect(),
+                )
+            };
+            assert_eq!(
+                latency.since_occurred,
+                since(|row| row.occurred_at),
+                "{:?}",
+                latency.dimension
+            );
+            assert_eq!(latency.since_processed, since(|row| row.processed_at));
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn reversals_are_those_of_the_rows() {
+    with_database("reversals", |loader, reader| async move {
+        let rows = conversions(ROWS);
+        load(&loader, &rows).await;
+        let found = reader.reversals(&asked("advertiser")).await.unwrap();
+        let keys: Vec<_> = found
+            .rows
+            .iter()
+            .map(|row| {
+                (
+                    row.figures.dimension[1].as_str(),
+                    row.figures.currency.as_str(),
+                )
+            })
+            .collect();
+        assert_eq!(
+            keys,
+            [
+                ("10", "JPY"),
+                ("10", "USD"),
+                ("20", "USD"),
+                ("30", "USD"),
+                ("40", "EUR"),
+                ("40", "USD")
+            ]
+        );
+        for row in found.rows.iter().chain(&found.totals) {
+            let figures = &row.figures;
+            let advertiser = figures.dimension.get(1);
+            let of: Vec<&Row> = rows
+                .iter()
+                .filter(|row| {
+                    in_range(row)
+                        && row.currency == figures.currency
+                        && advertiser.is_none_or(|id| row.advertiser_id == id)
+                })
+                .collect();
+            let sum = |amount: fn(&Row) -> i64| {
+                let counted = of
+                    .iter()
+                    .filter(|row| row.kind == "transaction" && row.status != "rejected");
+                counted.map(|row| i128::from(amount(row))).sum::<i128>()
+            };
+            let taken_back = |row: &Row| match units(row.sale_amount) {
+                below if below < 0 => below,
+                other if row.status == "reversed" => -other,
+                _ => 0,
+            };
+            assert_eq!(
+                figures.transactions,
+                of.iter().filter(|row| is_transaction(row)).count() as u64
+            );
+            let reversed: Vec<&&Row> = of.iter().filter(|row| is_reversal(row)).collect();
+            assert_eq!(figures.reversals, reversed.len() as u64);
+            assert_eq!(
+                figures.gross_sales.0,
+                sum(|row| units(row.sale_amount).max(0))
+            );
+            assert_eq!(figures.reversed_sales.0, sum(taken_back));
+            let late = reversed.iter().map(|row| {
+                row.processed_at.unwrap_or(row.received_at).as_microsecond()
+                    - row.occurred_at.unwrap().as_microsecond()
+            });
+            assert_eq!(row.delay, delay(late.collect()), "{:?}", figures.dimension);
+        }
+        assert_eq!(found.totals.len(), 3);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn amounts_are_those_of_the_rows_and_breaks_are_marked() {
+    with_database("amounts", |loader, reader| async move {
+        let rows = conversions(ROWS);
+        load(&loader, &rows).await;
+        let has_minor_units = |currency: &str| currency != "JPY";
+        let found = reader
+            .amounts(&asked("advertiser"), has_minor_units)
+            .await
+            .unwrap();
+        let of = |in_period: fn(&Row) -> bool, advertiser: &str, currency: &str| {
+            only(&rows, |row| {
+                in_period(row)
+                    && is_transaction(row)
+                    && row.advertiser_id == advertiser
+                    && row.currency == currency
+            })
+        };
+        for line in &found {
+            let (advertiser, currency) = (&*line.dimension[1], &*line.currency);
+            for (seen, rows) in [
+                (line.now, of(in_range, advertiser, currency)),
+                (line.usual, of(in_past, advertiser, currency)),
+            ] {
+                let mut positive: Vec<i64> = rows
+                    .iter()
+                    .map(|row| units(row.sale_amount))
+                    .filter(|units| *units > 0)
+                    .collect();
+                positive.sort_unstable();
+                let count = |is: fn(&Row) -> bool| rows.iter().filter(|row| is(row)).count() as u64;
+                assert_eq!(seen.transactions, rows.len() as u64);
+                assert_eq!(
+                    seen.zero,
+                    count(|row| row.sale_amount.is_some_and(|amount| amount.0 == 0))
+                );
+                assert_eq!(seen.missing, count(|row| row.sale_amount.is_none()));
+                assert_eq!(
+                    seen.zero_commission,
+                    count(|row| row.commission.is_some_and(|amount| amount.0 == 0))
+                );
+                let whole = positive.iter().filter(|units| *units % 10_000 == 0).count();
+                assert_eq!(seen.whole, Share::new(whole as u64, positive.len() as u64));
+                let typical = positive.get(positive.len() / 2).copied().unwrap_or(0);
+                assert_eq!(seen.typical.0, i128::from(typical));
+            }
+        }
+        let marked: BTreeMap<_, _> = found
+            .iter()
+            .filter(|line| !line.suspicions.is_empty())
+            .map(|line| {
+                let words = line.suspicions.iter().map(|suspicion| {
+                    let since = suspicion
+                        .since
+                        .map(|day| day.to_string())
+                        .unwrap_or_default();
+                    match &suspicion.why {
+                        Why::Jumped(factor) => {
+                            format!("jumped ×{factor:.0} {since} {}", suspicion.days)
+                        }
+                        why => format!("{why:?} {since} {}", suspicion.days),
+                    }
+                });
+                (
+                    (&*line.dimension[1], &*line.currency),
+                    words.collect::<Vec<_>>(),
+                )
+            })
+            .collect();
+        let thirty = &marked[&("30", "USD")];
+        assert!(
+            thirty
+                .iter()
+                .any(|words| words.starts_with("Rounded 2026-10-28 4")),
+            "{thirty:?}"
+        );
+        assert!(
+            thirty
+                .iter()
+                .any(|words| words.starts_with("jumped ×") && words.ends_with("2026-10-28 4")),
+            "{thirty:?}"
+        );
+        let forty = &marked[&("40", "EUR")];
+        assert_eq!(forty[0], "Currency(\"USD\") 2026-10-28 4");
+        // Own orders are every fifth conversion's, of whatever kind: some orders differ.
+        let mismatched = found
+            .iter()
+            .filter(|line| line.compared.share.of > 0)
+            .count();
+        assert!(
+            mismatched > 0
+                && marked.keys().all(|key| found
+                    .iter()
+                    .any(|line| (&*line.dimension[1], &*line.currency) == *key))
+        );
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn orders_that_differ_are_counted_with_one_of_them() {
+    with_database("mismatch", |loader, reader| async move {
+        let rows = conversions(ROWS);
+        load(&loader, &rows).await;
+        let found = reader.amounts(&asked(""), |_| true).await.unwrap();
+        // What the network says of an order, by (advertiser, order, currency), and what the shop says.
+        let mut sold = BTreeMap::<_, i64>::new();
+        for row in rows
+            .iter()
+            .filter(|row| in_range(row) && is_transaction(row))
+        {
+            *sold
+                .entry((row.advertiser_id, row.order_id, row.currency))
+                .or_default() += units(row.sale_amount);
+        }
+        let mut own = BTreeMap::<_, (Vec<&str>, i64)>::new();
+        for row in rows.iter().step_by(5) {
+            let order = own.entry((row.advertiser_id, row.order_id)).or_default();
+            if !order.0.contains(&row.currency) {
+                order.0.push(row.currency);
+            }
+            order.1 += units(row.sale_amount);
+        }
+        for line in found {
+            let mut expected = Share::default();
+            let mut differing = Vec::new();
+            for ((advertiser, order, currency), sale) in &sold {
+                let Some(known) = own
+                    .get(&(*advertiser, *order))
+                    .filter(|_| *currency == line.currency)
+                else {
+                    continue;
+                };
+                let differs = known.0 != [*currency] || known.1 != *sale;
+                expected.all += 1;
+                expected.of += u64::from(differs);
+                differing.extend(differs.then_some(*order));
+            }
+            assert!(
+                expected.all > 5 && expected.of < expected.all,
+                "{expected:?}"
+            );
+            assert_eq!(line.compared.share, expected);
+            assert_eq!(
+                Some(&*line.compared.sample),
+                differing.iter().max().copied().or(Some(""))
+            );
+        }
+    })
+    .await;
+}

@@ -1,0 +1,253 @@
+//! Reports of what was received: rejects, activity.
+
+use jiff::tz::TimeZone;
+use jiff::{Span, Zoned};
+use postback_store::insert;
+use postback_store::reports::activity::{By, State};
+use postback_store::reports::question::{Column, DateBy, Dimension, Filter, Question, Table};
+use postback_store::reports::share::Share;
+use postback_store::rows::{Outcome, PostbackRow, RefusalRow};
+
+use crate::database::with_database;
+use crate::insert_postbacks;
+use crate::sales::{at, id, postback};
+
+fn rejected(number: u128, received: &str, reasons: &[&'static str]) -> PostbackRow<'static> {
+    PostbackRow {
+        outcome: Outcome::Rejected,
+        reasons: reasons.to_vec(),
+        conversion_key: None,
+        key_day: None,
+        ..postback(number, number, received, number.try_into().unwrap())
+    }
+}
+
+#[tokio::test]
+async fn rejects_are_counted_once_by_reason() {
+    with_database("rejects", |loader, reader| async move {
+        const FIRST: &str = "2026-09-01T10:00:00Z";
+        const LATER: &str = "2026-09-01T11:00:00Z";
+        let rows = vec![
+            rejected(1, FIRST, &["missing_identity"]),
+            rejected(2, LATER, &["missing_identity", "unreadable_key_date"]),
+            PostbackRow {
+                source: "eu",
+                ..rejected(3, FIRST, &["missing_identity"])
+            },
+            postback(4, 4, FIRST, 4),
+            postback(5, 5, FIRST, 5),
+            PostbackRow {
+                source: "eu",
+                ..postback(6, 6, FIRST, 6)
+            },
+            // Outside of the range.
+            rejected(7, "2026-09-02T00:00:00Z", &["no_parameters"]),
+        ];
+        insert_postbacks(&loader, rows.clone()).await;
+        // What a crash repeats is the same again.
+        insert_postbacks(&loader, rows).await;
+        let (from, to) = (at("2026-09-01T00:00:00Z"), at("2026-09-02T00:00:00Z"));
+        let mut question = Question::new(from, to, DateBy::Received, TimeZone::UTC);
+        question.by = vec![Dimension::of(Table::Postbacks, "source").unwrap()];
+        let found = reader.rejects(&question).await.unwrap();
+        let seen: Vec<_> = found
+            .rows
+            .iter()
+            .map(|row| {
+                (
+                    &*row.dimension[0],
+                    &*row.word,
+                    row.share,
+                    row.last,
+                    row.sample,
+                )
+            })
+            .collect();
+        assert_eq!(
+            seen,
+            [
+                ("eu", "missing_identity", Share::new(1, 2), at(FIRST), id(3)),
+                ("us", "missing_identity", Share::new(2, 4), at(LATER), id(2)),
+                (
+                    "us",
+                    "unreadable_key_date",
+                    Share::new(1, 4),
+                    at(LATER),
+                    id(2)
+                ),
+            ]
+        );
+        assert_eq!(found.total, Share::new(3, 6));
+        question.by = Vec::new();
+        question
+            .only
+            .add(
+                Column::of(Table::Postbacks, "reason").unwrap(),
+                false,
+                "unreadable_key_date",
+            )
+            .unwrap();
+        let found = reader.rejects(&question).await.unwrap();
+        assert_eq!((found.rows.len(), found.total), (2, Share::new(1, 1)));
+    })
+    .await;
+}
+
+/// One postback every ten minutes for weeks, as seen on a Sunday at noon in Berlin.
+fn until() -> Zoned {
+    "2026-11-22T12:00:00[Europe/Berlin]".parse().unwrap()
+}
+
+fn steady(source: &'static str, weeks: i64, silent: i64, first: u128) -> Vec<PostbackRow<'static>> {
+    let end = until().timestamp();
+    let minutes = (silent * 6 + 1)..=(weeks * 7 * 24 * 6);
+    let rows = minutes.zip(first..).map(|(tens, number)| {
+        let received = end - Span::new().minutes(10 * tens);
+        PostbackRow {
+            source,
+            received_at: received,
+            ..postback(
+                number,
+                number,
+                "2026-09-01T00:00:00Z",
+                number.try_into().unwrap(),
+            )
+        }
+    });
+    rows.collect()
+}
+
+#[tokio::test]
+async fn activity_is_that_of_the_hour_of_the_week() {
+    with_database("activity", |loader, reader| async move {
+        const RAW: &str = r#"{"v":1,"key":"k2","query":{"utf8":"a=1&pbt=7&b=2"},"via":"http"}"#;
+        let mut rows = steady("us", 10, 0, 1);
+        rows.extend(steady("gone", 10, 3, 100_000));
+        rows.extend(steady("new", 1, 0, 200_000));
+        rows[0].raw = RAW;
+        // Imports are no activity; what comes after the moment is not seen yet.
+        rows.push(PostbackRow {
+            via: "import",
+            source: "files",
+            ..postback(300_000, 1, "2026-11-22T10:30:00Z", 1)
+        });
+        rows.push(postback(300_001, 1, "2026-11-22T11:00:00Z", 1));
+        insert_postbacks(&loader, rows).await;
+        let found = reader.activity(&Filter::default(), &until()).await.unwrap();
+        let seen: Vec<_> = found
+            .iter()
+            .map(|sender| {
+                (
+                    &*sender.source,
+                    sender.last.to_string(),
+                    sender.hour,
+                    sender.day,
+                    sender.usual.state,
+                )
+            })
+            .collect();
+        assert_eq!(
+            seen,
+            [
+                (
+                    "gone",
+                    "2026-11-22T07:50:00Z".to_owned(),
+                    0,
+                    21 * 6,
+                    State::Silent
+                ),
+                (
+                    "new",
+                    "2026-11-22T10:50:00Z".to_owned(),
+                    6,
+                    24 * 6,
+                    State::Learning
+                ),
+                (
+                    "us",
+                    "2026-11-22T10:50:00Z".to_owned(),
+                    6,
+                    24 * 6,
+                    State::Usual
+                ),
+            ]
+        );
+        let us = &found[2].usual;
+        assert_eq!((us.mean, found[0].usual.missing), (Some(6.0), 19.0));
+        let mut only = Filter::default();
+        only.add(Column::source(), false, "us").unwrap();
+        assert_eq!(reader.activity(&only, &until()).await.unwrap().len(), 1);
+
+        for (by, part) in [(By::Key, "k2"), (By::Template, "7")] {
+            let parts = reader.activity_of(by, &only, &until()).await.unwrap();
+            let seen: Vec<_> = parts
+                .iter()
+                .map(|part| (&*part.part, part.day, part.week))
+                .collect();
+            assert_eq!(seen, [("", 143, 7 * 144 - 1), (part, 1, 1)]);
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn refusals_are_counted_with_those_that_have_no_row() {
+    with_database("refused", |loader, reader| async move {
+        let refusal = |number, source, reason, refused: &str, suppressed| RefusalRow {
+            id: id(number),
+            refused_at: at(refused),
+            reason,
+            status: 404,
+            source,
+            key: "",
+            method: "GET",
+            path: "",
+            query: "",
+            query_bytes: 0,
+            remote: "",
+            user_agent: "",
+            cut: Vec::new(),
+            suppressed,
+        };
+        let rows = [
+            refusal(1, "us", "forbidden", "2026-11-22T10:00:00Z", 0),
+            refusal(2, "us", "not_found", "2026-11-22T09:00:00Z", 9),
+            refusal(3, "us", "forbidden", "2026-11-18T10:00:00Z", 4),
+            refusal(4, "", "not_found", "2026-11-22T10:00:00Z", 0),
+            refusal(5, "us", "forbidden", "2026-11-01T10:00:00Z", 4),
+        ];
+        insert::refusals(&loader, rows).await.unwrap();
+        let found = reader.refused(&until()).await.unwrap();
+        let seen: Vec<_> = found
+            .iter()
+            .map(|row| (&*row.source, row.day, row.week, &*row.reason))
+            .collect();
+        assert_eq!(seen, [("", 1, 1, "not_found"), ("us", 11, 16, "not_found")]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn loading_is_measured_by_what_the_server_stored_last() {
+    with_database("loading", |loader, reader| async move {
+        let nothing = reader.loading().await.unwrap();
+        assert_eq!((nothing.rows, nothing.delay), (0, None));
+        // Received when the tables were there, and two hours before; long before is a replay's.
+        let now = jiff::Timestamp::now();
+        let received = now.to_string();
+        insert_postbacks(
+            &loader,
+            [
+                postback(1, 1, &received, 1),
+                postback(2, 2, "2026-09-01T00:00:00Z", 2),
+            ],
+        )
+        .await;
+        let found = reader.loading().await.unwrap();
+        assert_eq!(found.rows, 1);
+        let delay = found.delay.unwrap();
+        // The server tells whole seconds.
+        assert!((-1.0..60.0).contains(&delay.max), "{delay:?}");
+    })
+    .await;
+}
