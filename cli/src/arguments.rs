@@ -88,6 +88,8 @@ pub(crate) enum Command {
     Simulate(cmd::simulate::Simulate),
     Order(cmd::order::Order),
     Statement(cmd::statement::Statement),
+    Watch(cmd::watch::Watch),
+    Annotate(cmd::annotate::Annotate),
 }
 
 impl Command {
@@ -98,6 +100,7 @@ impl Command {
             Self::Order(order) => order.stops_in_order(),
             Self::Statement(statement) => statement.stops_in_order(),
             Self::Simulate(simulate) => simulate.stops_in_order(),
+            Self::Watch(watch) => watch.stops_in_order(),
             _ => false,
         }
     }

@@ -16,6 +16,7 @@ mod publisher;
 mod range;
 mod replays;
 mod servers;
+mod tls;
 
 use std::time::Duration;
 

@@ -1,5 +1,6 @@
 //! One file per command: its arguments, what it does, what it prints.
 
+pub(crate) mod annotate;
 pub(crate) mod config;
 pub(crate) mod doctor;
 mod door;
@@ -18,6 +19,7 @@ pub(crate) mod statement;
 pub(crate) mod trace;
 pub(crate) mod url;
 pub(crate) mod verify;
+pub(crate) mod watch;
 
 use std::collections::BTreeMap;
 
@@ -48,6 +50,8 @@ pub(crate) async fn run(arguments: &Arguments, console: &mut Console) -> Result<
         Command::Order(order) => Box::pin(order.run(options, console)).await,
         Command::Statement(statement) => Box::pin(statement.run(options, console)).await,
         Command::Verify(verify) => Box::pin(verify.run(options, console)).await,
+        Command::Watch(watch) => Box::pin(watch.run(options, console)).await,
+        Command::Annotate(annotate) => annotate.run(options, console).await,
     }
 }
 
