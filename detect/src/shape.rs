@@ -125,17 +125,22 @@ impl Shape {
                 .iter()
                 .map(|all| 0.375 * overdispersion / all.max(1.0));
             keep_larger(&mut hours, smoothing);
-            let left = adjust(&mut rates, cells, HOURS, hour, overdispersion);
+            let left = adjust(&mut rates, cells, &HOURS_OF_DAY, overdispersion);
             keep_larger(&mut hours, left);
-            let left = adjust(&mut rates, cells, DAYS, day, overdispersion);
+            let left = adjust(&mut rates, cells, &DAYS_OF_WEEK, overdispersion);
             keep_larger(&mut days, left);
         }
-        let single = adjust(&mut rates, cells, CELLS, |cell| cell, overdispersion);
+        let weekend = adjust(&mut rates, cells, &HOURS_OF_WEEKEND, overdispersion);
+        let near = adjust(&mut rates, cells, &NEAR_HOURS, overdispersion);
+        let single = adjust(&mut rates, cells, &SINGLE_HOURS, overdispersion);
         let mean: f64 = rates.iter().sum::<f64>() / small(CELLS);
         Self {
             factors: rates.iter().map(|rate| rate / mean).collect(),
             uncertainty: (0..CELLS)
-                .map(|cell| hours[hour(cell)] + days[day(cell)] + single[cell])
+                .map(|cell| {
+                    let groups = hours[hour(cell)] + days[day(cell)] + weekend[weekend_hour(cell)];
+                    groups + near[cell] + single[cell]
+                })
                 .collect(),
         }
     }
@@ -154,6 +159,79 @@ fn hour(cell: usize) -> usize {
 
 fn day(cell: usize) -> usize {
     cell / HOURS
+}
+
+/// The hour of the day, of Saturday and Sunday apart from the other days.
+fn weekend_hour(cell: usize) -> usize {
+    hour(cell) + if day(cell) >= 5 { HOURS } else { 0 }
+}
+
+/// Hours that may have something in common, and how they are seen together with their neighbours.
+struct Grouping {
+    groups: usize,
+    of: fn(usize) -> usize,
+    /// Neighbours are those of the same stretch of so many groups, a ring.
+    ring: usize,
+    /// The weights of a group and its neighbours on both sides; their sum is 1.
+    kernel: &'static [f64],
+}
+
+const HOURS_OF_DAY: Grouping = Grouping {
+    groups: HOURS,
+    of: hour,
+    ring: HOURS,
+    kernel: &[1.0],
+};
+
+const DAYS_OF_WEEK: Grouping = Grouping {
+    groups: DAYS,
+    of: day,
+    ring: DAYS,
+    kernel: &[1.0],
+};
+
+const HOURS_OF_WEEKEND: Grouping = Grouping {
+    groups: 2 * HOURS,
+    of: weekend_hour,
+    ring: HOURS,
+    kernel: &[0.25, 0.5, 0.25],
+};
+
+/// What one day has at a time of day, such as a late Friday.
+const NEAR_HOURS: Grouping = Grouping {
+    groups: CELLS,
+    of: |cell| cell,
+    ring: CELLS,
+    kernel: &[0.1, 0.2, 0.4, 0.2, 0.1],
+};
+
+/// What one hour of the week has, such as a newsletter.
+const SINGLE_HOURS: Grouping = Grouping {
+    groups: CELLS,
+    of: |cell| cell,
+    ring: CELLS,
+    kernel: &[1.0],
+};
+
+impl Grouping {
+    /// Values of the groups, each together with its neighbours.
+    fn blend(&self, values: &[f64]) -> Vec<f64> {
+        let reach = self.kernel.len() / 2;
+        let at = |group: usize| {
+            let start = group - group % self.ring;
+            let place = group % self.ring + self.ring - reach;
+            let terms = self.kernel.iter().enumerate();
+            let terms =
+                terms.map(|(step, weight)| weight * values[start + (place + step) % self.ring]);
+            terms.sum()
+        };
+        (0..self.groups).map(at).collect()
+    }
+
+    /// What is left of the variance of one group.
+    fn variance(&self) -> f64 {
+        self.kernel.iter().map(|weight| weight * weight).sum()
+    }
 }
 
 fn small(count: usize) -> f64 {
@@ -180,38 +258,28 @@ fn smoothed(group: &Group) -> Vec<f64> {
 /// Moves the rates of each group of hours towards what it has, as far as the groups differ by more
 /// than chance (a gamma prior whose variance is estimated from all groups), and gives the relative
 /// variance that each group's factor still has.
-fn adjust(
-    rates: &mut [f64],
-    cells: &Cells,
-    groups: usize,
-    of: impl Fn(usize) -> usize,
-    overdispersion: f64,
-) -> Vec<f64> {
-    let group = cells.group(rates, groups, &of);
-    let pairs = || group.counts.iter().zip(&group.expected);
+fn adjust(rates: &mut [f64], cells: &Cells, grouping: &Grouping, overdispersion: f64) -> Vec<f64> {
+    let group = cells.group(rates, grouping.groups, grouping.of);
+    let counts = grouping.blend(&group.counts);
+    let expected = grouping.blend(&group.expected);
+    let noise = overdispersion * grouping.variance();
+    let pairs = || counts.iter().zip(&expected);
     let excess: f64 = pairs()
-        .map(|(count, expected)| (count - expected).powi(2) - overdispersion * expected)
+        .map(|(count, expected)| (count - expected).powi(2) - noise * expected)
         .sum();
-    let squares: f64 = group
-        .expected
-        .iter()
-        .map(|expected| expected * expected)
-        .sum();
+    let squares: f64 = expected.iter().map(|expected| expected * expected).sum();
     let variance = (excess / squares.max(f64::MIN_POSITIVE)).max(0.0);
     if variance <= 0.0 {
-        return vec![0.0; groups];
+        return vec![0.0; grouping.groups];
     }
-    let weight = overdispersion / variance;
+    let weight = noise / variance;
     let posterior = |(count, expected): (&f64, &f64)| (weight + count) / (weight + expected);
     let factors: Vec<f64> = pairs().map(posterior).collect();
     for (cell, rate) in rates.iter_mut().enumerate() {
-        *rate *= factors[of(cell)];
+        *rate *= factors[(grouping.of)(cell)];
     }
-    group
-        .expected
-        .iter()
-        .map(|expected| overdispersion / (weight + expected))
-        .collect()
+    let left = |expected: &f64| noise / (weight + expected);
+    expected.iter().map(left).collect()
 }
 
 #[cfg(test)]

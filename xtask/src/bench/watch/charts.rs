@@ -7,21 +7,28 @@ use super::history::{HOURS, History, Question};
 /// Days before the present day that are judged, and so not learned from.
 const JUDGED_DAYS: usize = 14;
 
-/// Our statistic after each watched hour, with a baseline that is learned anew every day, as
-/// `postback watch` does.
+/// Our statistic after each watched hour: learned from the same past as `glrnb`, and begun with the
+/// same hour.
 pub(super) fn ours(history: &History) -> Vec<f64> {
+    statistics(history, History::WATCHED, history.bins.len())
+}
+
+/// The same as `postback watch` does it: the baseline is learned anew every day, from everything
+/// before the last two weeks.
+pub(super) fn in_use(history: &History) -> Vec<f64> {
     let days = History::WATCHED / HOURS..history.bins.len() / HOURS;
-    let mut statistics = Vec::new();
-    for day in days {
+    days.flat_map(|day| {
         let learned = (day - JUDGED_DAYS) * HOURS;
-        let judged = learned..(day + 1) * HOURS;
-        let path = match history.question {
-            Question::Volume => volume(history, learned, judged.end),
-            _ => share(history, learned, judged.end),
-        };
-        statistics.extend(&path[JUDGED_DAYS * HOURS..]);
+        statistics(history, learned, (day + 1) * HOURS).split_off(JUDGED_DAYS * HOURS)
+    })
+    .collect()
+}
+
+fn statistics(history: &History, learned: usize, end: usize) -> Vec<f64> {
+    match history.question {
+        Question::Volume => volume(history, learned, end),
+        _ => share(history, learned, end),
     }
-    statistics
 }
 
 fn volume(history: &History, learned: usize, end: usize) -> Vec<f64> {

@@ -13,7 +13,10 @@ use crate::bench::targets::Target;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Method {
+    /// Learned from the same past as `glrnb`.
     Ours,
+    /// Learned anew every day.
+    InUse,
     Glrnb(Given),
     DayAgainstWeek,
 }
@@ -34,7 +37,7 @@ impl Breaks {
     pub(super) fn new(kind: Kind, scenario: Scenario, methods: &[(Method, Paths)]) -> Self {
         let find = |wanted| methods.iter().find(|(method, _)| *method == wanted);
         let fixed = find(Method::DayAgainstWeek);
-        let ours = find(Method::Ours);
+        let ours = find(Method::InUse);
         Self {
             kind,
             scenario,

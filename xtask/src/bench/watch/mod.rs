@@ -150,6 +150,10 @@ fn statistics(
     let mut all = vec![
         (Method::Ours, histories.iter().map(charts::ours).collect()),
         (
+            Method::InUse,
+            histories.iter().map(charts::in_use).collect(),
+        ),
+        (
             Method::DayAgainstWeek,
             histories.iter().map(charts::day_against_week).collect(),
         ),

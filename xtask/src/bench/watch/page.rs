@@ -51,6 +51,7 @@ fn curves(found: &Breaks) -> Vec<Vec<String>> {
     let row = |(method, points): &(Method, Vec<super::curve::Point>)| {
         let name = match method {
             Method::Ours => "ours",
+            Method::InUse => "ours, learning every day",
             Method::Glrnb(Given::Fitted) => "glrnb",
             Method::Glrnb(Given::Told) => "glrnb, told the truth",
             Method::DayAgainstWeek => "day against week",
