@@ -70,10 +70,10 @@ pub async fn add(client: &Client, annotation: &Annotation) -> Result<(), StoreEr
         source: &annotation.source,
         made_by: &annotation.made_by,
     };
-    let json = serde_json::to_string(&added).map_err(|error| {
-        StoreError::own(Kind::Setup, attempt, error.to_string(), "report it")
-    })?;
-    let sql = format!("INSERT INTO {ANNOTATIONS} (id, at, text, source, made_by) FORMAT JSONEachRow");
+    let json = serde_json::to_string(&added)
+        .map_err(|error| StoreError::own(Kind::Setup, attempt, error.to_string(), "report it"))?;
+    let sql =
+        format!("INSERT INTO {ANNOTATIONS} (id, at, text, source, made_by) FORMAT JSONEachRow");
     let client = client.clone().with_setting("async_insert", "0");
     run(attempt, async {
         let mut insert = client.insert_formatted_with(sql);

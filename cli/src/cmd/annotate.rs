@@ -93,7 +93,7 @@ impl Annotate {
         let trouble = |error| Trouble::of_clickhouse(&error, clickhouse);
         let client = client(clickhouse, Role::Query).map_err(trouble)?;
         let annotation = Annotation {
-            id: Uuid::now_v7(),
+            id: Uuid::new_v4(),
             at,
             text: printable(text),
             source: self.source.clone().unwrap_or_default(),
@@ -150,13 +150,15 @@ fn row(mark: &Annotation, options: &Options) -> Vec<Cell> {
     ]
 }
 
-/// The user's name and the machine's, as far as they are known.
+/// The user's name, and the machine's, as far as they are known.
 fn user() -> String {
     let named = ["SUDO_USER", "USER", "LOGNAME"].into_iter();
     let name = named
         .filter_map(|variable| std::env::var(variable).ok())
         .find(|name| !name.is_empty())
         .unwrap_or_else(|| format!("uid {}", rustix::process::getuid().as_raw()));
-    let system = rustix::system::uname();
-    format!("{name}@{}", system.nodename().to_string_lossy())
+    match std::fs::read_to_string("/proc/sys/kernel/hostname") {
+        Ok(host) => format!("{name}@{}", host.trim()),
+        Err(_) => name,
+    }
 }

@@ -141,7 +141,14 @@ pub fn read(
     ));
     let sources = sources::read_all(sources, &mut faults);
 
-    let known = ["kafka", "clickhouse", "ingest", "consumer", "watch", "source"];
+    let known = [
+        "kafka",
+        "clickhouse",
+        "ingest",
+        "consumer",
+        "watch",
+        "source",
+    ];
     faults.extend(root.keys().map(|key| Fault::unknown(key, key, &known)));
     faults.extend(environment.leftovers());
     if faults.is_empty() {

@@ -169,7 +169,9 @@ impl Alert {
             );
         }
         match self.kind {
-            Kind::Silence => "endpoint: the URL cannot be reached, or the network has switched it off",
+            Kind::Silence => {
+                "endpoint: the URL cannot be reached, or the network has switched it off"
+            }
             Kind::Volume => {
                 "deploy: a part of the shop no longer reports, or the network holds postbacks back"
             }
@@ -192,7 +194,9 @@ impl Alert {
             Kind::Silence => format!("postback send --source {source}"),
             Kind::Volume => format!("postback report activity --source {source}"),
             Kind::Gap => "postback report gap --by hour --from 2d".to_owned(),
-            Kind::Unattributed => format!("postback report unattributed --source {source} --from 2d"),
+            Kind::Unattributed => {
+                format!("postback report unattributed --source {source} --from 2d")
+            }
             Kind::ZeroAmounts | Kind::WholeAmounts | Kind::Currency => {
                 format!("postback report amounts --source {source} --from 2d")
             }

@@ -117,16 +117,24 @@ impl History {
 
     fn filled(mut self, rows: &Rows, through: Timestamp) -> Self {
         for row in rows.received.iter().filter(|row| row.source == self.source) {
-            let Some(at) = self.place(row.bin) else { continue };
+            let Some(at) = self.place(row.bin) else {
+                continue;
+            };
             self.received[at].count += row.postbacks;
             self.rejected[at].of += row.postbacks;
             self.rejected[at].count += row.rejected;
         }
         for row in rows.refused.iter().filter(|row| row.source == self.source) {
-            let Some(at) = self.place(row.bin) else { continue };
+            let Some(at) = self.place(row.bin) else {
+                continue;
+            };
             self.refused[at].count += row.refusals;
         }
-        for row in rows.transactions.iter().filter(|row| row.source == self.source) {
+        for row in rows
+            .transactions
+            .iter()
+            .filter(|row| row.source == self.source)
+        {
             self.add(row);
         }
         let minutes = rows.minutes.iter().filter(|row| row.source == self.source);
@@ -142,7 +150,9 @@ impl History {
     }
 
     fn add(&mut self, row: &Transactions) {
-        let Some(at) = self.place(row.bin) else { return };
+        let Some(at) = self.place(row.bin) else {
+            return;
+        };
         let counted = [
             (&mut self.unattributed, row.unattributed),
             (&mut self.zero, row.zero),

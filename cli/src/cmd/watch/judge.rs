@@ -75,7 +75,11 @@ pub(super) fn pooled(histories: &[History]) -> Shape {
             Some((Baseline::learn(learned, BINS_A_DAY, None)?, weight))
         })
         .collect();
-    Shape::pooled(known.iter().map(|(baseline, weight)| (baseline.shape(), *weight)))
+    Shape::pooled(
+        known
+            .iter()
+            .map(|(baseline, weight)| (baseline.shape(), *weight)),
+    )
 }
 
 /// Whether a source has too little history to be judged at all.

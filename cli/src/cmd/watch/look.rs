@@ -1,7 +1,7 @@
 //! One look at the tables.
 
-use jiff::{SignedDuration, Timestamp};
 use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
 use postback_common::config::Settings;
 use postback_store::annotations::{self, Annotation};
 use postback_store::reports::Reader;
@@ -133,7 +133,9 @@ impl Watched<'_> {
         if behind.is_empty() {
             return Ok((Some(settled), None));
         }
-        let ends = reader.partition_ends(now - SignedDuration::from_hours(24 * 7)).await?;
+        let ends = reader
+            .partition_ends(now - SignedDuration::from_hours(24 * 7))
+            .await?;
         let end = |partition: &i32| {
             let mut ends = ends.iter();
             let found = ends.find(|end| i64::from(end.partition) == i64::from(*partition));
