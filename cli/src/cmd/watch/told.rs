@@ -59,3 +59,45 @@ impl Told {
         self.open.values().map(|open| &open.alert)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+
+    use super::*;
+    use crate::cmd::watch::alert::{Kind, Measured};
+
+    fn alert(source: &str) -> Alert {
+        Alert {
+            source: source.to_owned(),
+            kind: Kind::Silence,
+            detail: None,
+            since: Timestamp::UNIX_EPOCH,
+            measured: Measured::Missing(20.0),
+            evidence: None,
+            learning: false,
+            near: None,
+        }
+    }
+
+    #[test]
+    fn an_alert_is_told_once_and_so_is_its_end() {
+        let mut told = Told::default();
+        assert_eq!(told.look(vec![alert("a")]), [Event::Begun(alert("a"))]);
+        let both = vec![alert("a"), alert("b")];
+        assert_eq!(told.look(both), [Event::Begun(alert("b"))]);
+        assert_eq!(told.look(vec![alert("a")]), []);
+        assert_eq!(told.look(vec![alert("a")]), []);
+        assert_eq!(told.look(vec![alert("a")]), [Event::Over(alert("b"))]);
+        assert_eq!(told.open().count(), 1);
+    }
+
+    #[test]
+    fn one_look_without_it_is_no_end() {
+        let mut told = Told::default();
+        told.look(vec![alert("a")]);
+        assert_eq!(told.look(Vec::new()), []);
+        assert_eq!(told.look(vec![alert("a")]), []);
+        assert_eq!(told.look(Vec::new()), []);
+    }
+}

@@ -196,3 +196,6 @@ fn judge(answer: &Answer) -> Result<(), Trouble> {
         status => Err(Trouble::Final(format!("it answered {status}"))),
     }
 }
+
+#[cfg(test)]
+mod tests;
