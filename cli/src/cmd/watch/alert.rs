@@ -13,8 +13,6 @@ pub(super) enum Kind {
     Silence,
     /// Fewer postbacks than usual.
     Volume,
-    /// More own orders than usual, or lines of a statement, have no transaction.
-    Gap,
     /// More transactions than usual have no click id.
     Unattributed,
     /// More amounts than usual are zero or missing.
@@ -36,7 +34,6 @@ impl Kind {
         match self {
             Self::Silence => "silence",
             Self::Volume => "volume",
-            Self::Gap => "gap",
             Self::Unattributed => "unattributed",
             Self::ZeroAmounts => "zero_amounts",
             Self::WholeAmounts => "whole_amounts",
@@ -124,7 +121,6 @@ impl Alert {
             }
             (_, Measured::Share(change)) => {
                 let what = match self.kind {
-                    Kind::Gap => "of the orders have no transaction".to_owned(),
                     Kind::Unattributed => "of the transactions have no click id".to_owned(),
                     Kind::ZeroAmounts => "of the amounts are zero or missing".to_owned(),
                     Kind::WholeAmounts => "of the amounts have no minor units".to_owned(),
@@ -175,7 +171,6 @@ impl Alert {
             Kind::Volume => {
                 "deploy: a part of the shop no longer reports, or the network holds postbacks back"
             }
-            Kind::Gap => "deploy: the checkout loses its tracking, or the network misses sales",
             Kind::Unattributed => "identifier: the click id is no longer captured or passed on",
             Kind::ZeroAmounts => "field: the amount comes under another name, or not at all",
             Kind::WholeAmounts => "field: amounts are rounded, or come in another unit",
@@ -193,7 +188,6 @@ impl Alert {
         match self.kind {
             Kind::Silence => format!("postback send --source {source}"),
             Kind::Volume => format!("postback report activity --source {source}"),
-            Kind::Gap => "postback report gap --by hour --from 2d".to_owned(),
             Kind::Unattributed => {
                 format!("postback report unattributed --source {source} --from 2d")
             }

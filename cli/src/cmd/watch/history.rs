@@ -116,7 +116,8 @@ impl History {
     }
 
     fn filled(mut self, rows: &Rows, through: Timestamp) -> Self {
-        for row in rows.received.iter().filter(|row| row.source == self.source) {
+        let source = self.source.clone();
+        for row in rows.received.iter().filter(|row| row.source == source) {
             let Some(at) = self.place(row.bin) else {
                 continue;
             };
@@ -124,20 +125,16 @@ impl History {
             self.rejected[at].of += row.postbacks;
             self.rejected[at].count += row.rejected;
         }
-        for row in rows.refused.iter().filter(|row| row.source == self.source) {
+        for row in rows.refused.iter().filter(|row| row.source == source) {
             let Some(at) = self.place(row.bin) else {
                 continue;
             };
             self.refused[at].count += row.refusals;
         }
-        for row in rows
-            .transactions
-            .iter()
-            .filter(|row| row.source == self.source)
-        {
+        for row in rows.transactions.iter().filter(|row| row.source == source) {
             self.add(row);
         }
-        let minutes = rows.minutes.iter().filter(|row| row.source == self.source);
+        let minutes = rows.minutes.iter().filter(|row| row.source == source);
         let minutes = minutes.filter(|row| row.last <= through);
         self.minutes = minutes.map(|row| (row.first, row.last)).collect();
         let all: Vec<u32> = self.unattributed.iter().map(|trial| trial.of).collect();

@@ -51,8 +51,8 @@ impl Watching {
             self.deliveries.0.clone(),
         );
         for name in ["done", "failed"] {
-            self.looks.get_or_create(&result(name));
-            self.deliveries.0.get_or_create(&result(name));
+            self.looks.get_or_create(&result(name)).inc_by(0);
+            self.deliveries.0.get_or_create(&result(name)).inc_by(0);
         }
     }
 
