@@ -91,6 +91,8 @@ pub(crate) enum Command {
     Order(cmd::order::Order),
     Statement(cmd::statement::Statement),
     Completion(cmd::completion::Completion),
+    Watch(cmd::watch::Watch),
+    Annotate(cmd::annotate::Annotate),
 }
 
 impl Command {
@@ -101,6 +103,7 @@ impl Command {
             Self::Order(order) => order.stops_in_order(),
             Self::Statement(statement) => statement.stops_in_order(),
             Self::Simulate(simulate) => simulate.stops_in_order(),
+            Self::Watch(watch) => watch.stops_in_order(),
             _ => false,
         }
     }

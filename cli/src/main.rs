@@ -17,6 +17,7 @@ mod range;
 mod record;
 mod replays;
 mod servers;
+mod tls;
 
 use std::time::Duration;
 

@@ -56,6 +56,11 @@ impl RangeOptions {
     }
 }
 
+/// One moment that the option `name` gives, as seen at `now`.
+pub(crate) fn moment(name: &str, text: &str, now: &Zoned) -> Result<Timestamp, Failure> {
+    when(text, now).ok_or_else(|| unreadable(name, text))
+}
+
 /// Both ends as given, either of which may be left open, as seen at `now`.
 pub(crate) fn open(
     from: Option<&str>,

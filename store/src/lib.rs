@@ -9,6 +9,7 @@
 
 #![warn(missing_docs)]
 
+pub mod annotations;
 pub mod ask;
 pub mod check;
 pub mod comparison;

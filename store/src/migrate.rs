@@ -45,6 +45,11 @@ const MIGRATIONS: &[Migration] = &[
         name: "imports",
         sql: include_str!("../../schemas/clickhouse/0004_imports.sql"),
     },
+    Migration {
+        number: 5,
+        name: "annotations",
+        sql: include_str!("../../schemas/clickhouse/0005_annotations.sql"),
+    },
 ];
 
 impl Migration {

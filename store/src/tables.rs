@@ -33,6 +33,8 @@ pub const REFUSALS_LOG: &str = "refusals_log";
 pub const IMPORTS: &str = "imports";
 /// The table behind it, which is of no generation.
 pub const IMPORTS_LOG: &str = "imports_log";
+/// What people marked on the time line.
+pub const ANNOTATIONS: &str = "annotations";
 
 /// Setting of every query that reads a table of a generation with `FINAL`: a key never changes its
 /// partition, so partitions need not be merged with each other.

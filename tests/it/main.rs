@@ -32,3 +32,4 @@ mod templates;
 mod unread_log;
 mod upkeep;
 mod verify;
+mod watch;

@@ -1,5 +1,6 @@
 //! One file per command: its arguments, what it does, what it prints.
 
+pub(crate) mod annotate;
 pub(crate) mod completion;
 pub(crate) mod config;
 pub(crate) mod doctor;
@@ -21,6 +22,7 @@ pub(crate) mod tail;
 pub(crate) mod trace;
 pub(crate) mod url;
 pub(crate) mod verify;
+pub(crate) mod watch;
 
 use std::collections::BTreeMap;
 
@@ -54,6 +56,8 @@ pub(crate) async fn run(arguments: &Arguments, console: &mut Console) -> Result<
         Command::Query(query) => Box::pin(query.run(options, console)).await,
         Command::Completion(completion) => completion.run(console),
         Command::Verify(verify) => Box::pin(verify.run(options, console)).await,
+        Command::Watch(watch) => Box::pin(watch.run(options, console)).await,
+        Command::Annotate(annotate) => annotate.run(options, console).await,
     }
 }
 

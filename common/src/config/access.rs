@@ -39,6 +39,11 @@ pub(super) fn trusted_proxies(section: &mut Section<'_>) -> Addresses {
     proxies
 }
 
+/// `webhook_allow`; empty without it.
+pub(super) fn webhook_allow(section: &mut Section<'_>) -> Addresses {
+    addresses(section, "webhook_allow").unwrap_or_default()
+}
+
 fn addresses(section: &mut Section<'_>, key: &'static str) -> Option<Addresses> {
     let mut addresses = Addresses::default();
     for text in section.list(key)? {

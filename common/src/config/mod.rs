@@ -1,6 +1,6 @@
 //! The configuration: one TOML file for all binaries, checked as a whole.
 //!
-//! Every key of the sections `kafka`, `clickhouse`, `ingest` and `consumer` can be overridden by an
+//! Every key of the sections `kafka`, `clickhouse`, `ingest`, `consumer` and `watch` can be overridden by an
 //! environment variable `POSTBACK__SECTION__KEY`; a secret can also come from a file
 //! (`password_file`, `key_file`). [`load`] touches the outside world; [`read`] is the same on given
 //! text, and is what the tests call.
@@ -23,6 +23,7 @@ mod sources;
 mod spool;
 mod templates;
 mod tls;
+mod watch;
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -41,6 +42,7 @@ pub use source::{
 pub use sources::dropped_sources;
 pub use spool::SpoolSettings;
 pub use tls::TlsSettings;
+pub use watch::WatchSettings;
 
 use environment::Environment;
 use section::Section;
@@ -59,6 +61,8 @@ pub struct Settings {
     pub ingest: IngestSettings,
     /// `[consumer]`
     pub consumer: ConsumerSettings,
+    /// `[watch]`
+    pub watch: WatchSettings,
     /// `[[source]]`, in the order of the file.
     #[serde(rename = "source")]
     pub sources: Vec<SourceSettings>,
@@ -129,9 +133,22 @@ pub fn read(
         &mut environment,
         &mut faults,
     ));
+    let watch = WatchSettings::read(&mut Section::open(
+        "watch",
+        &mut root,
+        &mut environment,
+        &mut faults,
+    ));
     let sources = sources::read_all(sources, &mut faults);
 
-    let known = ["kafka", "clickhouse", "ingest", "consumer", "source"];
+    let known = [
+        "kafka",
+        "clickhouse",
+        "ingest",
+        "consumer",
+        "watch",
+        "source",
+    ];
     faults.extend(root.keys().map(|key| Fault::unknown(key, key, &known)));
     faults.extend(environment.leftovers());
     if faults.is_empty() {
@@ -140,6 +157,7 @@ pub fn read(
             clickhouse,
             ingest,
             consumer,
+            watch,
             sources,
         })
     } else {

@@ -11,6 +11,7 @@ mod java;
 mod kafka;
 mod promtool;
 mod step;
+mod surveillance;
 
 use std::path::PathBuf;
 
@@ -110,6 +111,23 @@ pub fn strace(cancellation: &Cancellation, report: &dyn Fn(&str)) -> Result<Path
     let _lock = cache.lock(&steps)?;
     debian::install(&debian::missing_strace(), &cache, &steps)?;
     process::find(debian::STRACE).ok_or_else(|| debian::missing_packages(&[debian::STRACE]))
+}
+
+/// `Rscript` of an R that has the package `surveillance`; installed if it is not there.
+///
+/// # Errors
+/// As [`install`].
+pub fn surveillance(
+    cancellation: &Cancellation,
+    report: &dyn Fn(&str),
+) -> Result<PathBuf, StackError> {
+    let cache = Cache::open()?;
+    let steps = Steps {
+        cancellation,
+        report,
+    };
+    let _lock = cache.lock(&steps)?;
+    surveillance::install(&cache, &steps)
 }
 
 /// Installs what `needs` says and is missing, but not the servers.

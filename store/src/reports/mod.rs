@@ -17,6 +17,7 @@ mod reader;
 pub mod received;
 pub mod rejects;
 pub mod reversals;
+pub mod series;
 pub mod share;
 pub mod sources;
 pub mod summary;

@@ -140,7 +140,13 @@ fn an_unmade_database_is_told_from_an_unmigrated_one() {
         let found = check::check(&database.settings).await.unwrap();
         assert_eq!(
             found.pending_migrations,
-            ["0001 bookkeeping", "0002 refusals", "0003 generations", "0004 imports", "0005 annotations"]
+            [
+                "0001 bookkeeping",
+                "0002 refusals",
+                "0003 generations",
+                "0004 imports",
+                "0005 annotations"
+            ]
         );
         assert_eq!(found.active, None);
     });

@@ -1,6 +1,6 @@
 //! `cargo xtask bench`: what the parts cost, beside what they are built on. [`loader`] is `bench
 //! load`, [`normalise`] `bench normalise`, [`replay`] `bench replay`, [`reports`] `bench reports`,
-//! [`simulate`] `bench simulate`; the rest of this folder is `bench ingest`: what ingest costs,
+//! [`simulate`] `bench simulate`, [`watch`] `bench watch`; the rest of this folder is `bench ingest`: what ingest costs,
 //! beside a hyper that does nothing.
 //!
 //! Three servers take turns at the same load on the same processor: a bare hyper, ingest with
@@ -21,6 +21,7 @@ mod simulate;
 mod start;
 mod targets;
 mod turn;
+mod watch;
 
 use std::process::ExitCode;
 
@@ -53,6 +54,8 @@ pub(crate) enum Command {
     Reports(reports::Options),
     /// Whether the simulated network keeps its schedule from one core; prints Markdown
     Simulate(simulate::Options),
+    /// How soon breaks are found, beside glrnb of R's surveillance; prints Markdown
+    Watch(watch::Options),
 }
 
 #[derive(Args, Clone, Debug)]
@@ -97,6 +100,7 @@ pub(crate) fn run(
         Command::Replay(options) => return replay::run(options, project, cancellation),
         Command::Reports(options) => return reports::run(options, project, cancellation),
         Command::Simulate(options) => return simulate::run(options, project, cancellation),
+        Command::Watch(options) => return watch::run(options, project, cancellation),
     };
     let installation = postback_stack::install(Needs::BUILD, cancellation, &report::step)?;
     build(project, cancellation)?;

@@ -10,7 +10,7 @@ use super::{Context, Outcome, fail_with};
 use crate::project::Project;
 
 /// Each crate and the crates of ours that it may depend on.
-const ALLOWED: [(&str, &[&str]); 14] = [
+const ALLOWED: [(&str, &[&str]); 15] = [
     ("postback-common", &[]),
     ("postback-service", &["postback-common"]),
     ("postback-normalise", &["postback-common"]),
@@ -32,6 +32,7 @@ const ALLOWED: [(&str, &[&str]); 14] = [
         "postback-cli",
         &[
             "postback-common",
+            "postback-detect",
             "postback-service",
             "postback-normalise",
             "postback-store",
@@ -39,6 +40,7 @@ const ALLOWED: [(&str, &[&str]); 14] = [
             "postback-spool",
         ],
     ),
+    ("postback-detect", &[]),
     ("postback-load", &[]),
     (
         "postback-fuzz",
@@ -67,7 +69,12 @@ const ALLOWED: [(&str, &[&str]); 14] = [
     ),
     (
         "xtask",
-        &["postback-load", "postback-simulator", "postback-stack"],
+        &[
+            "postback-detect",
+            "postback-load",
+            "postback-simulator",
+            "postback-stack",
+        ],
     ),
 ];
 
@@ -75,8 +82,12 @@ const ALLOWED: [(&str, &[&str]); 14] = [
 ///
 /// xtask installs compilers and libraries, so it must build before they are there: nothing in it
 /// may compile C or look for a C library.
-const FORBIDDEN: [(&str, &[&str]); 7] = [
+const FORBIDDEN: [(&str, &[&str]); 8] = [
     ("postback-common", &["tokio"]),
+    (
+        "postback-detect",
+        &["tokio", "clickhouse", "rdkafka", "jiff"],
+    ),
     ("postback-normalise", &["tokio"]),
     ("postback-ingest", &["clickhouse"]),
     ("postback-simulator", &["rdkafka", "clickhouse"]),

@@ -1,6 +1,5 @@
 //! One request on a connection of its own, each part of it timed.
 
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
@@ -8,13 +7,11 @@ use postback_common::secret::Secret;
 use postback_simulator::Authority;
 use postback_simulator::Template;
 use postback_simulator::exchange::{Answer, Request, exchange};
-use rustls::pki_types::ServerName;
-use rustls::{ClientConfig, RootCertStore};
 use tokio::net::TcpStream;
-use tokio_rustls::TlsConnector;
 
 use super::content::Content;
 use crate::ending::Failure;
+use crate::tls::encrypt;
 
 /// A person wants to know how late an answer is, so it is waited for beyond the network's limit.
 pub(super) const PATIENCE: Duration = Duration::from_secs(10);
@@ -111,7 +108,7 @@ impl Target {
             return self.exchange(stream, times).await;
         }
         let begin = Instant::now();
-        let stream = self.encrypt(stream).await.map_err(|detail| Failed {
+        let stream = encrypt(&self.authority.host, stream).await.map_err(|detail| Failed {
             part: "tls",
             detail,
             remedy: "networks refuse such a connection, too: renew the certificate, or correct its name and chain",
@@ -134,27 +131,5 @@ impl Target {
             detail: error.to_string(),
             remedy: "see that it is postback-ingest, or a proxy that passes on to it, which listens there",
         })
-    }
-
-    async fn encrypt(
-        &self,
-        stream: TcpStream,
-    ) -> Result<tokio_rustls::client::TlsStream<TcpStream>, String> {
-        let mut roots = RootCertStore::empty();
-        let system = rustls_native_certs::load_native_certs();
-        roots.add_parsable_certificates(system.certs);
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let config = ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .map_err(|error| error.to_string())?
-            .with_root_certificates(roots)
-            .with_no_client_auth();
-        let name =
-            ServerName::try_from(self.authority.host.clone()).map_err(|error| error.to_string())?;
-        let connector = TlsConnector::from(Arc::new(config));
-        connector
-            .connect(name, stream)
-            .await
-            .map_err(|error| error.to_string())
     }
 }

@@ -236,13 +236,14 @@ mod tests {
         ] {
             let mut profile = (**profile::builtin("impact").unwrap()).clone();
             profile.amounts.form = form;
+            let chosen = BTreeMap::new();
             let values = |is_transaction| Values {
                 source: &settings.sources[0],
                 profile: &profile,
                 mark: "0123abcd",
                 now: Timestamp::UNIX_EPOCH,
                 is_transaction,
-                chosen: &BTreeMap::new(),
+                chosen: &chosen,
             };
             let (counting, test) = (values(true), values(false));
             let sent = [

@@ -1,0 +1,164 @@
+//! `postback annotate`: what people did, to be held beside what the numbers do.
+
+use clap::{Args, Subcommand};
+use jiff::{Timestamp, Zoned};
+use postback_store::annotations::{self, Annotation};
+use postback_store::{Role, client};
+use uuid::Uuid;
+
+use super::{load, source};
+use crate::arguments::Options;
+use crate::console::Console;
+use crate::ending::{Ending, Failure};
+use crate::output::{Cell, Sheet, printable, text};
+use crate::range::{self, Range, RangeOptions, shown};
+use crate::servers::Trouble;
+
+/// A mark is a line of words, not a document.
+const LONGEST: usize = 500;
+
+/// Mark what happened (a deploy, a change at a network), so that breaks can be told from it
+#[derive(Debug, Args)]
+#[command(
+    args_conflicts_with_subcommands = true,
+    arg_required_else_help = true,
+    disable_help_subcommand = true,
+    after_help = "Examples:\n  \
+        postback annotate 'deployed checkout 4.2'\n  \
+        postback annotate 'rakuten changed our URL' --source rakuten-us --at 2026-09-01T10:00\n  \
+        postback annotate ls --from 7d\n\n\
+        `postback watch` names a mark that stands near the beginning of a break."
+)]
+pub(crate) struct Annotate {
+    #[command(subcommand)]
+    command: Option<Command>,
+    /// What happened
+    #[arg(value_name = "TEXT")]
+    text: Option<String>,
+    /// When it happened [default: now]
+    #[arg(long, value_name = "TIME")]
+    at: Option<String>,
+    /// The source that it is about [default: all of them]
+    #[arg(long, value_name = "NAME")]
+    source: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// List the marks
+    Ls {
+        #[command(flatten)]
+        range: RangeOptions,
+    },
+}
+
+impl Annotate {
+    pub(crate) async fn run(
+        &self,
+        options: &Options,
+        console: &mut Console,
+    ) -> Result<Ending, Failure> {
+        let now = Zoned::now().with_time_zone(options.time_zone.clone());
+        match (&self.command, &self.text) {
+            (Some(Command::Ls { range }), _) => list(range.resolve(&now)?, options, console).await,
+            (None, Some(text)) => self.add(text, &now, options, console).await,
+            (None, None) => Err(Failure::Usage(
+                "say what happened: postback annotate TEXT".to_owned(),
+            )),
+        }
+    }
+
+    async fn add(
+        &self,
+        text: &str,
+        now: &Zoned,
+        options: &Options,
+        console: &mut Console,
+    ) -> Result<Ending, Failure> {
+        let text = text.trim();
+        if text.is_empty() || text.chars().count() > LONGEST {
+            return Err(Failure::Usage(format!(
+                "a mark has 1 to {LONGEST} characters: say in a few words what happened"
+            )));
+        }
+        let at = match &self.at {
+            Some(at) => range::moment("--at", at, now)?,
+            None => now.timestamp(),
+        };
+        let loaded = load(options, console)?;
+        if let Some(name) = &self.source {
+            source::find(name, &loaded.settings)?;
+        }
+        let clickhouse = &loaded.settings.clickhouse;
+        let trouble = |error| Trouble::of_clickhouse(&error, clickhouse);
+        let client = client(clickhouse, Role::Query).map_err(trouble)?;
+        let annotation = Annotation {
+            id: Uuid::new_v4(),
+            at,
+            text: printable(text),
+            source: self.source.clone().unwrap_or_default(),
+            made_by: user(),
+        };
+        annotations::add(&client, &annotation)
+            .await
+            .map_err(trouble)?;
+        console.note(format_args!(
+            "marked at {}: {}",
+            shown(at, &options.time_zone),
+            annotation.text
+        ));
+        Ok(Ending::Done)
+    }
+}
+
+async fn list(range: Range, options: &Options, console: &mut Console) -> Result<Ending, Failure> {
+    let loaded = load(options, console)?;
+    let clickhouse = &loaded.settings.clickhouse;
+    let trouble = |error| Trouble::of_clickhouse(&error, clickhouse);
+    let client = client(clickhouse, Role::Query).map_err(trouble)?;
+    let marks = annotations::between(&client, range.from, range.to)
+        .await
+        .map_err(trouble)?;
+    let mut sheet = Sheet::new(&[
+        text("at", "At"),
+        text("text", "What"),
+        text("source", "Source"),
+        text("made_by", "By"),
+    ]);
+    sheet.rows = marks.iter().map(|mark| row(mark, options)).collect();
+    let zone = &options.time_zone;
+    let ends: [(&str, Timestamp); 2] = [("from", range.from), ("to", range.to)];
+    for (name, end) in ends {
+        sheet.fact(name, shown(end, zone));
+    }
+    if sheet.rows.is_empty() {
+        sheet.notes.push(
+            "Nothing is marked in this time. Mark a deploy with: postback annotate 'deployed checkout 4.2'"
+                .to_owned(),
+        );
+    }
+    sheet.write(options, console)?;
+    Ok(Ending::Done)
+}
+
+fn row(mark: &Annotation, options: &Options) -> Vec<Cell> {
+    vec![
+        Cell::Text(shown(mark.at, &options.time_zone)),
+        Cell::Text(printable(&mark.text)),
+        Cell::text(&mark.source),
+        Cell::Text(printable(&mark.made_by)),
+    ]
+}
+
+/// The user's name, and the machine's, as far as they are known.
+fn user() -> String {
+    let named = ["SUDO_USER", "USER", "LOGNAME"].into_iter();
+    let name = named
+        .filter_map(|variable| std::env::var(variable).ok())
+        .find(|name| !name.is_empty())
+        .unwrap_or_else(|| format!("uid {}", rustix::process::getuid().as_raw()));
+    match std::fs::read_to_string("/proc/sys/kernel/hostname") {
+        Ok(host) => format!("{name}@{}", host.trim()),
+        Err(_) => name,
+    }
+}

@@ -1,0 +1,211 @@
+//! One look at the tables.
+
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
+use postback_common::config::Settings;
+use postback_store::annotations::{self, Annotation};
+use postback_store::reports::Reader;
+use postback_store::reports::series::Span;
+use postback_store::{Role, StoreError, client};
+
+use super::alert::{Alert, Kind, Measured};
+use super::history::{self, Rows, WIDTH, bin_of, days, start_of};
+use super::judge::{Context, is_learning, is_too_new, judge, pooled};
+use crate::lag::{self, GroupLag};
+
+/// Days of history: eight weeks to learn from, two to judge.
+const HISTORY_DAYS: u32 = 70;
+
+/// Records on their way are not waiting: batches are collected for a second, and a look takes one.
+const ON_THE_WAY: SignedDuration = SignedDuration::from_secs(30);
+
+/// From this age on unread records are an alert.
+const UNREAD: SignedDuration = SignedDuration::from_mins(15);
+
+/// What a look found.
+pub(super) struct Look {
+    pub(super) alerts: Vec<Alert>,
+    /// Everything up to here is loaded, and nothing behind it was judged; none: nothing is loaded.
+    pub(super) through: Option<Timestamp>,
+    /// Sources whose history is shorter than three weeks.
+    pub(super) learning: Vec<String>,
+    /// Sources whose history is too short for any judgement.
+    pub(super) new: Vec<String>,
+    pub(super) judged: usize,
+    /// Kafka's words when it did not say what waits.
+    pub(super) unknown_lag: Option<String>,
+}
+
+/// Rows of days that are over: read once, until the next day begins.
+#[derive(Default)]
+pub(super) struct Past {
+    generation: Option<u32>,
+    /// The bin behind the last.
+    end: u32,
+    rows: Rows,
+}
+
+/// Which sources are looked at.
+pub(super) struct Watched<'a> {
+    pub(super) settings: &'a Settings,
+    pub(super) only: Option<&'a str>,
+}
+
+impl Watched<'_> {
+    /// Looks once.
+    pub(super) async fn look(&self, past: &mut Past, now: Timestamp) -> Result<Look, StoreError> {
+        let clickhouse = &self.settings.clickhouse;
+        let reader = Reader::of_active(clickhouse).await?;
+        let lag = lag::of_generation(self.settings, reader.generation()).await;
+        let (through, oldest) = self.through(&reader, &lag, now).await?;
+        let Some(through) = through else {
+            return Ok(Look::nothing(lag.err()));
+        };
+        let rows = read(&reader, past, through).await?;
+        let client = client(clickhouse, Role::Query)?;
+        let from = start_of(bin_of(through).saturating_sub(days(HISTORY_DAYS)));
+        let annotations = annotations::between(&client, from, now).await?;
+        let mut look = self.judge(&rows, through, &annotations);
+        look.unknown_lag = lag.as_ref().err().cloned();
+        look.alerts.extend(unread(&lag, oldest, now));
+        Ok(look)
+    }
+
+    fn judge(&self, rows: &Rows, through: Timestamp, annotations: &[Annotation]) -> Look {
+        let histories = history::of_rows(rows, through, |source| self.zone(source));
+        let pooled = pooled(&histories);
+        let mut look = Look::nothing(None);
+        look.through = Some(through);
+        for history in &histories {
+            if !self.is_watched(&history.source) {
+                continue;
+            }
+            if is_too_new(history) {
+                look.new.push(history.source.clone());
+                continue;
+            }
+            if is_learning(history) {
+                look.learning.push(history.source.clone());
+            }
+            look.judged += 1;
+            let context = Context {
+                through,
+                pooled: &pooled,
+                annotations,
+                zone: &self.zone(&history.source),
+            };
+            look.alerts.extend(judge(history, &context));
+        }
+        look
+    }
+
+    /// A disabled source is expected to be silent; one that is in no configuration, too.
+    fn is_watched(&self, source: &str) -> bool {
+        let wanted = self.only.is_none_or(|only| only == source);
+        let mut sources = self.settings.sources.iter();
+        wanted && sources.any(|known| known.name.as_str() == source && known.enabled)
+    }
+
+    fn zone(&self, source: &str) -> TimeZone {
+        let mut sources = self.settings.sources.iter();
+        let known = sources.find(|known| known.name.as_str() == source);
+        let zone = known.and_then(|known| known.time_zone.clone());
+        zone.unwrap_or(TimeZone::UTC)
+    }
+
+    /// Up to when everything is loaded, and since when the oldest unread record may wait.
+    async fn through(
+        &self,
+        reader: &Reader,
+        lag: &Result<GroupLag, String>,
+        now: Timestamp,
+    ) -> Result<(Option<Timestamp>, Option<Timestamp>), StoreError> {
+        let Some(newest) = reader.loaded_through().await? else {
+            return Ok((None, None));
+        };
+        let Ok(lag) = lag else {
+            // Nobody says what waits: nothing behind the newest row can be judged.
+            return Ok((Some(newest), None));
+        };
+        let behind = lag.partitions.iter().filter(|one| one.waiting() > 0);
+        let behind: Vec<i32> = behind.map(|one| one.partition).collect();
+        let settled = now - ON_THE_WAY;
+        if behind.is_empty() {
+            return Ok((Some(settled), None));
+        }
+        let ends = reader
+            .partition_ends(now - SignedDuration::from_hours(24 * 7))
+            .await?;
+        let end = |partition: &i32| {
+            let mut ends = ends.iter();
+            let found = ends.find(|end| i64::from(end.partition) == i64::from(*partition));
+            found.map_or(newest.min(settled), |end| end.newest)
+        };
+        let oldest = behind.iter().map(end).min().unwrap_or(settled);
+        Ok((Some(oldest.min(settled)), Some(oldest)))
+    }
+}
+
+impl Look {
+    fn nothing(unknown_lag: Option<String>) -> Self {
+        Self {
+            alerts: Vec::new(),
+            through: None,
+            learning: Vec::new(),
+            new: Vec::new(),
+            judged: 0,
+            unknown_lag,
+        }
+    }
+}
+
+/// All rows of the history; those of days that are over come from `past`.
+async fn read(reader: &Reader, past: &mut Past, through: Timestamp) -> Result<Rows, StoreError> {
+    let end = bin_of(through) + 1;
+    // What comes late, out of a spool, is still seen for a day.
+    let over = (end - end % days(1)).saturating_sub(days(1));
+    let generation = Some(reader.generation().number());
+    if past.end != over || past.generation != generation {
+        let first = over.saturating_sub(days(HISTORY_DAYS));
+        past.rows = rows(reader, first, over).await?;
+        past.end = over;
+        past.generation = generation;
+    }
+    let mut all = past.rows.clone();
+    all.extend(rows(reader, over, end).await?);
+    Ok(all)
+}
+
+async fn rows(reader: &Reader, first: u32, end: u32) -> Result<Rows, StoreError> {
+    let span = Span {
+        from: start_of(first),
+        to: start_of(end),
+        width: WIDTH,
+    };
+    Ok(Rows {
+        received: reader.received_series(&span).await?,
+        transactions: reader.transaction_series(&span).await?,
+        refused: reader.refusal_series(&span).await?,
+        minutes: reader.minutes(&span).await?,
+    })
+}
+
+fn unread(
+    lag: &Result<GroupLag, String>,
+    oldest: Option<Timestamp>,
+    now: Timestamp,
+) -> Option<Alert> {
+    let waiting = lag.as_ref().ok()?.waiting();
+    let since = oldest?;
+    let age = now.duration_since(since);
+    (waiting > 0 && age >= UNREAD).then(|| Alert {
+        source: "all sources".to_owned(),
+        kind: Kind::Unread,
+        detail: None,
+        since,
+        measured: Measured::Waiting(waiting, age.as_secs()),
+        evidence: None,
+        learning: false,
+        near: None,
+    })
+}

@@ -1,0 +1,220 @@
+//! `postback watch`: whether tracking breaks, from counts that have seasons.
+//!
+//! Nothing is kept between two runs: each look judges the last two weeks anew, from what the tables
+//! hold, so a restart finds what was found before.
+
+mod alert;
+mod history;
+mod judge;
+mod look;
+mod metrics;
+mod sheet;
+mod told;
+mod webhook;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::Args;
+use jiff::Timestamp;
+use postback_common::config::Settings;
+use postback_service::admin::{self, Admin};
+use postback_service::lifecycle::{self, Shutdown};
+use postback_service::metrics::Metrics;
+use postback_service::probes::{Probe, Readiness};
+use tokio::sync::mpsc;
+
+use super::{load, source};
+use crate::arguments::Options;
+use crate::console::Console;
+use crate::ending::{Ending, Failure};
+use crate::servers::Trouble;
+use look::{Look, Past, Watched};
+use metrics::Watching;
+use told::{Event, Told};
+use webhook::{Sender, Webhook};
+
+/// Watch for breaks: nothing comes, fewer come, click ids or amounts are lost
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  \
+    postback watch                        # tells each break once, and its end; Ctrl-C ends\n  \
+    postback watch --once                 # what is wrong now; exit code 3 when something is\n  \
+    postback watch --once -o json --source rakuten-us\n\n\
+    A break is told with its beginning, how often chance alone gives as much, its likeliest cause and where to look.\n\
+    Mark deploys with `postback annotate`, and a break near one names it. Under three weeks of history a source is\n\
+    learning: what sources have in common stands in. [watch] in the configuration has the webhook and the metrics.")]
+pub(crate) struct Watch {
+    /// Look once, show what is wrong, and end
+    #[arg(long)]
+    once: bool,
+    /// Only this source
+    #[arg(long, value_name = "NAME")]
+    source: Option<String>,
+    /// Seconds between two looks [default: watch.interval_seconds of the configuration]
+    #[arg(long, value_name = "SECONDS", conflicts_with = "once", value_parser = clap::value_parser!(u64).range(5..=3_600))]
+    interval: Option<u64>,
+}
+
+impl Watch {
+    /// Only one that goes on has something to stop.
+    pub(crate) const fn stops_in_order(&self) -> bool {
+        !self.once
+    }
+
+    pub(crate) async fn run(
+        &self,
+        options: &Options,
+        console: &mut Console,
+    ) -> Result<Ending, Failure> {
+        let loaded = load(options, console)?;
+        let settings = &loaded.settings;
+        if let Some(name) = &self.source {
+            source::find(name, settings)?;
+        }
+        let watched = Watched {
+            settings,
+            only: self.source.as_deref(),
+        };
+        if self.once {
+            return once(&watched, options, console).await;
+        }
+        let pause = self
+            .interval
+            .map_or(settings.watch.interval, Duration::from_secs);
+        let shutdown = lifecycle::shutdown_on_signal().map_err(Failure::failed)?;
+        let mut watcher = Watcher::start(settings, shutdown.clone()).await?;
+        loop {
+            watcher.look(&watched, options, console).await?;
+            watcher.tell_troubles(console);
+            tokio::select! {
+                () = shutdown.cancelled() => return Ok(Ending::Done),
+                () = tokio::time::sleep(pause) => {}
+            }
+        }
+    }
+}
+
+async fn once(
+    watched: &Watched<'_>,
+    options: &Options,
+    console: &mut Console,
+) -> Result<Ending, Failure> {
+    let clickhouse = &watched.settings.clickhouse;
+    let look = watched.look(&mut Past::default(), Timestamp::now()).await;
+    let look = look.map_err(|error| Trouble::of_clickhouse(&error, clickhouse))?;
+    sheet::of(&look, options).write(options, console)?;
+    Ok(if look.alerts.is_empty() {
+        Ending::Done
+    } else {
+        Ending::Found
+    })
+}
+
+/// What goes on between looks.
+struct Watcher {
+    past: Past,
+    told: Told,
+    metrics: Watching,
+    probe: Probe,
+    webhook: Option<Sender>,
+    troubles: mpsc::UnboundedReceiver<String>,
+    /// A failed look is told once, until one succeeds.
+    failing: bool,
+    looked: bool,
+}
+
+impl Watcher {
+    async fn start(settings: &Settings, shutdown: Shutdown) -> Result<Self, Failure> {
+        let metrics = Watching::default();
+        let readiness = Readiness::new();
+        let probe = readiness.probe("clickhouse");
+        if let Some(address) = settings.watch.admin_listen {
+            let mut all = Metrics::new();
+            metrics.register(&mut all);
+            let listener = admin::bind("watch.admin_listen", address)
+                .await
+                .map_err(Failure::failed)?;
+            let admin = Admin {
+                readiness,
+                metrics: Arc::new(all),
+            };
+            tokio::spawn(admin::serve(listener, admin, shutdown));
+        }
+        let (tell, troubles) = mpsc::unbounded_channel();
+        let webhook = Webhook::of(&settings.watch)?.map(|webhook| {
+            webhook.start(metrics.deliveries.clone(), move |words| {
+                // Nobody listens any more only when the process ends.
+                tell.send(words).ok();
+            })
+        });
+        Ok(Self {
+            past: Past::default(),
+            told: Told::default(),
+            metrics,
+            probe,
+            webhook,
+            troubles,
+            failing: false,
+            looked: false,
+        })
+    }
+
+    async fn look(
+        &mut self,
+        watched: &Watched<'_>,
+        options: &Options,
+        console: &mut Console,
+    ) -> Result<(), Failure> {
+        match watched.look(&mut self.past, Timestamp::now()).await {
+            Ok(look) => {
+                self.failing = false;
+                self.probe.pass();
+                self.tell(look, options, console)
+            }
+            Err(error) => {
+                self.metrics.failed();
+                let trouble = Trouble::of_clickhouse(&error, &watched.settings.clickhouse);
+                self.probe
+                    .fail(trouble.what.clone(), trouble.remedy.clone());
+                if !self.failing {
+                    console.warn(format_args!("nothing can be judged now: {trouble}"));
+                }
+                self.failing = true;
+                Ok(())
+            }
+        }
+    }
+
+    fn tell(
+        &mut self,
+        look: Look,
+        options: &Options,
+        console: &mut Console,
+    ) -> Result<(), Failure> {
+        if !self.looked {
+            for note in sheet::notes(&look, options) {
+                console.note(note);
+            }
+        }
+        self.looked = true;
+        let through = look.through.map_or(0, Timestamp::as_second);
+        for event in self.told.look(look.alerts) {
+            sheet::tell(&event, options, console)?;
+            if let Some(webhook) = &self.webhook {
+                let sent = webhook.send(sheet::json(&event, options).to_string());
+                if !sent {
+                    self.metrics.deliveries.failed();
+                    console.warn("too many alerts wait for the webhook: this one was not sent");
+                }
+            }
+        }
+        self.metrics.looked(self.told.open(), through);
+        Ok(())
+    }
+
+    fn tell_troubles(&mut self, console: &mut Console) {
+        while let Ok(words) = self.troubles.try_recv() {
+            console.warn(words);
+        }
+    }
+}

@@ -1,0 +1,122 @@
+use rand::SeedableRng as _;
+use rand::rngs::ChaCha8Rng;
+use rand_distr::{Distribution as _, Gamma, Poisson};
+
+use super::*;
+
+/// The usual count of an hour: twice as many in the evening, fewer at the weekend.
+fn usual(hour: usize) -> f64 {
+    let evening = if hour % 24 >= 18 { 30.0 } else { 15.0 };
+    if hour / 24 % 7 >= 5 {
+        0.6 * evening
+    } else {
+        evening
+    }
+}
+
+/// Counts with a dispersion α and a factor on each hour.
+fn history(seed: u64, days: usize, dispersion: f64, factor: impl Fn(usize) -> f64) -> Vec<Bin> {
+    let mut random = ChaCha8Rng::seed_from_u64(seed);
+    (0..days * 24)
+        .map(|hour| {
+            let mut mean = usual(hour) * factor(hour);
+            if dispersion > 0.0 {
+                let rate = Gamma::new(1.0 / dispersion, dispersion).unwrap();
+                mean *= rate.sample(&mut random);
+            }
+            let count = if mean > 0.0 {
+                Poisson::new(mean).unwrap().sample(&mut random)
+            } else {
+                0.0
+            };
+            #[expect(
+                clippy::cast_possible_truncation,
+                clippy::cast_sign_loss,
+                reason = "a small count"
+            )]
+            Bin::whole(hour % CELLS, count as u32)
+        })
+        .collect()
+}
+
+/// The largest relative error over all hours of the week, and that of the whole week.
+fn errors(baseline: &Baseline) -> (f64, f64) {
+    let error = |cell: usize| (baseline.rate(cell) / usual(cell) - 1.0).abs();
+    let worst = (0..CELLS).map(error).fold(0.0, f64::max);
+    let sum: f64 = (0..CELLS).map(|cell| baseline.rate(cell)).sum();
+    let all: f64 = (0..CELLS).map(usual).sum();
+    (worst, (sum / all - 1.0).abs())
+}
+
+#[test]
+fn seasons_and_dispersion_are_learned() {
+    let baseline = Baseline::learn(&history(1, 56, 0.0, |_| 1.0), 24, None).unwrap();
+    let (worst, level) = errors(&baseline);
+    assert!(worst < 0.2 && level < 0.03, "{worst} {level}");
+    assert!(
+        baseline.noise().dispersion < 0.02,
+        "{}",
+        baseline.noise().dispersion
+    );
+    assert!((baseline.noise().scale - 1.0).abs() < 1e-9 && !baseline.is_learning());
+    let baseline = Baseline::learn(&history(1, 56, 0.1, |_| 1.0), 24, None).unwrap();
+    assert!(
+        (0.08..0.14).contains(&baseline.noise().dispersion),
+        "{}",
+        baseline.noise().dispersion
+    );
+}
+
+#[test]
+fn breaks_of_the_past_are_not_usual() {
+    // Two days without anything, a lost third of five days, a quiet morning.
+    let factor = |hour: usize| match hour / 24 {
+        10 | 11 => 0.0,
+        20..25 => 0.67,
+        30 if hour % 24 < 12 => 0.0,
+        _ => 1.0,
+    };
+    let baseline = Baseline::learn(&history(2, 56, 0.0, factor), 24, None).unwrap();
+    let (worst, level) = errors(&baseline);
+    assert!(worst < 0.2 && level < 0.03, "{worst} {level}");
+    assert!(!baseline.is_usual(10 * 24 + 3, 24) && baseline.is_usual(12 * 24 + 3, 24));
+}
+
+#[test]
+fn a_new_level_that_holds_is_usual() {
+    let factor = |hour: usize| if hour / 24 < 36 { 0.5 } else { 1.0 };
+    let baseline = Baseline::learn(&history(3, 56, 0.0, factor), 24, None).unwrap();
+    assert!(errors(&baseline).1 < 0.03);
+}
+
+#[test]
+fn days_that_scatter_more_than_their_hours_are_seen() {
+    let factor = |hour: usize| if hour / 24 % 2 == 0 { 1.15 } else { 0.85 };
+    let baseline = Baseline::learn(&history(4, 56, 0.0, factor), 24, None).unwrap();
+    assert!(baseline.noise().scale > 3.0, "{}", baseline.noise().scale);
+}
+
+#[test]
+fn a_short_history_learns_the_shape_from_others() {
+    let shape = Baseline::learn(&history(5, 56, 0.0, |_| 1.0), 24, None).unwrap();
+    let short = history(6, 4, 0.0, |_| 0.1);
+    let alone = Baseline::learn(&short, 24, None).unwrap();
+    let pooled = Baseline::learn(&short, 24, Some(shape.shape())).unwrap();
+    assert!(alone.is_learning() && pooled.is_learning());
+    // Sunday evening is not in four days that begin with a Monday.
+    let weekend = 6 * 24 + 20;
+    let error = |baseline: &Baseline| (baseline.rate(weekend) / (0.1 * usual(weekend)) - 1.0).abs();
+    assert!(
+        error(&pooled) < 0.25 && error(&pooled) < error(&alone),
+        "{} {}",
+        error(&pooled),
+        error(&alone)
+    );
+}
+
+#[test]
+fn nothing_at_all_teaches_nothing() {
+    let empty = vec![Bin::whole(0, 0); 24 * 30];
+    assert!(Baseline::learn(&empty, 24, None).is_none());
+    assert!(Baseline::learn(&[], 24, None).is_none());
+}

@@ -1,0 +1,91 @@
+use super::*;
+use crate::run;
+
+fn trials(bins: &[(u32, u32)]) -> Vec<Trial> {
+    let trial = |(count, of): &(u32, u32)| Trial {
+        of: *of,
+        count: *count,
+    };
+    bins.iter().map(trial).collect()
+}
+
+/// 28 days of one bin: 10 of 100, one more and one fewer in turn.
+fn usual() -> Vec<(u32, u32)> {
+    (0..28).map(|day| (9 + day % 3, 100)).collect()
+}
+
+#[test]
+fn the_usual_share_is_learned() {
+    let learned = UsualShare::learn(&trials(&usual()), 1).unwrap();
+    assert!((learned.share() - 0.1).abs() < 0.002, "{learned:?}");
+    assert!((learned.scale() - 1.0).abs() < 1e-9);
+    assert_eq!(UsualShare::learn(&trials(&[(0, 0); 9]), 1), None);
+}
+
+#[test]
+fn a_break_of_the_past_is_not_usual() {
+    let mut days = usual();
+    days[10..14].fill((100, 100));
+    let learned = UsualShare::learn(&trials(&days), 1).unwrap();
+    assert!((learned.share() - 0.1).abs() < 0.003, "{learned:?}");
+}
+
+#[test]
+fn days_that_scatter_make_it_cautious() {
+    let days: Vec<(u32, u32)> = (0..28).map(|day| ([50, 150][day % 2], 1000)).collect();
+    let learned = UsualShare::learn(&trials(&days), 1).unwrap();
+    // χ² of a day: 50² / (1000 · 0.1 · 0.9) = 27.8.
+    assert!((25.0..32.0).contains(&learned.scale()), "{learned:?}");
+}
+
+#[test]
+fn the_score_is_the_ratio_of_two_probabilities() {
+    let bins = trials(&[(3, 8)]);
+    let usual = UsualShare {
+        share: 0.2,
+        scale: 1.0,
+        uncertainty: 0.0,
+    };
+    let chart = Share::new(&bins, usual);
+    // Odds of 0.25 times 5 are a share of 1.25 / 2.25.
+    let risen: f64 = 1.25 / 2.25;
+    let expected =
+        (risen.powi(3) * (1.0 - risen).powi(5) / (0.2_f64.powi(3) * 0.8_f64.powi(5))).ln();
+    let five = ODDS.iter().position(|odds| *odds == 5.0).unwrap();
+    assert!((chart.score(five, 0) - expected).abs() < 1e-9);
+}
+
+#[test]
+fn a_jump_is_dated_and_sized() {
+    let mut bins = vec![(2, 20); 40];
+    bins.extend([(11, 20); 6]);
+    let bins = trials(&bins);
+    let usual = UsualShare {
+        share: 0.1,
+        scale: 1.0,
+        uncertainty: 0.0,
+    };
+    let chart = Share::new(&bins, usual);
+    let episodes = run(&chart, 0..46, 8.0);
+    assert_eq!((episodes.len(), episodes[0].since), (1, 40));
+    let change = chart.change(40..46);
+    assert!((change.observed - 0.55).abs() < 1e-9 && change.low > 0.4 && change.high < 0.7);
+}
+
+#[test]
+fn bins_without_events_say_nothing() {
+    let bins = trials(&[(0, 0); 50]);
+    let usual = UsualShare {
+        share: 0.1,
+        scale: 1.0,
+        uncertainty: 0.0,
+    };
+    assert_eq!(run(&Share::new(&bins, usual), 0..50, 0.1), []);
+}
+
+#[test]
+fn a_share_that_is_always_whole_cannot_rise() {
+    let usual = UsualShare::learn(&trials(&[(50, 50); 28]), 1).unwrap();
+    let bins = trials(&[(50, 50); 50]);
+    assert_eq!(run(&Share::new(&bins, usual), 0..50, 0.5), []);
+}
