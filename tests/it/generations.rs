@@ -270,7 +270,11 @@ fn a_switch_whose_coordinator_dies_is_ended_by_the_next() {
             pipeline.database.count(&format!("{sql}'{name}'"))
         };
         assert_eq!((events("held"), events("activated")), (1, 0), "{place}");
-        let shown = || pipeline.database.count("SELECT count() FROM {db}.conversions");
+        let shown = || {
+            pipeline
+                .database
+                .count("SELECT count() FROM {db}.conversions")
+        };
         assert_eq!(shown(), 3, "{place}");
 
         get(&pipeline, 0, &sale(4));

@@ -62,7 +62,7 @@ fn alerts(rows: &Rows, bins: u32, annotations: &[Annotation]) -> Vec<Alert> {
 const BINS: u32 = days(43);
 
 fn one_in_ten(bin: u32) -> u32 {
-    u32::from(bin % 10 == 0) * 8
+    u32::from(bin.is_multiple_of(10)) * 8
 }
 
 #[test]
