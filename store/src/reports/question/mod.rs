@@ -179,13 +179,6 @@ fn instant(local: DateTime, zone: &TimeZone) -> Option<Timestamp> {
     Some(local.to_zoned(zone.clone()).ok()?.timestamp())
 }
 
-/// So many days, of whatever length, later.
-fn later(moment: Timestamp, zone: &TimeZone, days: i64) -> Option<Timestamp> {
-    let moved = moment.to_zoned(zone.clone());
-    let moved = moved.checked_add(Span::new().try_days(days).ok()?).ok()?;
-    Some(moved.timestamp())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -266,6 +259,40 @@ mod tests {
         let before = day.before().unwrap();
         let labels = before.labels(&[noon.as_second().to_string()]);
         assert_eq!(labels, ["2026-10-25T12:00+01:00"]);
+    }
+
+    #[test]
+    fn an_hour_that_the_other_day_has_not_stands_under_its_own_time() {
+        let label = |from: &str, to: &str, zone: &str, hour: &str| {
+            let mut day = of(from, to, zone);
+            day.by = vec![Dimension::Time(Step::Hour)];
+            let hour: Timestamp = hour.parse().unwrap();
+            let before = day.before().unwrap();
+            before.labels(&[hour.as_second().to_string()]).concat()
+        };
+        // The day after that of 25 hours, which had two o'clock twice.
+        let after = |hour| {
+            label(
+                "2026-10-25T23:00:00Z",
+                "2026-10-26T23:00:00Z",
+                "Europe/Berlin",
+                hour,
+            )
+        };
+        assert_eq!(after("2026-10-25T00:00:00Z"), "2026-10-26T02:00+01:00");
+        assert_eq!(after("2026-10-25T01:00:00Z"), "2026-10-25T02:00+01:00");
+        assert_eq!(after("2026-10-25T02:00:00Z"), "2026-10-26T03:00+01:00");
+        // The day of 23 hours, which has no two o'clock.
+        let on = |hour| {
+            label(
+                "2026-03-08T05:00:00Z",
+                "2026-03-09T04:00:00Z",
+                "America/New_York",
+                hour,
+            )
+        };
+        assert_eq!(on("2026-03-07T07:00:00Z"), "2026-03-07T02:00-05:00");
+        assert_eq!(on("2026-03-07T08:00:00Z"), "2026-03-08T03:00-04:00");
     }
 
     #[test]

@@ -28,7 +28,8 @@ impl Dice {
         SignedDuration::from_secs(i64::try_from(self.roll(below)).unwrap())
     }
 
-    /// A moment of a season; three of ten are within four hours of a change of clocks.
+    /// A moment of a season; three of ten are within four hours of a change of clocks, or of the same
+    /// time a day before or after.
     pub(crate) fn moment(&mut self, season: Season) -> Timestamp {
         let (from, days, changes) = match season {
             // America/New_York on 8 March, Europe/Berlin on 29 March.
@@ -46,7 +47,9 @@ impl Dice {
         };
         let at = |text: &str| text.parse::<Timestamp>().unwrap();
         if self.roll(10) < 3 {
-            at(self.choose(&changes)) - SignedDuration::from_hours(4) + self.seconds(8 * 3_600)
+            let hours = self.choose(&[-28, -4, 20]);
+            let begins = at(self.choose(&changes)) + SignedDuration::from_hours(hours);
+            begins + self.seconds(8 * 3_600)
         } else {
             at(from) + self.seconds(days * 86_400)
         }

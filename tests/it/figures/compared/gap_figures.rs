@@ -161,32 +161,31 @@ fn assert_usual(what: &str, shown: &Value, world: &World<'_>, question: &Questio
     assert_figures(what, shown, &facts);
 }
 
-/// Each class's orders, one by one.
-pub(crate) fn assert_lists(world: &World<'_>, question: &Question, with: With) {
+/// What can be listed.
+pub(crate) const CLASSES: [&str; 8] = [
+    "matched", "explained", "immature", "unexplained", "extra", "standing", "amounts", "clicks",
+];
+
+/// A class's orders, one by one.
+pub(crate) fn assert_list(world: &World<'_>, question: &Question, with: With, name: &str) {
     let (all, _) = sides(world, question, with);
     let mature_until = mature_until();
-    let class = |side: &Sides<'_>, classes: &[&str]| classes.contains(&side.class(mature_until));
-    let lists: [(&str, &dyn Fn(&Sides<'_>) -> bool); 8] = [
-        ("matched", &|side| class(side, &["matched"])),
-        ("explained", &|side| class(side, &EXPLAINED)),
-        ("immature", &|side| class(side, &["immature"])),
-        ("unexplained", &|side| class(side, &UNEXPLAINED)),
-        ("extra", &|side| class(side, &["extra"])),
-        ("standing", &|side| side.is_standing()),
-        ("amounts", &|side| side.has_other_amount() || side.has_other_currency()),
-        ("clicks", &|side| side.has_other_click()),
-    ];
-    for (name, is_meant) in lists {
-        let meant = all.iter().filter(|side| is_meant(side));
-        let rows: Rows = meant
-            .map(|side| (side.listed_under(), side.listed(question, side.class(mature_until))))
-            .collect();
-        let report = world.found(
-            &["gap", "--with", with.name(), "--class", name],
-            &question.arguments(false),
-        );
-        let what = format!("gap --class {name} --with {with:?} {question:?}");
-        assert_rows(&what, &report, &["order_id", "advertiser"], &rows);
-        assert_eq!(report["meta"]["orders"], rows.len(), "{what}");
-    }
+    let is_meant = |side: &&Sides<'_>| match name {
+        "standing" => side.is_standing(),
+        "amounts" => side.has_other_amount() || side.has_other_currency(),
+        "clicks" => side.has_other_click(),
+        "explained" => EXPLAINED.contains(&side.class(mature_until)),
+        "unexplained" => UNEXPLAINED.contains(&side.class(mature_until)),
+        class => side.class(mature_until) == class,
+    };
+    let rows: Rows = (all.iter().filter(is_meant))
+        .map(|side| (side.listed_under(), side.listed(question, side.class(mature_until))))
+        .collect();
+    let report = world.found(
+        &["gap", "--with", with.name(), "--class", name],
+        &question.arguments(false),
+    );
+    let what = format!("gap --class {name} --with {with:?} {question:?}");
+    assert_rows(&what, &report, &["order_id", "advertiser"], &rows);
+    assert_eq!(report["meta"]["orders"], rows.len(), "{what}");
 }

@@ -165,22 +165,15 @@ pub(crate) fn assert_meta(what: &str, meta: &Value, world: &World<'_>, question:
     assert_figures(what, meta, &facts);
 }
 
-/// Each figure beside that of the period before; `counterpart` tells under which row of this period
-/// one of the period before stands.
-pub(crate) fn assert_compared(
-    world: &World<'_>,
-    question: &Question,
-    counterpart: impl Fn(&str) -> String,
-) {
+/// Each figure beside that of the period before.
+pub(crate) fn assert_compared(world: &World<'_>, question: &Question) {
     let before = question.before();
     let of = |question: &Question| {
         sums(&question.chosen(&world.conversions), |one| question.labels(one))
     };
     let (now, mut past) = (of(question), ByKey::new());
     for (mut key, sums) in of(&before) {
-        if question.by.first().is_some_and(|by| matches!(*by, "hour" | "day" | "week")) {
-            key[0] = counterpart(&key[0]);
-        }
+        key[0] = question.counterpart(&key[0]);
         assert!(past.insert(key, sums).is_none(), "two rows of one counterpart");
     }
     let shown = |sums: &ByKey| {

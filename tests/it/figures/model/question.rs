@@ -169,11 +169,34 @@ impl Question {
         }
     }
 
-    /// Days of the range.
-    pub(crate) fn days(&self) -> i64 {
-        let local = |moment: Timestamp| moment.to_zoned(self.zone.clone()).date();
-        let days = local(self.from).until((Unit::Day, local(self.to))).unwrap();
-        i64::from(days.get_days())
+    /// Under which row of this period one of the period before stands: so many days later by the
+    /// calendar. An hour that this period has not stands under its own time, and so does the second of
+    /// two hours that the clocks show alike.
+    pub(crate) fn counterpart(&self, label: &str) -> String {
+        let Some(step) = self.by.first().filter(|by| matches!(**by, "hour" | "day" | "week")) else {
+            return label.to_owned();
+        };
+        let before = self.before();
+        let date = |moment: Timestamp| moment.to_zoned(self.zone.clone()).date();
+        let days = date(before.from).until((Unit::Day, date(self.from))).unwrap();
+        if *step != "hour" {
+            return (label.parse::<Date>().unwrap() + days).to_string();
+        }
+        let hours = before.hours();
+        let (clock, _) = *hours.iter().find(|(_, known)| known == label).unwrap();
+        let is_first = hours.iter().find(|(other, _)| *other == clock).unwrap().1 == label;
+        let same = self.hours().into_iter().find(|(other, _)| *other == clock + days);
+        match same.filter(|_| is_first) {
+            Some((_, label)) => label,
+            None => label.to_owned(),
+        }
+    }
+
+    /// All hours of the range, by what the clocks show, with their labels.
+    fn hours(&self) -> Vec<(DateTime, String)> {
+        let seconds = (self.from.as_second()..self.to.as_second()).step_by(3_600);
+        let local = |second| Timestamp::from_second(second).unwrap().to_zoned(self.zone.clone());
+        seconds.map(local).map(|local| (local.datetime(), hour(&local))).collect()
     }
 
     /// The same without times: what a row is compared with that is of a day.
