@@ -21,7 +21,14 @@ struct Keys(Vec<(&'static str, String)>);
 
 impl Keys {
     fn fresh() -> Self {
-        let sources = ["rakuten-us", "rakuten-eu", "tracker", "shop", "steady", "idle"];
+        let sources = [
+            "rakuten-us",
+            "rakuten-eu",
+            "tracker",
+            "shop",
+            "steady",
+            "idle",
+        ];
         Self(sources.map(|source| (source, secret::fresh())).to_vec())
     }
 
@@ -40,7 +47,9 @@ impl Keys {
             let fields = "etransaction_id=<etransaction_id>&is_event=<is_event>&advertiser_id=<advertiser_id>&order_id=<order_id>&offer_id=<offer_id>&sku_number=<sku_number>&sale_amount=<sale_amount>&commissions=<commissions>&currency=<currency>&transaction_date=<transaction_date>&process_date=<process_date>";
             let key = self.of(name);
             let template = |marker: &str, click: &str| {
-                format!("[[source.template]]\nurl = \"https://pb.example/postback/{key}?pbt={marker}&{fields}&{click}=<u1>\"\n")
+                format!(
+                    "[[source.template]]\nurl = \"https://pb.example/postback/{key}?pbt={marker}&{fields}&{click}=<u1>\"\n"
+                )
             };
             let templates = template("1", "u1") + &template("2", "unique_id");
             source(name, &format!("network = \"rakuten\"\n{more}")) + &templates
@@ -64,7 +73,9 @@ impl Keys {
 #[test]
 fn every_figure_equals_a_calculation_of_its_own_also_after_a_replay() {
     let keys = Keys::fresh();
-    let running = Setup::new("figures").lines("consumer", &keys.configuration()).start();
+    let running = Setup::new("figures")
+        .lines("consumer", &keys.configuration())
+        .start();
     let Running { pipeline, .. } = &running;
     let now = Timestamp::from_second(Timestamp::now().as_second()).unwrap();
     let book = Book::written(7, now);
@@ -76,7 +87,12 @@ fn every_figure_equals_a_calculation_of_its_own_also_after_a_replay() {
     sending::be_refused(pipeline, &keys);
     let postbacks = sending::postbacks(pipeline, &sent);
     pipeline.wait_until_loaded(postbacks.len() as u64);
-    let world = World { pipeline, conversions, postbacks, own };
+    let world = World {
+        pipeline,
+        conversions,
+        postbacks,
+        own,
+    };
     questions::assert_all(&world, now);
 
     pipeline.json(&["replay", "start", "--wait"]);

@@ -38,7 +38,12 @@ type Job<'a> = Box<dyn Fn() + Send + 'a>;
 
 /// Asks everything, some questions at a time, and fails at the end when any answer was wrong.
 pub(super) fn assert_all(world: &World<'_>, now: Timestamp) {
-    let jobs = [of_money(world), compared(world), of_own_sides(world, now), of_quality(world)];
+    let jobs = [
+        of_money(world),
+        compared(world),
+        of_own_sides(world, now),
+        of_quality(world),
+    ];
     let count = jobs.iter().map(Vec::len).sum::<usize>();
     let left = Mutex::new(jobs.into_iter().flatten());
     let next = || left.lock().unwrap().next();
@@ -77,8 +82,14 @@ fn of_money<'a>(world: &'a World<'_>) -> Vec<Job<'a>> {
         everything().by(&["day", "kind"]).date_by("received"),
         everything().by(&["template", "offer"]),
         everything().by(&["sub_ids.sub_id2", "extra.shop"]),
-        everything().by(&["account"]).only(&["status!=approved", "status!=pending", "network=generic"]),
-        everything().by(&["sku"]).only(&["click_id=", "currency=USD", "currency=JPY"]),
+        everything().by(&["account"]).only(&[
+            "status!=approved",
+            "status!=pending",
+            "network=generic",
+        ]),
+        everything()
+            .by(&["sku"])
+            .only(&["click_id=", "currency=USD", "currency=JPY"]),
         everything().only(&["sub_ids.sub_id2=summer", "sale_amount!=0"]),
     ];
     let reversed = [
@@ -136,10 +147,16 @@ fn of_own_sides<'a>(world: &'a World<'_>, now: Timestamp) -> Vec<Job<'a>> {
         gap_figures::assert(world, question, With::Statements);
     }));
     for class in gap_figures::CLASSES {
-        jobs.push(Box::new(|| gap_figures::assert_list(world, &spring(), With::Orders, class)));
-        jobs.push(Box::new(|| gap_figures::assert_list(world, &everything(), With::Statements, class)));
+        jobs.push(Box::new(|| {
+            gap_figures::assert_list(world, &spring(), With::Orders, class)
+        }));
+        jobs.push(Box::new(|| {
+            gap_figures::assert_list(world, &everything(), With::Statements, class)
+        }));
     }
-    jobs.push(Box::new(move || gap_figures::assert_list(world, &lately, With::Orders, "immature")));
+    jobs.push(Box::new(move || {
+        gap_figures::assert_list(world, &lately, With::Orders, "immature")
+    }));
     jobs.extend(each(world, amounts, amounts::assert));
     jobs
 }
@@ -153,7 +170,10 @@ fn of_quality<'a>(world: &'a World<'_>) -> Vec<Job<'a>> {
     let received = [
         autumn().by(&["hour", "source"]).date_by("received"),
         everything().by(&["source"]),
-        spring().by(&["day"]).date_by("processed").only(&["source=rakuten-us"]),
+        spring()
+            .by(&["day"])
+            .date_by("processed")
+            .only(&["source=rakuten-us"]),
     ];
     let rejected = [
         everything().by(&["source"]),

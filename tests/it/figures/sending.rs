@@ -19,8 +19,10 @@ pub(super) type Sent = BTreeMap<String, Message>;
 /// Sends what comes now through ingest, and publishes what came earlier as ingest did then. What is
 /// sent twice is sent the second time after everything else.
 pub(super) fn send(pipeline: &Pipeline, keys: &Keys, book: &Book) -> Sent {
-    let (earlier, now): (Vec<_>, Vec<_>) =
-        book.messages.iter().partition(|message| message.came.is_some());
+    let (earlier, now): (Vec<_>, Vec<_>) = book
+        .messages
+        .iter()
+        .partition(|message| message.came.is_some());
     let mut sent = publish(pipeline, &earlier);
     let (repeats, first): (Vec<_>, Vec<_>) = now.into_iter().partition(|message| message.is_repeat);
     for messages in [first, repeats] {
@@ -33,7 +35,10 @@ fn get(pipeline: &Pipeline, keys: &Keys, messages: &[&Message]) -> Sent {
     let agent = agent();
     let one = |message: &&Message| {
         let key = keys.of(message.source);
-        let url = format!("http://{}/postback/{key}?{}", pipeline.address, message.query);
+        let url = format!(
+            "http://{}/postback/{key}?{}",
+            pipeline.address, message.query
+        );
         let answer = agent.get(&url).call().unwrap();
         assert_eq!(answer.status(), 200, "{url}");
         let id = answer.headers()["x-postback-id"].to_str().unwrap();
@@ -41,15 +46,24 @@ fn get(pipeline: &Pipeline, keys: &Keys, messages: &[&Message]) -> Sent {
     };
     std::thread::scope(|scope| {
         let parts = messages.chunks(messages.len().div_ceil(8).max(1));
-        let threads = parts.map(|part| scope.spawn(move || part.iter().map(one).collect::<Vec<_>>()));
+        let threads =
+            parts.map(|part| scope.spawn(move || part.iter().map(one).collect::<Vec<_>>()));
         let threads: Vec<_> = threads.collect();
-        threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect()
+        threads
+            .into_iter()
+            .flat_map(|thread| thread.join().unwrap())
+            .collect()
     })
 }
 
 fn agent() -> ureq::Agent {
-    let config = ureq::Agent::config_builder().http_status_as_error(false).proxy(None);
-    config.timeout_global(Some(postback_tests::wait::LIMIT)).build().into()
+    let config = ureq::Agent::config_builder()
+        .http_status_as_error(false)
+        .proxy(None);
+    config
+        .timeout_global(Some(postback_tests::wait::LIMIT))
+        .build()
+        .into()
 }
 
 fn publish(pipeline: &Pipeline, messages: &[&Message]) -> Sent {
@@ -60,7 +74,9 @@ fn publish(pipeline: &Pipeline, messages: &[&Message]) -> Sent {
         let millis = u64::try_from(at.as_millisecond()).unwrap();
         let mut bytes = [7; 10];
         bytes[2..].copy_from_slice(&(number as u64).to_be_bytes());
-        let id = Builder::from_unix_timestamp_millis(millis, &bytes).into_uuid().to_string();
+        let id = Builder::from_unix_timestamp_millis(millis, &bytes)
+            .into_uuid()
+            .to_string();
         let record = json!({
             "v": 1, "id": id, "source": message.source, "key": "k1",
             "received_at": format!("{at:.6}"), "method": "GET",
@@ -73,7 +89,9 @@ fn publish(pipeline: &Pipeline, messages: &[&Message]) -> Sent {
     for partition in 0..3 {
         let of_it = records.iter().skip(partition).step_by(3).map(Vec::as_slice);
         let of_it: Vec<&[u8]> = of_it.collect();
-        pipeline.topic.publish(i32::try_from(partition).unwrap(), &of_it);
+        pipeline
+            .topic
+            .publish(i32::try_from(partition).unwrap(), &of_it);
     }
     sent
 }
@@ -102,7 +120,9 @@ pub(super) fn postbacks(pipeline: &Pipeline, sent: &Sent) -> Vec<Postback> {
             via: text(record, "via"),
             at: at(record),
             marker: marker.map_or("", |rest| &rest[..1]).to_owned(),
-            reasons: message.and_then(|one| one.says.clone().err()).unwrap_or_default(),
+            reasons: message
+                .and_then(|one| one.says.clone().err())
+                .unwrap_or_default(),
             id,
         }
     };
@@ -145,7 +165,11 @@ pub(super) fn import(pipeline: &Pipeline, keys: &Keys, own: &Own) {
 /// Three requests that are not let in.
 pub(super) fn be_refused(pipeline: &Pipeline, keys: &Keys) {
     let agent = agent();
-    let tracker = format!("http://{}/postback/{}", pipeline.address, keys.of("tracker"));
+    let tracker = format!(
+        "http://{}/postback/{}",
+        pipeline.address,
+        keys.of("tracker")
+    );
     for _ in 0..2 {
         let answer = agent.delete(&tracker).call().unwrap();
         assert_eq!(answer.status(), 405);

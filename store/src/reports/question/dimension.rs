@@ -7,8 +7,8 @@ use jiff::civil::Date;
 use jiff::tz::{AmbiguousOffset, Offset, TimeZone};
 use jiff::{Span, Zoned};
 
-use super::column::{Column, Place, Table};
 use super::DateBy;
+use super::column::{Column, Place, Table};
 
 /// A length of time that rows are grouped by, in the question's zone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -8,7 +8,7 @@ mod scope;
 
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
-use jiff::{Span, Timestamp, ToSpan as _, Unit};
+use jiff::{Timestamp, ToSpan as _, Unit};
 
 pub use column::{Column, Table};
 pub use dimension::{Dimension, Step};
@@ -143,8 +143,7 @@ impl Question {
     }
 
     fn period_before(&self) -> Option<Before> {
-        let civil = |moment: Timestamp| moment.to_zoned(self.zone.clone()).datetime();
-        let (from, to) = (civil(self.from), civil(self.to));
+        let (from, to) = (self.clock(self.from)?, self.clock(self.to)?);
         let length = from.until((Unit::Day, to)).ok()?;
         let began = from.checked_sub(length).ok()?;
         let whole = length.fieldwise() == i64::from(length.get_days()).days().fieldwise();
@@ -152,6 +151,16 @@ impl Question {
             from: instant(began, &self.zone)?,
             days: whole.then(|| i64::from(length.get_days())),
         })
+    }
+
+    /// What clocks show, save that every day begins at midnight: where clocks change then, it begins
+    /// at one o'clock, or at the first of two midnights.
+    fn clock(&self, moment: Timestamp) -> Option<DateTime> {
+        let local = moment.to_zoned(self.zone.clone());
+        if local == local.start_of_day().ok()? {
+            return Some(local.date().into());
+        }
+        Some(local.datetime())
     }
 
     /// What a person reads for the texts that the server sent for a row.
@@ -212,6 +221,14 @@ mod tests {
         );
         let expected = ("2026-10-11T22:00:00Z".into(), "2026-10-18T22:00:00Z".into());
         assert_eq!(before(&week), expected);
+        // Cairo: 2026-04-24 begins at one o'clock, and is a day all the same.
+        let shorter = of(
+            "2026-04-23T22:00:00Z",
+            "2026-04-24T21:00:00Z",
+            "Africa/Cairo",
+        );
+        let expected = ("2026-04-22T22:00:00Z".into(), "2026-04-23T22:00:00Z".into());
+        assert_eq!(before(&shorter), expected);
         // September in UTC: 30 days, and the 30 before.
         let month = of("2026-09-01T00:00:00Z", "2026-10-01T00:00:00Z", "UTC");
         let expected = ("2026-08-02T00:00:00Z".into(), "2026-09-01T00:00:00Z".into());

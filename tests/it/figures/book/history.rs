@@ -13,7 +13,11 @@ impl Book {
         for ago in 0..WEEKS * 168 {
             let begins = now - SignedDuration::from_hours(ago + 1);
             let of_week = (begins.as_second() / 3_600).rem_euclid(168);
-            let busy = if of_week % 24 < 8 || of_week >= 120 { 1 } else { 4 };
+            let busy = if of_week % 24 < 8 || of_week >= 120 {
+                1
+            } else {
+                4
+            };
             for _ in 0..self.dice.roll(busy + 1) {
                 let within = SignedDuration::from_secs(600) + self.dice.seconds(2_400);
                 let message = Message::new("steady", &[("n", "1")], Err(vec!["missing_identity"]));

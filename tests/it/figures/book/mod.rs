@@ -47,7 +47,8 @@ impl Book {
     /// Half of them came at their time, the others come now; some come twice.
     fn send(&mut self, message: Message, processed: Timestamp) {
         let message = if self.dice.hits(2) {
-            let took = SignedDuration::from_micros(i64::try_from(self.dice.roll(400_000_000)).unwrap());
+            let took =
+                SignedDuration::from_micros(i64::try_from(self.dice.roll(400_000_000)).unwrap());
             message.came(processed + took)
         } else {
             message

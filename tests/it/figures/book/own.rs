@@ -31,7 +31,10 @@ const NEW_YORK: &str = "America/New_York";
 pub(crate) fn own(conversions: &[Received], now: Timestamp) -> Own {
     let mut dice = Dice(4_711);
     let mut known: BTreeMap<(&str, &str), Vec<&Received>> = BTreeMap::new();
-    for one in conversions.iter().filter(|one| !one.says.order_id.is_empty()) {
+    for one in conversions
+        .iter()
+        .filter(|one| !one.says.order_id.is_empty())
+    {
         let key = (&*one.says.order_id, &*one.says.advertiser_id);
         known.entry(key).or_default().push(one);
     }
@@ -58,7 +61,11 @@ pub(crate) fn own(conversions: &[Received], now: Timestamp) -> Own {
         if dice.hits(5) {
             own.earlier(&order);
         }
-        let eligible = if order.status == "out_of_network" { "no" } else { "yes" };
+        let eligible = if order.status == "out_of_network" {
+            "no"
+        } else {
+            "yes"
+        };
         own.line(&mut dice, &order, eligible);
         own.orders.push(order);
     }
@@ -79,7 +86,12 @@ fn order_of(dice: &mut Dice, number: &str, advertiser: &str, lines: &[&Received]
         source: "shop",
         network: "orders",
         number: number.to_owned(),
-        advertiser: if is_spring && dice.hits(15) { "" } else { advertiser }.to_owned(),
+        advertiser: if is_spring && dice.hits(15) {
+            ""
+        } else {
+            advertiser
+        }
+        .to_owned(),
         placed: placed - apart + dice.seconds(1_800),
         status: fate(dice),
         currency: match &*said.currency {
@@ -125,14 +137,25 @@ impl Own {
     /// What the shop said of it before: it does not count.
     fn earlier(&mut self, order: &Order) {
         let Order {
-            number, advertiser, placed, ..
+            number,
+            advertiser,
+            placed,
+            ..
         } = order;
-        writeln!(self.csv, "{number},{advertiser},{placed},{placed},77.00,CHF,paid,,old").unwrap();
+        writeln!(
+            self.csv,
+            "{number},{advertiser},{placed},{placed},77.00,CHF,paid,,old"
+        )
+        .unwrap();
     }
 
     fn line(&mut self, dice: &mut Dice, order: &Order, eligible: &str) {
         let Order {
-            number, advertiser, currency, click, ..
+            number,
+            advertiser,
+            currency,
+            click,
+            ..
         } = order;
         let updated = order.placed + SignedDuration::from_hours(1);
         let placed = if dice.hits(2) {
@@ -195,7 +218,11 @@ impl Own {
             let (placed, processed) = (day(says.occurred.unwrap()), day(says.processed.unwrap()));
             let more = if dice.hits(10) { 5_000 } else { 0 };
             let (sale, commission) = (says.sale_or_nothing() + more, says.commission_or_nothing());
-            let currency = if says.currency.is_empty() { "USD" } else { &says.currency };
+            let currency = if says.currency.is_empty() {
+                "USD"
+            } else {
+                &says.currency
+            };
             let line = format!(
                 "{},{},3861234,{},{},{},{},1,{},{currency},{}",
                 says.click_id,
@@ -220,8 +247,15 @@ impl Own {
                 network: "rakuten-item-report",
                 number: says.order_id.clone(),
                 advertiser: says.advertiser_id.clone(),
-                placed: placed.to_zoned(TimeZone::get(NEW_YORK).unwrap()).unwrap().timestamp(),
-                status: if sale < 0 || commission < 0 { "reversed" } else { "reported" },
+                placed: placed
+                    .to_zoned(TimeZone::get(NEW_YORK).unwrap())
+                    .unwrap()
+                    .timestamp(),
+                status: if sale < 0 || commission < 0 {
+                    "reversed"
+                } else {
+                    "reported"
+                },
                 currency: currency.to_owned(),
                 amount: sale,
                 click: says.click_id.clone(),

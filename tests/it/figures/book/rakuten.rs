@@ -86,7 +86,11 @@ impl Book {
         let line = Line {
             transaction: format!("{:032X}", self.next),
             sku: format!("sku{place}"),
-            event: if dice.hits(40) { dice.choose(&["", "X"]) } else { "N" },
+            event: if dice.hits(40) {
+                dice.choose(&["", "X"])
+            } else {
+                "N"
+            },
             commission: sale.tenth(order.currency),
             sale,
             processed: order.occurred + dice.seconds(2 * 86_400),
@@ -113,7 +117,9 @@ impl Book {
             let revision = Line {
                 commission: sale.tenth(order.currency),
                 sale,
-                processed: line.processed + self.dice.seconds(86_400) + jiff::SignedDuration::from_secs(1),
+                processed: line.processed
+                    + self.dice.seconds(86_400)
+                    + jiff::SignedDuration::from_secs(1),
                 ..line.clone()
             };
             self.tell(order, &revision);
@@ -127,9 +133,15 @@ impl Book {
     fn take_back(&mut self, order: &Order, line: &Line) {
         let currency = order.currency;
         let (sale, commission) = if self.dice.hits(3) {
-            (line.sale.half_negated(currency), line.commission.half_negated(currency))
+            (
+                line.sale.half_negated(currency),
+                line.commission.half_negated(currency),
+            )
         } else {
-            (line.sale.negated(currency), line.commission.negated(currency))
+            (
+                line.sale.negated(currency),
+                line.commission.negated(currency),
+            )
         };
         let reversal = Line {
             transaction: format!("{:032X}", self.next),
@@ -165,13 +177,18 @@ impl Book {
             ..line.clone()
         };
         let sent = parameters(order, &line, "1", date);
-        self.send(Message::new(order.source, &sent, Err(reasons)), line.processed);
+        self.send(
+            Message::new(order.source, &sent, Err(reasons)),
+            line.processed,
+        );
     }
 
     /// One of the two forms.
     fn date(&mut self, moment: Timestamp) -> String {
         if self.dice.hits(2) {
-            moment.strftime("%a %b %d %Y %H:%M:%S GMT+0000 (UTC)").to_string()
+            moment
+                .strftime("%a %b %d %Y %H:%M:%S GMT+0000 (UTC)")
+                .to_string()
         } else {
             moment.to_string()
         }
@@ -220,8 +237,14 @@ fn conversion(order: &Order, line: &Line, marker: &str) -> Conversion {
         (kind == "unknown", "missing_signal_field"),
         (order.click.is_empty(), "missing_click_id"),
         (order.currency_text == "ZZZ", "unknown_currency"),
-        (order.currency_text.is_empty() && !order.currency.is_empty(), "assumed_currency"),
-        (order.currency_text.is_empty() && order.currency.is_empty(), "missing_currency"),
+        (
+            order.currency_text.is_empty() && !order.currency.is_empty(),
+            "assumed_currency",
+        ),
+        (
+            order.currency_text.is_empty() && order.currency.is_empty(),
+            "missing_currency",
+        ),
     ];
     flags.extend(remarkable.iter().filter(|one| one.0).map(|one| one.1));
     Conversion {

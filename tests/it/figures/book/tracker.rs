@@ -67,7 +67,11 @@ impl Book {
             number,
             advertiser: dice.choose(&["10", "20"]),
             campaign: dice.choose(&["", "summer", "winter"]),
-            click: if dice.hits(7) { String::new() } else { format!("t{number}") },
+            click: if dice.hits(7) {
+                String::new()
+            } else {
+                format!("t{number}")
+            },
             currency,
             commission_currency,
             sale,
@@ -79,7 +83,8 @@ impl Book {
         };
         self.tell_sale(&first, moment);
         if let Some(processed) = first.processed.filter(|_| self.dice.hits(3)) {
-            let processed = processed + self.dice.seconds(30 * 86_400) + SignedDuration::from_secs(1);
+            let processed =
+                processed + self.dice.seconds(30 * 86_400) + SignedDuration::from_secs(1);
             let revision = Sale {
                 processed: Some(processed),
                 status: self.dice.choose(LATER),
@@ -157,7 +162,11 @@ fn local_in_berlin(moment: Timestamp) -> (String, Timestamp) {
 }
 
 fn conversion(sale: &Sale, id: &str, order: &str) -> Conversion {
-    let currency = if sale.currency.is_empty() { "EUR" } else { sale.currency };
+    let currency = if sale.currency.is_empty() {
+        "EUR"
+    } else {
+        sale.currency
+    };
     let mut flags = BTreeSet::new();
     sale.sale.flag(currency, &mut flags);
     sale.commission.flag(meant_commission(sale), &mut flags);

@@ -17,7 +17,10 @@ struct Sent {
 
 impl Sent {
     fn between(&self, from: Timestamp, to: Timestamp) -> u64 {
-        self.times.iter().filter(|at| from <= **at && **at < to).count() as u64
+        self.times
+            .iter()
+            .filter(|at| from <= **at && **at < to)
+            .count() as u64
     }
 
     fn last(&self, hours: i64) -> u64 {
@@ -32,7 +35,9 @@ impl Sent {
         let end = &self.until - Span::new().hours(ago);
         let ends = (1..=WEEKS).map(|week| (&end - Span::new().weeks(week)).timestamp());
         let is_there = |end: &Timestamp| *end - HOUR >= self.times[0];
-        let counts = ends.filter(is_there).map(|end| self.between(end - HOUR, end) as f64);
+        let counts = ends
+            .filter(is_there)
+            .map(|end| self.between(end - HOUR, end) as f64);
         counts.collect()
     }
 
@@ -45,16 +50,26 @@ impl Sent {
         for counts in hours {
             let mean = mean(&counts).unwrap_or(0.0);
             if mean > 0.0 {
-                sum += counts.iter().map(|count| (count - mean).powi(2) / mean).sum::<f64>();
+                sum += counts
+                    .iter()
+                    .map(|count| (count - mean).powi(2) / mean)
+                    .sum::<f64>();
                 freedom += counts.len() as f64 - 1.0;
             }
         }
-        if freedom > 0.0 { f64::max(1.0, sum / freedom) } else { 1.0 }
+        if freedom > 0.0 {
+            f64::max(1.0, sum / freedom)
+        } else {
+            1.0
+        }
     }
 
     /// Usual postbacks of the time since the newest one.
     fn missing(&self) -> f64 {
-        let silence = self.until.timestamp().duration_since(*self.times.last().unwrap());
+        let silence = self
+            .until
+            .timestamp()
+            .duration_since(*self.times.last().unwrap());
         let (mut hours, mut ago, mut missing) = (silence.as_secs_f64() / 3_600.0, 0, 0.0);
         while hours > 0.0 && ago < 168 {
             missing += hours.min(1.0) * mean(&self.weeks(ago)).unwrap_or(0.0);
@@ -88,14 +103,22 @@ impl Sent {
     }
 
     fn figures(&self) -> Figures {
-        let silence = self.until.timestamp().duration_since(*self.times.last().unwrap());
-        let range = self.range().map(|(lowest, highest)| format!("{lowest:.0}–{highest:.0}"));
+        let silence = self
+            .until
+            .timestamp()
+            .duration_since(*self.times.last().unwrap());
+        let range = self
+            .range()
+            .map(|(lowest, highest)| format!("{lowest:.0}–{highest:.0}"));
         vec![
             named("last", Figure::Any),
             // The report tells its moment to the second.
             named("silence", Figure::Near(silence.as_secs_f64(), 1.001)),
             named("hour", Figure::count(self.last(1))),
-            named("usual", mean(&self.weeks(0)).map_or(Figure::Missing, Figure::Mean)),
+            named(
+                "usual",
+                mean(&self.weeks(0)).map_or(Figure::Missing, Figure::Mean),
+            ),
             named("range", range.map_or(Figure::Missing, Figure::Text)),
             named("missing", Figure::Mean(self.missing())),
             named("day", Figure::count(self.last(24))),
@@ -109,8 +132,15 @@ fn mean(counts: &[f64]) -> Option<f64> {
     (!counts.is_empty()).then(|| counts.iter().sum::<f64>() / counts.len() as f64)
 }
 
-fn sent(world: &World<'_>, until: &Zoned, is_meant: impl Fn(&super::Postback) -> bool) -> Option<Sent> {
-    let meant = world.postbacks.iter().filter(|one| one.via == "http" && is_meant(one));
+fn sent(
+    world: &World<'_>,
+    until: &Zoned,
+    is_meant: impl Fn(&super::Postback) -> bool,
+) -> Option<Sent> {
+    let meant = world
+        .postbacks
+        .iter()
+        .filter(|one| one.via == "http" && is_meant(one));
     let mut times: Vec<Timestamp> = meant.map(|one| one.at).collect();
     times.retain(|at| *at < until.timestamp());
     times.sort_unstable();
@@ -135,20 +165,27 @@ pub(crate) fn assert(world: &World<'_>, zone: &str, refused: &[(&str, u64, &str)
             None => continue,
         };
         let refused = refused.iter().find(|one| one.0 == source);
-        figures.push(named("refused", Figure::count(refused.map_or(0, |one| one.1))));
+        figures.push(named(
+            "refused",
+            Figure::count(refused.map_or(0, |one| one.1)),
+        ));
         let reason = refused.map_or(Figure::Missing, |one| Figure::Text(one.2.to_owned()));
         figures.push(named("refused_reason", reason));
         rows.insert(vec![source.to_owned()], figures);
     }
     let what = format!("activity in {zone}");
     assert_rows(&what, &report, &["source"], &rows);
-    let silent = rows.values().filter(|figures| figures[7].1 == Figure::Text("silent".to_owned()));
+    let silent = rows
+        .values()
+        .filter(|figures| figures[7].1 == Figure::Text("silent".to_owned()));
     let silent = Figure::count(silent.count() as u64);
     assert_figures(&what, &report["meta"], &vec![named("silent", silent)]);
 }
 
 fn never() -> Figures {
-    let missing = ["last", "silence", "hour", "usual", "range", "missing", "day"];
+    let missing = [
+        "last", "silence", "hour", "usual", "range", "missing", "day",
+    ];
     let mut figures: Figures = missing.map(|name| named(name, Figure::Missing)).to_vec();
     figures.push(named("state", Figure::Text("never".to_owned())));
     figures
@@ -160,12 +197,15 @@ pub(crate) fn assert_templates(world: &World<'_>) {
     let until = until(&report["meta"]);
     let mut rows = Rows::new();
     for (source, marker) in world.postbacks.iter().map(|one| (one.source, &*one.marker)) {
-        let Some(sent) = sent(world, &until, |one| one.source == source && *one.marker == *marker)
-        else {
+        let Some(sent) = sent(world, &until, |one| {
+            one.source == source && *one.marker == *marker
+        }) else {
             continue;
         };
         if sent.last(7 * 24) > 0 {
-            let silence = until.timestamp().duration_since(*sent.times.last().unwrap());
+            let silence = until
+                .timestamp()
+                .duration_since(*sent.times.last().unwrap());
             let figures = vec![
                 named("last", Figure::Any),
                 named("silence", Figure::Near(silence.as_secs_f64(), 1.001)),
@@ -175,5 +215,10 @@ pub(crate) fn assert_templates(world: &World<'_>) {
             rows.insert(vec![source.to_owned(), marker.to_owned()], figures);
         }
     }
-    assert_rows("activity by template", &report, &["source", "template"], &rows);
+    assert_rows(
+        "activity by template",
+        &report,
+        &["source", "template"],
+        &rows,
+    );
 }

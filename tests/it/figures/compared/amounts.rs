@@ -30,7 +30,9 @@ fn positive(of: &[&Received]) -> Vec<i128> {
 /// The amount at the middle of the positive ones.
 fn typical(of: &[&Received]) -> Figure {
     let amounts = positive(of);
-    amounts.get(amounts.len() / 2).map_or(Figure::Missing, |units| Figure::Money(*units))
+    amounts
+        .get(amounts.len() / 2)
+        .map_or(Figure::Missing, |units| Figure::Money(*units))
 }
 
 fn whole_percent(of: &[&Received]) -> Figure {
@@ -49,17 +51,23 @@ fn compared(world: &World<'_>, of: &[&Received]) -> (u64, u64) {
     }
     let currency = &of[0].says.currency;
     let mut found = (0, 0);
-    for (own, status) in [(&world.own.orders, "placed"), (&world.own.lines, "reported")] {
+    for (own, status) in [
+        (&world.own.orders, "placed"),
+        (&world.own.lines, "reported"),
+    ] {
         let standing = own.iter().filter(|order| order.status == status);
         let mut known: BTreeMap<(&str, &str), (BTreeSet<&str>, i128)> = BTreeMap::new();
         for order in standing {
-            let (currencies, sum) = known.entry((&*order.advertiser, &*order.number)).or_default();
+            let (currencies, sum) = known
+                .entry((&*order.advertiser, &*order.number))
+                .or_default();
             currencies.insert(&order.currency);
             *sum += order.amount;
         }
         for (key, sale) in &sold {
             if let Some((currencies, sum)) = known.get(key) {
-                let is_same = currencies.len() == 1 && currencies.contains(&**currency) && sum == sale;
+                let is_same =
+                    currencies.len() == 1 && currencies.contains(&**currency) && sum == sale;
                 found = (found.0 + 1, found.1 + u64::from(!is_same));
             }
         }
@@ -75,7 +83,10 @@ pub(crate) fn assert(world: &World<'_>, question: &Question) {
     let times = question.by.iter().filter(is_time).count();
     let mut rows = Rows::new();
     for (key, of) in transactions(world, question) {
-        let past = usual.get(&key[times..]).map(Vec::as_slice).unwrap_or_default();
+        let past = usual
+            .get(&key[times..])
+            .map(Vec::as_slice)
+            .unwrap_or_default();
         let count = |is: fn(&Received) -> bool| {
             Figure::count(of.iter().filter(|one| is(one)).count() as u64)
         };
@@ -84,7 +95,10 @@ pub(crate) fn assert(world: &World<'_>, question: &Question) {
             named("transactions", Figure::count(of.len() as u64)),
             named("zero", count(|one| one.says.sale == Some(0))),
             named("missing", count(|one| one.says.sale.is_none())),
-            named("zero_commission", count(|one| one.says.commission == Some(0))),
+            named(
+                "zero_commission",
+                count(|one| one.says.commission == Some(0)),
+            ),
             named("whole_percent", whole_percent(&of)),
             named("usual_whole_percent", whole_percent(past)),
             named("typical", typical(&of)),
@@ -101,7 +115,11 @@ pub(crate) fn assert(world: &World<'_>, question: &Question) {
     for row in report["rows"].as_array().unwrap() {
         let words = row["suspicions"].as_array().unwrap();
         let is_told = words.iter().any(|word| word == "mismatched");
-        assert_eq!(is_told, row["mismatched"].as_u64().unwrap() > 0, "{what}: {row}");
+        assert_eq!(
+            is_told,
+            row["mismatched"].as_u64().unwrap() > 0,
+            "{what}: {row}"
+        );
     }
 }
 

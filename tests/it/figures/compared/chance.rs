@@ -14,7 +14,9 @@ pub(crate) fn is_surely_higher(now: (u64, u64), usual: (u64, u64), points: f64) 
     let (a, b) = (usual.0 as f64 + 0.5, (usual.1 - usual.0) as f64 + 0.5);
     let n = now.1 as f64;
     // The probability of none of n, then each from the one before it.
-    let mut probability: f64 = (0..now.1).map(|i| (b + i as f64) / (a + b + i as f64)).product();
+    let mut probability: f64 = (0..now.1)
+        .map(|i| (b + i as f64) / (a + b + i as f64))
+        .product();
     let mut below = 0.0;
     for k in 0..now.0 {
         let k = k as f64;

@@ -7,17 +7,30 @@ use crate::figures::model::{Figure, Question, assert_figures, named};
 
 pub(crate) fn assert(world: &World<'_>, question: &Question) {
     let mut arguments = question.arguments(false);
-    let by = arguments.iter().position(|argument| argument == "--by").unwrap();
+    let by = arguments
+        .iter()
+        .position(|argument| argument == "--by")
+        .unwrap();
     arguments.drain(by..by + 2);
     let page = world.found(&["digest"], &arguments);
     let sections = &page["meta"]["sections"];
     let by = |by: &[&'static str]| question.clone().by(by);
-    summary::assert_meta("digest: summary", &sections["summary"], world, &by(&["source"]));
+    summary::assert_meta(
+        "digest: summary",
+        &sections["summary"],
+        world,
+        &by(&["source"]),
+    );
     let with = With::Orders;
     gap_figures::assert_meta("digest: gap", &sections["gap"], world, &by(&["day"]), with);
     unattributed::assert_section(world, &by(&["source"]), &sections["unattributed"]);
     let by_advertiser = by(&["advertiser"]);
-    amounts::assert_looked_at("digest: amounts", &sections["amounts"], world, &by_advertiser);
+    amounts::assert_looked_at(
+        "digest: amounts",
+        &sections["amounts"],
+        world,
+        &by_advertiser,
+    );
     words::assert_sections(world, question, sections);
     let undated = Figure::count(question.undated(&world.conversions));
     let facts = vec![named("undated", undated)];

@@ -22,7 +22,10 @@ const MARGIN: SignedDuration = SignedDuration::from_hours(72);
 impl Sides<'_> {
     pub(super) fn placed(&self) -> Timestamp {
         let own = self.own.iter().map(|order| order.placed).min();
-        let theirs = self.sales.iter().map(|one| one.says.occurred.unwrap_or(one.at));
+        let theirs = self
+            .sales
+            .iter()
+            .map(|one| one.says.occurred.unwrap_or(one.at));
         own.or(theirs.min()).unwrap()
     }
 
@@ -122,11 +125,14 @@ impl Sides<'_> {
         let of_own = |text: fn(&Order) -> &str| self.own.iter().map(|order| text(order)).max();
         let advertiser = of_own(|order| &order.advertiser).filter(|name| !name.is_empty());
         let text = match column {
-            "advertiser" => advertiser.or(self.sales.iter().map(|one| &*one.says.advertiser_id).max()),
+            "advertiser" => {
+                advertiser.or(self.sales.iter().map(|one| &*one.says.advertiser_id).max())
+            }
             "network" => (self.sales.iter().map(|one| one.says.network).max())
                 .or(of_own(|order| order.network)),
-            _ => of_own(|order| order.source)
-                .or(self.sales.iter().map(|one| one.says.source).max()),
+            _ => {
+                of_own(|order| order.source).or(self.sales.iter().map(|one| one.says.source).max())
+            }
         };
         text.unwrap_or_default().to_owned()
     }
@@ -179,13 +185,26 @@ pub(crate) fn sides<'a>(
         question.from - MARGIN <= placed && placed < question.to + MARGIN
     };
     let mut all: BTreeMap<_, Sides<'_>> = BTreeMap::new();
-    let nobody = |number| Sides { number, own: Vec::new(), sales: Vec::new(), has_signal: false };
+    let nobody = |number| Sides {
+        number,
+        own: Vec::new(),
+        sales: Vec::new(),
+        has_signal: false,
+    };
     for order in own {
         let side = all.entry(key(&order.number, &order.advertiser));
-        side.or_insert_with(|| nobody(&*order.number)).own.push(order);
+        side.or_insert_with(|| nobody(&*order.number))
+            .own
+            .push(order);
     }
-    let compared = world.conversions.iter().filter(|one| with.is_compared_with(one));
-    for one in compared.filter(near).filter(|one| !one.says.order_id.is_empty()) {
+    let compared = world
+        .conversions
+        .iter()
+        .filter(|one| with.is_compared_with(one));
+    for one in compared
+        .filter(near)
+        .filter(|one| !one.says.order_id.is_empty())
+    {
         let side = all.entry(key(&one.says.order_id, &one.says.advertiser_id));
         let side = side.or_insert_with(|| nobody(&*one.says.order_id));
         match one.says.kind {
@@ -195,7 +214,8 @@ pub(crate) fn sides<'a>(
         }
     }
     let is_meant = |side: &Sides<'_>| {
-        let is_extra = !side.sales.is_empty() && question.only.is_empty() && question.contains(side.placed());
+        let is_extra =
+            !side.sales.is_empty() && question.only.is_empty() && question.contains(side.placed());
         !side.own.is_empty() || is_extra
     };
     (all.into_values().filter(is_meant).collect(), by_advertiser)
@@ -232,12 +252,18 @@ impl Sides<'_> {
             "%Y-%m-%dT%H:%M:%S%:z"
         };
         vec![
-            named("ordered_at", Figure::Text(placed.strftime(form).to_string())),
+            named(
+                "ordered_at",
+                Figure::Text(placed.strftime(form).to_string()),
+            ),
             named("class", text(class)),
             named("own_status", text(status.unwrap_or_default())),
             named("own_amount", amount(own_currency, self.own_amount())),
             named("own_currency", text(own_currency)),
-            named("network_amount", amount(self.their_currency(), self.their_amount())),
+            named(
+                "network_amount",
+                amount(self.their_currency(), self.their_amount()),
+            ),
             named("network_currency", text(self.their_currency())),
             named("own_click_id", text(self.own_click())),
             named("network_click_id", text(self.their_click())),

@@ -26,7 +26,11 @@ impl Sums<'_> {
 
     fn money(&self, classes: &[&str]) -> i128 {
         let is_one = |side: &&&Sides<'_>| classes.contains(&side.class(self.mature_until));
-        self.of.iter().filter(is_one).map(|side| side.own_amount()).sum()
+        self.of
+            .iter()
+            .filter(is_one)
+            .map(|side| side.own_amount())
+            .sum()
     }
 
     fn gap(&self) -> (u64, u64) {
@@ -47,7 +51,10 @@ impl Sums<'_> {
             named("unexplained", Figure::count(gap.0)),
             named("gap_percent", Figure::percent(gap.0.into(), gap.1.into())),
             named("widened", Figure::Any),
-            named("own_amount", Figure::Money(self.of.iter().map(|side| side.own_amount()).sum())),
+            named(
+                "own_amount",
+                Figure::Money(self.of.iter().map(|side| side.own_amount()).sum()),
+            ),
             named("unexplained_amount", Figure::Money(lost)),
             named("gap_money_percent", Figure::percent(lost, of_money.max(0))),
             named("extra", Figure::count(self.count(&["extra"]))),
@@ -63,15 +70,15 @@ fn mature_until() -> Timestamp {
 /// Figures of each row, and what the report says beside them.
 pub(crate) fn assert(world: &World<'_>, question: &Question, with: With) {
     let what = format!("gap --with {with:?} {question:?}");
-    let report = world.found(
-        &["gap", "--with", with.name()],
-        &question.arguments(false),
-    );
+    let report = world.found(&["gap", "--with", with.name()], &question.arguments(false));
     let (all, _) = sides(world, question, with);
     let mut by_row: BTreeMap<Vec<String>, Vec<&Sides<'_>>> = BTreeMap::new();
     for side in &all {
         let labels = question.labels_of(Some(side.placed()), |column| side.text(column));
-        by_row.entry([labels, vec![side.currency().to_owned()]].concat()).or_default().push(side);
+        by_row
+            .entry([labels, vec![side.currency().to_owned()]].concat())
+            .or_default()
+            .push(side);
     }
     let mature_until = mature_until();
     let rows: Rows = by_row
@@ -84,7 +91,13 @@ pub(crate) fn assert(world: &World<'_>, question: &Question, with: With) {
 }
 
 /// What stands beside the rows.
-pub(crate) fn assert_meta(what: &str, meta: &Value, world: &World<'_>, question: &Question, with: With) {
+pub(crate) fn assert_meta(
+    what: &str,
+    meta: &Value,
+    world: &World<'_>,
+    question: &Question,
+    with: With,
+) {
     let (all, by_advertiser) = sides(world, question, with);
     let sums = Sums {
         of: all.iter().collect(),
@@ -106,7 +119,11 @@ pub(crate) fn assert_meta(what: &str, meta: &Value, world: &World<'_>, question:
             && question.from - margin <= placed
             && placed < question.to + margin
     });
-    let by = if by_advertiser { "order_id, advertiser_id" } else { "order_id" };
+    let by = if by_advertiser {
+        "order_id, advertiser_id"
+    } else {
+        "order_id"
+    };
     let facts = vec![
         named("signal_only", Figure::count(sums.count(&["signal_only"]))),
         named("standing", of(&|side| side.is_standing())),
@@ -148,7 +165,11 @@ fn assert_usual(what: &str, shown: &Value, world: &World<'_>, question: &Questio
     let at = |level: f64| {
         let place = level * (percents.len() - 1) as f64;
         let (below, above) = (place.floor(), place.ceil());
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a place")]
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "a place"
+        )]
         let of = |place: f64| percents[place as usize];
         of(below) + (of(above) - of(below)) * (place - below)
     };
@@ -163,7 +184,14 @@ fn assert_usual(what: &str, shown: &Value, world: &World<'_>, question: &Questio
 
 /// What can be listed.
 pub(crate) const CLASSES: [&str; 8] = [
-    "matched", "explained", "immature", "unexplained", "extra", "standing", "amounts", "clicks",
+    "matched",
+    "explained",
+    "immature",
+    "unexplained",
+    "extra",
+    "standing",
+    "amounts",
+    "clicks",
 ];
 
 /// A class's orders, one by one.
@@ -179,7 +207,12 @@ pub(crate) fn assert_list(world: &World<'_>, question: &Question, with: With, na
         class => side.class(mature_until) == class,
     };
     let rows: Rows = (all.iter().filter(is_meant))
-        .map(|side| (side.listed_under(), side.listed(question, side.class(mature_until))))
+        .map(|side| {
+            (
+                side.listed_under(),
+                side.listed(question, side.class(mature_until)),
+            )
+        })
         .collect();
     let report = world.found(
         &["gap", "--with", with.name(), "--class", name],

@@ -27,11 +27,24 @@ pub(crate) fn assert(world: &World<'_>, question: &Question) {
             };
             let levels = [50, 90, 99, 100];
             let mut figures = vec![named("conversions", Figure::count(all.len() as u64))];
-            figures.extend(quantiles("occurred", &levels, &since(|one| one.says.occurred)));
-            figures.extend(quantiles("processed", &levels, &since(|one| one.says.processed)));
+            figures.extend(quantiles(
+                "occurred",
+                &levels,
+                &since(|one| one.says.occurred),
+            ));
+            figures.extend(quantiles(
+                "processed",
+                &levels,
+                &since(|one| one.says.processed),
+            ));
             (key, figures)
         })
         .collect();
     let report = world.report(&["latency"], &question.arguments(true));
-    assert_rows(&format!("latency {question:?}"), &report, &question.names(), &rows);
+    assert_rows(
+        &format!("latency {question:?}"),
+        &report,
+        &question.names(),
+        &rows,
+    );
 }

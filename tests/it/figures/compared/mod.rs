@@ -20,8 +20,15 @@ use super::book::Own;
 use super::model::Received;
 
 /// All sources of the configuration.
-pub(crate) const SOURCES: [&str; 7] =
-    ["rakuten-us", "rakuten-eu", "tracker", "steady", "idle", "shop", "items"];
+pub(crate) const SOURCES: [&str; 7] = [
+    "rakuten-us",
+    "rakuten-eu",
+    "tracker",
+    "steady",
+    "idle",
+    "shop",
+    "items",
+];
 
 /// A postback that was received, whatever became of it.
 #[derive(Debug)]
@@ -76,7 +83,11 @@ impl World<'_> {
         let more: Vec<&str> = more.iter().map(String::as_str).collect();
         let all = [&["-o", "json", "report"], report, &more].concat();
         let finished = self.pipeline.postback(&all);
-        assert!(codes.contains(&finished.code), "{all:?}: {}", finished.shown());
+        assert!(
+            codes.contains(&finished.code),
+            "{all:?}: {}",
+            finished.shown()
+        );
         serde_json::from_str(&finished.stdout).expect("a report is JSON")
     }
 }

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::World;
-use crate::figures::model::{Figure, Question, Rows, assert_figures, assert_rows, named, quantiles};
+use crate::figures::model::{
+    Figure, Question, Rows, assert_figures, assert_rows, named, quantiles,
+};
 
 #[derive(Default)]
 struct Sums {
@@ -36,7 +38,9 @@ pub(crate) fn assert(world: &World<'_>, question: &Question) {
         }
         if let Some(sold) = says.occurred.filter(|_| says.is_reversal()) {
             let taken_back = says.processed.unwrap_or(one.at);
-            row.delays.push(i128::from(taken_back.as_microsecond() - sold.as_microsecond()));
+            row.delays.push(i128::from(
+                taken_back.as_microsecond() - sold.as_microsecond(),
+            ));
         }
     }
     let rows: Rows = sums
@@ -45,10 +49,16 @@ pub(crate) fn assert(world: &World<'_>, question: &Question) {
             let mut figures = vec![
                 named("transactions", Figure::count(row.transactions)),
                 named("reversals", Figure::count(row.reversals)),
-                named("rate_percent", Figure::percent(row.reversals.into(), row.transactions.into())),
+                named(
+                    "rate_percent",
+                    Figure::percent(row.reversals.into(), row.transactions.into()),
+                ),
                 named("gross_sales", Figure::Money(row.gross)),
                 named("reversed_sales", Figure::Money(row.reversed)),
-                named("share_of_money_percent", Figure::percent(-row.reversed, row.gross)),
+                named(
+                    "share_of_money_percent",
+                    Figure::percent(-row.reversed, row.gross),
+                ),
                 named("reversed_commission", Figure::Money(row.commission)),
             ];
             figures.extend(quantiles("delay", &[50, 90, 100], &row.delays));

@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use super::World;
-use crate::figures::model::{Figure, Figures, Question, Received, Rows, assert_figures, assert_rows, named};
+use crate::figures::model::{
+    Figure, Figures, Question, Received, Rows, assert_figures, assert_rows, named,
+};
 
 /// One row's sums.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -37,14 +39,22 @@ fn sums(chosen: &[&Received], label: impl Fn(&Received) -> Vec<String>) -> ByKey
             }
         };
         let paid = sums.entry(key(&says.commission_currency)).or_default();
-        add(&mut paid.commission, &says.commission_currency, says.commission_or_nothing());
+        add(
+            &mut paid.commission,
+            &says.commission_currency,
+            says.commission_or_nothing(),
+        );
         let sold = sums.entry(key(&says.currency)).or_default();
         add(&mut sold.sales, &says.currency, says.sale_or_nothing());
         if says.is_transaction() {
             sold.transactions += 1;
             sold.unattributed += u64::from(says.click_id.is_empty());
             if !says.order_id.is_empty() {
-                let order = (says.source, says.advertiser_id.clone(), says.order_id.clone());
+                let order = (
+                    says.source,
+                    says.advertiser_id.clone(),
+                    says.order_id.clone(),
+                );
                 sold.orders.insert(order);
             }
         }
@@ -85,7 +95,12 @@ impl Sums {
     /// Beside those of the period before.
     fn changes(&self, now: Option<&Self>, before: Option<&Self>) -> Figures {
         let count = |name: &str, of: fn(&Self) -> u64| {
-            change(name, of(self).into(), before.map_or(0, of).into(), Figure::Count)
+            change(
+                name,
+                of(self).into(),
+                before.map_or(0, of).into(),
+                Figure::Count,
+            )
         };
         let money = |name: &str, of: fn(&Self) -> i128| {
             change(name, of(self), before.map_or(0, of), Figure::Money)
@@ -95,7 +110,9 @@ impl Sums {
         figures.extend(count("transactions", |sums| sums.transactions));
         figures.extend(count("reversals", |sums| sums.reversals));
         figures.extend(money("net_sales", |sums| sums.sales.0 + sums.sales.1));
-        figures.extend(money("net_commission", |sums| sums.commission.0 + sums.commission.1));
+        figures.extend(money("net_commission", |sums| {
+            sums.commission.0 + sums.commission.1
+        }));
         let share = |sums: Option<&Self>| {
             sums.map_or(Figure::Missing, |sums| {
                 Figure::percent(sums.unattributed.into(), sums.transactions.into())
@@ -108,7 +125,10 @@ impl Sums {
         };
         figures.push(named("unattributed_percent", now));
         figures.push(named("unattributed_percent_change", points));
-        figures.push(named("unattributed_percent_change_percent", Figure::Missing));
+        figures.push(named(
+            "unattributed_percent_change_percent",
+            Figure::Missing,
+        ));
         figures
     }
 }
@@ -148,19 +168,27 @@ pub(crate) fn assert_meta(what: &str, meta: &Value, world: &World<'_>, question:
     let chosen = question.chosen(&world.conversions);
     let all = sums(&chosen, |_| Vec::new());
     let totals = all.iter().filter(|(_, sums)| sums.is_shown());
-    let totals: Rows = totals.map(|(key, sums)| (key.clone(), sums.figures())).collect();
+    let totals: Rows = totals
+        .map(|(key, sums)| (key.clone(), sums.figures()))
+        .collect();
     let shown = serde_json::json!({"rows": meta["totals"]});
     assert_rows(&format!("{what}: totals"), &shown, &["currency"], &totals);
     let sum = |figure: fn(&Sums) -> u64| all.values().map(figure).sum::<u64>();
     let unknown = all.get(&vec![String::new()]);
     let facts = vec![
         named("unknown_kind", Figure::count(sum(|sums| sums.unknown))),
-        named("rejected_by_network", Figure::count(sum(|sums| sums.rejected))),
+        named(
+            "rejected_by_network",
+            Figure::count(sum(|sums| sums.rejected)),
+        ),
         named(
             "unknown_currency",
             Figure::count(unknown.map_or(0, |sums| sums.transactions + sums.reversals)),
         ),
-        named("undated", Figure::count(question.undated(&world.conversions))),
+        named(
+            "undated",
+            Figure::count(question.undated(&world.conversions)),
+        ),
     ];
     assert_figures(what, meta, &facts);
 }
@@ -169,16 +197,23 @@ pub(crate) fn assert_meta(what: &str, meta: &Value, world: &World<'_>, question:
 pub(crate) fn assert_compared(world: &World<'_>, question: &Question) {
     let before = question.before();
     let of = |question: &Question| {
-        sums(&question.chosen(&world.conversions), |one| question.labels(one))
+        sums(&question.chosen(&world.conversions), |one| {
+            question.labels(one)
+        })
     };
     let (now, mut past) = (of(question), ByKey::new());
     for (mut key, sums) in of(&before) {
         key[0] = question.counterpart(&key[0]);
-        assert!(past.insert(key, sums).is_none(), "two rows of one counterpart");
+        assert!(
+            past.insert(key, sums).is_none(),
+            "two rows of one counterpart"
+        );
     }
     let shown = |sums: &ByKey| {
         let shown = sums.iter().filter(|(_, sums)| sums.is_shown());
-        shown.map(|(key, sums)| (key.clone(), sums.clone())).collect::<ByKey>()
+        shown
+            .map(|(key, sums)| (key.clone(), sums.clone()))
+            .collect::<ByKey>()
     };
     let (now, past) = (shown(&now), shown(&past));
     let nothing = Sums::default();

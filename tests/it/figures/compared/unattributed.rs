@@ -32,9 +32,18 @@ fn rows(world: &World<'_>, question: &Question) -> Rows {
         let figures = vec![
             named("transactions", Figure::count(all)),
             named("unattributed", Figure::count(of)),
-            named("unattributed_percent", Figure::percent(of.into(), all.into())),
-            named("usual_percent", Figure::percent(usual.0.into(), usual.1.into())),
-            named("rise", Figure::Flag(is_surely_higher((of, all), usual, 1.0))),
+            named(
+                "unattributed_percent",
+                Figure::percent(of.into(), all.into()),
+            ),
+            named(
+                "usual_percent",
+                Figure::percent(usual.0.into(), usual.1.into()),
+            ),
+            named(
+                "rise",
+                Figure::Flag(is_surely_higher((of, all), usual, 1.0)),
+            ),
         ];
         (key, figures)
     };
@@ -58,9 +67,18 @@ fn assert_meta(what: &str, meta: &Value, world: &World<'_>, question: &Question)
     let rows = rows(world, question);
     let is_rise = |figures: &&Figures| figures[4].1 == Figure::Flag(true);
     let facts = vec![
-        named("rises", Figure::count(rows.values().filter(is_rise).count() as u64)),
-        named("transactions", Figure::count(all.values().map(|share| share.1).sum())),
-        named("unattributed", Figure::count(all.values().map(|share| share.0).sum())),
+        named(
+            "rises",
+            Figure::count(rows.values().filter(is_rise).count() as u64),
+        ),
+        named(
+            "transactions",
+            Figure::count(all.values().map(|share| share.1).sum()),
+        ),
+        named(
+            "unattributed",
+            Figure::count(all.values().map(|share| share.0).sum()),
+        ),
     ];
     assert_figures(what, meta, &facts);
 }

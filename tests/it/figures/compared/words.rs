@@ -76,7 +76,11 @@ fn flags<'a>(world: &'a World<'_>, question: &Question) -> Vec<Item<'a>> {
         at: one.at,
         id: &one.id,
     };
-    question.chosen(&world.conversions).into_iter().map(item).collect()
+    question
+        .chosen(&world.conversions)
+        .into_iter()
+        .map(item)
+        .collect()
 }
 
 fn assert_counts(what: &str, meta: &Value, names: [&str; 2], items: &[Item<'_>]) {
@@ -93,7 +97,12 @@ pub(crate) fn assert_rejects(world: &World<'_>, question: &Question) {
     let report = world.report(&["rejects"], &question.arguments(false));
     let what = format!("rejects {question:?}");
     let keys = [question.names(), vec!["reason"]].concat();
-    assert_rows(&what, &report, &keys, &rows(&items, "postbacks", &question.zone));
+    assert_rows(
+        &what,
+        &report,
+        &keys,
+        &rows(&items, "postbacks", &question.zone),
+    );
     assert_counts(&what, &report["meta"], ["rejected", "received"], &items);
 }
 
@@ -102,13 +111,28 @@ pub(crate) fn assert_flags(world: &World<'_>, question: &Question) {
     let report = world.report(&["flags"], &question.arguments(true));
     let what = format!("flags {question:?}");
     let keys = [question.names(), vec!["flag"]].concat();
-    assert_rows(&what, &report, &keys, &rows(&items, "conversions", &question.zone));
+    assert_rows(
+        &what,
+        &report,
+        &keys,
+        &rows(&items, "conversions", &question.zone),
+    );
     assert_counts(&what, &report["meta"], ["flagged", "conversions"], &items);
 }
 
 /// Rejected and all postbacks of the range, flagged and all conversions.
 pub(crate) fn assert_sections(world: &World<'_>, question: &Question, sections: &Value) {
     let (rejects, flags) = (rejects(world, question), flags(world, question));
-    assert_counts("digest: rejects", &sections["rejects"], ["rejected", "received"], &rejects);
-    assert_counts("digest: flags", &sections["flags"], ["flagged", "conversions"], &flags);
+    assert_counts(
+        "digest: rejects",
+        &sections["rejects"],
+        ["rejected", "received"],
+        &rejects,
+    );
+    assert_counts(
+        "digest: flags",
+        &sections["flags"],
+        ["flagged", "conversions"],
+        &flags,
+    );
 }

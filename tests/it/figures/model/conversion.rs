@@ -106,7 +106,11 @@ impl Conversion {
             "template" => self.extra.get("pbt").cloned().unwrap_or_default(),
             _ => {
                 let (map, name) = column.split_once('.').expect("a known column");
-                let map = if map == "extra" { &self.extra } else { &self.sub_ids };
+                let map = if map == "extra" {
+                    &self.extra
+                } else {
+                    &self.sub_ids
+                };
                 map.get(name).cloned().unwrap_or_default()
             }
         }
@@ -125,7 +129,12 @@ impl Conversion {
 /// One of each conversion: the newest by the network's own time, else by ours.
 pub(crate) fn counting(all: &[Received]) -> Vec<Received> {
     let mut newest: BTreeMap<_, &Received> = BTreeMap::new();
-    let order = |one: &Received| (one.says.processed.unwrap_or(one.at), one.at.as_millisecond());
+    let order = |one: &Received| {
+        (
+            one.says.processed.unwrap_or(one.at),
+            one.at.as_millisecond(),
+        )
+    };
     for one in all {
         newest
             .entry(one.says.identity())

@@ -4,8 +4,8 @@
 mod conversion;
 mod money;
 mod order;
-mod question;
 mod quantile;
+mod question;
 mod rows;
 
 pub(crate) use conversion::{Conversion, Received, counting};

@@ -12,7 +12,11 @@ fn quantile(values: &[i128], hundredths: usize) -> Option<i128> {
 }
 
 /// Columns `{name}_p50` and so on, of microseconds.
-pub(crate) fn quantiles(name: &str, hundredths: &[usize], micros: &[i128]) -> Vec<(String, Figure)> {
+pub(crate) fn quantiles(
+    name: &str,
+    hundredths: &[usize],
+    micros: &[i128],
+) -> Vec<(String, Figure)> {
     let column = |of: &usize| {
         let label = if *of == 100 {
             "max".to_owned()

@@ -60,9 +60,18 @@ impl Question {
         };
         let zone = self.zone.iana_name().unwrap();
         let (from, to) = (self.from.to_string(), self.to.to_string());
-        let mut arguments = ["--from", &from, "--to", &to, "--time-zone", zone, "--by", &by]
-            .map(str::to_owned)
-            .to_vec();
+        let mut arguments = [
+            "--from",
+            &from,
+            "--to",
+            &to,
+            "--time-zone",
+            zone,
+            "--by",
+            &by,
+        ]
+        .map(str::to_owned)
+        .to_vec();
         if dated {
             arguments.extend(["--date-by".to_owned(), self.date_by.to_owned()]);
         }
@@ -93,7 +102,9 @@ impl Question {
         };
         let all: Vec<_> = self.only.iter().map(parts).collect();
         all.iter().all(|(column, negated, _)| {
-            let mut same = all.iter().filter(|one| one.0 == *column && one.1 == *negated);
+            let mut same = all
+                .iter()
+                .filter(|one| one.0 == *column && one.1 == *negated);
             same.any(|one| one.2 == text(column)) != *negated
         })
     }
@@ -109,9 +120,8 @@ impl Question {
 
     /// Those without the date.
     pub(crate) fn undated(&self, all: &[Received]) -> u64 {
-        let is_meant = |one: &&Received| {
-            self.date(one).is_none() && self.fits(|column| one.says.text(column))
-        };
+        let is_meant =
+            |one: &&Received| self.date(one).is_none() && self.fits(|column| one.says.text(column));
         all.iter().filter(is_meant).count() as u64
     }
 
@@ -173,19 +183,28 @@ impl Question {
     /// calendar. An hour that this period has not stands under its own time, and so does the second of
     /// two hours that the clocks show alike.
     pub(crate) fn counterpart(&self, label: &str) -> String {
-        let Some(step) = self.by.first().filter(|by| matches!(**by, "hour" | "day" | "week")) else {
+        let Some(step) = self
+            .by
+            .first()
+            .filter(|by| matches!(**by, "hour" | "day" | "week"))
+        else {
             return label.to_owned();
         };
         let before = self.before();
         let date = |moment: Timestamp| moment.to_zoned(self.zone.clone()).date();
-        let days = date(before.from).until((Unit::Day, date(self.from))).unwrap();
+        let days = date(before.from)
+            .until((Unit::Day, date(self.from)))
+            .unwrap();
         if *step != "hour" {
             return (label.parse::<Date>().unwrap() + days).to_string();
         }
         let hours = before.hours();
         let (clock, _) = *hours.iter().find(|(_, known)| known == label).unwrap();
         let is_first = hours.iter().find(|(other, _)| *other == clock).unwrap().1 == label;
-        let same = self.hours().into_iter().find(|(other, _)| *other == clock + days);
+        let same = self
+            .hours()
+            .into_iter()
+            .find(|(other, _)| *other == clock + days);
         match same.filter(|_| is_first) {
             Some((_, label)) => label,
             None => label.to_owned(),
@@ -195,14 +214,23 @@ impl Question {
     /// All hours of the range, by what the clocks show, with their labels.
     fn hours(&self) -> Vec<(DateTime, String)> {
         let seconds = (self.from.as_second()..self.to.as_second()).step_by(3_600);
-        let local = |second| Timestamp::from_second(second).unwrap().to_zoned(self.zone.clone());
-        seconds.map(local).map(|local| (local.datetime(), hour(&local))).collect()
+        let local = |second| {
+            Timestamp::from_second(second)
+                .unwrap()
+                .to_zoned(self.zone.clone())
+        };
+        seconds
+            .map(local)
+            .map(|local| (local.datetime(), hour(&local)))
+            .collect()
     }
 
     /// The same without times: what a row is compared with that is of a day.
     pub(crate) fn timeless(&self) -> Self {
         let mut whole = self.clone();
-        whole.by.retain(|by| !matches!(*by, "hour" | "day" | "week" | "month"));
+        whole
+            .by
+            .retain(|by| !matches!(*by, "hour" | "day" | "week" | "month"));
         whole
     }
 }
