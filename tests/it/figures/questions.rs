@@ -116,7 +116,11 @@ fn compared<'a>(world: &'a World<'_>) -> Vec<Job<'a>> {
         day("2026-10-25", "2026-10-26", BERLIN),
         day("2026-10-26", "2026-10-27", BERLIN),
     ];
-    each(world, questions, summary::assert_compared)
+    let mut jobs = each(world, questions, summary::assert_compared);
+    let sources = [spring().by(&["day", "source"]), autumn().by(&["source"])];
+    jobs.extend(each(world, sources.clone(), reversals::assert_compared));
+    jobs.extend(each(world, sources, words::assert_compared));
+    jobs
 }
 
 fn of_own_sides<'a>(world: &'a World<'_>, now: Timestamp) -> Vec<Job<'a>> {
@@ -148,14 +152,14 @@ fn of_own_sides<'a>(world: &'a World<'_>, now: Timestamp) -> Vec<Job<'a>> {
     }));
     for class in gap_figures::CLASSES {
         jobs.push(Box::new(|| {
-            gap_figures::assert_list(world, &spring(), With::Orders, class)
+            gap_figures::assert_list(world, &spring(), With::Orders, class);
         }));
         jobs.push(Box::new(|| {
-            gap_figures::assert_list(world, &everything(), With::Statements, class)
+            gap_figures::assert_list(world, &everything(), With::Statements, class);
         }));
     }
     jobs.push(Box::new(move || {
-        gap_figures::assert_list(world, &lately, With::Orders, "immature")
+        gap_figures::assert_list(world, &lately, With::Orders, "immature");
     }));
     jobs.extend(each(world, amounts, amounts::assert));
     jobs

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::World;
 use crate::figures::model::{
-    Figure, Question, Rows, assert_figures, assert_rows, named, quantiles,
+    Figure, Question, Rows, assert_figures, assert_rows, changes, named, quantiles,
 };
 
 #[derive(Default)]
@@ -17,7 +17,7 @@ struct Sums {
     delays: Vec<i128>,
 }
 
-pub(crate) fn assert(world: &World<'_>, question: &Question) {
+fn rows(world: &World<'_>, question: &Question) -> Rows {
     let mut sums: BTreeMap<Vec<String>, Sums> = BTreeMap::new();
     for one in question.chosen(&world.conversions) {
         let says = &one.says;
@@ -43,8 +43,7 @@ pub(crate) fn assert(world: &World<'_>, question: &Question) {
             ));
         }
     }
-    let rows: Rows = sums
-        .into_iter()
+    sums.into_iter()
         .map(|(key, row)| {
             let mut figures = vec![
                 named("transactions", Figure::count(row.transactions)),
@@ -64,11 +63,35 @@ pub(crate) fn assert(world: &World<'_>, question: &Question) {
             figures.extend(quantiles("delay", &[50, 90, 100], &row.delays));
             (key, figures)
         })
-        .collect();
+        .collect()
+}
+
+fn keys(question: &Question) -> Vec<&'static str> {
+    [question.names(), vec!["currency"]].concat()
+}
+
+pub(crate) fn assert(world: &World<'_>, question: &Question) {
     let report = world.report(&["reversals"], &question.arguments(true));
     let what = format!("reversals {question:?}");
-    let keys = [question.names(), vec!["currency"]].concat();
-    assert_rows(&what, &report, &keys, &rows);
+    assert_rows(&what, &report, &keys(question), &rows(world, question));
     let undated = Figure::count(question.undated(&world.conversions));
     assert_figures(&what, &report["meta"], &vec![named("undated", undated)]);
+}
+
+/// Figures that are compared.
+const COMPARED: &[&str] = &[
+    "transactions",
+    "reversals",
+    "rate_percent",
+    "reversed_sales",
+    "share_of_money_percent",
+];
+
+/// Each figure beside that of the period before.
+pub(crate) fn assert_compared(world: &World<'_>, question: &Question) {
+    let (now, before) = (rows(world, question), rows(world, &question.before()));
+    let expected = changes(question, &now, before, COMPARED);
+    let report = world.report(&["reversals", "--compare"], &question.arguments(true));
+    let what = format!("reversals --compare {question:?}");
+    assert_rows(&what, &report, &keys(question), &expected);
 }

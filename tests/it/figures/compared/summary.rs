@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::World;
 use crate::figures::model::{
-    Figure, Figures, Question, Received, Rows, assert_figures, assert_rows, named,
+    Figure, Figures, Question, Received, Rows, assert_figures, assert_rows, changes, named,
 };
 
 /// One row's sums.
@@ -91,75 +91,24 @@ impl Sums {
         figures.extend(money("commission", self.commission));
         figures
     }
-
-    /// Beside those of the period before.
-    fn changes(&self, now: Option<&Self>, before: Option<&Self>) -> Figures {
-        let count = |name: &str, of: fn(&Self) -> u64| {
-            change(
-                name,
-                of(self).into(),
-                before.map_or(0, of).into(),
-                Figure::Count,
-            )
-        };
-        let money = |name: &str, of: fn(&Self) -> i128| {
-            change(name, of(self), before.map_or(0, of), Figure::Money)
-        };
-        let mut figures = Vec::new();
-        figures.extend(count("orders", |sums| sums.orders.len() as u64));
-        figures.extend(count("transactions", |sums| sums.transactions));
-        figures.extend(count("reversals", |sums| sums.reversals));
-        figures.extend(money("net_sales", |sums| sums.sales.0 + sums.sales.1));
-        figures.extend(money("net_commission", |sums| {
-            sums.commission.0 + sums.commission.1
-        }));
-        let share = |sums: Option<&Self>| {
-            sums.map_or(Figure::Missing, |sums| {
-                Figure::percent(sums.unattributed.into(), sums.transactions.into())
-            })
-        };
-        let (now, before) = (share(now), share(before));
-        let points = match (&now, &before) {
-            (Figure::Percent(now), Figure::Percent(before)) => Figure::Percent(now - before),
-            _ => Figure::Missing,
-        };
-        figures.push(named("unattributed_percent", now));
-        figures.push(named("unattributed_percent_change", points));
-        figures.push(named(
-            "unattributed_percent_change_percent",
-            Figure::Missing,
-        ));
-        figures
-    }
-}
-
-/// A figure, how much more it is, and how much more in percent.
-fn change(name: &str, now: i128, before: i128, figure: fn(i128) -> Figure) -> Figures {
-    vec![
-        named(name, figure(now)),
-        named(&format!("{name}_change"), figure(now - before)),
-        named(
-            &format!("{name}_change_percent"),
-            Figure::percent(now - before, before.abs()),
-        ),
-    ]
 }
 
 fn keys(question: &Question) -> Vec<&'static str> {
     [question.names(), vec!["currency"]].concat()
 }
 
+fn rows(world: &World<'_>, question: &Question) -> Rows {
+    let chosen = question.chosen(&world.conversions);
+    let sums = sums(&chosen, |one| question.labels(one));
+    let shown = sums.into_iter().filter(|(_, sums)| sums.is_shown());
+    shown.map(|(key, sums)| (key, sums.figures())).collect()
+}
+
 /// Rows, totals and what is outside of them.
 pub(crate) fn assert(world: &World<'_>, question: &Question) {
     let what = format!("summary {question:?}");
     let report = world.report(&["summary"], &question.arguments(true));
-    let chosen = question.chosen(&world.conversions);
-    let shown = sums(&chosen, |one| question.labels(one));
-    let rows: Rows = (shown.iter())
-        .filter(|(_, sums)| sums.is_shown())
-        .map(|(key, sums)| (key.clone(), sums.figures()))
-        .collect();
-    assert_rows(&what, &report, &keys(question), &rows);
+    assert_rows(&what, &report, &keys(question), &rows(world, question));
     assert_meta(&what, &report["meta"], world, question);
 }
 
@@ -193,39 +142,21 @@ pub(crate) fn assert_meta(what: &str, meta: &Value, world: &World<'_>, question:
     assert_figures(what, meta, &facts);
 }
 
+/// Figures that are compared.
+const COMPARED: &[&str] = &[
+    "orders",
+    "transactions",
+    "reversals",
+    "net_sales",
+    "net_commission",
+    "unattributed_percent",
+];
+
 /// Each figure beside that of the period before.
 pub(crate) fn assert_compared(world: &World<'_>, question: &Question) {
-    let before = question.before();
-    let of = |question: &Question| {
-        sums(&question.chosen(&world.conversions), |one| {
-            question.labels(one)
-        })
-    };
-    let (now, mut past) = (of(question), ByKey::new());
-    for (mut key, sums) in of(&before) {
-        key[0] = question.counterpart(&key[0]);
-        assert!(
-            past.insert(key, sums).is_none(),
-            "two rows of one counterpart"
-        );
-    }
-    let shown = |sums: &ByKey| {
-        let shown = sums.iter().filter(|(_, sums)| sums.is_shown());
-        shown
-            .map(|(key, sums)| (key.clone(), sums.clone()))
-            .collect::<ByKey>()
-    };
-    let (now, past) = (shown(&now), shown(&past));
-    let nothing = Sums::default();
-    let all: BTreeSet<&Vec<String>> = now.keys().chain(past.keys()).collect();
-    let rows: Rows = all
-        .into_iter()
-        .map(|key| {
-            let (now, past) = (now.get(key), past.get(key));
-            (key.clone(), now.unwrap_or(&nothing).changes(now, past))
-        })
-        .collect();
+    let (now, before) = (rows(world, question), rows(world, &question.before()));
+    let expected = changes(question, &now, before, COMPARED);
     let report = world.report(&["summary", "--compare"], &question.arguments(true));
     let what = format!("summary --compare {question:?}");
-    assert_rows(&what, &report, &keys(question), &rows);
+    assert_rows(&what, &report, &keys(question), &expected);
 }

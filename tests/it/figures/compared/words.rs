@@ -7,7 +7,9 @@ use jiff::tz::{Offset, TimeZone};
 use serde_json::Value;
 
 use super::World;
-use crate::figures::model::{Figure, Question, Rows, assert_figures, assert_rows, named};
+use crate::figures::model::{
+    Figure, Question, Received, Rows, assert_figures, assert_rows, changes, named,
+};
 
 /// What has words, for either report.
 struct Item<'a> {
@@ -70,7 +72,7 @@ fn rejects<'a>(world: &'a World<'_>, question: &Question) -> Vec<Item<'a>> {
 }
 
 fn flags<'a>(world: &'a World<'_>, question: &Question) -> Vec<Item<'a>> {
-    let item = |one: &'a crate::figures::model::Received| Item {
+    let item = |one: &'a Received| Item {
         labels: question.labels(one),
         words: one.says.flags.iter().copied().collect(),
         at: one.at,
@@ -134,5 +136,34 @@ pub(crate) fn assert_sections(world: &World<'_>, question: &Question, sections: 
         &sections["flags"],
         ["flagged", "conversions"],
         &flags,
+    );
+}
+
+/// Both reports' figures beside those of the period before.
+pub(crate) fn assert_compared(world: &World<'_>, question: &Question) {
+    let before = question.before();
+    let zone = &question.zone;
+    let expected = |now: &[Item<'_>], before: &[Item<'_>], counted: &str| {
+        let (now, before) = (rows(now, counted, zone), rows(before, counted, zone));
+        changes(question, &now, before, &[counted, "share_percent"])
+    };
+    let (now, past) = (rejects(world, question), rejects(world, &before));
+    let report = world.report(&["rejects", "--compare"], &question.arguments(false));
+    let keys = |word| [question.names(), vec![word]].concat();
+    let what = format!("rejects --compare {question:?}");
+    assert_rows(
+        &what,
+        &report,
+        &keys("reason"),
+        &expected(&now, &past, "postbacks"),
+    );
+    let (now, past) = (flags(world, question), flags(world, &before));
+    let report = world.report(&["flags", "--compare"], &question.arguments(true));
+    let what = format!("flags --compare {question:?}");
+    assert_rows(
+        &what,
+        &report,
+        &keys("flag"),
+        &expected(&now, &past, "conversions"),
     );
 }

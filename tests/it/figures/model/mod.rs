@@ -1,6 +1,7 @@
 //! What is expected, calculated from what was sent: plain sums in plain Rust, with none of the
 //! project's own code.
 
+mod changes;
 mod conversion;
 mod money;
 mod order;
@@ -8,6 +9,7 @@ mod quantile;
 mod question;
 mod rows;
 
+pub(crate) use changes::changes;
 pub(crate) use conversion::{Conversion, Received, counting};
 pub(crate) use money::{shown as shown_money, written};
 pub(crate) use order::Order;
