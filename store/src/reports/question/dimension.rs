@@ -4,11 +4,11 @@ use std::fmt;
 
 use jiff::Timestamp;
 use jiff::civil::Date;
-use jiff::tz::{Offset, TimeZone};
+use jiff::tz::{AmbiguousOffset, Offset, TimeZone};
 use jiff::{Span, Zoned};
 
+use super::DateBy;
 use super::column::{Column, Place, Table};
-use super::{DateBy, later};
 
 /// A length of time that rows are grouped by, in the question's zone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,7 +57,9 @@ impl Step {
         match self {
             Self::Hour => {
                 let began = Timestamp::from_second(sent.parse().ok()?).ok()?;
-                Some(hour(&later(began, zone, days)?.to_zoned(zone.clone())))
+                let began = began.to_zoned(zone.clone());
+                let moved = (days != 0).then(|| same_hour(&began, days)).flatten();
+                Some(hour(&moved.unwrap_or(began)))
             }
             Self::Day | Self::Week => {
                 let day: Date = sent.parse().ok()?;
@@ -67,6 +69,22 @@ impl Step {
             Self::Month => Some(sent.to_owned()),
         }
     }
+}
+
+/// The hour of the same name so many days later. `None` where there is none: clocks skip it, or show
+/// its name twice on the earlier day and this is the second, which would stand where the first does.
+fn same_hour(began: &Zoned, days: i64) -> Option<Zoned> {
+    let zone = began.time_zone();
+    let of_name = zone.to_ambiguous_zoned(began.datetime()).offset();
+    if matches!(of_name, AmbiguousOffset::Fold { after, .. } if after == began.offset()) {
+        return None;
+    }
+    let days = Span::new().try_days(days).ok()?;
+    let later = zone.to_ambiguous_zoned(began.datetime().checked_add(days).ok()?);
+    if matches!(later.offset(), AmbiguousOffset::Gap { .. }) {
+        return None;
+    }
+    later.compatible().ok()
 }
 
 fn hour(began: &Zoned) -> String {
