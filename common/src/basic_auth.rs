@@ -211,7 +211,7 @@ mod tests {
         }
         assert_eq!(PasswordHash::from_bytes(Sha256::digest(b"").into()), None);
         let shown = format!("{:?}", BasicAuth::new("a", hash).unwrap());
-        let words = "BasicAuth { user: \"a\", password: [hidden] }";
+        let words = "BasicAuth { user: \"a\", password: [hidden], plain: None }";
         assert_eq!(shown, words);
     }
 }

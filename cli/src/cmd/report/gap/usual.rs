@@ -22,8 +22,9 @@ pub(super) struct Usual {
     /// Nine of ten days are between these, in percent.
     pub(super) low: f64,
     pub(super) high: f64,
-    /// How much more the days differ than chance alone would make them; at least 1.
-    dispersion: f64,
+    /// How much alike orders of one day are (the intra-class correlation of the beta-binomial
+    /// distribution): days differ by more than chance alone, however many orders they have.
+    correlation: f64,
 }
 
 impl Usual {
@@ -40,7 +41,7 @@ impl Usual {
             median,
             low: quantile(&percents, 5),
             high: quantile(&percents, 95),
-            dispersion: dispersion(days, median / 100.0),
+            correlation: correlation(days, median / 100.0),
         })
     }
 
@@ -52,25 +53,30 @@ impl Usual {
         let (k, n) = (float(row.of), float(row.all));
         // A usual gap of nothing says: less than one of all that were seen.
         let p = (self.median / 100.0).max(0.5 / n.max(1.0)).min(0.5);
-        let deviation = (n * p * (1.0 - p) * self.dispersion).sqrt().max(1.0);
+        let dispersion = 1.0 + (n - 1.0) * self.correlation;
+        let deviation = (n * p * (1.0 - p) * dispersion).sqrt().max(1.0);
         percent > self.high && k - n * p > DEVIATIONS * deviation
     }
 }
 
-/// Pearson's statistic of the days against one common share, by its degrees of freedom; the fifth of
-/// the days that differs most is left out, for a break in the past must not hide the next one.
-fn dispersion(days: &[Share], p: f64) -> f64 {
+/// By the method of moments: what Pearson's terms of the days against one common share have beyond
+/// chance; the fifth of the days that differs most is left out, for a break in the past must not hide
+/// the next one.
+fn correlation(days: &[Share], p: f64) -> f64 {
     if p <= 0.0 || p >= 1.0 {
-        return 1.0;
+        return 0.0;
     }
     let term = |day: &Share| {
-        (float(day.of) - float(day.all) * p).powi(2) / (float(day.all) * p * (1.0 - p))
+        let n = float(day.all);
+        ((float(day.of) - n * p).powi(2) / (n * p * (1.0 - p)), n)
     };
-    let mut terms: Vec<f64> = days.iter().map(term).collect();
-    terms.sort_by(f64::total_cmp);
-    terms.truncate((days.len() * 4).div_ceil(5));
-    let mean = terms.iter().sum::<f64>() / float(terms.len().saturating_sub(1).max(1) as u64);
-    mean.max(1.0)
+    let days_with_orders = days.iter().filter(|day| day.all > 0);
+    let mut terms: Vec<(f64, f64)> = days_with_orders.map(term).collect();
+    terms.sort_by(|one, other| one.0.total_cmp(&other.0));
+    terms.truncate((terms.len() * 4).div_ceil(5));
+    let beyond: f64 = terms.iter().map(|(term, _)| term - 1.0).sum();
+    let pairs: f64 = terms.iter().map(|(_, n)| n - 1.0).sum();
+    (beyond / pairs.max(1.0)).clamp(0.0, 1.0)
 }
 
 /// Of sorted numbers that of which so many hundredths are not greater, between two of them in
