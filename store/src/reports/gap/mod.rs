@@ -18,6 +18,7 @@
 //! side knows.
 
 mod list;
+mod series;
 
 use std::collections::BTreeMap;
 
@@ -31,6 +32,7 @@ use super::{Money, Reader};
 use crate::error::StoreError;
 
 pub use list::{Listed, Wanted};
+pub use series::Missed;
 
 /// What the numbers mean that the queries write for classes: rows without an order number are of none.
 const CLASSES: [&str; 10] = [
