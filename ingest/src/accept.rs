@@ -68,28 +68,43 @@ impl Acceptor {
         whole: Instant,
         deadline: Instant,
     ) -> Result<(Uuid, Way), Refusal> {
-        let now = Timestamp::now();
-        let id = self.ids.next(now);
-        let record = self.record(postback, id, now);
-        let way = self.storage.store(&record, whole, deadline).await?;
-        Ok((id, way))
+        let received_at = Timestamp::now();
+        let wrapped = Wrapped {
+            postback,
+            id: self.ids.next(received_at),
+            received_at,
+            record_headers: &self.record_headers,
+        };
+        let way = self.storage.store(&wrapped, whole, deadline).await?;
+        Ok((wrapped.id, way))
     }
+}
 
-    fn record<'a>(&'a self, postback: &Postback<'a>, id: Uuid, now: Timestamp) -> RawRecord<'a> {
+/// What a record is made of. The record itself is made anew for each place: it comes out the same,
+/// most go to one place only, and none takes up memory while its request waits.
+struct Wrapped<'a> {
+    postback: &'a Postback<'a>,
+    id: Uuid,
+    received_at: Timestamp,
+    record_headers: &'a [HeaderName],
+}
+
+impl Wrapped<'_> {
+    fn record(&self) -> RawRecord<'_> {
         let Postback {
             key,
             head,
             query,
             body,
             remote,
-        } = *postback;
+        } = *self.postback;
         let bodied = !body.is_empty();
         let content_type = head.headers.get(CONTENT_TYPE).filter(|_| bodied);
         RawRecord {
-            id,
+            id: self.id,
             source: key.source.as_str().into(),
             key: Some(key.name.as_str().into()),
-            received_at: whole_micros(now),
+            received_at: whole_micros(self.received_at),
             method: head.method.as_str().into(),
             query: Payload::of(query),
             content_type: content_type.map(text),
@@ -107,12 +122,11 @@ impl Acceptor {
     }
 }
 
-/// Encoded anew for each place: the bytes are the same, and most records go to one place only.
-impl Record for RawRecord<'_> {
+impl Record for Wrapped<'_> {
     fn lend<T>(&self, reads: impl FnOnce(&[u8]) -> T) -> T {
         BUFFER.with_borrow_mut(|buffer| {
             buffer.clear();
-            self.encode_into(buffer);
+            self.record().encode_into(buffer);
             let read = reads(buffer);
             if buffer.capacity() > KEPT_BYTES {
                 *buffer = Vec::new();

@@ -5,7 +5,7 @@ use http_body_util::Full;
 use hyper::header::{
     ALLOW, CONNECTION, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE,
 };
-use hyper::{Response, StatusCode};
+use hyper::{HeaderMap, Response, StatusCode};
 use postback_common::reason::Refusal;
 use uuid::Uuid;
 
@@ -69,12 +69,15 @@ pub fn refused(refusal: Refusal) -> Answer {
     answer
 }
 
-/// The answer to a stored postback.
+/// The answer to a stored postback. `used` are the headers of its request: their memory becomes the
+/// answer's, and hyper keeps that for the next request, so that neither needs any of its own.
 #[must_use]
-pub fn stored(reply: &PreparedReply, id: Uuid) -> Answer {
+pub fn stored(reply: &PreparedReply, id: Uuid, mut used: HeaderMap) -> Answer {
     let mut answer = Response::new(Full::new(reply.body.clone()));
     *answer.status_mut() = reply.status;
+    used.clear();
     let headers = answer.headers_mut();
+    *headers = used;
     headers.insert(CONTENT_TYPE, reply.content_type.clone());
     let mut buffer = Uuid::encode_buffer();
     // Hexadecimal digits and dashes are always a header value.

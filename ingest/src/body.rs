@@ -45,7 +45,8 @@ pub async fn read(mut body: Incoming, bounds: Bounds<'_>) -> Result<Read, Refusa
     if body.is_end_stream() {
         return Ok(Read::default());
     }
-    match timeout(bounds.within, collect(&mut body, bounds)).await {
+    // Most requests have no body: it is not in the future that every connection has room for.
+    match Box::pin(timeout(bounds.within, collect(&mut body, bounds))).await {
         Ok(Err(refusal @ (Refusal::BodyTooLarge | Refusal::Overloaded))) => {
             drain(body);
             Err(refusal)

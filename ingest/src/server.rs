@@ -1,5 +1,7 @@
 //! One request from its head to its answer, every outcome counted.
 
+use std::mem::take;
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;
@@ -7,7 +9,8 @@ use std::sync::atomic::Ordering::Relaxed;
 use arc_swap::ArcSwap;
 use hyper::body::{Body as _, Incoming};
 use hyper::header::EXPECT;
-use hyper::{Method, Request};
+use hyper::http::request::Parts;
+use hyper::Method;
 use postback_common::addresses::Addresses;
 use postback_common::config::{Settings, SourceSettings};
 use postback_common::reason::Refusal;
@@ -117,10 +120,17 @@ impl Server {
         &self.metrics
     }
 
-    /// Answers one request of `caller`. `seen` says whether the request shows its target.
+    /// Answers one request of `caller`, given in its parts. `seen` says whether `head` shows its
+    /// target; its headers may be gone afterwards.
     ///
     /// Runs in a span of its own, which carries the names of source and key, never the key.
-    pub async fn answer(&self, request: Request<Incoming>, seen: Seen, caller: &Caller) -> Answer {
+    pub async fn answer(
+        &self,
+        head: &mut Parts,
+        body: Incoming,
+        seen: &Seen,
+        caller: &Caller,
+    ) -> Answer {
         let span = debug_span!(
             "request",
             id = Empty,
@@ -129,10 +139,11 @@ impl Server {
             status = Empty
         );
         let mut under_way = UnderWay::begin(&self.metrics);
-        let answer = self
-            .decide(request, &seen, caller, &mut under_way, &span)
-            .instrument(span.clone())
-            .await;
+        let answer = {
+            // Pinned where it stands: a span that takes it in would copy it twice.
+            let deciding = pin!(self.decide(head, body, seen, caller, &mut under_way, &span));
+            deciding.instrument(span.clone()).await
+        };
         span.record("status", answer.status().as_u16());
         let took = under_way.finish();
         span.in_scope(|| debug!(?took, "answered"));
@@ -141,15 +152,15 @@ impl Server {
 
     async fn decide(
         &self,
-        request: Request<Incoming>,
+        head: &mut Parts,
+        incoming: Incoming,
         seen: &Seen,
         caller: &Caller,
         under_way: &mut UnderWay<'_>,
         span: &Span,
     ) -> Answer {
-        let (head, incoming) = request.into_parts();
         let target = seen.target(&head.uri);
-        let glimpse = || Glimpse::of_request(&head, target, caller.as_str());
+        let glimpse = || Glimpse::of_request(head, target, caller.as_str());
         if under_way.others >= self.limits.in_flight {
             return self.refuse(Refusal::Overloaded, None, &glimpse());
         }
@@ -197,7 +208,7 @@ impl Server {
         let deadline = whole + self.wait_within();
         let postback = Postback {
             key: &key,
-            head: &head,
+            head,
             query: target.query,
             body: &body.bytes,
             remote: caller.as_str(),
@@ -207,7 +218,7 @@ impl Server {
                 under_way.way = Some(way);
                 span.record("id", display(id));
                 key.metrics.stored.inc();
-                answer::stored(&key.reply, id)
+                answer::stored(&key.reply, id, take(&mut head.headers))
             }
             Err(refusal) => self.refuse(refusal, Some(&key), &glimpse()),
         }

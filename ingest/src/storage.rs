@@ -104,7 +104,8 @@ impl Storage {
         if route == Route::Probe || self.spool_has_stalled() {
             race.try_kafka(now);
         }
-        race.run(deadline).await
+        // Rare and long: not in the future that every connection has room for.
+        Box::pin(race.run(deadline)).await
     }
 
     fn route(&self, now: Instant) -> Route {

@@ -56,17 +56,18 @@ where
         .patient(limits.idle_within, limits.head_within)
         .within(server.room());
     let has_asked = AtomicBool::new(false);
+    let server = &*server;
     let service = service_fn(|request: Request<Incoming>| {
         // Claimed before hyper reads on, not when the future is polled.
         let seen = handover.claim(request.body());
         let caller = peer.behind(server.trusted_proxies(), request.headers());
         has_asked.store(true, Relaxed);
-        let server = Arc::clone(&server);
+        let (mut head, body) = request.into_parts();
         async move {
             let Some(seen) = seen else {
-                return Ok::<_, Infallible>(last(disagreed(&server, &caller)));
+                return Ok::<_, Infallible>(last(disagreed(server, &caller)));
             };
-            let answer = server.answer(request, seen, &caller).await;
+            let answer = server.answer(&mut head, body, &seen, &caller).await;
             Ok(if server.is_ending() {
                 last(answer)
             } else {
@@ -74,7 +75,7 @@ where
             })
         }
     });
-    let mut connection = builder(&server).serve_connection(TokioIo::new(stream), service);
+    let mut connection = builder(server).serve_connection(TokioIo::new(stream), service);
     let mut running = Pin::new(&mut connection);
     let mut ended = until(running.as_mut(), &stop).await;
     if ended.is_none() && !has_asked.load(Relaxed) {
