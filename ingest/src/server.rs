@@ -7,10 +7,10 @@ use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;
 
 use arc_swap::ArcSwap;
+use hyper::Method;
 use hyper::body::{Body as _, Incoming};
 use hyper::header::EXPECT;
 use hyper::http::request::Parts;
-use hyper::Method;
 use postback_common::addresses::Addresses;
 use postback_common::config::{Settings, SourceSettings};
 use postback_common::reason::Refusal;
