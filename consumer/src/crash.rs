@@ -26,6 +26,10 @@ pub(crate) enum Place {
     Refused,
     BeforeCommit,
     AfterCommit,
+    /// The active generation was told to stand still for a switch.
+    Held,
+    /// Readers see another generation, and that is not recorded yet.
+    Switched,
 }
 
 #[cfg(not(debug_assertions))]
@@ -56,6 +60,8 @@ mod armed {
                 Self::Refused => "refused",
                 Self::BeforeCommit => "before_commit",
                 Self::AfterCommit => "after_commit",
+                Self::Held => "held",
+                Self::Switched => "switched",
             }
         }
     }

@@ -180,36 +180,69 @@ fn pearson(bins: impl Iterator<Item = (f64, f64)>, share: f64) -> f64 {
 pub struct Share<'a> {
     bins: &'a [Trial],
     usual: UsualShare,
-    /// For each size of change ln(p₁/p₀) and ln((1−p₁)/(1−p₀)).
+    /// For each size of change the share.
+    risen: Vec<f64>,
+    /// For each size of change ln(p₁/p₀) and ln((1−p₁)/(1−p₀)), where everything has settled.
     logs: Vec<(f64, f64)>,
+    /// See [`Share::settling`]; empty where everything has settled.
+    settled: Vec<f64>,
 }
 
 impl<'a> Share<'a> {
     /// The chart of these bins, which are not those that the usual share was learned from.
     #[must_use]
     pub fn new(bins: &'a [Trial], usual: UsualShare) -> Self {
+        Self::settling(bins, usual, Vec::new())
+    }
+
+    /// The same for a property that events lose: an order has no postback until it comes.
+    ///
+    /// `settled` has for each bin the share, from 0 to 1, of those of its events that lose the
+    /// property in time that have lost it by now; the usual share is that of bins in which all have.
+    #[must_use]
+    pub fn settling(bins: &'a [Trial], usual: UsualShare, settled: Vec<f64>) -> Self {
         let share = usual.share;
         let odds = share / (1.0 - share);
         let risen = ODDS.iter().map(|factor| {
             let odds = odds * factor;
             odds / (1.0 + odds)
         });
-        let mut logs: Vec<(f64, f64)> = risen
-            .filter(|risen| risen - share >= LEAST_RISE)
-            .map(|risen| logs(risen, share))
-            .collect();
-        if logs.is_empty() {
-            logs.push((0.0, 0.0));
+        let mut risen: Vec<f64> = risen.filter(|risen| risen - share >= LEAST_RISE).collect();
+        if risen.is_empty() {
+            risen.push(share);
         }
-        Self { bins, usual, logs }
+        let logs = risen.iter().map(|risen| logs(*risen, share)).collect();
+        Self {
+            bins,
+            usual,
+            risen,
+            logs,
+            settled,
+        }
+    }
+
+    fn settled(&self, bin: usize) -> f64 {
+        self.settled.get(bin).copied().unwrap_or(1.0)
+    }
+
+    /// What is usual of a bin that may not have settled.
+    fn usual(&self, bin: usize) -> f64 {
+        by_now(self.usual.share, self.settled(bin))
     }
 
     /// The share in a range of bins, and the usual one.
     #[must_use]
     pub fn change(&self, bins: Range<usize>) -> Change {
-        let (count, of) = sums(&self.bins[bins]);
-        Change::of_shares(count, of, self.usual.share, self.usual.scale)
+        let (count, of) = sums(&self.bins[bins.clone()]);
+        let usual = bins.map(|bin| f64::from(self.bins[bin].of) * self.usual(bin));
+        let usual = usual.sum::<f64>() / of.max(1.0);
+        Change::of_shares(count, of, usual, self.usual.scale)
     }
+}
+
+/// The share that has a property by now, of what will have it for good and what is yet to lose it.
+fn by_now(share: f64, settled: f64) -> f64 {
+    1.0 - (1.0 - share) * settled
 }
 
 fn logs(risen: f64, share: f64) -> (f64, f64) {
@@ -222,7 +255,12 @@ impl Chart for Share<'_> {
     }
 
     fn score(&self, alternative: usize, bin: usize) -> f64 {
-        let (with, without) = self.logs[alternative];
+        let settled = self.settled(bin);
+        let (mut with, without) = self.logs[alternative];
+        if settled < 1.0 {
+            // Those without it have settled, under either share: their ratio stays.
+            with = (by_now(self.risen[alternative], settled) / self.usual(bin)).ln();
+        }
         let bin = self.bins[bin];
         let count = f64::from(bin.count);
         let rest = f64::from(bin.of.saturating_sub(bin.count));
@@ -230,8 +268,10 @@ impl Chart for Share<'_> {
     }
 
     fn information(&self, bin: usize) -> f64 {
-        let share = self.usual.share;
-        f64::from(self.bins[bin].of) * share * (1.0 - share) / self.usual.scale
+        let (share, settled) = (self.usual.share, self.settled(bin));
+        // Fisher's, of the odds; what is yet to settle hides what it will be.
+        let seen = settled * share / by_now(share, settled);
+        f64::from(self.bins[bin].of) * seen * share * (1.0 - share) / self.usual.scale
     }
 
     fn uncertainty(&self) -> f64 {

@@ -114,14 +114,12 @@ fn read(bytes: &[u8]) -> Option<Answer> {
     let mut rows = Vec::new();
     for line in lines {
         let values: Vec<Value> = serde_json::from_slice(line).ok()?;
-        let typed = columns.iter().zip(values);
-        let row: Vec<Value> = typed
-            .map(|(column, value)| typed_value(&column.kind, value))
-            .collect();
-        if row.len() != columns.len() {
+        if values.len() != columns.len() {
             return None;
         }
-        rows.push(row);
+        let typed = columns.iter().zip(values);
+        let row = typed.map(|(column, value)| typed_value(&column.kind, value));
+        rows.push(row.collect());
     }
     Some(Answer {
         columns,

@@ -11,7 +11,7 @@ use crate::templates::COMPLETE;
 const RULES: &str = include_str!("../../deploy/prometheus/postback.rules.yml");
 
 /// What shows only where there is something to show, and where that is looked at instead.
-const NOT_HERE: [(&str, &str); 3] = [
+const NOT_HERE: [(&str, &str); 6] = [
     (
         "postback_ingest_certificate_expiry_timestamp_seconds",
         "only with TLS: ingest/tests/it/tls.rs",
@@ -24,7 +24,12 @@ const NOT_HERE: [(&str, &str); 3] = [
         "postback_consumer_partition_held",
         "only after a hold: tests/it/poison.rs has one",
     ),
+    ("postback_watch_open_alerts", IN_WATCH),
+    ("postback_watch_judged_through_timestamp_seconds", IN_WATCH),
+    ("postback_watch_webhook_deliveries_total", IN_WATCH),
 ];
+
+const IN_WATCH: &str = "only of `postback watch`: tests/it/watch.rs";
 
 /// Labels that Prometheus adds.
 const ADDED: [&str; 2] = ["job", "instance"];

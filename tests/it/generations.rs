@@ -240,3 +240,54 @@ fn a_generation_of_another_normaliser_is_left_to_programs_of_that_version() {
     );
     assert_eq!((ingest.terminate(), consumer.terminate()), (0, 0));
 }
+
+/// Readers see everything at every moment, and the next coordinator ends what one began.
+#[test]
+fn a_switch_whose_coordinator_dies_is_ended_by_the_next() {
+    for place in ["held", "switched"] {
+        let Running {
+            ingest,
+            consumer,
+            pipeline,
+        } = Setup::new(&format!("switch_{place}"))
+            .source("rakuten-us", COMPLETE)
+            .start();
+        for number in 1..=3 {
+            get(&pipeline, 0, &sale(number));
+        }
+        pipeline.wait_until_loaded(3);
+        pipeline.json(&["replay", "start", "--wait"]);
+        assert_eq!(consumer.terminate(), 0);
+
+        let variables = [("POSTBACK_CRASH_AT", format!("{place}:1"))];
+        let dying = pipeline.start_consumer_with(&variables);
+        pipeline.json(&["generation", "activate", "2", "--no-wait"]);
+        let status = dying.process().wait_for(wait::LIMIT);
+        let status = status.expect("it comes to its place in time");
+        assert_eq!(status.code(), None, "{place}: {status}: {}", dying.output());
+        let events = |name: &str| {
+            let sql = "SELECT count() FROM {db}.generation_events WHERE number = 2 AND event = ";
+            pipeline.database.count(&format!("{sql}'{name}'"))
+        };
+        assert_eq!((events("held"), events("activated")), (1, 0), "{place}");
+        let shown = || {
+            pipeline
+                .database
+                .count("SELECT count() FROM {db}.conversions")
+        };
+        assert_eq!(shown(), 3, "{place}");
+
+        get(&pipeline, 0, &sale(4));
+        let consumer = pipeline.start_consumer();
+        wait::until_true("the switch is recorded", || {
+            assert!(shown() >= 3, "{place}");
+            events("activated") == 1
+        });
+        pipeline.wait_until_loaded(4);
+        let view = "SELECT count() FROM system.tables WHERE database = '{db}' \
+             AND name IN ('conversions', 'postbacks') AND comment LIKE '%Reads generation 2.'";
+        assert_eq!(pipeline.database.count(view), 2, "{place}");
+        assert_eq!(pipeline.postback(&["verify"]).code, 0, "{place}");
+        assert_eq!((ingest.terminate(), consumer.terminate()), (0, 0));
+    }
+}

@@ -12,6 +12,7 @@ mod bad_input;
 mod configuration;
 mod customization;
 mod data_error;
+mod figures;
 mod generations;
 mod handover;
 mod main_path;

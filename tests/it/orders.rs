@@ -302,6 +302,17 @@ fn own_orders_are_compared_with_the_networks_and_a_replay_keeps_them() {
     assert_eq!(row[0]["outcome"], "accepted");
     assert_eq!(row[0]["reasons"], serde_json::json!(["missing_identity"]));
 
+    let shown = pipeline.json(&["trace", id]);
+    let rows = shown["rows"].as_array().unwrap().iter();
+    let mut orders: Vec<_> = rows
+        .map(|row| row["conversion"]["order_id"].as_str().unwrap().to_owned())
+        .collect();
+    orders.sort_unstable();
+    assert_eq!(orders, ["LIVE-1", "LIVE-2", "OWN-0"]);
+    let shown = pipeline.json(&["trace", "LIVE-2", "--as", "order"]);
+    assert_eq!(shown["rows"][0]["postback_id"], id, "{shown}");
+    assert_eq!(shown["rows"][0]["counts"], true, "{shown}");
+
     assert_digest(pipeline, &expected);
 
     // A replay has everything, and readers see it from the new tables.

@@ -2,25 +2,33 @@
 //! into the tables, as a pipeline would have loaded them.
 
 use std::io::{Read as _, Write as _};
-use std::net::{Ipv4Addr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use postback_tests::pipeline::Pipeline;
-use postback_tests::{Setup, program};
+use postback_tests::pipeline::{self, Pipeline};
+use postback_tests::{Setup, program, wait};
 use serde_json::{Value, json};
 
 use crate::templates::COMPLETE;
 
-/// Eight weeks, one postback every 100 seconds, up to `quiet` seconds ago; of the last `lost` seconds
-/// none has a click id, before one in ten has none.
-fn load(pipeline: &Pipeline, quiet: u32, lost: u32) {
-    let times =
-        format!("SELECT now64(6) - {quiet} - number * 100 AS at, number FROM numbers(48384)");
+/// One moment every 100 seconds of eight weeks, up to `quiet` seconds ago.
+fn times(quiet: u32) -> String {
+    format!("SELECT now64(6) - {quiet} - number * 100 AS at, number FROM numbers(48384)")
+}
+
+fn load_postbacks(pipeline: &Pipeline, times: &str) {
     pipeline.database.run(&format!(
         "INSERT INTO {{db}}.postbacks_g1 (id, received_at, source, network, account, via, outcome, version) \
          SELECT generateUUIDv4(), at, 'shop', 'rakuten', 'shop', 'http', 'accepted', 1 FROM ({times})"
     ));
+}
+
+/// Eight weeks, one postback every 100 seconds, up to `quiet` seconds ago; of the last `lost` seconds
+/// none has a click id, before one in ten has none.
+fn load(pipeline: &Pipeline, quiet: u32, lost: u32) {
+    let times = times(quiet);
+    load_postbacks(pipeline, &times);
     pipeline.database.run(&format!(
         "INSERT INTO {{db}}.conversions_g1 (source, network, account, conversion_key, key_day, postback_id, kind, \
          status, click_id, sale_amount, currency, received_at, revision) \
@@ -125,6 +133,69 @@ fn a_lost_identifier_is_an_alert_and_the_deploy_before_it_its_cause() {
     );
 }
 
+/// An order every 100 seconds, in the shop's own books.
+fn load_orders(pipeline: &Pipeline, times: &str) {
+    pipeline.database.run(&format!(
+        "INSERT INTO {{db}}.conversions_g1 (source, network, account, conversion_key, key_day, postback_id, kind, \
+         status, order_id, sale_amount, currency, occurred_at, received_at, revision) \
+         SELECT 'books', 'orders', 'books', generateUUIDv4(), toDate(at), generateUUIDv4(), 'order', 'placed', \
+         toString(number), toDecimal64(50, 4), 'USD', at, at, 1 FROM ({times}) \
+         SETTINGS max_partitions_per_insert_block = 0"
+    ));
+}
+
+/// The network's transactions of the orders that fit, each received a minute after its order.
+fn load_transactions(pipeline: &Pipeline, times: &str, fitting: &str) {
+    pipeline.database.run(&format!(
+        "INSERT INTO {{db}}.conversions_g1 (source, network, account, conversion_key, key_day, postback_id, kind, \
+         status, order_id, click_id, sale_amount, currency, occurred_at, received_at, revision) \
+         SELECT 'shop', 'rakuten', 'shop', generateUUIDv4(), toDate(at), generateUUIDv4(), 'transaction', 'reported', \
+         toString(number), 'c', toDecimal64(49.99, 4), 'USD', at, at + 60, 1 FROM ({times}) WHERE {fitting} \
+         SETTINGS max_partitions_per_insert_block = 0"
+    ));
+}
+
+#[test]
+fn a_gap_that_widens_is_an_alert_until_it_is_narrow_again() {
+    let pipeline = prepared(
+        "watch_gap",
+        "[[source]]\nname = \"books\"\nnetwork = \"orders\"\nenabled = false",
+    );
+    let times = times(1);
+    load_postbacks(&pipeline, &times);
+    load_orders(&pipeline, &times);
+    // One in fifty never has a postback; of the ten hours before the last four, two of five have none.
+    let usual = "number % 50 != 0";
+    let lost = "number >= 144 AND number < 504 AND number % 5 < 2";
+    load_transactions(&pipeline, &times, &format!("{usual} AND NOT ({lost})"));
+    let (code, wide) = alerts(&pipeline);
+    assert_eq!((code, wide.len()), (3, 1), "{wide:?}");
+    let alert = &wide[0];
+    assert_eq!(
+        (&alert["kind"], &alert["source"]),
+        (&json!("gap"), &json!("books")),
+        "{alert}"
+    );
+    let observed = alert["measured"]["observed"].as_f64().unwrap();
+    assert!((0.36..0.46).contains(&observed), "{alert}");
+    let usual_share = alert["measured"]["usual"].as_f64().unwrap();
+    assert!((0.015..0.025).contains(&usual_share), "{alert}");
+    let since: jiff::Timestamp = alert["since"].as_str().unwrap().parse().unwrap();
+    let hours = jiff::Timestamp::now().duration_since(since).as_secs_f64() / 3_600.0;
+    assert!((13.0..15.0).contains(&hours), "{hours}: {alert}");
+
+    // What it says to look closer with lists the orders.
+    let look: Vec<&str> = alert["look"].as_str().unwrap().split(' ').skip(1).collect();
+    let listed = pipeline.postback(&[&look[..], &["-o", "json"]].concat());
+    assert_eq!(listed.code, 3, "{}", listed.shown());
+    let listed: Value = serde_json::from_str(&listed.stdout).unwrap();
+    let rows = listed["rows"].as_array().unwrap().len();
+    assert!((125..165).contains(&rows), "{rows}");
+
+    load_transactions(&pipeline, &times, &format!("{usual} AND {lost}"));
+    assert_eq!(alerts(&pipeline), (0, Vec::new()));
+}
+
 /// The body of the next request, which is answered with a status.
 fn receive(listener: &TcpListener, status: &str) -> Value {
     let (mut stream, _) = listener.accept().unwrap();
@@ -150,10 +221,11 @@ fn receive(listener: &TcpListener, status: &str) -> Value {
 fn a_running_watch_posts_each_alert_until_it_is_taken() {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let port = listener.local_addr().unwrap().port();
+    let [admin, _, _] = postback_stack::port::free().unwrap();
     let pipeline = prepared(
         "watch_webhook",
         &format!(
-            "interval_seconds = 5\nwebhook_url = \"http://127.0.0.1:{port}/t0ken\"\nwebhook_allow = [\"127.0.0.1\"]\n"
+            "interval_seconds = 5\nadmin_listen = \"127.0.0.1:{admin}\"\nwebhook_url = \"http://127.0.0.1:{port}/t0ken\"\nwebhook_allow = [\"127.0.0.1\"]\n"
         ),
     );
     load(&pipeline, 3_600, 0);
@@ -167,6 +239,13 @@ fn a_running_watch_posts_each_alert_until_it_is_taken() {
         .unwrap();
     let first = receive(&listener, "503 Busy");
     let again = receive(&listener, "204 No Content");
+    let admin = SocketAddr::from((Ipv4Addr::LOCALHOST, admin));
+    wait::until_true("the open alert is a metric", || {
+        let page = pipeline::get(admin, "/metrics").unwrap().1;
+        page.contains("postback_watch_open_alerts{source=\"shop\",kind=\"silence\"} 1")
+            && !page.contains("postback_watch_judged_through_timestamp_seconds 0")
+            && page.contains("postback_watch_webhook_deliveries_total{result=\"failed\"} 0")
+    });
     watching.kill().unwrap();
     watching.wait().unwrap();
     assert_eq!(first, again);

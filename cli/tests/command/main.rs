@@ -17,3 +17,4 @@ mod sending;
 mod sources;
 mod spool;
 mod tail;
+mod words;

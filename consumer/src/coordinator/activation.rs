@@ -17,6 +17,7 @@ use postback_store::{Event, Generation, Lineage, Offsets, generations, history};
 use tracing::{info, warn};
 
 use super::{Coordinator, StepError};
+use crate::crash::{self, Place};
 
 /// Close is who passes a place within this time.
 const CLOSE_WITHIN: Duration = Duration::from_secs(5);
@@ -96,6 +97,7 @@ impl Coordinator {
         let mark = format!("{to} passes {active}, {}", Timestamp::now());
         info!(from = %active, %to, "holding the active generation for the switch");
         generations::record(&self.client, to, &Event::Held(mark)).await?;
+        crash::pass(Place::Held);
         Ok(())
     }
 
@@ -158,6 +160,7 @@ impl Coordinator {
         };
         if has_passed {
             point_views_at(&self.client, to).await?;
+            crash::pass(Place::Switched);
             generations::record(&self.client, to, &Event::Activated).await?;
             info!(from = %active, %to, "readers are switched");
             return Ok(());

@@ -89,3 +89,49 @@ fn a_share_that_is_always_whole_cannot_rise() {
     let bins = trials(&[(50, 50); 50]);
     assert_eq!(run(&Share::new(&bins, usual), 0..50, 0.5), []);
 }
+
+/// Known for sure.
+fn of_share(share: f64) -> UsualShare {
+    UsualShare {
+        share,
+        scale: 1.0,
+        uncertainty: 0.0,
+    }
+}
+
+#[test]
+fn what_is_yet_to_settle_is_expected() {
+    let bins = trials(&[(12, 20)]);
+    let chart = Share::settling(&bins, of_share(0.1), vec![0.5]);
+    // Half of the 90 % have settled: 55 % are left by now. Odds of 1/9 times 3 are a share of 25 %,
+    // and then 62.5 % are left.
+    let expected = (12.0 * (0.625_f64 / 0.55).ln()) + 8.0 * (0.375_f64 / 0.45).ln();
+    let three = (chart.risen.iter()).position(|risen| (risen - 0.25).abs() < 1e-9);
+    assert!((chart.score(three.unwrap(), 0) - expected).abs() < 1e-9);
+    assert!((chart.change(0..1).usual - 0.55).abs() < 1e-9);
+    // Fisher's information of the logarithm of the odds: (0.5 · 0.1 · 0.9)² / (0.55 · 0.45) of each.
+    let information = 20.0 * 0.045_f64.powi(2) / (0.55 * 0.45);
+    assert!((chart.information(0) - information).abs() < 1e-9);
+}
+
+#[test]
+fn late_ones_are_no_break_and_lost_ones_are() {
+    let settled: Vec<f64> = (0..60)
+        .map(|bin| if bin < 40 { 1.0 } else { 0.7 })
+        .collect();
+    // 10 of 100, and by now 100 − 0.7 · 90 = 37 of 100.
+    let late: Vec<(u32, u32)> = (0..60)
+        .map(|bin| (if bin < 40 { 10 } else { 37 }, 100))
+        .collect();
+    let bins = trials(&late);
+    let chart = Share::settling(&bins, of_share(0.1), settled.clone());
+    assert_eq!(run(&chart, 0..60, 8.0), []);
+    assert_ne!(run(&Share::new(&bins, of_share(0.1)), 0..60, 8.0), []);
+    // Where 30 % are lost beside, 56 of 100 are left.
+    let lost: Vec<(u32, u32)> = (0..60)
+        .map(|bin| (if bin < 40 { 10 } else { 56 }, 100))
+        .collect();
+    let bins = trials(&lost);
+    let found = run(&Share::settling(&bins, of_share(0.1), settled), 0..60, 8.0);
+    assert_eq!((found.len(), found[0].since), (1, 40));
+}

@@ -21,8 +21,8 @@ pub struct Delay {
 #[serde(transparent)]
 pub(super) struct Quantiles(Vec<i64>);
 
-/// The levels of [`Quantiles`], as an aggregate function of microseconds that takes a condition.
-pub(super) const QUANTILES_IF: &str = "quantilesExactIf(0.5, 0.9, 0.99, 1)";
+/// The levels of [`Quantiles`].
+pub(super) const LEVELS: &str = "0.5, 0.9, 0.99, 1";
 
 impl Quantiles {
     /// `None` where there is no value; `count` says how many there are.

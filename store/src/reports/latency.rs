@@ -13,7 +13,7 @@ use clickhouse::Row;
 use serde::Deserialize;
 
 use super::Reader;
-use super::delay::{Delay, QUANTILES_IF, Quantiles};
+use super::delay::{Delay, LEVELS, Quantiles};
 use super::question::{Question, Table};
 use super::unattributed::IS_TRANSACTION;
 use crate::error::StoreError;
@@ -65,16 +65,16 @@ impl Reader {
     pub async fn latency(&self, asked: &Question) -> Result<Vec<Latency>, StoreError> {
         let since = |date: &str| {
             format!(
-                "{QUANTILES_IF}(toUnixTimestamp64Micro(received_at) \
+                "quantilesExactIf({LEVELS})(toUnixTimestamp64Micro(received_at) \
                  - toUnixTimestamp64Micro(assumeNotNull({date})), isNotNull({date}))"
             )
         };
         let sql = format!(
-            "SELECT {{dimension}} AS dimension, count() AS rows, \
+            "WITH {{keys}} SELECT {{dimension}} AS dimension, count() AS rows, \
                countIf(isNotNull(occurred_at)) AS occurred, {} AS since_occurred, \
                countIf(isNotNull(processed_at)) AS processed, {} AS since_processed \
              FROM {{conversions}} FINAL WHERE {{scope}} AND (kind = 'signal' OR {IS_TRANSACTION}) AND status != 'reversed' \
-             GROUP BY dimension ORDER BY dimension",
+             GROUP BY {{by}} ORDER BY dimension",
             since("occurred_at"),
             since("processed_at")
         );
@@ -95,7 +95,7 @@ impl Reader {
     /// As the server answers.
     pub async fn loading(&self) -> Result<Loading, StoreError> {
         let sql = format!(
-            "SELECT count() AS rows, {QUANTILES_IF}(toUnixTimestamp64Micro(toDateTime64(stored, 6)) \
+            "SELECT count() AS rows, quantilesExactIf({LEVELS})(toUnixTimestamp64Micro(toDateTime64(stored, 6)) \
                - toUnixTimestamp64Micro(received_at), true) AS delays \
              FROM (SELECT received_at, _part AS part FROM {{postbacks}} \
                WHERE _part IN (SELECT name FROM system.parts WHERE active AND level = 0 \

@@ -11,7 +11,7 @@
 use clickhouse::Row;
 use serde::Deserialize;
 
-use super::delay::{Delay, QUANTILES_IF, Quantiles};
+use super::delay::{Delay, LEVELS, Quantiles};
 use super::question::{Question, Table};
 use super::{Money, Reader};
 use crate::error::StoreError;
@@ -68,7 +68,7 @@ impl Reader {
     /// # Errors
     /// As the server answers.
     pub async fn reversals(&self, asked: &Question) -> Result<Report, StoreError> {
-        let sql = include_str!("reversals.sql").replace("{quantiles}", QUANTILES_IF);
+        let sql = include_str!("reversals.sql").replace("{levels}", LEVELS);
         let query = self.asked(&sql, Table::Conversions, asked);
         let found: Vec<Found> = self.all("look at the reversals", query).await?;
         let (totals, rows): (Vec<_>, Vec<_>) = found.into_iter().partition(|row| row.is_total == 1);

@@ -1,25 +1,41 @@
 -- One row per dimension and currency of the sale, and one per currency alone (is_total).
 WITH
-    ifNull(sale_amount, toDecimal64(0, 4)) AS sale,
-    ifNull(commission, toDecimal64(0, 4)) AS earned,
-    (sale >= 0 AND earned >= 0) AS is_transaction,
-    (sale < 0 OR earned < 0 OR status = 'reversed') AS is_reversal,
-    -- Amounts of unknown currencies cannot be added to each other.
-    currency != '' AS is_addable
+    -- All rows once: what follows has a few thousand rows at most.
+    summed AS (
+        WITH
+            ifNull(sale_amount, toDecimal64(0, 4)) AS sale,
+            ifNull(commission, toDecimal64(0, 4)) AS earned,
+            (sale >= 0 AND earned >= 0) AS is_transaction,
+            (sale < 0 OR earned < 0 OR status = 'reversed') AS is_reversal,
+            -- Amounts of unknown currencies cannot be added to each other.
+            currency != '' AS is_addable
+        SELECT
+            {keys},
+            currency,
+            countIf(is_transaction) AS transactions,
+            countIf(is_reversal) AS reversals,
+            sumIf(sale, is_addable AND sale >= 0) AS gross_sales,
+            sumIf(if(sale < 0, sale, -sale), is_addable AND (sale < 0 OR status = 'reversed')) AS reversed_sales,
+            sumIf(if(earned < 0, earned, -earned), is_addable AND currency = commission_currency AND (earned < 0 OR status = 'reversed')) AS reversed_commission,
+            countIf(is_reversal AND isNotNull(occurred_at)) AS dated,
+            quantilesExactStateIf({levels})(
+                toUnixTimestamp64Micro(ifNull(processed_at, received_at)) - toUnixTimestamp64Micro(assumeNotNull(occurred_at)),
+                is_reversal AND isNotNull(occurred_at)) AS delays
+        FROM {conversions} FINAL
+        WHERE {scope} AND kind = 'transaction' AND status != 'rejected'
+        GROUP BY {by}, currency
+    )
 SELECT
-    toUInt8(grouping(dimension)) AS is_total,
-    {dimension} AS dimension,
+    toUInt8(grouping(by0)) AS is_total,
+    if(is_total = 1, [], {dimension}) AS dimension,
     toString(currency) AS money_currency,
-    countIf(is_transaction) AS transactions,
-    countIf(is_reversal) AS reversals,
-    sumIf(sale, is_addable AND sale >= 0) AS gross_sales,
-    sumIf(if(sale < 0, sale, -sale), is_addable AND (sale < 0 OR status = 'reversed')) AS reversed_sales,
-    sumIf(if(earned < 0, earned, -earned), is_addable AND currency = commission_currency AND (earned < 0 OR status = 'reversed')) AS reversed_commission,
-    countIf(is_reversal AND isNotNull(occurred_at)) AS dated,
-    {quantiles}(
-        toUnixTimestamp64Micro(ifNull(processed_at, received_at)) - toUnixTimestamp64Micro(assumeNotNull(occurred_at)),
-        is_reversal AND isNotNull(occurred_at)) AS delays
-FROM {conversions} FINAL
-WHERE {scope} AND kind = 'transaction' AND status != 'rejected'
-GROUP BY GROUPING SETS ((dimension, money_currency), (money_currency))
+    sum(summed.transactions) AS transactions,
+    sum(summed.reversals) AS reversals,
+    sum(summed.gross_sales) AS gross_sales,
+    sum(summed.reversed_sales) AS reversed_sales,
+    sum(summed.reversed_commission) AS reversed_commission,
+    sum(summed.dated) AS dated,
+    quantilesExactMerge({levels})(summed.delays) AS delays
+FROM summed
+GROUP BY GROUPING SETS (({by}, currency), (currency))
 ORDER BY is_total, dimension, money_currency

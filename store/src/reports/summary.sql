@@ -9,11 +9,12 @@ WITH
             ifNull(commission, toDecimal64(0, 4)) AS earned,
             (is_countable AND sale >= 0 AND earned >= 0) AS is_transaction
         SELECT
-            {dimension} AS dimension,
+            {keys},
             currency,
             commission_currency,
-            -- 128 bits of hash, as uniqExact itself keeps of a tuple, at two thirds of the cost.
-            uniqExactStateIf(reinterpretAsUInt128(sipHash128(account, advertiser_id, order_id)), is_transaction AND order_id != '') AS orders,
+            -- Counted at the end, each once: sets for each group, and then merged, cost twice as much. Of 100
+            -- million orders, two have one hash in one of 3,700 cases.
+            groupArrayIf(bitXor(cityHash64(advertiser_id, order_id), cityHash64(account)), is_transaction AND order_id != '') AS orders,
             countIf(is_transaction) AS transactions,
             countIf(is_countable AND (sale < 0 OR earned < 0 OR status = 'reversed')) AS reversals,
             sumIf(sale, is_countable AND sale >= 0) AS gross_sales,
@@ -21,12 +22,12 @@ WITH
             sumIf(earned, is_countable AND earned >= 0) AS gross_commission,
             sumIf(if(earned < 0, earned, -earned), is_countable AND (earned < 0 OR status = 'reversed')) AS reversed_commission,
             countIf(kind = 'signal') AS signals,
-            countIf(is_transaction AND click_id = '') AS unattributed,
+            countIf(is_transaction AND click_id.size = 0) AS unattributed,
             countIf(kind = 'unknown') AS unknown,
             countIf(kind = 'transaction' AND status = 'rejected') AS rejected
         FROM {conversions} FINAL
         WHERE {scope}
-        GROUP BY dimension, currency, commission_currency
+        GROUP BY {by}, currency, commission_currency
     ),
     -- Which currency, with the sale and the counts, with the commission.
     arrayJoin(if(currency = commission_currency,
@@ -37,10 +38,10 @@ WITH
     -- Amounts of unknown currencies cannot be added to each other.
     part.1 != '' AS is_addable
 SELECT
-    toUInt8(grouping(dimension)) AS is_total,
-    dimension,
+    toUInt8(grouping(by0)) AS is_total,
+    if(is_total = 1, [], {dimension}) AS dimension,
     part.1 AS money_currency,
-    uniqExactMergeIf(summed.orders, has_sale) AS orders,
+    uniqExactArrayIf(summed.orders, has_sale) AS orders,
     sumIf(summed.transactions, has_sale) AS transactions,
     sumIf(summed.reversals, has_sale) AS reversals,
     sumIf(summed.gross_sales, has_sale AND is_addable) AS gross_sales,
@@ -52,5 +53,5 @@ SELECT
     sumIf(summed.unknown, has_sale) AS unknown,
     sumIf(summed.rejected, has_sale) AS rejected
 FROM summed
-GROUP BY GROUPING SETS ((dimension, money_currency), (money_currency))
+GROUP BY GROUPING SETS (({by}, money_currency), (money_currency))
 ORDER BY is_total, dimension, money_currency

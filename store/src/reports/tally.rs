@@ -63,12 +63,12 @@ impl Reader {
             Table::Postbacks => "{postbacks}",
         };
         let sql = format!(
-            "SELECT {{dimension}} AS dimension, \
+            "WITH {{keys}} SELECT {{dimension}} AS dimension, \
                arrayJoin(arrayConcat([''], arrayMap(word -> toString(word), {words}))) AS word, \
                count() AS rows, countIf(notEmpty({words})) AS with_word, \
                max(received_at) AS last, argMax({id}, (received_at, {id})) AS sample \
              FROM {from} FINAL WHERE {{scope}} \
-             GROUP BY dimension, word ORDER BY dimension, rows DESC, word"
+             GROUP BY {{by}}, word ORDER BY dimension, rows DESC, word"
         );
         let found = self.all(attempt, self.asked(&sql, table, asked)).await?;
         Ok(tallies(found, asked))

@@ -70,6 +70,18 @@ pub struct Postback {
     pub conversion_key: Option<Uuid>,
 }
 
+impl Postback {
+    /// Whether a conversion was made of it, in whatever revision. One that brought several orders at
+    /// once has no key: what counts of it is known by its id.
+    #[must_use]
+    pub fn became(&self, conversion: &Conversion) -> bool {
+        match self.conversion_key {
+            Some(key) => (&*self.account, key) == conversion.key(),
+            None => self.id == conversion.postback_id,
+        }
+    }
+}
+
 /// A conversion in the revision that counts: a row of `conversions`.
 #[derive(Debug, Clone, PartialEq, Eq, Row, Deserialize)]
 #[expect(missing_docs, reason = "the columns' comments say it")]
@@ -177,25 +189,34 @@ impl Reader {
         self.all("find conversions", query).await
     }
 
-    /// The conversion that a postback became, in the revision that counts.
+    /// What a postback became, in the revision that counts: mostly one conversion. Of one that
+    /// brought several orders at once those that no later postback has changed; at most
+    /// [`MOST_CONVERSIONS`].
     ///
     /// # Errors
     /// As the server answers.
-    pub async fn conversion_of(
-        &self,
-        postback: &Postback,
-    ) -> Result<Option<Conversion>, StoreError> {
-        let Some(key) = postback.conversion_key else {
-            return Ok(None);
+    pub async fn conversions_of(&self, postback: &Postback) -> Result<Vec<Conversion>, StoreError> {
+        let (rows, limit) = match postback.conversion_key {
+            Some(_) => ("conversion_key = toUUID({value:String})", 1),
+            None if postback.outcome == "accepted" => {
+                ("postback_id = toUUID({value:String})", MOST_CONVERSIONS)
+            }
+            None => return Ok(Vec::new()),
         };
-        let keys = "SELECT account, key_day, conversion_key FROM {conversions} \
-             WHERE account = {account:String} AND conversion_key = {key:UUID} LIMIT 1";
+        let keys = format!(
+            "SELECT DISTINCT account, key_day, conversion_key FROM {{conversions}} \
+             WHERE account = {{account:String}} AND {rows} LIMIT {limit}"
+        );
         let query = self
-            .rows::<Conversion>(&OF_KEYS.replace("{keys}", keys))
+            .rows::<Conversion>(&OF_KEYS.replace("{keys}", &keys))
             .param("account", &postback.account)
-            .param("key", key.to_string());
-        let found: Vec<Conversion> = self.all("find the conversion", query).await?;
-        Ok(found.into_iter().next())
+            .param(
+                "value",
+                postback.conversion_key.unwrap_or(postback.id).to_string(),
+            );
+        let found: Vec<Conversion> = self.all("find the postback's conversions", query).await?;
+        let is_its = |conversion: &Conversion| postback.became(conversion);
+        Ok(found.into_iter().filter(is_its).collect())
     }
 
     /// All conversions of the orders that these conversions belong to, these included: the lines of
@@ -242,8 +263,8 @@ impl Reader {
         self.all("find the orders' other conversions", query).await
     }
 
-    /// Every postback of these conversions, by conversion key: revisions and repeats. In the order
-    /// received.
+    /// Every postback of these conversions, by conversion key: revisions and repeats. Of those that
+    /// brought several orders at once, which have no key, the ones that count. In the order received.
     ///
     /// # Errors
     /// As the server answers.
@@ -258,17 +279,29 @@ impl Reader {
             .iter()
             .map(|found| found.conversion_key.to_string())
             .collect();
+        let ids: Vec<String> = conversions
+            .iter()
+            .map(|found| found.postback_id.to_string())
+            .collect();
+        let days: Vec<i64> = conversions
+            .iter()
+            .map(|found| found.received_at.as_second().div_euclid(86_400))
+            .collect();
         // First their places in the table, without FINAL, where the bloom filter serves.
         let sql = "SELECT ?fields FROM {postbacks} FINAL WHERE (toDate(received_at), id) IN \
-             (SELECT toDate(received_at), id FROM {postbacks} WHERE conversion_key IN {keys:Array(UUID)}) \
+             (SELECT toDate(received_at), id FROM {postbacks} WHERE conversion_key IN {keys:Array(UUID)} \
+             UNION ALL SELECT toDate(place.1), place.2 FROM \
+             (SELECT arrayJoin(arrayZip({days:Array(Int32)}, {ids:Array(UUID)})) AS place)) \
              ORDER BY received_at, id";
-        let query = self.rows::<Postback>(sql).param("keys", keys);
+        let query = self.rows::<Postback>(sql);
+        let query = query
+            .param("keys", keys)
+            .param("ids", ids)
+            .param("days", days);
         let found: Vec<Postback> = self.all("find the conversions' postbacks", query).await?;
         let is_ours = |postback: &Postback| {
-            let key = postback.conversion_key.map(|key| (&*postback.account, key));
-            conversions
-                .iter()
-                .any(|conversion| Some(conversion.key()) == key)
+            let became = |conversion| postback.became(conversion);
+            conversions.iter().any(became)
         };
         Ok(found.into_iter().filter(is_ours).collect())
     }

@@ -104,10 +104,10 @@ impl Reader {
             return Ok(Vec::new());
         };
         let sql = format!(
-            "SELECT {{dimension}} AS dimension, count() AS transactions, \
-               countIf(click_id = '') AS unattributed \
+            "WITH {{keys}} SELECT {{dimension}} AS dimension, count() AS transactions, \
+               countIf(click_id.size = 0) AS unattributed \
              FROM {{conversions}} FINAL WHERE {{scope}} AND {IS_TRANSACTION} \
-             GROUP BY dimension ORDER BY dimension"
+             GROUP BY {{by}} ORDER BY dimension"
         );
         let query = self.asked(&sql, Table::Conversions, asked);
         let rows: Vec<Counted> = self.all("count what is unattributed", query).await?;

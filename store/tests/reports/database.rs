@@ -33,7 +33,8 @@ pub(crate) async fn with_settings<F: Future<Output = ()>>(
     };
     migrate(&settings, manifest, &[]).await.unwrap();
     let loader = client(&settings, Role::Load).unwrap();
-    test(loader.clone(), settings.clone()).await;
+    // Some tests are long, and so are their futures.
+    Box::pin(test(loader.clone(), settings.clone())).await;
     let drop = format!("DROP DATABASE {}", settings.database);
     loader.query(&drop).execute().await.unwrap();
 }

@@ -6,6 +6,7 @@
 #![expect(clippy::unwrap_used, reason = "a test's helpers are tests too")]
 
 mod books;
+mod clocks;
 mod database;
 mod gap;
 mod measures;

@@ -112,9 +112,10 @@ async fn a_conversions_postbacks_are_its_own_and_counted_once() {
             (rejected.outcome.as_str(), rejected.reasons.len()),
             ("rejected", 1)
         );
-        assert_eq!(reader.conversion_of(&rejected).await.unwrap(), None);
-        let counted = reader.conversion_of(&postbacks[0]).await.unwrap().unwrap();
-        assert_eq!(counted.postback_id, id(112));
+        assert_eq!(reader.conversions_of(&rejected).await.unwrap(), []);
+        let counted = reader.conversions_of(&postbacks[0]).await.unwrap();
+        assert_eq!(keys(&counted), [id(12)]);
+        assert_eq!(counted[0].postback_id, id(112));
         assert_eq!(reader.postback(id(901)).await.unwrap(), None);
         let complete = reader.completeness(at("2026-09-02T00:00:00Z"), at("2026-09-02T13:00:00Z"));
         let complete = complete.await.unwrap();
@@ -124,6 +125,33 @@ async fn a_conversions_postbacks_are_its_own_and_counted_once() {
         );
         let complete = reader.completeness(at("2026-09-02T13:00:00Z"), at("2026-09-03T00:00:00Z"));
         assert_eq!(complete.await.unwrap().rejected, 1);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn one_postback_with_several_orders_is_found_from_both_ends() {
+    with_database("several", |loader, reader| async move {
+        load(&loader).await;
+        let at = "2026-09-03T08:00:00Z";
+        let of = |number, order| ConversionRow {
+            postback_id: id(950),
+            ..sale(number, order, "", "USD", ("1", "1"), at)
+        };
+        insert_conversions(&loader, [of(50, "S1"), of(51, "S2")]).await;
+        let whole = PostbackRow {
+            conversion_key: None,
+            key_day: None,
+            ..postback(950, 0, at, 20)
+        };
+        insert_postbacks(&loader, [whole]).await;
+        let whole = reader.postback(id(950)).await.unwrap().unwrap();
+        let mut became = keys(&reader.conversions_of(&whole).await.unwrap());
+        became.sort_unstable();
+        assert_eq!(became, [id(50), id(51)]);
+        let found = reader.conversions_by(Field::Order, "S2").await.unwrap();
+        let postbacks = reader.postbacks_of(&found).await.unwrap();
+        assert_eq!(postbacks, [whole]);
     })
     .await;
 }

@@ -13,7 +13,7 @@ use super::{Context, Outcome};
 const UNITS: &str = "deploy/systemd";
 
 /// Puts a program in the place of ours, which need not be installed where the check runs.
-const EXECUTABLE: &str = "/usr/local/bin/postback-";
+const EXECUTABLE: &str = "/usr/local/bin/postback";
 
 pub(super) fn check(context: &Context<'_>) -> Outcome {
     if find("systemd-analyze").is_none() {

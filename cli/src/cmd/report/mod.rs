@@ -17,6 +17,7 @@ mod summary;
 mod unattributed;
 
 use clap::{Args, Subcommand};
+pub(super) use gap::{MATURE_AFTER, Sides};
 pub(super) use sources::check as check_sources;
 
 use crate::arguments::Options;

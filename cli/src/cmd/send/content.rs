@@ -107,7 +107,7 @@ mod tests {
     use super::*;
 
     /// The test of a source of that network, with these lines, and what becomes of it.
-    fn sent(profile: Profile, lines: &str) -> (Content, String) {
+    fn sent(profile: &Profile, lines: &str) -> (Content, String) {
         let text = format!(
             "[kafka]\nbrokers = \"h:1\"\n[[source]]\nname = \"s\"\nnetwork = \"{}\"\npublisher_id = \"P-7\"\n\
              [[source.key]]\nkey = \"CANARY-0123456789abcdef\"\n{lines}",
@@ -117,7 +117,7 @@ mod tests {
         let source = &settings.sources[0];
         let values = Values {
             source,
-            profile: &profile,
+            profile,
             mark: "0123abcd",
             now: "2026-03-01T12:30:00Z".parse().unwrap(),
             is_transaction: false,
@@ -139,7 +139,7 @@ mod tests {
             via: Via::Http,
         };
         let query = door::newest(source).and_then(|template| template.url.query());
-        let templates = query.map(|query| postback_normalise::Template::of_query(query, &profile));
+        let templates = query.map(|query| postback_normalise::Template::of_query(query, profile));
         let rules = SourceRules::new(SourceDescription {
             source: source.name.clone(),
             account: source.account.clone(),
@@ -179,9 +179,9 @@ mod tests {
         let held = by_post("awin", &[BodyForm::Form]);
         let json = by_post("impact", &[BodyForm::Json]);
         for (profile, begin) in [
-            (form, "&"),
-            (held, "AwinTransactionPush=%7B%22"),
-            (json, "{\""),
+            (&form, "&"),
+            (&held, "AwinTransactionPush=%7B%22"),
+            (&json, "{\""),
         ] {
             let (content, understood) = sent(profile, "");
             let body = content.body.unwrap();
@@ -197,7 +197,7 @@ mod tests {
             |query: &str| format!("[[source.template]]\nurl = \"https://h/postback/K?{query}\"\n");
         let macros = template("c={SubId1}&t={ActionId}&p={MediaPartnerId}");
         let json = || by_post("impact", &[BodyForm::Json]);
-        let (content, understood) = sent(json(), &macros);
+        let (content, understood) = sent(&json(), &macros);
         assert!(
             content.query.starts_with("c=test0123abcd&t=7e57"),
             "{content:?}"
@@ -208,12 +208,12 @@ mod tests {
         );
 
         // Static ones go with a body.
-        let (content, understood) = sent(json(), &template("cid=7"));
+        let (content, understood) = sent(&json(), &template("cid=7"));
         assert_eq!((&*content.query, &*understood), ("cid=7", UNDERSTOOD));
         assert!(content.body.unwrap().text.starts_with('{'));
 
         let both = (**profile::builtin("impact").unwrap()).clone();
-        let (content, understood) = sent(both, &macros);
+        let (content, understood) = sent(&both, &macros);
         assert_eq!((content.method, &*understood), (Method::Get, UNDERSTOOD));
         assert!(content.body.is_none());
     }

@@ -339,7 +339,8 @@ async fn row(
     let Some(postback) = reader.postback(id).await? else {
         return Ok(None);
     };
-    let conversion = reader.conversion_of(&postback).await?;
+    // A test postback is no array of orders.
+    let conversion = reader.conversions_of(&postback).await?.into_iter().next();
     Ok(Some((postback, conversion)))
 }
 

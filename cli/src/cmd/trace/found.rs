@@ -27,24 +27,16 @@ impl Found {
         self.conversions.is_empty() && self.postbacks.is_empty()
     }
 
-    /// The conversion that a postback became.
-    pub(super) fn conversion_of(&self, postback: &Postback) -> Option<&Conversion> {
-        let key = postback.conversion_key?;
-        self.conversions
-            .iter()
-            .find(|found| found.key() == (&*postback.account, key))
+    /// The conversions that a postback became: mostly one.
+    pub(super) fn conversions_of(&self, postback: &Postback) -> Vec<&Conversion> {
+        let found = self.conversions.iter();
+        found.filter(|found| postback.became(found)).collect()
     }
 
     /// The postbacks of a conversion.
     pub(super) fn postbacks_of(&self, conversion: &Conversion) -> Vec<&Postback> {
-        let key = conversion.key();
-        let is_its = |postback: &&Postback| {
-            postback
-                .conversion_key
-                .map(|found| (&*postback.account, found))
-                == Some(key)
-        };
-        self.postbacks.iter().filter(is_its).collect()
+        let found = self.postbacks.iter();
+        found.filter(|found| found.became(conversion)).collect()
     }
 }
 
@@ -61,7 +53,7 @@ pub(super) async fn search(
     if let Some(id) = id
         && let Some(postback) = reader.postback(id).await?
     {
-        conversions.extend(reader.conversion_of(&postback).await?);
+        conversions.extend(reader.conversions_of(&postback).await?);
         lone = Some(postback);
     }
     let found = by_fields(reader, fields, value).await?;
@@ -113,7 +105,7 @@ async fn by_fields(
     Ok(found)
 }
 
-/// One row per postback, with the conversion that it became.
+/// One row per postback, with the conversion that it became; one for each where there are several.
 pub(super) fn sheet(found: &Found, configured: &Configured) -> Sheet {
     let mut sheet = Sheet::new(&[
         text("postback_id", "Postback"),
@@ -139,14 +131,22 @@ pub(super) fn sheet(found: &Found, configured: &Configured) -> Sheet {
     sheet.rows = found
         .postbacks
         .iter()
-        .map(|postback| row(postback, found, configured))
+        .flat_map(|postback| {
+            let conversions = found.conversions_of(postback);
+            let each = |conversion| row(postback, conversion, configured);
+            if conversions.is_empty() {
+                vec![each(None)]
+            } else {
+                conversions.into_iter().map(Some).map(each).collect()
+            }
+        })
         .collect();
     let others: Vec<Value> = found.same_orders.iter().map(as_json).collect();
     sheet.fact("same_orders", others);
     sheet
 }
 
-fn row(postback: &Postback, found: &Found, configured: &Configured) -> Vec<Cell> {
+fn row(postback: &Postback, conversion: Option<&Conversion>, configured: &Configured) -> Vec<Cell> {
     let record = Record::of(
         &postback.raw,
         &postback.source,
@@ -154,7 +154,6 @@ fn row(postback: &Postback, found: &Found, configured: &Configured) -> Vec<Cell>
         configured,
     );
     let optional = |text: Option<String>| text.map_or(Cell::Missing, Cell::Text);
-    let conversion = found.conversion_of(postback);
     vec![
         Cell::text(&postback.id),
         Cell::text(&postback.received_at),

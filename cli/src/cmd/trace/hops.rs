@@ -39,7 +39,7 @@ pub(super) fn write(
     let alone = found
         .postbacks
         .iter()
-        .filter(|postback| found.conversion_of(postback).is_none());
+        .filter(|postback| found.conversions_of(postback).is_empty());
     for postback in alone {
         separate(&mut first, out)?;
         write_postback(postback, None, configured, zone, out)?;

@@ -1,16 +1,21 @@
 //! One look at the tables.
 
+mod books;
+
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
-use postback_common::config::Settings;
 use postback_store::annotations::{self, Annotation};
 use postback_store::reports::Reader;
 use postback_store::reports::series::Span;
 use postback_store::{Role, StoreError, client};
 
-use super::alert::{Alert, Kind, Measured};
+use super::alert::Alert;
+use super::book::Book;
+use super::finding::Finding;
 use super::history::{self, Rows, WIDTH, bin_of, days, start_of};
-use super::judge::{Context, is_learning, is_too_new, judge, pooled};
+use super::judge::{Context, Divided, judge, judge_book, pooled};
+use crate::cmd::Loaded;
+use crate::cmd::report::MATURE_AFTER;
 use crate::lag::{self, GroupLag};
 
 /// Days of history: eight weeks to learn from, two to judge.
@@ -43,20 +48,29 @@ pub(super) struct Past {
     /// The bin behind the last.
     end: u32,
     rows: Rows,
+    books: Books,
+}
+
+/// Own orders and statements, read once until more of them are mature.
+#[derive(Default)]
+pub(super) struct Books {
+    generation: Option<u32>,
+    end: u32,
+    books: Vec<Book>,
 }
 
 /// Which sources are looked at.
 pub(super) struct Watched<'a> {
-    pub(super) settings: &'a Settings,
+    pub(super) loaded: &'a Loaded,
     pub(super) only: Option<&'a str>,
 }
 
 impl Watched<'_> {
     /// Looks once.
     pub(super) async fn look(&self, past: &mut Past, now: Timestamp) -> Result<Look, StoreError> {
-        let clickhouse = &self.settings.clickhouse;
+        let clickhouse = &self.loaded.settings.clickhouse;
         let reader = Reader::of_active(clickhouse).await?;
-        let lag = lag::of_generation(self.settings, reader.generation()).await;
+        let lag = lag::of_generation(&self.loaded.settings, reader.generation()).await;
         let (through, oldest) = self.through(&reader, &lag, now).await?;
         let Some(through) = through else {
             return Ok(Look::nothing(lag.err()));
@@ -66,9 +80,32 @@ impl Watched<'_> {
         let from = start_of(bin_of(through).saturating_sub(days(HISTORY_DAYS)));
         let annotations = annotations::between(&client, from, now).await?;
         let mut look = self.judge(&rows, through, &annotations);
+        for book in self.books(&reader, past, through).await? {
+            if look.divide(&book.source, book.divided()) {
+                look.alerts.extend(judge_book(book, through, &annotations));
+            }
+        }
         look.unknown_lag = lag.as_ref().err().cloned();
         look.alerts.extend(unread(&lag, oldest, now));
         Ok(look)
+    }
+
+    /// The books that are watched and have anything.
+    async fn books<'p>(
+        &self,
+        reader: &Reader,
+        past: &'p mut Past,
+        through: Timestamp,
+    ) -> Result<&'p [Book], StoreError> {
+        let end = bin_of(through - MATURE_AFTER);
+        let generation = Some(reader.generation().number());
+        let known = &mut past.books;
+        if (known.end, known.generation) != (end, generation) {
+            known.books = books::read(reader, self.loaded, end, self.only).await?;
+            known.end = end;
+            known.generation = generation;
+        }
+        Ok(&known.books)
     }
 
     fn judge(&self, rows: &Rows, through: Timestamp, annotations: &[Annotation]) -> Look {
@@ -80,14 +117,9 @@ impl Watched<'_> {
             if !self.is_watched(&history.source) {
                 continue;
             }
-            if is_too_new(history) {
-                look.new.push(history.source.clone());
+            if !look.divide(&history.source, Divided::of(history.days())) {
                 continue;
             }
-            if is_learning(history) {
-                look.learning.push(history.source.clone());
-            }
-            look.judged += 1;
             let context = Context {
                 through,
                 pooled: &pooled,
@@ -102,12 +134,12 @@ impl Watched<'_> {
     /// A disabled source is expected to be silent; one that is in no configuration, too.
     fn is_watched(&self, source: &str) -> bool {
         let wanted = self.only.is_none_or(|only| only == source);
-        let mut sources = self.settings.sources.iter();
+        let mut sources = self.loaded.settings.sources.iter();
         wanted && sources.any(|known| known.name.as_str() == source && known.enabled)
     }
 
     fn zone(&self, source: &str) -> TimeZone {
-        let mut sources = self.settings.sources.iter();
+        let mut sources = self.loaded.settings.sources.iter();
         let known = sources.find(|known| known.name.as_str() == source);
         let zone = known.and_then(|known| known.time_zone.clone());
         zone.unwrap_or(TimeZone::UTC)
@@ -147,6 +179,20 @@ impl Watched<'_> {
 }
 
 impl Look {
+    /// Notes how a source can be judged; false where it cannot.
+    fn divide(&mut self, source: &str, divided: Option<Divided>) -> bool {
+        match divided {
+            None => self.new.push(source.to_owned()),
+            Some(divided) => {
+                self.judged += 1;
+                if divided.learning {
+                    self.learning.push(source.to_owned());
+                }
+            }
+        }
+        divided.is_some()
+    }
+
     fn nothing(unknown_lag: Option<String>) -> Self {
         Self {
             alerts: Vec::new(),
@@ -200,10 +246,11 @@ fn unread(
     let age = now.duration_since(since);
     (waiting > 0 && age >= UNREAD).then(|| Alert {
         source: "all sources".to_owned(),
-        kind: Kind::Unread,
-        detail: None,
+        finding: Finding::Unread {
+            waiting,
+            seconds: age.as_secs(),
+        },
         since,
-        measured: Measured::Waiting(waiting, age.as_secs()),
         evidence: None,
         learning: false,
         near: None,

@@ -63,7 +63,7 @@ impl Watching {
         for alert in open {
             let labels = vec![
                 ("source", alert.source.clone()),
-                ("kind", alert.kind.as_str().to_owned()),
+                ("kind", alert.finding.kind().to_owned()),
             ];
             self.alerts.get_or_create(&labels).inc();
         }

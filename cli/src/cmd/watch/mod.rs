@@ -4,6 +4,8 @@
 //! hold, so a restart finds what was found before.
 
 mod alert;
+mod book;
+mod finding;
 mod history;
 mod judge;
 mod look;
@@ -34,7 +36,7 @@ use metrics::Watching;
 use told::{Event, Told};
 use webhook::{Sender, Webhook};
 
-/// Watch for breaks: nothing comes, fewer come, click ids or amounts are lost
+/// Watch for breaks: the gap to your orders widens, nothing comes, fewer come, click ids or amounts are lost
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  \
     postback watch                        # tells each break once, and its end; Ctrl-C ends\n  \
@@ -72,7 +74,7 @@ impl Watch {
             source::find(name, settings)?;
         }
         let watched = Watched {
-            settings,
+            loaded: &loaded,
             only: self.source.as_deref(),
         };
         if self.once {
@@ -99,7 +101,7 @@ async fn once(
     options: &Options,
     console: &mut Console,
 ) -> Result<Ending, Failure> {
-    let clickhouse = &watched.settings.clickhouse;
+    let clickhouse = &watched.loaded.settings.clickhouse;
     let look = watched.look(&mut Past::default(), Timestamp::now()).await;
     let look = look.map_err(|error| Trouble::of_clickhouse(&error, clickhouse))?;
     sheet::of(&look, options).write(options, console)?;
@@ -173,7 +175,7 @@ impl Watcher {
             }
             Err(error) => {
                 self.metrics.failed();
-                let trouble = Trouble::of_clickhouse(&error, &watched.settings.clickhouse);
+                let trouble = Trouble::of_clickhouse(&error, &watched.loaded.settings.clickhouse);
                 self.probe
                     .fail(trouble.what.clone(), trouble.remedy.clone());
                 if !self.failing {

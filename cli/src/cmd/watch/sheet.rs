@@ -5,7 +5,7 @@ use std::io::Write as _;
 use serde_json::{Map, Value, json};
 
 use super::Event;
-use super::alert::{Alert, Measured};
+use super::alert::Alert;
 use super::look::Look;
 use crate::arguments::{Form, Options};
 use crate::console::{Console, Tone};
@@ -50,11 +50,11 @@ pub(super) fn of(look: &Look, options: &Options) -> Sheet {
 fn row(alert: &Alert, options: &Options) -> Vec<Cell> {
     vec![
         Cell::text(&alert.source),
-        Cell::text(alert.kind.as_str()),
+        Cell::text(alert.finding.kind()),
         Cell::Text(shown(alert.since, &options.time_zone)),
-        Cell::Text(alert.what()),
+        Cell::Text(alert.finding.what()),
         Cell::Text(alert.how_sure()),
-        Cell::Text(alert.cause()),
+        Cell::Text(alert.cause(&options.time_zone)),
         Cell::Text(alert.look()),
     ]
 }
@@ -118,18 +118,18 @@ fn words(event: &Event, options: &Options) -> String {
             "{} {} {} since {}: {}\n    how sure: {}\n    likeliest cause: {}\n    look closer: {}",
             Tone::Bad.paint("ALERT"),
             alert.source,
-            alert.kind.as_str(),
+            alert.finding.kind(),
             shown(alert.since, zone),
-            alert.what(),
+            alert.finding.what(),
             alert.how_sure(),
-            alert.cause(),
+            alert.cause(&options.time_zone),
             alert.look()
         ),
         Event::Over(alert) => format!(
             "{} {} {} since {}: as usual again",
             Tone::Good.paint("OVER"),
             alert.source,
-            alert.kind.as_str(),
+            alert.finding.kind(),
             shown(alert.since, zone)
         ),
     }
@@ -148,30 +148,20 @@ pub(super) fn json(event: &Event, options: &Options) -> Value {
 
 fn details(alert: &Alert, options: &Options) -> Map<String, Value> {
     let zone = &options.time_zone;
-    let measured = match alert.measured {
-        Measured::Count(change) | Measured::Share(change) => json!({
-            "usual": change.usual,
-            "observed": change.observed,
-            "low": change.low,
-            "high": change.high,
-        }),
-        Measured::Missing(missing) => json!({"expected": missing, "observed": 0}),
-        Measured::Waiting(waiting, seconds) => json!({"waiting": waiting, "seconds": seconds}),
-    };
     let near = alert.near.as_ref().map(
         |mark| json!({"at": shown(mark.at, zone), "text": mark.text, "made_by": mark.made_by}),
     );
     let fields = [
         ("id", alert.id().into()),
         ("source", alert.source.clone().into()),
-        ("kind", alert.kind.as_str().into()),
-        ("detail", alert.detail.clone().into()),
+        ("kind", alert.finding.kind().into()),
+        ("detail", alert.finding.detail().into()),
         ("since", shown(alert.since, zone).into()),
-        ("what", alert.what().into()),
-        ("measured", measured),
+        ("what", alert.finding.what().into()),
+        ("measured", alert.finding.measured()),
         ("evidence", json!(alert.evidence)),
         ("learning", alert.learning.into()),
-        ("cause", alert.cause().into()),
+        ("cause", alert.cause(&options.time_zone).into()),
         ("annotation", json!(near)),
         ("look", alert.look().into()),
     ];

@@ -65,15 +65,13 @@ mod tests {
     use jiff::Timestamp;
 
     use super::*;
-    use crate::cmd::watch::alert::{Kind, Measured};
+    use crate::cmd::watch::finding::Finding;
 
     fn alert(source: &str) -> Alert {
         Alert {
             source: source.to_owned(),
-            kind: Kind::Silence,
-            detail: None,
+            finding: Finding::Silence { missing: 20.0 },
             since: Timestamp::UNIX_EPOCH,
-            measured: Measured::Missing(20.0),
             evidence: None,
             learning: false,
             near: None,

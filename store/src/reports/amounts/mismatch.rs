@@ -9,9 +9,12 @@ use super::Key;
 use super::judgement::{Suspicion, Why};
 use crate::error::StoreError;
 use crate::reports::Reader;
-use crate::reports::question::{Question, Table};
+use crate::reports::question::{DateBy, Question, Table};
 use crate::reports::share::Share;
 use crate::reports::unattributed::IS_TRANSACTION;
+
+/// Days before and after the range within which an own order is that of a sale of the range.
+const MARGIN_DAYS: u8 = 31;
 
 /// Orders of a row that own orders or statements know too.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -48,32 +51,17 @@ impl Reader {
         &self,
         asked: &Question,
     ) -> Result<BTreeMap<Key, Mismatch>, StoreError> {
-        let any = "SELECT count() FROM (SELECT 1 FROM {conversions} \
-             WHERE kind IN ('order', 'statement') LIMIT 1)";
-        if self
-            .one::<u64>("look for own orders", self.query(any))
-            .await?
-            == 0
-        {
+        let any = format!(
+            "SELECT count() FROM (SELECT 1 FROM {{conversions}} WHERE {} LIMIT 1)",
+            own(asked)
+        );
+        let any = self.asked(&any, Table::Conversions, asked);
+        if self.one::<u64>("look for own orders", any).await? == 0 {
             return Ok(BTreeMap::new());
         }
-        let sql = format!(
-            "WITH sold AS (SELECT {{dimension}} AS dimension, toString(currency) AS money_currency, \
-                 advertiser_id, order_id, sum(ifNull(sale_amount, toDecimal64(0, 4))) AS sale \
-               FROM {{conversions}} FINAL WHERE {{scope}} AND {IS_TRANSACTION} AND order_id != '' \
-               GROUP BY dimension, money_currency, advertiser_id, order_id), \
-             own AS (SELECT advertiser_id, order_id, kind, groupUniqArray(toString(currency)) AS currencies, \
-                 sum(ifNull(sale_amount, toDecimal64(0, 4))) AS sale \
-               FROM {{conversions}} FINAL \
-               WHERE ((kind = 'order' AND status = 'placed') OR (kind = 'statement' AND status = 'reported')) \
-                 AND (advertiser_id, order_id) IN (SELECT advertiser_id, order_id FROM sold) \
-               GROUP BY advertiser_id, order_id, kind), \
-             (own.currencies != [money_currency] OR own.sale != sold.sale) AS differs \
-             SELECT dimension, money_currency, count() AS compared, countIf(differs) AS mismatched, \
-               maxIf(order_id, differs) AS sample \
-             FROM sold INNER JOIN own USING (advertiser_id, order_id) \
-             GROUP BY dimension, money_currency"
-        );
+        let sql = include_str!("mismatch.sql")
+            .replace("{is_own}", &own(asked))
+            .replace("{is_transaction}", IS_TRANSACTION);
         let query = self.asked(&sql, Table::Conversions, asked);
         let found: Vec<Found> = self.all("compare with own orders", query).await?;
         let found = found.into_iter().map(|row| {
@@ -85,4 +73,17 @@ impl Reader {
         });
         Ok(found.collect())
     }
+}
+
+/// Own orders and lines of statements that a sale of the range can be of. A sale stands in the range by
+/// another date than that of the order where the question says so: then all of them.
+fn own(asked: &Question) -> String {
+    let of_time = match asked.date_by {
+        DateBy::Occurred => format!(
+            " AND occurred_at >= fromUnixTimestamp64Micro({{from:Int64}}) - toIntervalDay({MARGIN_DAYS}) \
+             AND occurred_at < fromUnixTimestamp64Micro({{to:Int64}}) + toIntervalDay({MARGIN_DAYS})"
+        ),
+        DateBy::Processed | DateBy::Received => String::new(),
+    };
+    format!("kind IN ('order', 'statement'){of_time}")
 }

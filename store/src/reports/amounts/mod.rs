@@ -199,27 +199,21 @@ impl Reader {
         let Some(asked) = asked else {
             return Ok(Vec::new());
         };
-        let (is_all, day, groups) = match per {
+        let (of_row, is_all, day, groups) = match per {
             Per::Day => (
-                "toUInt8(grouping(day))",
                 "toDate(assumeNotNull({date}), {zone:String})",
-                "GROUPING SETS ((dimension, money_currency, day), (dimension, money_currency))",
+                "toUInt8(grouping(summed.day))",
+                "summed.day",
+                "GROUPING SETS (({by}, currency, summed.day), ({by}, currency))",
             ),
-            Per::Period => ("toUInt8(1)", "toDate(0)", "dimension, money_currency"),
+            Per::Period => ("toDate(0)", "toUInt8(1)", "toDate(0)", "{by}, currency"),
         };
-        let sql = format!(
-            "WITH ifNull(sale_amount, toDecimal64(0, 4)) AS sale \
-             SELECT {{dimension}} AS dimension, toString(currency) AS money_currency, \
-               {is_all} AS is_all, \
-               {day} AS day, count() AS transactions, \
-               countIf(isNotNull(sale_amount) AND sale = 0) AS zero, countIf(isNull(sale_amount)) AS missing, \
-               countIf(isNotNull(commission) AND ifNull(commission, toDecimal64(0, 4)) = 0) AS zero_commission, \
-               countIf(sale > 0) AS positive, countIf(sale > 0 AND sale = truncate(sale)) AS whole, \
-               quantilesExactIf(0.25, 0.5, 0.75)(sale, sale > 0) AS quartiles \
-             FROM {{conversions}} FINAL WHERE {{scope}} AND {IS_TRANSACTION} \
-             GROUP BY {groups} \
-             ORDER BY dimension, money_currency, day"
-        );
+        let sql = include_str!("amounts.sql")
+            .replace("{of_row}", of_row)
+            .replace("{is_all}", is_all)
+            .replace("{day}", day)
+            .replace("{groups}", groups)
+            .replace("{is_transaction}", IS_TRANSACTION);
         let query = self.asked(&sql, Table::Conversions, asked);
         self.all("look at the amounts", query).await
     }

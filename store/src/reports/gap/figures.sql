@@ -1,7 +1,8 @@
 -- Classes by their numbers: see CLASSES of this folder.
+WITH {keys}
 SELECT
-    toUInt8(grouping(dimension)) AS is_total,
-    {dimension} AS dimension,
+    toUInt8(grouping(by0)) AS is_total,
+    if(is_total = 1, [], {dimension}) AS dimension,
     currency AS money_currency,
     countIf(has_own) AS own,
     countIf(class = 2) AS matched,
@@ -26,5 +27,5 @@ SELECT
     sumIf(own_rows, class = 0) AS own_unnumbered,
     sumIf(sales, class = 0) AS their_unnumbered
 FROM ({keyed})
-GROUP BY GROUPING SETS ((dimension, money_currency), (money_currency))
+GROUP BY GROUPING SETS (({by}, money_currency), (money_currency))
 ORDER BY is_total, dimension, money_currency

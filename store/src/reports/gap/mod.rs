@@ -18,6 +18,7 @@
 //! side knows.
 
 mod list;
+mod series;
 
 use std::collections::BTreeMap;
 
@@ -31,6 +32,7 @@ use super::{Money, Reader};
 use crate::error::StoreError;
 
 pub use list::{Listed, Wanted};
+pub use series::Missed;
 
 /// What the numbers mean that the queries write for classes: rows without an order number are of none.
 const CLASSES: [&str; 10] = [
@@ -192,6 +194,13 @@ pub struct Gap {
     pub their_unnumbered: u64,
 }
 
+#[derive(Row, Deserialize)]
+struct Day {
+    dimension: Vec<String>,
+    unexplained: u64,
+    all_of_them: u64,
+}
+
 impl Reader {
     /// Compares.
     ///
@@ -199,8 +208,7 @@ impl Reader {
     /// As the server answers.
     pub async fn gap(&self, asked: &Comparison) -> Result<Gap, StoreError> {
         let by_advertiser = self.names_advertisers(asked).await?;
-        let sql = include_str!("figures.sql")
-            .replace("{dimension}", &asked.question.dimension())
+        let sql = (asked.question.grouped(include_str!("figures.sql")))
             .replace("{keyed}", &keyed(asked, by_advertiser, &Texts::default()));
         let query = self.gap_query(&sql, asked);
         let figures: Vec<Figures> = self.all("compare with conversions", query).await?;
@@ -228,23 +236,24 @@ impl Reader {
         &self,
         asked: &Comparison,
     ) -> Result<BTreeMap<String, super::share::Share>, StoreError> {
-        let gap = self.gap(asked).await?;
-        let mut days = BTreeMap::new();
-        for row in &gap.rows {
-            let share: &mut super::share::Share = days.entry(row.dimension.concat()).or_default();
-            share.of += row.gap().of;
-            share.all += row.gap().all;
-        }
-        days.retain(|_, share| share.all > 0);
-        Ok(days)
+        let by_advertiser = self.names_advertisers(asked).await?;
+        let sql = (asked.question.grouped(include_str!("usual.sql")))
+            .replace("{keyed}", &keyed(asked, by_advertiser, &Texts::default()));
+        let query = self.gap_query(&sql, asked);
+        let days: Vec<Day> = self.all("see which gap is usual", query).await?;
+        let days = days.into_iter().map(|day| {
+            let share = super::share::Share::new(day.unexplained, day.all_of_them);
+            (asked.question.labels(&day.dimension).concat(), share)
+        });
+        Ok(days.collect())
     }
 
     /// Whether every order of the own side names its advertiser. Older revisions are looked at too:
     /// that spares reading the newest ones twice.
     async fn names_advertisers(&self, asked: &Comparison) -> Result<bool, StoreError> {
         let sql = format!(
-            "SELECT count() > 0 AND countIf(advertiser_id = '') = 0 FROM {{conversions}} \
-             WHERE kind = {{own:String}} AND source IN {{sources:Array(String)}} AND order_id != '' AND {only} \
+            "SELECT count() > 0 AND countIf(advertiser_id.size = 0) = 0 FROM {{conversions}} \
+             WHERE kind = {{own:String}} AND source IN {{sources:Array(String)}} AND order_id.size != 0 AND {only} \
              AND occurred_at >= fromUnixTimestamp64Micro({{from:Int64}}) AND occurred_at < fromUnixTimestamp64Micro({{to:Int64}})",
             only = asked.question.only.sql()
         );

@@ -82,6 +82,21 @@ const POSTBACKS: &[Known] = &[
     ("remote", "", Form::Text),
 ];
 
+/// What rows are grouped by, as the server has it: texts are made of the few values that are left.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Value {
+    pub(super) sql: String,
+    /// The text of the value that stands for `{}`.
+    pub(super) text: &'static str,
+}
+
+impl Value {
+    pub(super) const fn printed(sql: String) -> Self {
+        let text = "toString({})";
+        Self { sql, text }
+    }
+}
+
 /// A column, or one key of a column that is a map.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Column(pub(super) Place);
@@ -134,15 +149,18 @@ impl Column {
         Self(Place::Plain("advertiser_id", Form::Text))
     }
 
-    /// A text for each row, empty where it has none; the key of a map is the parameter `key`.
-    /// `None` where a row can have several.
-    pub(super) fn text(&self, key: &str) -> Option<String> {
+    /// A value for each row and the text that it is shown by, empty where the row has none; the key of
+    /// a map is the parameter `key`. `None` where a row can have several.
+    pub(super) fn value(&self, key: &str) -> Option<Value> {
         Some(match &self.0 {
-            Place::Plain(name, Form::Text | Form::Printed) => format!("toString({name})"),
-            Place::Plain(name, Form::Decimal) => format!("ifNull(toString({name}), '')"),
+            Place::Plain(name, Form::Text | Form::Printed) => Value::printed((*name).to_owned()),
+            Place::Plain(name, Form::Decimal) => Value {
+                sql: (*name).to_owned(),
+                text: "ifNull(toString({}), '')",
+            },
             Place::Plain(_, Form::Texts) => return None,
-            Place::SubId(_) => format!("sub_ids[{{{key}:String}}]"),
-            Place::Extra(_) => format!("extra[{{{key}:String}}][1]"),
+            Place::SubId(_) => Value::printed(format!("sub_ids[{{{key}:String}}]")),
+            Place::Extra(_) => Value::printed(format!("extra[{{{key}:String}}][1]")),
         })
     }
 

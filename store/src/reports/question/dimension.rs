@@ -4,11 +4,11 @@ use std::fmt;
 
 use jiff::Timestamp;
 use jiff::civil::Date;
-use jiff::tz::{Offset, TimeZone};
+use jiff::tz::{AmbiguousOffset, Offset, TimeZone};
 use jiff::{Span, Zoned};
 
-use super::column::{Column, Place, Table};
-use super::{DateBy, later};
+use super::DateBy;
+use super::column::{Column, Place, Table, Value};
 
 /// A length of time that rows are grouped by, in the question's zone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,18 +37,20 @@ impl Step {
         }
     }
 
-    /// A text that sorts as the times do.
-    fn expression(self, date: DateBy) -> String {
+    /// Where a row's length of time begins, and a text that sorts as the times do.
+    fn value(self, date: DateBy) -> Value {
         let date = format!("assumeNotNull({})", date.column());
         match self {
-            Self::Hour => format!(
-                "leftPad(toString(toUnixTimestamp(toStartOfHour(toTimeZone({date}, {{zone:String}})))), 10, '0')"
-            ),
-            Self::Day => format!("toString(toDate({date}, {{zone:String}}))"),
-            Self::Week => format!("toString(toMonday({date}, {{zone:String}}))"),
-            Self::Month => {
-                format!("substring(toString(toStartOfMonth({date}, {{zone:String}})), 1, 7)")
-            }
+            Self::Hour => Value {
+                sql: format!("toStartOfHour(toTimeZone({date}, {{zone:String}}))"),
+                text: "leftPad(toString(toUnixTimestamp({})), 10, '0')",
+            },
+            Self::Day => Value::printed(format!("toDate({date}, {{zone:String}})")),
+            Self::Week => Value::printed(format!("toMonday({date}, {{zone:String}})")),
+            Self::Month => Value {
+                sql: format!("toStartOfMonth({date}, {{zone:String}})"),
+                text: "substring(toString({}), 1, 7)",
+            },
         }
     }
 
@@ -57,7 +59,9 @@ impl Step {
         match self {
             Self::Hour => {
                 let began = Timestamp::from_second(sent.parse().ok()?).ok()?;
-                Some(hour(&later(began, zone, days)?.to_zoned(zone.clone())))
+                let began = began.to_zoned(zone.clone());
+                let moved = (days != 0).then(|| same_hour(&began, days)).flatten();
+                Some(hour(&moved.unwrap_or(began)))
             }
             Self::Day | Self::Week => {
                 let day: Date = sent.parse().ok()?;
@@ -67,6 +71,22 @@ impl Step {
             Self::Month => Some(sent.to_owned()),
         }
     }
+}
+
+/// The hour of the same name so many days later. `None` where there is none: clocks skip it, or show
+/// its name twice on the earlier day and this is the second, which would stand where the first does.
+fn same_hour(began: &Zoned, days: i64) -> Option<Zoned> {
+    let zone = began.time_zone();
+    let of_name = zone.to_ambiguous_zoned(began.datetime()).offset();
+    if matches!(of_name, AmbiguousOffset::Fold { after, .. } if after == began.offset()) {
+        return None;
+    }
+    let days = Span::new().try_days(days).ok()?;
+    let later = zone.to_ambiguous_zoned(began.datetime().checked_add(days).ok()?);
+    if matches!(later.offset(), AmbiguousOffset::Gap { .. }) {
+        return None;
+    }
+    later.compatible().ok()
 }
 
 fn hour(began: &Zoned) -> String {
@@ -112,7 +132,7 @@ impl Dimension {
             _ => {
                 let column = Column::of(table, name)?;
                 // A row that has several is of none of them alone.
-                column.text("").map(|_| Self::Column(column))
+                column.value("").map(|_| Self::Column(column))
             }
         }
     }
@@ -157,13 +177,16 @@ impl Dimension {
         }
     }
 
-    /// Texts for each row, as many as there are names; `key` names the parameter of a map's key.
-    pub(super) fn expressions(&self, date: DateBy, key: &str) -> Vec<String> {
+    /// Values for each row, as many as there are names; `key` names the parameter of a map's key.
+    pub(super) fn values(&self, date: DateBy, key: &str) -> Vec<Value> {
         match self {
-            Self::Time(step) => vec![step.expression(date)],
-            Self::Advertiser => vec!["toString(network)".to_owned(), "advertiser_id".to_owned()],
-            Self::Template => vec![MARKER.to_owned()],
-            Self::Column(column) => column.text(key).into_iter().collect(),
+            Self::Time(step) => vec![step.value(date)],
+            Self::Advertiser => {
+                let names = ["network", "advertiser_id"];
+                names.map(|name| Value::printed(name.to_owned())).into()
+            }
+            Self::Template => vec![Value::printed(MARKER.to_owned())],
+            Self::Column(column) => column.value(key).into_iter().collect(),
         }
     }
 
@@ -191,7 +214,7 @@ mod tests {
             assert_eq!(found.name(), name);
             assert_eq!(
                 found.names().len(),
-                found.expressions(DateBy::Occurred, "k").len()
+                found.values(DateBy::Occurred, "k").len()
             );
         }
         for unknown in ["", "flags", "days", "revision", "minute"] {

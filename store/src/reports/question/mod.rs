@@ -8,7 +8,7 @@ mod scope;
 
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
-use jiff::{Span, Timestamp, ToSpan as _, Unit};
+use jiff::{Timestamp, ToSpan as _, Unit};
 
 pub use column::{Column, Table};
 pub use dimension::{Dimension, Step};
@@ -143,8 +143,7 @@ impl Question {
     }
 
     fn period_before(&self) -> Option<Before> {
-        let civil = |moment: Timestamp| moment.to_zoned(self.zone.clone()).datetime();
-        let (from, to) = (civil(self.from), civil(self.to));
+        let (from, to) = (self.clock(self.from)?, self.clock(self.to)?);
         let length = from.until((Unit::Day, to)).ok()?;
         let began = from.checked_sub(length).ok()?;
         let whole = length.fieldwise() == i64::from(length.get_days()).days().fieldwise();
@@ -152,6 +151,16 @@ impl Question {
             from: instant(began, &self.zone)?,
             days: whole.then(|| i64::from(length.get_days())),
         })
+    }
+
+    /// What clocks show, save that every day begins at midnight: where clocks change then, it begins
+    /// at one o'clock, or at the first of two midnights.
+    fn clock(&self, moment: Timestamp) -> Option<DateTime> {
+        let local = moment.to_zoned(self.zone.clone());
+        if local == local.start_of_day().ok()? {
+            return Some(local.date().into());
+        }
+        Some(local.datetime())
     }
 
     /// What a person reads for the texts that the server sent for a row.
@@ -177,13 +186,6 @@ struct Before {
 
 fn instant(local: DateTime, zone: &TimeZone) -> Option<Timestamp> {
     Some(local.to_zoned(zone.clone()).ok()?.timestamp())
-}
-
-/// So many days, of whatever length, later.
-fn later(moment: Timestamp, zone: &TimeZone, days: i64) -> Option<Timestamp> {
-    let moved = moment.to_zoned(zone.clone());
-    let moved = moved.checked_add(Span::new().try_days(days).ok()?).ok()?;
-    Some(moved.timestamp())
 }
 
 #[cfg(test)]
@@ -219,6 +221,14 @@ mod tests {
         );
         let expected = ("2026-10-11T22:00:00Z".into(), "2026-10-18T22:00:00Z".into());
         assert_eq!(before(&week), expected);
+        // Cairo: 2026-04-24 begins at one o'clock, and is a day all the same.
+        let shorter = of(
+            "2026-04-23T22:00:00Z",
+            "2026-04-24T21:00:00Z",
+            "Africa/Cairo",
+        );
+        let expected = ("2026-04-22T22:00:00Z".into(), "2026-04-23T22:00:00Z".into());
+        assert_eq!(before(&shorter), expected);
         // September in UTC: 30 days, and the 30 before.
         let month = of("2026-09-01T00:00:00Z", "2026-10-01T00:00:00Z", "UTC");
         let expected = ("2026-08-02T00:00:00Z".into(), "2026-09-01T00:00:00Z".into());
@@ -266,6 +276,40 @@ mod tests {
         let before = day.before().unwrap();
         let labels = before.labels(&[noon.as_second().to_string()]);
         assert_eq!(labels, ["2026-10-25T12:00+01:00"]);
+    }
+
+    #[test]
+    fn an_hour_that_the_other_day_has_not_stands_under_its_own_time() {
+        let label = |from: &str, to: &str, zone: &str, hour: &str| {
+            let mut day = of(from, to, zone);
+            day.by = vec![Dimension::Time(Step::Hour)];
+            let hour: Timestamp = hour.parse().unwrap();
+            let before = day.before().unwrap();
+            before.labels(&[hour.as_second().to_string()]).concat()
+        };
+        // The day after that of 25 hours, which had two o'clock twice.
+        let after = |hour| {
+            label(
+                "2026-10-25T23:00:00Z",
+                "2026-10-26T23:00:00Z",
+                "Europe/Berlin",
+                hour,
+            )
+        };
+        assert_eq!(after("2026-10-25T00:00:00Z"), "2026-10-26T02:00+01:00");
+        assert_eq!(after("2026-10-25T01:00:00Z"), "2026-10-25T02:00+01:00");
+        assert_eq!(after("2026-10-25T02:00:00Z"), "2026-10-26T03:00+01:00");
+        // The day of 23 hours, which has no two o'clock.
+        let on = |hour| {
+            label(
+                "2026-03-08T05:00:00Z",
+                "2026-03-09T04:00:00Z",
+                "America/New_York",
+                hour,
+            )
+        };
+        assert_eq!(on("2026-03-07T07:00:00Z"), "2026-03-07T02:00-05:00");
+        assert_eq!(on("2026-03-07T08:00:00Z"), "2026-03-08T03:00-04:00");
     }
 
     #[test]

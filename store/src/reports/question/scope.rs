@@ -1,11 +1,13 @@
 //! A question's part of every query.
 //!
-//! In a report's SQL, `{scope}` stands for the conditions of the rows that are asked about,
-//! `{dimension}` for the array of texts that says what a row is of, `{date}` for the column that
-//! places it in time.
+//! In a report's SQL, `{scope}` stands for the conditions of the rows that are asked about, `{within}`
+//! for the range alone, `{date}` for the column that places rows in time. `{keys}` are the values that rows are grouped by, each
+//! with its name, `{by}` these names, `{dimension}` the array of texts that says what a group is of:
+//! made of the names, so once for each group and not for each row.
 
 use clickhouse::query::Query;
 
+use super::column::Value;
 use super::{Question, Table};
 use crate::reports::Reader;
 
@@ -25,33 +27,50 @@ impl Question {
         match table {
             // FINAL must see every revision of a conversion, and the key is by account and key_day: so
             // read those that have a row in the range, whatever became of it since, instead of all.
+            // A hint chooses granules, and is not looked up for each row again.
             Table::Conversions => format!(
-                "{within} AND {OF_NETWORKS} AND {only} AND (account, key_day) IN \
-                 (SELECT DISTINCT account, key_day FROM {{conversions}} WHERE {within})"
+                "{within} AND {OF_NETWORKS} AND {only} AND indexHint((account, key_day) IN \
+                 (SELECT DISTINCT account, key_day FROM {{conversions}} WHERE {within} AND {OF_NETWORKS} AND {only}))"
             ),
             Table::Postbacks => format!("{within} AND {only}"),
         }
     }
 
-    pub(in crate::reports) fn dimension(&self) -> String {
+    /// Puts in what rows are grouped by.
+    pub(in crate::reports) fn grouped(&self, sql: &str) -> String {
         let by = self.by.iter().enumerate();
-        let texts =
-            by.flat_map(|(index, by)| by.expressions(self.date_by, &format!("by{index}_key")));
-        let texts: Vec<String> = texts.collect();
-        if texts.is_empty() {
-            // Empty for every row, but no constant: the server takes constants out of GROUP BY.
-            return "arraySlice([toString(source)], 2)".to_owned();
-        }
-        format!("[{}]", texts.join(", "))
+        let values = by.flat_map(|(index, by)| by.values(self.date_by, &format!("by{index}_key")));
+        let values: Vec<Value> = values.collect();
+        let (keys, by, dimension) = if values.is_empty() {
+            // Of nothing, but no constant: the server takes constants out of GROUP BY.
+            let nothing = "arraySlice([toString(by0)], 2)";
+            ("ignore(source) AS by0".into(), "by0".into(), nothing.into())
+        } else {
+            let named = |of: &dyn Fn(usize, &Value) -> String| {
+                let all = values.iter().enumerate();
+                let all: Vec<String> = all.map(|(index, value)| of(index, value)).collect();
+                all.join(", ")
+            };
+            let texts = named(&|index, value| value.text.replace("{}", &format!("by{index}")));
+            (
+                named(&|index, value| format!("{} AS by{index}", value.sql)),
+                named(&|index, _| format!("by{index}")),
+                format!("[{texts}]"),
+            )
+        };
+        sql.replace("{keys}", &keys)
+            .replace("{by}", &by)
+            .replace("{dimension}", &dimension)
     }
 }
 
 impl Reader {
     /// Begins a query of `sql` about what `question` asks of `table`.
     pub(in crate::reports) fn asked(&self, sql: &str, table: Table, question: &Question) -> Query {
-        let sql = sql
+        let sql = question
+            .grouped(sql)
             .replace("{scope}", &question.scope(table))
-            .replace("{dimension}", &question.dimension())
+            .replace("{within}", &question.within())
             .replace("{date}", question.date_by.column());
         let zone = question.zone.iana_name().unwrap_or("UTC");
         let query = self

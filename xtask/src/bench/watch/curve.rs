@@ -67,14 +67,23 @@ impl Paths {
         let mut delays: Vec<f64> = delays.collect();
         delays.sort_by(f64::total_cmp);
         let found = delays.iter().filter(|delay| delay.is_finite()).count();
-        let median = quantile(&delays, 0.5);
         Point {
             false_alarms_a_month,
             threshold,
-            median_hours: median.is_finite().then_some(median),
+            median_hours: median(&delays),
             found: float(found) / float(delays.len()).max(1.0),
         }
     }
+}
+
+/// The median of delays that are told in whole hours: one of three hours lies anywhere between two and
+/// three, and those of one hour lie in it evenly. None where most breaks are not found.
+fn median(sorted: &[f64]) -> Option<f64> {
+    let middle = *sorted.get(sorted.len() / 2)?;
+    let below = sorted.partition_point(|delay| *delay < middle);
+    let within = sorted.partition_point(|delay| *delay <= middle) - below;
+    let part = (float(sorted.len()) / 2.0 - float(below)) / float(within);
+    middle.is_finite().then_some(middle - 1.0 + part)
 }
 
 fn months() -> f64 {
@@ -123,9 +132,18 @@ mod tests {
         let fixed = paths.fixed(2.0);
         // Two alarms in two times 14 days.
         assert!((fixed.false_alarms_a_month - 2.0 / (28.0 / 30.0)).abs() < 1e-9);
-        // Found after 3 hours, after 1 hour, never.
-        assert_eq!(fixed.median_hours, Some(3.0));
+        // Found after 3 hours, after 1 hour, never: the middle of the third hour.
+        assert_eq!(fixed.median_hours, Some(2.5));
         assert!((fixed.found - 2.0 / 3.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn a_median_of_whole_hours_lies_within_one() {
+        // Two of ten before the third hour, six in it: half are reached after three sixths of it.
+        let delays = [1.0, 2.0, 3.0, 3.0, 3.0, 3.0, 3.0, 3.0, 4.0, f64::INFINITY];
+        assert_eq!(median(&delays), Some(2.5));
+        assert_eq!(median(&[1.0, f64::INFINITY, f64::INFINITY]), None);
+        assert_eq!(median(&[]), None);
     }
 
     #[test]

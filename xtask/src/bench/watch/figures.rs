@@ -54,8 +54,16 @@ impl Breaks {
         }
     }
 
+    /// Our delay against `glrnb`'s at a rate of false alarms, learned from the same past; none where
+    /// `glrnb` did not run, or does not find most breaks.
+    pub(super) fn ratio(&self, rate: f64) -> Option<f64> {
+        let yardstick = self.hours(Method::Glrnb(Given::Fitted), rate)?;
+        // Not found is worse than any delay.
+        Some(self.hours(Method::Ours, rate).unwrap_or(f64::INFINITY) / yardstick)
+    }
+
     /// A method's delay at a rate of false alarms; none if most breaks are not found.
-    pub(super) fn hours(&self, method: Method, rate: f64) -> Option<f64> {
+    fn hours(&self, method: Method, rate: f64) -> Option<f64> {
         let (_, points) = self.curves.iter().find(|(other, _)| *other == method)?;
         let index = RATES.iter().position(|other| *other == rate)?;
         points[index].median_hours
@@ -81,13 +89,11 @@ impl Figures {
     ) -> Self {
         let mut targets = Vec::new();
         for rate in [0.1, 1.0] {
-            let ratio = |found: &Breaks| {
-                let yardstick = found.hours(Method::Glrnb(Given::Fitted), rate)?;
-                // Not found is worse than any delay.
-                let hours = found.hours(Method::Ours, rate).unwrap_or(f64::INFINITY);
-                Some(hours / yardstick)
-            };
-            if let Some(worst) = breaks.iter().filter_map(ratio).reduce(f64::max) {
+            if let Some(worst) = breaks
+                .iter()
+                .filter_map(|found| found.ratio(rate))
+                .reduce(f64::max)
+            {
                 let what = format!(
                     "delay against glrnb's at {rate} false alarms a month, the worst of all breaks and sources"
                 );

@@ -1,6 +1,8 @@
 //! `glrnb` of R's package `surveillance` on the same series.
 
 use std::fmt::Write as _;
+use std::fs::read_to_string;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
@@ -28,6 +30,8 @@ pub(super) enum Given {
 pub(super) struct R<'a> {
     pub(super) program: PathBuf,
     pub(super) folder: &'a Path,
+    /// Where paths are kept for the next run on the same series.
+    pub(super) kept: Option<&'a Path>,
     pub(super) cancellation: &'a Cancellation,
 }
 
@@ -44,9 +48,23 @@ impl R<'_> {
     /// # Errors
     /// When R fails, or writes what is not understood.
     pub(super) fn paths(&self, histories: &[History]) -> anyhow::Result<Vec<Trace>> {
+        let series = series(histories);
+        let kept = self.kept.map(|folder| folder.join(name(&series)));
+        if let Some(text) = kept.as_ref().and_then(|file| read_to_string(file).ok()) {
+            return read(&text);
+        }
+        let text = self.run(&series)?;
+        if let Some(file) = kept {
+            std::fs::write(&file, &text).with_context(|| format!("write {}", file.display()))?;
+        }
+        read(&text)
+    }
+
+    /// What the script writes about these series.
+    fn run(&self, series: &str) -> anyhow::Result<String> {
         let processes = std::thread::available_parallelism().map_or(1, usize::from);
         std::fs::write(self.folder.join("glrnb.R"), SCRIPT)?;
-        std::fs::write(self.folder.join("series.csv"), series(histories))?;
+        std::fs::write(self.folder.join("series.csv"), series)?;
         let log = self.folder.join("log");
         let launch = Launch::new(&self.program)
             .args(["--vanilla", "glrnb.R", "."])
@@ -54,10 +72,16 @@ impl R<'_> {
             .current_dir(self.folder)
             .log(&log);
         project::wait("Rscript glrnb.R", launch, self.cancellation)
-            .with_context(|| std::fs::read_to_string(&log).unwrap_or_default())?;
-        let text = std::fs::read_to_string(self.folder.join("paths.csv"))?;
-        read(&text)
+            .with_context(|| read_to_string(&log).unwrap_or_default())?;
+        Ok(read_to_string(self.folder.join("paths.csv"))?)
     }
+}
+
+/// Another series or another script has another name.
+fn name(series: &str) -> String {
+    let mut hasher = DefaultHasher::new();
+    (SCRIPT, series).hash(&mut hasher);
+    format!("{:016x}.csv", hasher.finish())
 }
 
 /// The histories as the script reads them.

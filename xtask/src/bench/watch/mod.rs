@@ -15,6 +15,7 @@ mod silences;
 #[cfg(test)]
 mod tests;
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
@@ -43,6 +44,9 @@ pub(crate) struct Options {
     /// Without R, which takes nearly all of the time
     #[arg(long)]
     without_r: bool,
+    /// Keep what R computes in this folder, and take from there what it has computed of the same series
+    #[arg(long, value_name = "FOLDER", conflicts_with = "without_r")]
+    keep: Option<PathBuf>,
     /// One kind of break alone
     #[arg(long)]
     kind: Option<Kind>,
@@ -70,12 +74,16 @@ pub(super) fn run(
     cancellation: &Cancellation,
 ) -> anyhow::Result<ExitCode> {
     let folder = tempfile::tempdir()?;
+    if let Some(kept) = &options.keep {
+        std::fs::create_dir_all(kept)?;
+    }
     let r = if options.without_r {
         None
     } else {
         Some(R {
             program: postback_stack::surveillance(cancellation, &report::step)?,
             folder: folder.path(),
+            kept: options.keep.as_deref(),
             cancellation,
         })
     };
@@ -84,7 +92,7 @@ pub(super) fn run(
     for scenario in silences::SCENARIOS {
         cancellation.check()?;
         report::step(&format!("Silences: {}", scenario.name()));
-        silences.push(silences::measure(scenario, histories)?);
+        silences.push(silences::measure(scenario, histories * silences::TIMES)?);
     }
     let mut breaks = Vec::new();
     for scenario in Scenario::ALL {

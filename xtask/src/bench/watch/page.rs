@@ -13,6 +13,10 @@ pub(super) fn write(figures: &Figures) -> String {
         .into_iter()
         .chain(rates.iter().map(String::as_str))
         .collect();
+    let ratio_head: Vec<&str> = ["break", "source"]
+        .into_iter()
+        .chain(rates.iter().map(String::as_str))
+        .collect();
     let fixed = [
         "break",
         "source",
@@ -26,16 +30,20 @@ pub(super) fn write(figures: &Figures) -> String {
     format!(
         "{}; {} histories of each break and source.\n\n\
          ### Median delay in hours by rate of false alarms\n\n{}\n\
+         ### Ours against glrnb\n\n{}\n\
          ### In use, and fixed thresholds\n\n{}\n\
          ### Silence\n\n{}\n### Targets\n\n{}",
         figures.host.line(),
         figures.histories,
         table(&head, figures.breaks.iter().flat_map(curves)),
+        table(&ratio_head, figures.breaks.iter().map(ratios)),
         table(&fixed, figures.breaks.iter().map(thresholds)),
         table(
             &[
                 "source",
+                "months",
                 "false alarms a month",
+                "95 %",
                 "silence that comes 0.1 times a month",
                 "missing until the alarm: half",
                 "nine of ten",
@@ -67,6 +75,18 @@ fn curves(found: &Breaks) -> Vec<Vec<String>> {
     found.curves.iter().map(row).collect()
 }
 
+/// How many times as long ours takes at equal rates of false alarms.
+fn ratios(found: &Breaks) -> Vec<String> {
+    let mut row = vec![found.kind.name().to_owned(), found.scenario.name()];
+    let ratio = |rate| {
+        found
+            .ratio(rate)
+            .map_or_else(String::new, |ratio| format!("{ratio:.2}"))
+    };
+    row.extend(RATES.map(ratio));
+    row
+}
+
 fn thresholds(found: &Breaks) -> Vec<String> {
     let mut row = vec![found.kind.name().to_owned(), found.scenario.name()];
     for point in found.in_use.iter().chain(&found.fixed) {
@@ -81,9 +101,12 @@ fn hours(hours: Option<f64>) -> String {
 }
 
 fn silence(silences: &Silences) -> Vec<String> {
+    let (low, high) = silences.false_alarms_range;
     vec![
         silences.scenario.name(),
+        format!("{:.0}", silences.months),
         format!("{:.3}", silences.false_alarms_a_month),
+        format!("{low:.3} to {high:.3}"),
         format!("{:.1}", silences.at_best),
         format!("{:.1}", silences.missing_median),
         format!("{:.1}", silences.missing_p90),

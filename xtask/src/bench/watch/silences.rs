@@ -11,6 +11,9 @@ use super::history::{HOURS, Noise, PAST_DAYS, Scenario, count, float};
 /// Days that are watched.
 const WATCHED_DAYS: usize = 28;
 
+/// Silences cost little to simulate, and false alarms are rare: so many histories for each of the others.
+pub(super) const TIMES: usize = 10;
+
 /// What is promised.
 pub(super) const FALSE_ALARMS_A_MONTH: f64 = 0.1;
 pub(super) const MISSING: f64 = 13.0;
@@ -34,7 +37,10 @@ pub(super) const SCENARIOS: [Scenario; 9] = [
 pub(super) struct Silences {
     pub(super) scenario: Scenario,
     pub(super) histories: usize,
+    pub(super) months: f64,
     pub(super) false_alarms_a_month: f64,
+    /// Of 95 %.
+    pub(super) false_alarms_range: (f64, f64),
     /// From how many missing on anybody could alarm who knew everything about the source, at the
     /// promised rate of false alarms.
     pub(super) at_best: f64,
@@ -68,12 +74,27 @@ pub(super) fn measure(scenario: Scenario, histories: usize) -> anyhow::Result<Si
     Ok(Silences {
         scenario,
         histories,
+        months,
         false_alarms_a_month: float(alarms) / months,
+        false_alarms_range: range(float(alarms), months),
         at_best: at_best(quiet, months),
         missing_median: missing[histories / 2],
         missing_p90: missing[histories * 9 / 10],
         minutes_median: 60.0 * hours[histories / 2],
     })
+}
+
+/// Between which rates a count of so many in so many months lies, at 95 %: Byar's approximation of the
+/// exact interval.
+fn range(count: f64, months: f64) -> (f64, f64) {
+    const SIDES: f64 = 1.96;
+    let low = 1.0 - 1.0 / (9.0 * count.max(1.0)) - SIDES / (3.0 * count.max(1.0).sqrt());
+    let more = count + 1.0;
+    let high = 1.0 - 1.0 / (9.0 * more) + SIDES / (3.0 * more.sqrt());
+    (
+        count * low.max(0.0).powi(3) / months,
+        more * high.powi(3) / months,
+    )
 }
 
 /// The silence that comes as often as promised, of those in so many months.
@@ -187,4 +208,21 @@ fn between(rate: impl Fn(usize) -> f64, from: f64, to: f64) -> f64 {
             rate(hour) * (end - start).max(0.0)
         })
         .sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_range_of_a_count_is_that_of_the_tables() {
+        // Exact, by the chi-square distribution: 10 lies between 4.80 and 18.39, 0 below 3.69.
+        let (low, high) = range(10.0, 1.0);
+        assert!(
+            (low - 4.80).abs() < 0.02 && (high - 18.39).abs() < 0.02,
+            "{low} {high}"
+        );
+        let (low, high) = range(0.0, 1.0);
+        assert!(low.abs() < 1e-9 && (high - 3.69).abs() < 0.1, "{high}");
+    }
 }

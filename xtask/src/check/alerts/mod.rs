@@ -23,7 +23,12 @@ const TESTS: [&str; 2] = ["postback.rules.test.yml", "postback.rules.days.test.y
 const PAGE: &str = "docs/operations.md";
 
 /// Where metrics are registered.
-const SERVICES: [&str; 3] = ["service/src/", "ingest/src/", "consumer/src/"];
+const SERVICES: [&str; 4] = [
+    "service/src/",
+    "ingest/src/",
+    "consumer/src/",
+    "cli/src/cmd/watch/",
+];
 
 pub(super) fn check(context: &Context<'_>) -> Outcome {
     let root = context.project.root();

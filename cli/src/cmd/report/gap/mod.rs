@@ -23,11 +23,11 @@ use crate::lag::{self, GroupLag};
 use crate::output::Sheet;
 use crate::range::RangeOptions;
 use crate::servers::Trouble;
-use sides::Sides;
+pub(crate) use sides::Sides;
 use usual::Usual;
 
 /// How long a postback, or a line of a statement, may take to come.
-const MATURE_AFTER: SignedDuration = SignedDuration::from_hours(4);
+pub(crate) const MATURE_AFTER: SignedDuration = SignedDuration::from_hours(4);
 
 /// Your own orders, or a network's statement, against what postbacks report
 #[derive(Debug, Args)]

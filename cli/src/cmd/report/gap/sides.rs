@@ -13,15 +13,15 @@ use crate::ending::Failure;
 use crate::nearest;
 
 /// Both sides, by their names.
-pub(super) struct Sides {
-    pub(super) own: Own,
-    pub(super) sources: Vec<String>,
-    pub(super) accounts: Vec<String>,
+pub(crate) struct Sides {
+    pub(crate) own: Own,
+    pub(crate) sources: Vec<String>,
+    pub(crate) accounts: Vec<String>,
 }
 
 impl Sides {
     /// `wanted` is `orders`, `statements` or the name of a source of either.
-    pub(super) fn of(wanted: Option<&str>, loaded: &Loaded) -> Result<Self, Failure> {
+    pub(crate) fn of(wanted: Option<&str>, loaded: &Loaded) -> Result<Self, Failure> {
         let all: Vec<(&SourceSettings, &Profile)> = (loaded.settings.sources.iter())
             .filter_map(|source| {
                 let rules = loaded.configured.source(source.name.as_str())?;

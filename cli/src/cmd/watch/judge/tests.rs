@@ -62,7 +62,7 @@ fn alerts(rows: &Rows, bins: u32, annotations: &[Annotation]) -> Vec<Alert> {
 const BINS: u32 = days(43);
 
 fn one_in_ten(bin: u32) -> u32 {
-    u32::from(bin % 10 == 0) * 8
+    u32::from(bin.is_multiple_of(10)) * 8
 }
 
 #[test]
@@ -76,13 +76,12 @@ fn an_endpoint_that_is_switched_off_is_silence_and_nothing_else() {
     let count = |bin| if bin < off { 8 } else { 0 };
     let found = alerts(&rows(BINS, count, one_in_ten), BINS, &[]);
     assert_eq!(found.len(), 1, "{found:?}");
-    assert_eq!(found[0].kind, Kind::Silence);
     // The last one came at seven eighths of the last bin: 24 + 1 are expected since.
-    let Measured::Missing(missing) = found[0].measured else {
+    let Finding::Silence { missing } = found[0].finding else {
         panic!("{found:?}")
     };
     assert!((missing - 25.0).abs() < 1.0, "{missing}");
-    assert!(found[0].cause().starts_with("endpoint"));
+    assert!(found[0].cause(&TimeZone::UTC).starts_with("endpoint"));
 }
 
 #[test]
@@ -106,8 +105,8 @@ fn a_lost_identifier_is_dated_and_a_mark_near_it_is_the_cause() {
     let rows = rows(BINS, |_| 8, unattributed);
     let found = alerts(&rows, BINS, &[]);
     assert_eq!(found.len(), 1, "{found:?}");
-    assert_eq!(found[0].kind, Kind::Unattributed);
-    assert!(found[0].cause().starts_with("identifier"));
+    assert_eq!(found[0].finding.kind(), "unattributed");
+    assert!(found[0].cause(&TimeZone::UTC).starts_with("identifier"));
     let late = found[0].since.as_second() - start_of(FIRST + lost).as_second();
     assert!(
         (-2 * i64::from(WIDTH)..=i64::from(WIDTH)).contains(&late),
@@ -116,7 +115,9 @@ fn a_lost_identifier_is_dated_and_a_mark_near_it_is_the_cause() {
 
     let near = alerts(&rows, BINS, &[mark(lost - 2, ""), mark(lost - 300, "")]);
     assert!(
-        near[0].cause().contains("deployed checkout 4.2"),
+        near[0]
+            .cause(&TimeZone::UTC)
+            .contains("deployed checkout 4.2"),
         "{near:?}"
     );
     // A mark about another source, or of days ago, is no cause.
@@ -125,7 +126,7 @@ fn a_lost_identifier_is_dated_and_a_mark_near_it_is_the_cause() {
         BINS,
         &[mark(lost - 2, "other"), mark(lost - 300, "")],
     );
-    assert!(others[0].cause().starts_with("identifier"));
+    assert!(others[0].cause(&TimeZone::UTC).starts_with("identifier"));
 }
 
 #[test]
@@ -134,9 +135,13 @@ fn a_third_that_is_lost_is_a_drop_of_the_volume() {
     let count = |bin| if bin < lost { 9 } else { 6 };
     let found = alerts(&rows(BINS, count, |_| 0), BINS, &[]);
     assert_eq!(found.len(), 1, "{found:?}");
-    assert_eq!(found[0].kind, Kind::Volume);
+    assert_eq!(found[0].finding.kind(), "volume");
     assert_eq!(found[0].since, start_of(FIRST + lost));
-    assert!(found[0].what().contains("67 %"), "{}", found[0].what());
+    assert!(
+        found[0].finding.what().contains("67 %"),
+        "{}",
+        found[0].finding.what()
+    );
 }
 
 #[test]
