@@ -71,7 +71,7 @@ fn pairs(expected: &[(&str, &str)]) -> Vec<(String, String)> {
 
 #[tokio::test]
 async fn every_order_is_in_one_class() {
-    with_database("gap_classes", |loader, reader| async move {
+    Box::pin(with_database("gap_classes", |loader, reader| async move {
         insert_conversions(
             &loader,
             [
@@ -223,7 +223,7 @@ async fn every_order_is_in_one_class() {
             pairs(&[("click", "matched")])
         );
         assert_eq!(listed(&reader, &asked, Wanted::Matched).await.len(), 7);
-    })
+    }))
     .await;
 }
 

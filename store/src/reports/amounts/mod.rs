@@ -9,7 +9,8 @@
 //!   [`Suspicion`] for what is marked.
 //! - *mismatched*: orders that own orders or statements know too, and whose currency or sale is
 //!   another there: gross sales of (advertiser, order id) against the sum of the own orders that are
-//!   `placed`, or of a statement's lines that are `reported`; each kind for itself.
+//!   `placed`, or of a statement's lines that are `reported`; each kind for itself. By date of sale, own
+//!   sides that are dated within 31 days of the range.
 
 mod judgement;
 mod mismatch;
