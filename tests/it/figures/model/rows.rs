@@ -57,7 +57,8 @@ impl Figure {
             Self::Money(units) => shown.as_str().map(money::read) == Some(*units),
             Self::Percent(number) => near(*number, 0.005),
             Self::Seconds(number) => near(*number, 0.000_5),
-            Self::Mean(number) => near(*number, 0.05),
+            // A report of this moment tells it to the second.
+            Self::Mean(number) => near(*number, 0.052),
             Self::Near(number, by) => near(*number, *by),
             Self::Flag(flag) => shown.as_bool() == Some(*flag),
             Self::Missing => shown.is_null(),
