@@ -73,14 +73,21 @@ fn of_section(section: &Section) -> Vec<Finding> {
             ),
             "postback report amounts",
         )],
-        "rejects" => vec![finding(
-            count("rejected"),
-            format!(
-                "{} became no conversion.",
-                plural(count("rejected"), "postback")
+        "rejects" => vec![
+            finding(
+                u64::from(count("received") == 0),
+                "No postback was received in this range.".to_owned(),
+                "postback doctor",
             ),
-            "postback report rejects --by day",
-        )],
+            finding(
+                count("rejected"),
+                format!(
+                    "{} became no conversion.",
+                    plural(count("rejected"), "postback")
+                ),
+                "postback report rejects --by day",
+            ),
+        ],
         "activity" => vec![finding(
             count("silent"),
             format!(
