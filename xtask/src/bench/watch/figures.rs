@@ -9,6 +9,9 @@ use super::silences::{FALSE_ALARMS_A_MONTH, MISSING, Silences};
 use crate::bench::host::Host;
 use crate::bench::targets::Target;
 
+/// False alarms a month by which `postback watch` sets the threshold of each chart.
+const IN_USE: f64 = 0.05;
+
 /// Who looks at the series.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -49,7 +52,7 @@ impl Breaks {
                 [0.1, 0.2].map(|threshold| paths.fixed(threshold)).to_vec()
             }),
             in_use: ours.map(|(_, paths)| {
-                paths.fixed(postback_detect::threshold(FALSE_ALARMS_A_MONTH, 24))
+                paths.fixed(postback_detect::threshold(IN_USE, 24))
             }),
         }
     }

@@ -108,9 +108,10 @@ impl Kind {
 }
 
 /// How counts scatter.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ValueEnum)]
 #[serde(rename_all = "snake_case")]
-pub(super) enum Noise {
+pub(crate) enum Noise {
+    /// Counts at random.
     Poisson,
     /// The rate of each hour varies by 14 %: α = 0.02, and a correlation of 0.01.
     Slight,

@@ -28,7 +28,7 @@ use crate::report;
 use curve::Paths;
 use figures::{Breaks, Figures, Method};
 use glrnb::{Given, R};
-use history::{History, Kind, Question, Scenario};
+use history::{History, Kind, Noise, Question, Scenario};
 
 #[derive(Args, Clone, Debug)]
 pub(crate) struct Options {
@@ -47,6 +47,9 @@ pub(crate) struct Options {
     /// Keep what R computes in this folder, and take from there what it has computed of the same series
     #[arg(long, value_name = "FOLDER", conflicts_with = "without_r")]
     keep: Option<PathBuf>,
+    /// One kind of noise alone: R takes far longer where it is overdispersed
+    #[arg(long)]
+    noise: Option<Noise>,
     /// One kind of break alone
     #[arg(long)]
     kind: Option<Kind>,
@@ -95,7 +98,8 @@ pub(super) fn run(
         silences.push(silences::measure(scenario, histories * silences::TIMES)?);
     }
     let mut breaks = Vec::new();
-    for scenario in Scenario::ALL {
+    let scenarios = Scenario::ALL.into_iter();
+    for scenario in scenarios.filter(|one| options.noise.is_none_or(|noise| noise == one.noise)) {
         for question in Question::ALL {
             let kinds = options.kinds().into_iter();
             let kinds: Vec<Kind> = kinds.filter(|kind| kind.question() == question).collect();

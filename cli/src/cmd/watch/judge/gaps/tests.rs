@@ -41,7 +41,7 @@ fn book(rows: Vec<Missed>) -> Book {
 
 /// Five orders in each bin, with one in fifty unexplained; of the last `bins` bins as many as `lost` says.
 fn widened(advertiser: &str, bins: u32, lost: impl Fn(u32) -> u32) -> Vec<Missed> {
-    let usual = |bin: u32| u32::from(bin % 10 == 0);
+    let usual = |bin: u32| u32::from(bin.is_multiple_of(10));
     (0..BINS)
         .map(|bin| {
             let unexplained = if bin < BINS - bins {
@@ -72,7 +72,7 @@ fn gap(alert: &Alert) -> &Gap {
 
 #[test]
 fn a_gap_as_usual_is_no_alert() {
-    let rows = widened("", 96, |bin| u32::from(bin % 10 == 0));
+    let rows = widened("", 96, |bin| u32::from(bin.is_multiple_of(10)));
     assert_eq!(found(&book(rows), &[]), []);
 }
 
@@ -156,7 +156,7 @@ fn what_no_advertiser_shows_alone_is_seen_of_all() {
     let mut rows = Vec::new();
     for advertiser in 0..40 {
         for bin in (advertiser..BINS).step_by(40) {
-            let lost = bin >= BINS - 96 && (bin + advertiser) % 3 == 0;
+            let lost = bin >= BINS - 96 && (bin + advertiser).is_multiple_of(3);
             rows.push(row(bin, &advertiser.to_string(), 1, u32::from(lost)));
         }
     }
@@ -171,10 +171,10 @@ fn large_orders_that_are_lost_are_told_by_their_money() {
     let mut rows = Vec::new();
     for bin in 0..BINS {
         let is_lost = bin >= BINS - 96;
-        let small = row(bin, "", 10, u32::from(bin % 5 == 0));
+        let small = row(bin, "", 10, u32::from(bin.is_multiple_of(5)));
         rows.push(Missed {
             amount: Money(1_000_000),
-            unexplained_amount: Money(if bin % 5 == 0 { 100_000 } else { 0 }),
+            unexplained_amount: Money(if bin.is_multiple_of(5) { 100_000 } else { 0 }),
             squares: 1_000.0,
             ..small
         });
