@@ -91,7 +91,13 @@ fn a_new_level_that_holds_is_usual() {
 
 #[test]
 fn days_that_scatter_more_than_their_hours_are_seen() {
-    let factor = |hour: usize| if hour / 24 % 2 == 0 { 1.15 } else { 0.85 };
+    let factor = |hour: usize| {
+        if (hour / 24).is_multiple_of(2) {
+            1.15
+        } else {
+            0.85
+        }
+    };
     let baseline = Baseline::learn(&history(4, 56, 0.0, factor), 24, None).unwrap();
     assert!(baseline.noise().scale > 3.0, "{}", baseline.noise().scale);
 }

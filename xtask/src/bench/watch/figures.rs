@@ -51,9 +51,7 @@ impl Breaks {
             fixed: fixed.map_or_else(Vec::new, |(_, paths)| {
                 [0.1, 0.2].map(|threshold| paths.fixed(threshold)).to_vec()
             }),
-            in_use: ours.map(|(_, paths)| {
-                paths.fixed(postback_detect::threshold(IN_USE, 24))
-            }),
+            in_use: ours.map(|(_, paths)| paths.fixed(postback_detect::threshold(IN_USE, 24))),
         }
     }
 
