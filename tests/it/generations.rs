@@ -261,7 +261,8 @@ fn a_switch_whose_coordinator_dies_is_ended_by_the_next() {
 
         let variables = [("POSTBACK_CRASH_AT", format!("{place}:1"))];
         let dying = pipeline.start_consumer_with(&variables);
-        pipeline.json(&["generation", "activate", "2", "--no-wait"]);
+        let asked = pipeline.postback(&["generation", "activate", "2", "--no-wait"]);
+        assert_eq!(asked.code, 0, "{}", asked.shown());
         let status = dying.process().wait_for(wait::LIMIT);
         let status = status.expect("it comes to its place in time");
         assert_eq!(status.code(), None, "{place}: {status}: {}", dying.output());
