@@ -24,7 +24,7 @@ const MOMENTS: [(&str, u32); 4] = [
 
 /// Messages of one batch: enough for every month, and few enough that only the first one has a row
 /// that is refused, for which it would be divided.
-const MESSAGES: u32 = 150;
+const MESSAGES: u32 = 90;
 
 /// For strace to attach.
 const ATTACHED_WITHIN: Duration = Duration::from_secs(30);
