@@ -65,7 +65,7 @@ impl Environment {
     pub(super) fn leftovers(self) -> impl Iterator<Item = Fault> {
         self.variables.into_keys().map(|name| {
             let remedy = "unset it, or write it POSTBACK__SECTION__KEY with a key of the configuration file; \
-                          sources are set in the file only";
+                          of a source only [source.api] is set this way: POSTBACK__SOURCE__NAME__API__KEY";
             Fault::new(FaultCode::UnknownKey, &name, "this environment variable names no setting", remedy)
         })
     }

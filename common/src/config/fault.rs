@@ -17,8 +17,6 @@ pub enum FaultCode {
     BadValue,
     /// Good by itself, but it contradicts another setting.
     Contradiction,
-    /// A setting of a part that this version does not have.
-    NotBuilt,
     /// A file that the setting names cannot be read.
     UnreadableFile,
 }
@@ -33,7 +31,6 @@ impl FaultCode {
             Self::WrongType => "wrong_type",
             Self::BadValue => "bad_value",
             Self::Contradiction => "contradiction",
-            Self::NotBuilt => "not_built",
             Self::UnreadableFile => "unreadable_file",
         }
     }

@@ -2,7 +2,7 @@
 //!
 //! Every key of the sections `kafka`, `clickhouse`, `ingest`, `consumer` and `watch` can be overridden by an
 //! environment variable `POSTBACK__SECTION__KEY`; a secret can also come from a file
-//! (`password_file`, `key_file`). [`load`] touches the outside world; [`read`] is the same on given
+//! (`password_file`, `key_file`). Of a source only `[source.api]` can be. [`load`] touches the outside world; [`read`] is the same on given
 //! text, and is what the tests call.
 //!
 //! All faults are found at once and returned together: each names the key, the value (never that of
@@ -10,6 +10,7 @@
 //! part is not built yet is refused, never ignored.
 
 mod access;
+mod api;
 mod clickhouse;
 mod consumer;
 mod environment;
@@ -24,6 +25,7 @@ mod spool;
 mod templates;
 mod tls;
 mod watch;
+mod web;
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -31,6 +33,7 @@ use std::path::Path;
 
 use serde::Serialize;
 
+pub use api::{ApiSettings, FieldNames, TokenAuth};
 pub use clickhouse::{ClickHouseSettings, LEAST_KEEP_DAYS};
 pub use consumer::ConsumerSettings;
 pub use fault::{ConfigError, Fault, FaultCode};
@@ -139,7 +142,7 @@ pub fn read(
         &mut environment,
         &mut faults,
     ));
-    let sources = sources::read_all(sources, &mut faults);
+    let sources = sources::read_all(sources, &mut environment, &mut faults);
 
     let known = [
         "kafka",

@@ -65,6 +65,18 @@ impl<'a> Section<'a> {
         }
     }
 
+    /// The same, overridable from the environment as the section of that name.
+    pub(super) fn overridable(
+        name: String,
+        table: Table,
+        environment: (&'a str, &'a mut Environment),
+        faults: &'a mut Vec<Fault>,
+    ) -> Self {
+        let mut section = Self::nested(name, table, faults);
+        section.environment = Some(environment);
+        section
+    }
+
     /// The table `key` of this one, overridable from the environment as the section
     /// `environment_name`. `None` if neither the file nor the environment has it.
     pub(super) fn below(
@@ -328,21 +340,6 @@ impl<'a> Section<'a> {
                 ));
                 Vec::new()
             }),
-        }
-    }
-
-    /// Refuses a key whose part this version does not have.
-    pub(super) fn not_built(&mut self, keys: &[&'static str]) {
-        for key in keys {
-            if let Some(found) = self.find(key) {
-                let remedy = "remove it: what it promises would not happen";
-                self.refuse(Fault::new(
-                    FaultCode::NotBuilt,
-                    &found.key,
-                    "this version does not have it yet",
-                    remedy,
-                ));
-            }
         }
     }
 

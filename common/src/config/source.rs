@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize, Serializer};
 
+use super::api::ApiSettings;
 use crate::addresses::Addresses;
 use crate::basic_auth::BasicAuth;
 use crate::name::{AccountName, KeyName, NetworkName, SourceName};
@@ -61,6 +62,9 @@ pub struct SourceSettings {
     /// one, the network's own parameter names hold.
     #[serde(rename = "template", skip_serializing_if = "Vec::is_empty")]
     pub templates: Vec<TemplateSettings>,
+    /// `[source.api]`: the network's own API; `None`: it is not asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub api: Option<ApiSettings>,
 }
 
 /// One `[[source.template]]`.

@@ -6,6 +6,8 @@ use jiff::tz::TimeZone;
 use toml::Value;
 
 use super::access;
+use super::api::ApiSettings;
+use super::environment::Environment;
 use super::fault::{Fault, FaultCode};
 use super::section::{self, Section};
 use super::source::{Identity, ProfileFile, Reply, SourceKey, SourceSettings};
@@ -14,7 +16,11 @@ use crate::name::{AccountName, KeyName, NetworkName, SourceName};
 use crate::url_key::{KeyError, KeyHash};
 
 /// Reads all sources and what must hold between them.
-pub(super) fn read_all(value: Option<Value>, faults: &mut Vec<Fault>) -> Vec<SourceSettings> {
+pub(super) fn read_all(
+    value: Option<Value>,
+    environment: &mut Environment,
+    faults: &mut Vec<Fault>,
+) -> Vec<SourceSettings> {
     let Some(tables) = value.map_or(Some(Vec::new()), section::tables) else {
         faults.push(Fault::new(
             FaultCode::WrongType,
@@ -31,7 +37,7 @@ pub(super) fn read_all(value: Option<Value>, faults: &mut Vec<Fault>) -> Vec<Sou
             .and_then(Value::as_str)
             .map_or_else(|| (index + 1).to_string(), str::to_owned);
         let mut section = Section::nested(format!("source[{called}]"), table, faults);
-        sources.extend(read(&mut section));
+        sources.extend(read(&mut section, environment));
     }
     check_names(&sources, faults);
     check_aliases(&sources, faults);
@@ -53,7 +59,7 @@ pub fn dropped_sources(before: &[SourceSettings], after: &[SourceSettings]) -> V
         .collect()
 }
 
-fn read(section: &mut Section<'_>) -> Option<SourceSettings> {
+fn read(section: &mut Section<'_>, environment: &mut Environment) -> Option<SourceSettings> {
     let remedy = "use a-z, 0-9, - and _, such as rakuten-us";
     let which = "name a network, such as rakuten";
     section.require("name", remedy);
@@ -104,7 +110,8 @@ fn read(section: &mut Section<'_>) -> Option<SourceSettings> {
     let templates = templates::read_all(section);
     let allow_from = access::allow_from(section);
     let basic_auth = access::basic_auth(section);
-    section.not_built(&["api"]);
+    let called = named.as_ref().map_or("", SourceName::as_str);
+    let api = ApiSettings::read(section, environment, called, publisher_id.as_deref());
     let name = named?;
     let own_account = AccountName::new(name.as_str()).ok();
     Some(SourceSettings {
@@ -123,6 +130,7 @@ fn read(section: &mut Section<'_>) -> Option<SourceSettings> {
         templates,
         aliases,
         compare_with,
+        api,
         name,
     })
 }

@@ -251,7 +251,7 @@ identity = "sku"
 allow_from = []
 basic_auth = { user = "me:you", password = "a", password_sha256 = "12" }
 aliases = ["one", "Three!"]
-api = 1
+api = { base_url = "ftp://api.example.com", client_secret = "s3cret", max_calls = 9, poll_seconds = 0, heal = true, token_auth = "digest", events_path = "events", page = 1 }
 reply = { status = 302 }
 [[source.key]]
 key = "0123456789abcdefghijklmnop"

@@ -8,6 +8,7 @@ use serde::{Serialize, Serializer};
 use super::access;
 use super::fault::{Fault, FaultCode};
 use super::section::Section;
+use super::web::plain_url;
 use crate::addresses::Addresses;
 use crate::secret::Secret;
 
@@ -49,23 +50,6 @@ impl WatchSettings {
             webhook_url,
             webhook_allow: access::webhook_allow(section),
         }
-    }
-}
-
-fn plain_url(url: &str) -> Result<(), &'static str> {
-    let rest = url
-        .strip_prefix("http://")
-        .or_else(|| url.strip_prefix("https://"));
-    let rest = rest.ok_or("must begin with http:// or https://")?;
-    let host = rest.split(['/', '?']).next().unwrap_or_default();
-    if url.contains(|c: char| c.is_control() || c == ' ' || c == '#') {
-        Err("must not hold spaces, control characters or #")
-    } else if host.contains('@') {
-        Err("must not hold user and password")
-    } else if host.is_empty() {
-        Err("must name a host")
-    } else {
-        Ok(())
     }
 }
 

@@ -10,7 +10,7 @@ use super::{Context, Outcome, fail_with};
 use crate::project::Project;
 
 /// Each crate and the crates of ours that it may depend on.
-const ALLOWED: [(&str, &[&str]); 15] = [
+const ALLOWED: [(&str, &[&str]); 17] = [
     ("postback-common", &[]),
     ("postback-service", &["postback-common"]),
     ("postback-normalise", &["postback-common"]),
@@ -19,10 +19,23 @@ const ALLOWED: [(&str, &[&str]); 15] = [
         &["postback-common", "postback-service", "postback-spool"],
     ),
     ("postback-store", &["postback-common"]),
+    ("postback-network", &["postback-common"]),
+    (
+        "postback-healing",
+        &[
+            "postback-common",
+            "postback-network",
+            "postback-normalise",
+            "postback-service",
+            "postback-store",
+        ],
+    ),
     (
         "postback-consumer",
         &[
             "postback-common",
+            "postback-healing",
+            "postback-network",
             "postback-service",
             "postback-normalise",
             "postback-store",
@@ -33,6 +46,8 @@ const ALLOWED: [(&str, &[&str]); 15] = [
         &[
             "postback-common",
             "postback-detect",
+            "postback-healing",
+            "postback-network",
             "postback-service",
             "postback-normalise",
             "postback-store",
@@ -58,6 +73,7 @@ const ALLOWED: [(&str, &[&str]); 15] = [
         "postback-tests",
         &[
             "postback-common",
+            "postback-network",
             "postback-service",
             "postback-normalise",
             "postback-store",
@@ -82,7 +98,7 @@ const ALLOWED: [(&str, &[&str]); 15] = [
 ///
 /// xtask installs compilers and libraries, so it must build before they are there: nothing in it
 /// may compile C or look for a C library.
-const FORBIDDEN: [(&str, &[&str]); 8] = [
+const FORBIDDEN: [(&str, &[&str]); 9] = [
     ("postback-common", &["tokio"]),
     (
         "postback-detect",
@@ -90,6 +106,7 @@ const FORBIDDEN: [(&str, &[&str]); 8] = [
     ),
     ("postback-normalise", &["tokio"]),
     ("postback-ingest", &["clickhouse"]),
+    ("postback-network", &["rdkafka", "clickhouse"]),
     ("postback-simulator", &["rdkafka", "clickhouse"]),
     ("postback-spool", &["tokio", "rdkafka", "clickhouse"]),
     (

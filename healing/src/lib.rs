@@ -1,0 +1,7 @@
+//! What a network did not deliver: noticed, fetched, and brought into Kafka.
+//!
+//! - `backfill`: what the network's Events API has and the tables lack becomes raw records.
+//! - `status`: whether the endpoint is on, asked again and again, and what follows from the answer.
+//! - `probe`: a test postback, to see whether an endpoint answers in time.
+
+#![warn(missing_docs)]
