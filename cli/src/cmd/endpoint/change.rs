@@ -1,0 +1,358 @@
+//! `postback endpoint set|enable|disable|delete`: shown, agreed to, made, read back, marked.
+
+use clap::Args;
+use jiff::Timestamp;
+use postback_common::secret::Secret;
+use postback_network::{Change, Endpoint};
+
+use super::shown::Shown;
+use super::site::Site;
+use super::until_interrupted;
+use super::wanted::UrlOption;
+use crate::arguments::Options;
+use crate::cmd::{source, url};
+use crate::consent::agreed;
+use crate::console::Console;
+use crate::ending::{Ending, Failure};
+use crate::mark;
+use crate::output::{Cell, Sheet, text, write_table};
+use crate::servers::Trouble;
+
+/// Whether a person is asked.
+#[derive(Debug, Args)]
+pub(super) struct Asking {
+    /// Show what would change, and change nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// Do not ask
+    #[arg(short, long)]
+    yes: bool,
+}
+
+/// What a person wants.
+pub(super) enum Intent<'a> {
+    Set(&'a UrlOption),
+    Switch(bool),
+    Delete,
+}
+
+/// What that comes to.
+struct Plan {
+    before: Option<Endpoint>,
+    /// `None`: none.
+    after: Option<Endpoint>,
+    /// The URL is what is wanted.
+    is_about_url: bool,
+    /// For the mark.
+    what: &'static str,
+    question: &'static str,
+}
+
+/// What became of it.
+struct Made {
+    /// As the network shows it afterwards.
+    now: Option<Endpoint>,
+    /// Why no mark was left.
+    unmarked: Option<Trouble>,
+    remarks: Vec<String>,
+}
+
+impl Intent<'_> {
+    pub(super) async fn run(
+        &self,
+        name: &str,
+        asking: &Asking,
+        options: &Options,
+        console: &mut Console,
+    ) -> Result<Ending, Failure> {
+        let site = Site::open(name, options, console)?;
+        let wanted = self.wanted(&site, console)?;
+        let asked = async {
+            let endpoint = site.api.endpoint().await;
+            endpoint.map_err(|error| site.trouble(&error).into())
+        };
+        let before = until_interrupted(asked).await?;
+        let plan = match self.plan(&site, before, wanted) {
+            Ok(plan) => plan,
+            Err(trouble) => return Err(trouble.into()),
+        };
+        for words in plan.warnings(&site) {
+            console.warn(words);
+        }
+        if plan.before == plan.after {
+            let mut sheet = plan.sheet(&site, plan.after.as_ref());
+            sheet.fact("changed", false);
+            sheet
+                .notes
+                .push("It is so already: nothing was changed.".to_owned());
+            sheet.write(options, console)?;
+            return Ok(Ending::Done);
+        }
+        if asking.dry_run {
+            let mut sheet = plan.sheet(&site, plan.after.as_ref());
+            sheet.fact("changed", false);
+            sheet
+                .notes
+                .push("Nothing was changed: --dry-run.".to_owned());
+            sheet.write(options, console)?;
+            return Ok(Ending::Done);
+        }
+        if !asking.yes {
+            let question = format!("{} of source {name}? [y/N] ", plan.question);
+            let mut shown = Vec::new();
+            write_table(&plan.sheet(&site, plan.after.as_ref()), &mut shown)?;
+            console.note(String::from_utf8_lossy(&shown));
+            until_interrupted(agreed(&question, console)).await?;
+        }
+        let made = until_interrupted(Box::pin(plan.make(&site))).await;
+        if matches!(made, Err(Failure::Interrupted)) {
+            console.warn(format_args!(
+                "interrupted while the network was asked: the endpoint may be changed, and no mark says so\n  \
+                 look: postback endpoint get --source {name}"
+            ));
+        }
+        tell(&plan, &site, made?, options, console)
+    }
+
+    /// The URL of `set`, checked.
+    fn wanted(&self, site: &Site, console: &mut Console) -> Result<Option<Secret>, Failure> {
+        let Self::Set(option) = self else {
+            return Ok(None);
+        };
+        let (settings, name) = (&site.loaded.settings, site.source.name.as_str());
+        let wanted = option.read(&site.source, settings)?;
+        let Some(rules) = site.loaded.configured.source(name) else {
+            return Err(source::unknown(name, settings));
+        };
+        let whose = (&site.source, rules.profile());
+        let findings = url::findings(wanted.expose(), whose, &settings.sources);
+        url::tell(&findings, console);
+        if findings.iter().any(|finding| finding.is_error) {
+            return Err(Failure::Usage(
+                "this URL is not registered: nothing that comes by it would count\n  correct what is told above; `postback url check` says more"
+                    .to_owned(),
+            ));
+        }
+        Ok(Some(wanted))
+    }
+
+    fn plan(
+        &self,
+        site: &Site,
+        before: Option<Endpoint>,
+        wanted: Option<Secret>,
+    ) -> Result<Plan, Trouble> {
+        let name = &site.source.name;
+        let (after, what, question) = match (self, &before, wanted) {
+            (Self::Delete, _, _) => (None, "endpoint deleted", "Delete the endpoint"),
+            (Self::Switch(_), None, _) => {
+                return Err(Trouble::new(
+                    format!(
+                        "no endpoint is registered for publisher id {}, so there is none to be switched",
+                        site.settings.publisher_id
+                    ),
+                    format!("register one: postback endpoint set --source {name}"),
+                ));
+            }
+            (Self::Switch(true), Some(_), _) => (
+                self.switched(&before),
+                "endpoint enabled",
+                "Enable the endpoint",
+            ),
+            (Self::Switch(false), Some(_), _) => (
+                self.switched(&before),
+                "endpoint disabled",
+                "Disable the endpoint",
+            ),
+            (Self::Set(_), None, Some(url)) => (
+                Some(Endpoint {
+                    url,
+                    is_active: true,
+                    created_at: None,
+                    updated_at: None,
+                }),
+                "endpoint set up",
+                "Set up the endpoint",
+            ),
+            (Self::Set(_), Some(now), Some(url)) => (
+                Some(Endpoint { url, ..now.clone() }),
+                "endpoint's URL changed",
+                "Change the endpoint's URL",
+            ),
+            // `wanted` gives `set` its URL.
+            (Self::Set(_), _, None) => (before.clone(), "", ""),
+        };
+        Ok(Plan {
+            before,
+            after,
+            is_about_url: matches!(self, Self::Set(_)),
+            what,
+            question,
+        })
+    }
+
+    fn switched(&self, before: &Option<Endpoint>) -> Option<Endpoint> {
+        let is_active = matches!(self, Self::Switch(true));
+        before.clone().map(|before| Endpoint {
+            is_active,
+            ..before
+        })
+    }
+}
+
+impl Plan {
+    /// What is there against what is to be, or is there afterwards.
+    fn sheet(&self, site: &Site, after: Option<&Endpoint>) -> Sheet {
+        let shown = |endpoint: Option<&Endpoint>| {
+            Shown::of(endpoint, &site.source, &site.loaded.settings.sources).cells()
+        };
+        let mut sheet = Sheet::new(&[
+            text("what", "What"),
+            text("before", "Before"),
+            text("after", "After"),
+        ]);
+        let cells = shown(self.before.as_ref()).into_iter().zip(shown(after));
+        let rows = Shown::ROWS.into_iter().zip(cells);
+        sheet.rows = rows
+            .map(|(what, (before, after))| vec![Cell::text(what), before, after])
+            .collect();
+        sheet.fact("source", site.source.name.as_str());
+        sheet.fact("publisher_id", site.settings.publisher_id.as_str());
+        sheet
+    }
+
+    /// What a person should know before.
+    fn warnings(&self, site: &Site) -> Vec<String> {
+        let name = &site.source.name;
+        let mut warnings = Vec::new();
+        match (&self.before, &self.after) {
+            (Some(_), Some(after)) if self.is_about_url && !after.is_active => {
+                warnings.push(format!(
+                    "the endpoint is off and stays off\n  then: postback endpoint enable --source {name}"
+                ));
+            }
+            (Some(_), Some(after)) if !self.is_about_url && after.is_active => {
+                let sources = &site.loaded.settings.sources;
+                let address = super::Address::of(&after.url, &site.source, sources);
+                if !address.is_as_expected() {
+                    let differences = address.differences.unwrap_or_default().join(", ");
+                    warnings.push(format!(
+                        "the registered URL has {differences}, beside the newest [[source.template]]\n  `postback endpoint set --source {name}` registers that one"
+                    ));
+                }
+            }
+            (None, Some(_)) if site.settings.scope != site.settings.publisher_id => {
+                warnings.push(format!(
+                    "whether the network knows publisher id {} only setting it up shows: its token is for another scope",
+                    site.settings.publisher_id
+                ));
+            }
+            _ => {}
+        }
+        warnings
+    }
+
+    async fn ask(&self, site: &Site) -> Result<(), postback_network::ApiError> {
+        match (&self.before, &self.after) {
+            (_, None) => site.api.delete().await,
+            (None, Some(after)) => site.api.set_up(&after.url, after.is_active).await,
+            (Some(before), Some(after)) => {
+                let change = Change {
+                    url: (before.url != after.url).then(|| after.url.clone()),
+                    is_active: (before.is_active != after.is_active).then_some(after.is_active),
+                };
+                site.api.change(&change).await
+            }
+        }
+    }
+
+    fn is_met(&self, now: Option<&Endpoint>) -> bool {
+        let parts = |endpoint: &Endpoint| (endpoint.url.clone(), endpoint.is_active);
+        now.map(parts) == self.after.as_ref().map(parts)
+    }
+
+    /// Makes the change, looks at what is there then, and marks it.
+    async fn make(&self, site: &Site) -> Result<Made, Failure> {
+        let asked = self.ask(site).await;
+        let now = site.api.endpoint().await;
+        let mut remarks = Vec::new();
+        let now = match (asked, now) {
+            (Ok(()), Ok(now)) => {
+                if !self.is_met(now.as_ref()) {
+                    remarks.push(
+                        "The network accepted the change, and shows something else: look again in a minute.".to_owned(),
+                    );
+                }
+                now
+            }
+            (Ok(()), Err(error)) => {
+                remarks.push(format!(
+                    "The network accepted the change; what it has now could not be asked: {}.",
+                    site.trouble(&error).what
+                ));
+                self.after.clone()
+            }
+            // The answer was lost, and nothing else.
+            (Err(_), Ok(now)) if self.is_met(now.as_ref()) => now,
+            (Err(error), now) => {
+                let mut trouble = site.trouble(&error);
+                let after = match now {
+                    Ok(_) => "\n  nothing is changed at the network",
+                    Err(_) => "\n  what the network has now is not known",
+                };
+                trouble.what.push_str(after);
+                return Err(trouble.into());
+            }
+        };
+        let words = format!("{} at the network (postback endpoint)", self.what);
+        let name = site.source.name.as_str();
+        let clickhouse = &site.loaded.settings.clickhouse;
+        let unmarked = mark::add(clickhouse, &words, name, Timestamp::now())
+            .await
+            .err();
+        Ok(Made {
+            now,
+            unmarked,
+            remarks,
+        })
+    }
+}
+
+fn tell(
+    plan: &Plan,
+    site: &Site,
+    made: Made,
+    options: &Options,
+    console: &mut Console,
+) -> Result<Ending, Failure> {
+    let mut sheet = plan.sheet(site, made.now.as_ref());
+    let is_doubtful = !made.remarks.is_empty();
+    sheet.fact("changed", true);
+    sheet.fact("marked", made.unmarked.is_none());
+    sheet.notes = made.remarks;
+    if !is_doubtful {
+        sheet
+            .notes
+            .push("Changed, and read back from the network.".to_owned());
+    }
+    sheet.write(options, console)?;
+    if let Some(trouble) = made.unmarked {
+        let name = &site.source.name;
+        let what = format!(
+            "the endpoint was changed, but no mark was left: {}",
+            trouble.what
+        );
+        let remedy = format!(
+            "{}; then: postback annotate '{}' --source {name} --at {}",
+            trouble.remedy,
+            plan.what.replace('\'', "’"),
+            Timestamp::now().strftime("%Y-%m-%dT%H:%M")
+        );
+        return Err(Trouble::new(what, remedy).into());
+    }
+    Ok(if is_doubtful {
+        Ending::Found
+    } else {
+        Ending::Done
+    })
+}
