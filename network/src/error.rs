@@ -38,10 +38,10 @@ pub enum Trouble {
     #[error("this account may not do that (403)")]
     Forbidden,
     /// 404.
-    #[error("there is none at the network (404)")]
+    #[error("the network has nothing there (404)")]
     NotFound,
     /// 409.
-    #[error("there is one already (409)")]
+    #[error("the network has one already (409)")]
     Conflict,
     /// 429, again and again.
     #[error(

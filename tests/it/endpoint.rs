@@ -14,6 +14,8 @@ use crate::templates::COMPLETE;
 struct Network {
     token: String,
     is_down: bool,
+    /// It does what it is asked, and says that it did not.
+    denies: bool,
     /// As JSON.
     endpoint: Option<String>,
     /// All that was said to it.
@@ -62,7 +64,7 @@ fn answer(stream: TcpStream, network: &Shared) -> std::io::Result<()> {
 impl Network {
     fn judge(&mut self, head: &str, body: &str) -> (u16, String) {
         self.heard.push_str(&format!("{head}{body}\n"));
-        let token = &self.token;
+        let token = self.token.clone();
         if head.starts_with("POST /token") {
             return (200, format!("{{\"access_token\":\"{token}\"}}"));
         }
@@ -75,6 +77,9 @@ impl Network {
             Some("DELETE") => self.endpoint = None,
             Some("POST" | "PUT") => self.endpoint = Some(self.changed(body)),
             _ => {}
+        }
+        if self.denies && !head.starts_with("GET") {
+            return (502, format!("no answer for {token}"));
         }
         let answer = self.endpoint.clone().map(|endpoint| (200, endpoint));
         answer.unwrap_or((404, format!("none for {token}")))
@@ -156,6 +161,11 @@ fn every_change_is_marked_and_no_secret_is_shown_or_stored() {
     }
     quiet(&pipeline, &["doctor"]);
     is_down(false);
+    // Its answer is lost; what it has then is seen, and marked.
+    network.lock().unwrap().denies = true;
+    let (code, shown) = endpoint(&pipeline, "disable", &["--yes"]);
+    assert_eq!(code, 0, "{shown}");
+    network.lock().unwrap().denies = false;
     let (code, shown) = endpoint(&pipeline, "delete", &["--yes", "-o", "json"]);
     assert_eq!(code, 0, "{shown}");
 
@@ -176,6 +186,7 @@ fn every_change_is_marked_and_no_secret_is_shown_or_stored() {
         "endpoint set up",
         "endpoint disabled",
         "endpoint enabled",
+        "endpoint disabled",
         "endpoint deleted",
     ];
     assert_eq!(

@@ -1,12 +1,18 @@
 //! `postback endpoint` and the doctor against a simulated network's API.
 
-use std::net::SocketAddr;
-use std::process::Stdio;
+use std::fs::File;
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{SocketAddr, TcpListener};
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::process::{Child, Stdio};
 
 use jiff::Timestamp;
 use postback_simulator::Network;
 use postback_simulator::network::{Api, Credentials, Terms};
+use rustix::fs::OFlags;
 use rustix::process::{Pid, Signal, kill_process};
+use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use tokio::runtime::Runtime;
 
 use crate::run::{AWAY, Place};
@@ -257,21 +263,123 @@ fn the_doctor_looks_at_endpoints() {
     snapshot("the_doctor_looks_at_endpoints", &text);
 }
 
-#[test]
-fn ctrl_c_before_the_change_leaves_everything_and_during_it_says_so() {
-    // It accepts, and answers nothing.
-    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let api = format!("base_url = \"http://{}\"", silent.local_addr().unwrap());
-    let place = configured(&api);
-    let mut command = place.command(&["endpoint", "delete", "--source", "rakuten-us", "--yes"]);
-    let child = command
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let _asked = silent.accept().unwrap();
-    kill_process(Pid::from_child(&child), Signal::INT).unwrap();
+/// Starts `postback endpoint …` with this at its stdin.
+fn start(place: &Place, command: &str, more: &[&str], stdin: Stdio) -> Child {
+    let usual = ["endpoint", command, "--source", "rakuten-us"];
+    let mut command = place.command(&[&usual, more].concat());
+    let command = command.stdin(stdin).stdout(Stdio::piped());
+    command.stderr(Stdio::piped()).spawn().unwrap()
+}
+
+fn interrupt(child: &Child) {
+    kill_process(Pid::from_child(child), Signal::INT).unwrap();
+}
+
+/// Its exit code, and what it said on stderr beside what was read already.
+fn end(child: Child) -> (i32, String) {
     let output = child.wait_with_output().unwrap();
     let words = String::from_utf8(output.stderr).unwrap();
-    assert_eq!((output.status.code(), words.as_str()), (Some(130), ""));
+    assert!(!words.contains("CANARY"), "{words}");
+    (output.status.code().unwrap(), words)
+}
+
+/// Both ends of a terminal.
+fn terminal() -> (OwnedFd, File) {
+    let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+    grantpt(&master).unwrap();
+    unlockpt(&master).unwrap();
+    let name = ptsname(&master, Vec::new()).unwrap();
+    let mut options = File::options();
+    let options = options.read(true).write(true);
+    let options = options.custom_flags(OFlags::NOCTTY.bits().cast_signed());
+    (master, options.open(name.to_str().unwrap()).unwrap())
+}
+
+/// The command, asking.
+fn asked(place: &Place) -> (Child, OwnedFd) {
+    let (master, slave) = terminal();
+    let mut child = start(place, "disable", &[], slave.into());
+    let mut words = Vec::new();
+    let stderr = child.stderr.as_mut().unwrap();
+    while !words.ends_with(b"[y/N] \n") {
+        let mut byte = [0];
+        assert_eq!(stderr.read(&mut byte).unwrap(), 1, "it asks");
+        words.extend(byte);
+    }
+    let words = String::from_utf8(words).unwrap();
+    assert!(
+        words.contains("active") && !words.contains("CANARY"),
+        "{words}"
+    );
+    (child, master)
+}
+
+#[test]
+fn a_person_is_asked_and_can_say_no() {
+    let site = Site::open();
+    site.register(&url(KEY));
+    let place = site.place();
+    for no in ["n\n", "\n", "nyes\n"] {
+        let (child, terminal) = asked(&place);
+        File::from(terminal).write_all(no.as_bytes()).unwrap();
+        assert_eq!(end(child), (130, String::new()));
+    }
+    let (child, _terminal) = asked(&place);
+    interrupt(&child);
+    assert_eq!(end(child), (130, String::new()));
+    assert!(site.network.is_active(), "nobody agreed");
+
+    let (child, terminal) = asked(&place);
+    let mut terminal = File::from(terminal);
+    terminal.write_all(b"y\n").unwrap();
+    let (_, words) = end(child);
+    assert!(words.contains("the endpoint was changed"), "{words}");
+    assert!(!site.network.is_active());
+}
+
+#[test]
+fn ctrl_c_before_the_change_leaves_everything_as_it_was() {
+    // It accepts, and answers nothing.
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let api = format!("base_url = \"http://{}\"", silent.local_addr().unwrap());
+    let place = configured(&api);
+    let child = start(&place, "delete", &["--yes"], Stdio::null());
+    let _asked = silent.accept().unwrap();
+    interrupt(&child);
+    assert_eq!(end(child), (130, String::new()));
+}
+
+#[test]
+fn ctrl_c_during_the_change_says_that_it_may_be_made() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let api = format!("base_url = \"http://{}\"", listener.local_addr().unwrap());
+    let place = configured(&api);
+    let child = start(&place, "delete", &["--yes"], Stdio::null());
+    // A token, the endpoint, and no answer to its deletion.
+    let endpoint = format!("{{\"url\":\"{}\",\"isActive\":true}}", url(KEY));
+    let mut last = String::new();
+    for body in ["{\"access_token\":\"CANARY\"}", &endpoint, ""] {
+        let (mut stream, _) = listener.accept().unwrap();
+        let mut reader = BufReader::new(stream.try_clone().unwrap());
+        last.clear();
+        reader.read_line(&mut last).unwrap();
+        let length = body.len();
+        let text = format!(
+            "HTTP/1.1 200 X\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n{body}"
+        );
+        if length > 0 {
+            stream.write_all(text.as_bytes()).unwrap();
+            // The client closes when it has everything.
+            reader.read_to_end(&mut Vec::new()).ok();
+        } else {
+            interrupt(&child);
+            let (code, words) = end(child);
+            assert!(last.starts_with("DELETE /v1/postback/3817122 "), "{last}");
+            assert!(
+                code == 130 && words.contains("may be changed"),
+                "{code} {words}"
+            );
+            return;
+        }
+    }
 }

@@ -242,7 +242,7 @@ mod tests {
         for day in 1..=6 {
             transactions.add(event(day, "USD", false));
         }
-        let mut orders = |page: usize, late| {
+        let orders = |page: usize, late| {
             let mut question = Question::parse(&format!("limit=2&page={page}")).unwrap();
             question.late = late;
             let page = transactions.page(&question);

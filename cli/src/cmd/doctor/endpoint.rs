@@ -64,7 +64,7 @@ async fn of_source(
     let mut checks = Vec::new();
     if !endpoint.is_active {
         checks.extend(broken(
-            "the network has switched it off and sends nothing",
+            "it is off: the network sends nothing",
             format!(
                 "find out why (`postback send`), then `postback endpoint enable --source {name}`"
             ),

@@ -1,6 +1,6 @@
 //! A registered URL, and how it differs from what is expected. Nothing here shows a key.
 
-use postback_common::config::{SourceSettings, TemplateUrl};
+use postback_common::config::SourceSettings;
 use postback_common::secret::{HIDDEN, Secret, sounds_secret};
 use postback_common::url_key::KeyHash;
 
@@ -14,8 +14,8 @@ pub(in crate::cmd) struct Address {
     pub(super) place: String,
     /// Whose key it has, in words.
     pub(super) key: String,
-    /// The query, secrets hidden.
-    pub(super) parameters: String,
+    /// The query's parameters as they stand, secrets hidden.
+    pub(super) parameters: Vec<(String, String)>,
     /// In how far it is not the newest template's; `None` where the source has no template.
     pub(in crate::cmd) differences: Option<Vec<&'static str>>,
 }
@@ -127,21 +127,21 @@ impl<'u> Parts<'u> {
     }
 }
 
-/// A query as it stands, its secrets hidden.
-fn masked(query: &str, sources: &[SourceSettings]) -> String {
+/// A query's parameters as they stand, secrets hidden.
+fn masked(query: &str, sources: &[SourceSettings]) -> Vec<(String, String)> {
     let is_key = |value: &str| {
-        let url = TemplateUrl::new(&format!("/{value}"));
-        url.key().is_some_and(|key| {
-            let hash = KeyHash::of_bytes(key.expose().as_bytes());
-            let mut keys = sources.iter().flat_map(|source| &source.keys);
-            keys.any(|known| known.sha256 == hash)
-        })
+        let hash = KeyHash::of_bytes(value.as_bytes());
+        let mut keys = sources.iter().flat_map(|source| &source.keys);
+        keys.any(|known| known.sha256 == hash)
     };
-    let parts = query.split('&').map(|part| match part.split_once('=') {
-        Some((name, value)) if sounds_secret(name) || is_key(value) => format!("{name}={HIDDEN}"),
-        _ => part.to_owned(),
-    });
-    parts.collect::<Vec<_>>().join("&")
+    let parts = query.split('&').filter(|part| !part.is_empty());
+    let parts = parts.map(|part| part.split_once('=').unwrap_or((part, "")));
+    parts
+        .map(|(name, value)| match sounds_secret(name) || is_key(value) {
+            true => (name.to_owned(), HIDDEN.to_owned()),
+            false => (name.to_owned(), value.to_owned()),
+        })
+        .collect()
 }
 
 #[cfg(test)]
@@ -177,7 +177,11 @@ mod tests {
         assert_eq!(same.differences, Some(Vec::new()));
         assert_eq!(same.place, "HTTPS://PB.example.com/postback/[hidden]");
         assert_eq!(same.key, "old of this source");
-        assert_eq!(same.parameters, QUERY);
+        let [tid, is_event] = &same.parameters[..] else {
+            panic!("{same:?}");
+        };
+        assert_eq!(tid, &("tid".to_owned(), "%3Cetransaction_id%3E".to_owned()));
+        assert_eq!(is_event, &("is_event".to_owned(), "<is_event>".to_owned()));
     }
 
     #[test]

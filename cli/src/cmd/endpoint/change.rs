@@ -15,7 +15,7 @@ use crate::consent::agreed;
 use crate::console::Console;
 use crate::ending::{Ending, Failure};
 use crate::mark;
-use crate::output::{Cell, Sheet, text, write_table};
+use crate::output::{Sheet, text, write_table};
 use crate::servers::Trouble;
 
 /// Whether a person is asked.
@@ -176,7 +176,7 @@ impl Intent<'_> {
             ),
             (Self::Set(_), Some(now), Some(url)) => (
                 Some(Endpoint { url, ..now.clone() }),
-                "endpoint's URL changed",
+                "endpoint changed to another URL",
                 "Change the endpoint's URL",
             ),
             // `wanted` gives `set` its URL.
@@ -204,18 +204,14 @@ impl Plan {
     /// What is there against what is to be, or is there afterwards.
     fn sheet(&self, site: &Site, after: Option<&Endpoint>) -> Sheet {
         let shown = |endpoint: Option<&Endpoint>| {
-            Shown::of(endpoint, &site.source, &site.loaded.settings.sources).cells()
+            Shown::of(endpoint, &site.source, &site.loaded.settings.sources)
         };
         let mut sheet = Sheet::new(&[
             text("what", "What"),
             text("before", "Before"),
             text("after", "After"),
         ]);
-        let cells = shown(self.before.as_ref()).into_iter().zip(shown(after));
-        let rows = Shown::ROWS.into_iter().zip(cells);
-        sheet.rows = rows
-            .map(|(what, (before, after))| vec![Cell::text(what), before, after])
-            .collect();
+        sheet.rows = shown(self.before.as_ref()).against(shown(after));
         sheet.fact("source", site.source.name.as_str());
         sheet.fact("publisher_id", site.settings.publisher_id.as_str());
         sheet
@@ -345,7 +341,7 @@ fn tell(
         let remedy = format!(
             "{}; then: postback annotate '{}' --source {name} --at {}",
             trouble.remedy,
-            plan.what.replace('\'', "’"),
+            plan.what,
             Timestamp::now().strftime("%Y-%m-%dT%H:%M")
         );
         return Err(Trouble::new(what, remedy).into());

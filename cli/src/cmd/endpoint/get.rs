@@ -24,48 +24,9 @@ pub(super) async fn run(
     let address = endpoint.as_ref();
     let address = address.map(|endpoint| Address::of(&endpoint.url, &site.source, sources));
     let remarks = remarks(&site, endpoint.as_ref(), address.as_ref());
-    let mut sheet = Sheet::new(&[text("what", "What"), text("value", "Value")]);
-    let cells = Shown::of(endpoint.as_ref(), &site.source, sources).cells();
-    let named = Shown::ROWS.into_iter().zip(cells);
-    sheet.rows = named
-        .map(|(what, cell)| vec![Cell::text(what), cell])
-        .collect();
-    let as_template = address
-        .as_ref()
-        .and_then(|address| address.differences.as_ref());
-    sheet.rows.push(vec![
-        Cell::text("as the template"),
-        as_template.map_or(Cell::Missing, |differences| {
-            Cell::Flag(differences.is_empty())
-        }),
-    ]);
-    let time = |at: Option<Timestamp>| {
-        at.map_or(Cell::Missing, |at| {
-            Cell::Text(shown(at, &options.time_zone))
-        })
-    };
-    let endpoint_time =
-        |which: fn(&Endpoint) -> Option<Timestamp>| time(endpoint.as_ref().and_then(which));
-    sheet.rows.extend([
-        vec![
-            Cell::text("set up"),
-            endpoint_time(|endpoint| endpoint.created_at),
-        ],
-        vec![
-            Cell::text("changed"),
-            endpoint_time(|endpoint| endpoint.updated_at),
-        ],
-    ]);
-    sheet.fact("source", site.source.name.as_str());
-    sheet.fact("publisher_id", site.settings.publisher_id.as_str());
-    sheet.fact("registered", endpoint.is_some());
-    sheet.fact(
-        "active",
-        endpoint.as_ref().map(|endpoint| endpoint.is_active),
-    );
-    sheet.fact("differences", as_template.cloned());
-    sheet.fact("well", remarks.is_empty());
     let is_well = remarks.is_empty();
+    let mut sheet = sheet(&site, endpoint.as_ref(), address.as_ref(), options);
+    sheet.fact("well", is_well);
     sheet.notes = if is_well {
         vec!["The network sends to this URL.".to_owned()]
     } else {
@@ -73,6 +34,37 @@ pub(super) async fn run(
     };
     sheet.write(options, console)?;
     Ok(if is_well { Ending::Done } else { Ending::Found })
+}
+
+/// What the network has, part by part.
+fn sheet(
+    site: &Site,
+    endpoint: Option<&Endpoint>,
+    address: Option<&Address>,
+    options: &Options,
+) -> Sheet {
+    let differences = address.and_then(|address| address.differences.as_ref());
+    let mut sheet = Sheet::new(&[text("what", "What"), text("value", "Value")]);
+    let sources = &site.loaded.settings.sources;
+    sheet.rows = Shown::of(endpoint, &site.source, sources).rows();
+    if let Some(endpoint) = endpoint {
+        let is_same = |differences: &Vec<_>| Cell::Flag(differences.is_empty());
+        let zone = &options.time_zone;
+        let time = |at: Timestamp| Cell::Text(shown(at, zone));
+        let more = [
+            ("as the template", differences.map(is_same)),
+            ("set up", endpoint.created_at.map(time)),
+            ("changed", endpoint.updated_at.map(time)),
+        ];
+        let more = more.map(|(what, cell)| vec![Cell::text(what), cell.unwrap_or(Cell::Missing)]);
+        sheet.rows.extend(more);
+    }
+    sheet.fact("source", site.source.name.as_str());
+    sheet.fact("publisher_id", site.settings.publisher_id.as_str());
+    sheet.fact("registered", endpoint.is_some());
+    sheet.fact("active", endpoint.map(|endpoint| endpoint.is_active));
+    sheet.fact("differences", differences.cloned());
+    sheet
 }
 
 /// What is wrong, each with its remedy.

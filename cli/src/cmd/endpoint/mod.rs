@@ -18,7 +18,7 @@ pub(super) use address::Address;
 use change::{Asking, Intent};
 pub(super) use site::explained;
 
-/// Look after the URL that a network sends to, and whether it does: by the network's own API
+/// Look after the URL that a network sends to, by the network's own API
 #[derive(Debug, Args)]
 #[command(
     arg_required_else_help = true,
@@ -43,9 +43,9 @@ enum Command {
     #[command(after_help = "Examples:\n  \
         postback endpoint set --source rakuten-us --key-file url-key --dry-run\n  \
         postback endpoint set --source rakuten-us --url - --yes < url.txt\n\n\
-        The URL is checked as `postback url check` does; an error refuses it. What is registered is shown\n\
-        against what will be, and the change is asked for. An endpoint that is off stays off. The change leaves\n\
-        a mark: `postback annotate ls`.")]
+        The URL is checked as `postback url check` does; an error refuses it. What is registered is\n\
+        shown against what will be, and the change is asked for. An endpoint that is off stays off.\n\
+        The change leaves a mark: `postback annotate ls`.")]
     Set {
         #[command(flatten)]
         whose: Whose,
@@ -66,7 +66,8 @@ enum Command {
     Disable(Change),
     /// Have the network forget the URL
     #[command(after_help = "Example: postback endpoint delete --source rakuten-us\n\
-        What happens from then on is never sent: only the network's Events API has it, for one to two weeks.")]
+        What happens from then on is never sent: only the network's Events API has it, for a week or\n\
+        two.")]
     Delete(Change),
 }
 

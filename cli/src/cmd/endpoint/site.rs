@@ -53,16 +53,16 @@ pub(in crate::cmd) fn explained(error: &ApiError, settings: &ApiSettings) -> Tro
     } = settings;
     let meaning = match (&error.trouble, error.call) {
         (ApiTrouble::Refused(_), Call::Token) => format!(
-            "\n  no token for scope {scope}: the account is not associated with publisher id {publisher_id}, or the scope is meant otherwise"
+            "; no token for scope {scope}: the account is not associated with publisher id {publisher_id}, or the scope is meant otherwise"
         ),
         (ApiTrouble::Forbidden, Call::Token) => {
-            "\n  the account may not use the API at all".to_owned()
+            "; the account may not use the API at all".to_owned()
         }
         (ApiTrouble::Forbidden, _) => format!(
-            "\n  there is a token, but this account is not associated with publisher id {publisher_id}, or may not do that"
+            "; there is a token, but this account is not associated with publisher id {publisher_id}, or may not do that"
         ),
         (ApiTrouble::NotFound, Call::SetUp) => format!(
-            "\n  there is a token, but the network knows no publisher id {publisher_id}, or nothing is at that path"
+            "; there is a token, but the network knows no publisher id {publisher_id}, or nothing is at that path"
         ),
         _ => String::new(),
     };
