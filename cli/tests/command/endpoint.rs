@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::{SocketAddr, TcpListener};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::process::{Child, Stdio};
@@ -245,21 +245,29 @@ fn doctor(place: &Place) -> String {
 
 #[test]
 fn the_doctor_looks_at_endpoints() {
-    let site = Site::open();
-    let place = site.place();
-    let mut text = vec![
-        doctor(&site.place_with("client_secret = \"CANARY-wrong\"")),
-        doctor(&configured("base_url = \"http://127.0.0.1:1\"")),
-        doctor(&place),
-    ];
-    site.register(&url(KEY));
-    text.push(doctor(&place));
-    endpoint(&place, "disable", &["--yes"]);
-    text.push(doctor(&place));
-    let other = Site::open();
+    let sites = [(); 5].map(|()| Site::open());
+    let [unknown, none, on, off, other] = &sites;
+    on.register(&url(KEY));
+    off.register(&url(KEY));
+    endpoint(&off.place(), "disable", &["--yes"]);
     other.register("http://pb.example.com/postback/CANARY-of-nobody?u1=<u1>");
-    text.push(doctor(&other.place()));
-    assert_eq!(doctor(&Place::with(AWAY)), "");
+    let places = [
+        unknown.place_with("client_secret = \"CANARY-wrong\""),
+        unknown.place_with("publisher_id = \"7\""),
+        configured("base_url = \"http://127.0.0.1:1\""),
+        none.place(),
+        on.place(),
+        off.place(),
+        other.place(),
+        Place::with(AWAY),
+    ];
+    // At once: each waits for a Kafka that is away.
+    let text: Vec<String> = std::thread::scope(|scope| {
+        let doctors = places.each_ref();
+        let doctors = doctors.map(|place| scope.spawn(|| doctor(place)));
+        doctors.map(|doctor| doctor.join().unwrap()).to_vec()
+    });
+    assert_eq!(text[7], "", "there is no API to ask");
     snapshot("the_doctor_looks_at_endpoints", &text);
 }
 
@@ -357,29 +365,33 @@ fn ctrl_c_during_the_change_says_that_it_may_be_made() {
     let child = start(&place, "delete", &["--yes"], Stdio::null());
     // A token, the endpoint, and no answer to its deletion.
     let endpoint = format!("{{\"url\":\"{}\",\"isActive\":true}}", url(KEY));
-    let mut last = String::new();
-    for body in ["{\"access_token\":\"CANARY\"}", &endpoint, ""] {
-        let (mut stream, _) = listener.accept().unwrap();
-        let mut reader = BufReader::new(stream.try_clone().unwrap());
-        last.clear();
-        reader.read_line(&mut last).unwrap();
+    for body in ["{\"access_token\":\"CANARY\"}", &endpoint] {
+        let (mut reader, _) = heard(&listener);
         let length = body.len();
-        let text = format!(
-            "HTTP/1.1 200 X\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n{body}"
-        );
-        if length > 0 {
-            stream.write_all(text.as_bytes()).unwrap();
-            // The client closes when it has everything.
-            reader.read_to_end(&mut Vec::new()).ok();
-        } else {
-            interrupt(&child);
-            let (code, words) = end(child);
-            assert!(last.starts_with("DELETE /v1/postback/3817122 "), "{last}");
-            assert!(
-                code == 130 && words.contains("may be changed"),
-                "{code} {words}"
-            );
-            return;
-        }
+        let head =
+            format!("HTTP/1.1 200 X\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n");
+        let stream = reader.get_mut();
+        stream
+            .write_all(format!("{head}{body}").as_bytes())
+            .unwrap();
+        // The client closes when it has everything.
+        reader.read_to_end(&mut Vec::new()).ok();
     }
+    let (_reader, line) = heard(&listener);
+    interrupt(&child);
+    let (code, words) = end(child);
+    assert!(line.starts_with("DELETE /v1/postback/3817122 "), "{line}");
+    assert!(
+        code == 130 && words.contains("may be changed"),
+        "{code} {words}"
+    );
+}
+
+/// The next request, and its first line.
+fn heard(listener: &TcpListener) -> (BufReader<TcpStream>, String) {
+    let (stream, _) = listener.accept().unwrap();
+    let mut reader = BufReader::new(stream);
+    let mut line = String::new();
+    reader.read_line(&mut line).unwrap();
+    (reader, line)
 }

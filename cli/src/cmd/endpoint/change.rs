@@ -5,17 +5,16 @@ use jiff::Timestamp;
 use postback_common::secret::Secret;
 use postback_network::{Change, Endpoint};
 
-use super::shown::Shown;
+use super::plan::{Intent, Plan};
 use super::site::Site;
 use super::until_interrupted;
-use super::wanted::UrlOption;
 use crate::arguments::Options;
 use crate::cmd::{source, url};
 use crate::consent::agreed;
 use crate::console::Console;
 use crate::ending::{Ending, Failure};
 use crate::mark;
-use crate::output::{Sheet, text, write_table};
+use crate::output::write_table;
 use crate::servers::Trouble;
 
 /// Whether a person is asked.
@@ -27,25 +26,6 @@ pub(super) struct Asking {
     /// Do not ask
     #[arg(short, long)]
     yes: bool,
-}
-
-/// What a person wants.
-pub(super) enum Intent<'a> {
-    Set(&'a UrlOption),
-    Switch(bool),
-    Delete,
-}
-
-/// What that comes to.
-struct Plan {
-    before: Option<Endpoint>,
-    /// `None`: none.
-    after: Option<Endpoint>,
-    /// The URL is what is wanted.
-    is_about_url: bool,
-    /// For the mark.
-    what: &'static str,
-    question: &'static str,
 }
 
 /// What became of it.
@@ -135,119 +115,9 @@ impl Intent<'_> {
         }
         Ok(Some(wanted))
     }
-
-    fn plan(
-        &self,
-        site: &Site,
-        before: Option<Endpoint>,
-        wanted: Option<Secret>,
-    ) -> Result<Plan, Trouble> {
-        let name = &site.source.name;
-        let (after, what, question) = match (self, &before, wanted) {
-            (Self::Delete, _, _) => (None, "endpoint deleted", "Delete the endpoint"),
-            (Self::Switch(_), None, _) => {
-                return Err(Trouble::new(
-                    format!(
-                        "no endpoint is registered for publisher id {}, so there is none to be switched",
-                        site.settings.publisher_id
-                    ),
-                    format!("register one: postback endpoint set --source {name}"),
-                ));
-            }
-            (Self::Switch(true), Some(_), _) => (
-                self.switched(&before),
-                "endpoint enabled",
-                "Enable the endpoint",
-            ),
-            (Self::Switch(false), Some(_), _) => (
-                self.switched(&before),
-                "endpoint disabled",
-                "Disable the endpoint",
-            ),
-            (Self::Set(_), None, Some(url)) => (
-                Some(Endpoint {
-                    url,
-                    is_active: true,
-                    created_at: None,
-                    updated_at: None,
-                }),
-                "endpoint set up",
-                "Set up the endpoint",
-            ),
-            (Self::Set(_), Some(now), Some(url)) => (
-                Some(Endpoint { url, ..now.clone() }),
-                "endpoint changed to another URL",
-                "Change the endpoint's URL",
-            ),
-            // `wanted` gives `set` its URL.
-            (Self::Set(_), _, None) => (before.clone(), "", ""),
-        };
-        Ok(Plan {
-            before,
-            after,
-            is_about_url: matches!(self, Self::Set(_)),
-            what,
-            question,
-        })
-    }
-
-    fn switched(&self, before: &Option<Endpoint>) -> Option<Endpoint> {
-        let is_active = matches!(self, Self::Switch(true));
-        before.clone().map(|before| Endpoint {
-            is_active,
-            ..before
-        })
-    }
 }
 
 impl Plan {
-    /// What is there against what is to be, or is there afterwards.
-    fn sheet(&self, site: &Site, after: Option<&Endpoint>) -> Sheet {
-        let shown = |endpoint: Option<&Endpoint>| {
-            Shown::of(endpoint, &site.source, &site.loaded.settings.sources)
-        };
-        let mut sheet = Sheet::new(&[
-            text("what", "What"),
-            text("before", "Before"),
-            text("after", "After"),
-        ]);
-        sheet.rows = shown(self.before.as_ref()).against(shown(after));
-        sheet.fact("source", site.source.name.as_str());
-        sheet.fact("publisher_id", site.settings.publisher_id.as_str());
-        sheet
-    }
-
-    /// What a person should know before.
-    fn warnings(&self, site: &Site) -> Vec<String> {
-        let name = &site.source.name;
-        let mut warnings = Vec::new();
-        match (&self.before, &self.after) {
-            (Some(_), Some(after)) if self.is_about_url && !after.is_active => {
-                warnings.push(format!(
-                    "the endpoint is off and stays off\n  then: postback endpoint enable --source {name}"
-                ));
-            }
-            (Some(_), Some(after)) if !self.is_about_url && after.is_active => {
-                let sources = &site.loaded.settings.sources;
-                let address = super::Address::of(&after.url, &site.source, sources);
-                if !address.is_as_expected() {
-                    let differences = address.differences.unwrap_or_default().join(", ");
-                    warnings.push(format!(
-                        "the registered URL has {differences}, beside the newest [[source.template]]\n  `postback endpoint set --source {name}` registers that one"
-                    ));
-                }
-            }
-            (None, Some(_)) if site.settings.scope != site.settings.publisher_id => {
-                warnings.push(format!(
-                    "whether the network knows publisher id {} only setting it up shows: its token is for another scope",
-                    site.settings.publisher_id
-                ));
-            }
-            _ => {}
-        }
-        warnings
-    }
-
     async fn ask(&self, site: &Site) -> Result<(), postback_network::ApiError> {
         match (&self.before, &self.after) {
             (_, None) => site.api.delete().await,

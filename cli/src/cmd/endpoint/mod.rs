@@ -3,6 +3,7 @@
 mod address;
 mod change;
 mod get;
+mod plan;
 mod shown;
 mod site;
 mod wanted;
@@ -15,7 +16,8 @@ use crate::arguments::Options;
 use crate::console::Console;
 use crate::ending::{Ending, Failure};
 pub(super) use address::Address;
-use change::{Asking, Intent};
+use change::Asking;
+use plan::Intent;
 pub(super) use site::explained;
 
 /// Look after the URL that a network sends to, by the network's own API
