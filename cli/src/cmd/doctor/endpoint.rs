@@ -74,7 +74,7 @@ async fn of_source(
     if !address.is_as_expected() {
         let differences = address.differences.unwrap_or_default().join(", ");
         let what = format!(
-            "source {name}: the registered URL has {differences}, beside the newest template"
+            "source {name}: the registered URL is not the newest template's: {differences}"
         );
         let remedy = format!(
             "`postback endpoint set --source {name}`, or add the registered URL as [[source.template]]"

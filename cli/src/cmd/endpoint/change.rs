@@ -52,6 +52,14 @@ impl Intent<'_> {
             endpoint.map_err(|error| site.trouble(&error).into())
         };
         let before = until_interrupted(asked).await?;
+        console.detail(format_args!(
+            "preflight: the network gives a token for scope {}, and {} for publisher id {}",
+            site.settings.scope,
+            before
+                .as_ref()
+                .map_or("has no endpoint", |_| "has an endpoint"),
+            site.settings.publisher_id
+        ));
         let plan = match self.plan(&site, before, wanted) {
             Ok(plan) => plan,
             Err(trouble) => return Err(trouble.into()),

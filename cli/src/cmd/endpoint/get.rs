@@ -91,7 +91,7 @@ fn remarks(site: &Site, endpoint: Option<&Endpoint>, address: Option<&Address>) 
     if !address.is_as_expected() {
         let differences = address.differences.as_deref().unwrap_or_default();
         remarks.push(format!(
-            "The registered URL has {}, beside the newest [[source.template]]. Register that one with `postback endpoint set --source {name}`, or add the registered one as a template.",
+            "The registered URL is not the newest [[source.template]]'s: {}. Register that one with `postback endpoint set --source {name}`, or add the registered one as a template.",
             differences.join(", ")
         ));
     }

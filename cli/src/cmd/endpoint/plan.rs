@@ -128,7 +128,7 @@ impl Plan {
                 if !address.is_as_expected() {
                     let differences = address.differences.unwrap_or_default().join(", ");
                     warnings.push(format!(
-                        "the registered URL has {differences}, beside the newest [[source.template]]\n  `postback endpoint set --source {name}` registers that one"
+                        "the registered URL is not the newest [[source.template]]'s: {differences}\n  `postback endpoint set --source {name}` registers that one"
                     ));
                 }
             }
