@@ -12,6 +12,7 @@ pub mod delay;
 pub mod flags;
 pub mod gap;
 pub mod latency;
+pub mod pushes;
 pub mod question;
 mod reader;
 pub mod received;
