@@ -14,6 +14,7 @@ pub mod ask;
 pub mod check;
 pub mod comparison;
 mod connection;
+pub mod endpoints;
 mod error;
 pub mod generations;
 pub mod history;

@@ -35,6 +35,8 @@ pub const IMPORTS: &str = "imports";
 pub const IMPORTS_LOG: &str = "imports_log";
 /// What people marked on the time line.
 pub const ANNOTATIONS: &str = "annotations";
+/// What the networks said of the endpoints, and what was done about it.
+pub const ENDPOINT_HISTORY: &str = "endpoint_history";
 
 /// Setting of every query that reads a table of a generation with `FINAL`: a key never changes its
 /// partition, so partitions need not be merged with each other.

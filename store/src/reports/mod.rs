@@ -27,5 +27,5 @@ pub mod trace;
 pub mod unattributed;
 
 pub use decode::Money;
-pub(crate) use decode::{day, micros};
+pub(crate) use decode::{day, micros, optional_micros};
 pub use reader::Reader;
