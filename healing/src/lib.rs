@@ -5,3 +5,5 @@
 //! - `probe`: a test postback, to see whether an endpoint answers in time.
 
 #![warn(missing_docs)]
+
+pub mod backfill;
