@@ -27,10 +27,21 @@ pub struct Known<'a> {
     pub refused: &'a [Timestamp],
     /// What was healed.
     pub heals: &'a [Healed],
+    /// What people fetched, whole: the runs of `postback backfill`.
+    pub fetched: &'a [Fetched],
     /// How long the network keeps transactions.
     pub keeps: SignedDuration,
     /// UTC.
     pub now: Timestamp,
+}
+
+/// A time that was fetched, `from` inclusive and `to` exclusive.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Fetched {
+    /// UTC.
+    pub from: Timestamp,
+    /// UTC.
+    pub to: Timestamp,
 }
 
 /// A time, `from` inclusive and `to` exclusive.
@@ -38,6 +49,15 @@ pub struct Known<'a> {
 struct Span {
     from: Timestamp,
     to: Timestamp,
+}
+
+impl Fetched {
+    /// As [`postback_store::backfills::finished`] gives them.
+    #[must_use]
+    pub fn all(times: &[(Timestamp, Timestamp)]) -> Vec<Self> {
+        let times = times.iter();
+        times.map(|(from, to)| Self { from: *from, to: *to }).collect()
+    }
 }
 
 impl Known<'_> {
@@ -118,9 +138,11 @@ impl Known<'_> {
         if self.heals.iter().any(is_recent) {
             return None;
         }
+        // Ends that a table keeps as they are.
+        let to = Timestamp::from_second(self.now.as_second()).ok()?;
         Some(Span {
-            from: before(self.now, DAILY.min(self.keeps)),
-            to: self.now,
+            from: before(to, DAILY.min(self.keeps)),
+            to,
         })
     }
 
@@ -145,15 +167,19 @@ impl Known<'_> {
         spell.to.duration_until(self.now) >= QUIET
     }
 
-    /// The first moment of a time that nothing has healed and that the network still has.
+    /// The first moment of a time that nothing has fetched and that the network still has.
     fn missing(&self, time: Span) -> Option<Timestamp> {
         let mut from = time.from.max(before(self.now, self.keeps));
         let ended = self.heals.iter().filter(|healed| healed.ended_at.is_some());
-        let mut healed: Vec<Heal> = ended.map(|healed| healed.heal).collect();
-        healed.sort_unstable_by_key(|heal| heal.from);
-        for heal in healed {
-            if heal.from <= from && heal.to > from {
-                from = heal.to;
+        let healed = ended.map(|healed| Fetched {
+            from: healed.heal.from,
+            to: healed.heal.to,
+        });
+        let mut fetched: Vec<Fetched> = healed.chain(self.fetched.iter().copied()).collect();
+        fetched.sort_unstable();
+        for one in fetched {
+            if one.from <= from && one.to > from {
+                from = one.to;
             }
         }
         (from < time.to).then_some(from)

@@ -7,6 +7,7 @@
 
 #![warn(missing_docs)]
 
+pub mod backfill;
 pub mod due;
 pub mod probe;
 pub mod status;

@@ -9,8 +9,8 @@ use crate::error::{Kind, StoreError};
 use crate::generations;
 use crate::migrate;
 use crate::tables::{
-    CONVERSIONS, ENDPOINT_HISTORY, Generation, IMPORTS, IMPORTS_LOG, ORDERS, POSTBACKS, REFUSALS,
-    REFUSALS_LOG, STATEMENTS, safety_settings,
+    BACKFILLS, BACKFILLS_LOG, CONVERSIONS, ENDPOINT_HISTORY, Generation, IMPORTS, IMPORTS_LOG,
+    ORDERS, POSTBACKS, REFUSALS, REFUSALS_LOG, STATEMENTS, safety_settings,
 };
 
 /// The oldest ClickHouse that this version is tested with: year and month.
@@ -114,6 +114,8 @@ fn missing(tables: &[Table], generation: Generation) -> Vec<String> {
         STATEMENTS.to_owned(),
         IMPORTS.to_owned(),
         IMPORTS_LOG.to_owned(),
+        BACKFILLS.to_owned(),
+        BACKFILLS_LOG.to_owned(),
         generation.postbacks(),
         generation.conversions(),
         REFUSALS.to_owned(),

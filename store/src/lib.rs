@@ -11,6 +11,7 @@
 
 pub mod annotations;
 pub mod ask;
+pub mod backfills;
 pub mod check;
 pub mod comparison;
 mod connection;

@@ -3,9 +3,12 @@
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use postback_healing::due::Known;
-use postback_store::StoreError;
+use postback_healing::backfill::{self, Job, Tools};
+use postback_healing::due::{Fetched, Known};
+use postback_network::{NetworkApi, Patience};
+use postback_service::lifecycle::Shutdown;
 use postback_store::endpoints::{self, Heal, Note};
+use postback_store::{StoreError, backfills};
 use tracing::{debug, info, warn};
 
 use super::Watched;
@@ -54,17 +57,20 @@ impl Watched {
         let (source, now) = (self.name(), Timestamp::now());
         let keeps = SignedDuration::from_hours(24 * i64::from(self.settings.keeps_days));
         let since = Known::since(now, keeps);
-        let (outages, refused, heals) = tokio::try_join!(
+        let (outages, refused, heals, fetched) = tokio::try_join!(
             endpoints::outages(&self.client, since, now),
             endpoints::refused_minutes(&self.client, source, since),
             endpoints::heals(&self.client, source, since),
+            backfills::finished(&self.client, source, since),
         )?;
+        let fetched = Fetched::all(&fetched);
         let of_source = |outage: &endpoints::Outage| outage.source == source;
         let outages: Vec<_> = outages.into_iter().filter(of_source).collect();
         let known = Known {
             outages: &outages,
             refused: &refused,
             heals: &heals,
+            fetched: &fetched,
             keeps,
             now,
         };
@@ -102,8 +108,40 @@ impl Watched {
         noted.is_ok()
     }
 
-    /// How many missed transactions are in Kafka now.
-    async fn fetch(&self, _heal: &Heal) -> Option<u64> {
-        None
+    /// How many missed transactions are in Kafka now. A run that was interrupted, by whomever, goes
+    /// on where it was: it has the same ends.
+    async fn fetch(&self, heal: &Heal) -> Option<u64> {
+        let source = self.name();
+        let network = match NetworkApi::new(&self.settings, Patience::default()) {
+            Ok(network) => network,
+            Err(error) => {
+                super::tell_setup(&self.source, &error);
+                return None;
+            }
+        };
+        let job = Job {
+            source: self.source.name.clone(),
+            from: heal.from,
+            to: heal.to,
+            is_dry: false,
+            made_by: "postback-consumer".to_owned(),
+        };
+        let tools = Tools {
+            settings: self.others.clone(),
+            api: self.settings.clone(),
+            network,
+        };
+        // Whoever ends this drops it.
+        match backfill::run(&job, &tools, &Shutdown::new(), &()).await {
+            Ok(outcome) => Some(outcome.run.sent()),
+            Err(error) => {
+                warn!(
+                    source, %error, remedy = error.remedy(), cause = %heal.cause,
+                    from = %heal.from, to = %heal.to,
+                    "what was missed is not fetched yet; it is tried again"
+                );
+                None
+            }
+        }
     }
 }

@@ -43,6 +43,8 @@ struct Watched {
     source: SourceSettings,
     rules: Arc<SourceRules>,
     settings: ApiSettings,
+    /// Of everything but the source.
+    others: Settings,
     api: NetworkApi,
     client: Client,
     metrics: EndpointMetrics,
@@ -100,6 +102,7 @@ impl Endpoints {
             source: source.clone(),
             rules: Arc::clone(rules),
             settings: settings.clone(),
+            others: self.settings.clone(),
             api,
             client: self.client.clone(),
             metrics: self.metrics.clone(),

@@ -47,6 +47,7 @@ struct Case {
     outages: Vec<Outage>,
     refused: Vec<i64>,
     heals: Vec<Healed>,
+    fetched: Vec<(i64, i64)>,
     now: i64,
 }
 
@@ -57,13 +58,20 @@ impl Case {
             outages: Vec::new(),
             refused: Vec::new(),
             heals: vec![begun(Cause::Daily, now - HOUR, now - HOUR, now - HOUR)],
+            fetched: Vec::new(),
             now,
         }
     }
 
     fn ask<T>(&self, ask: impl Fn(&Known<'_>) -> T) -> T {
         let refused: Vec<Timestamp> = self.refused.iter().map(|at| minute(*at)).collect();
+        let fetched = self.fetched.iter().map(|(from, to)| Fetched {
+            from: minute(*from),
+            to: minute(*to),
+        });
+        let fetched: Vec<Fetched> = fetched.collect();
         ask(&Known {
+            fetched: &fetched,
             outages: &self.outages,
             refused: &refused,
             heals: &self.heals,
@@ -187,4 +195,14 @@ fn an_outage_that_grows_old_is_urgent_a_day_before_it_is_lost() {
     case.heals.push(ended(Cause::Daily, -DAY, 5 * DAY, 5 * DAY));
     assert!(!urgent_at(&mut case, 6 * DAY));
     assert_eq!(case.lost_from(), Some(minute(12 * DAY)));
+}
+
+#[test]
+fn what_a_person_fetched_is_not_fetched_again() {
+    let mut case = Case::usual(0);
+    case.outages = vec![outage(-90, Some(-30))];
+    case.fetched = vec![(-100, -31)];
+    assert_eq!(case.due(), Some(heal(Cause::SwitchedOff, -90, -30)));
+    case.fetched = vec![(-40, -20), (-100, -40)];
+    assert_eq!((case.due(), case.lost_from()), (None, None));
 }

@@ -11,6 +11,7 @@ mod decode;
 pub mod delay;
 pub mod flags;
 pub mod gap;
+pub mod held;
 pub mod latency;
 pub mod question;
 mod reader;

@@ -2,10 +2,10 @@
 
 use jiff::{SignedDuration, Timestamp};
 use postback_common::config::{ApiSettings, SourceSettings};
-use postback_healing::due::Known;
+use postback_healing::due::{Fetched, Known};
 use postback_store::annotations::Annotation;
 use postback_store::endpoints::{self, Latest, Outage};
-use postback_store::{Client, StoreError};
+use postback_store::{Client, StoreError, backfills};
 
 use super::Watched;
 use crate::cmd::watch::alert::Alert;
@@ -115,14 +115,17 @@ impl Asked<'_> {
     async fn lost(&self) -> Result<Option<Alert>, StoreError> {
         let keeps = keeps(self.api);
         let since = Known::since(self.now, keeps);
-        let (refused, heals) = tokio::try_join!(
+        let (refused, heals, fetched) = tokio::try_join!(
             endpoints::refused_minutes(self.client, self.name, since),
-            endpoints::heals(self.client, self.name, since)
+            endpoints::heals(self.client, self.name, since),
+            backfills::finished(self.client, self.name, since)
         )?;
+        let fetched = Fetched::all(&fetched);
         let known = Known {
             outages: self.outages,
             refused: &refused,
             heals: &heals,
+            fetched: &fetched,
             keeps,
             now: self.now,
         };
