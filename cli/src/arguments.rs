@@ -93,6 +93,7 @@ pub(crate) enum Command {
     Completion(cmd::completion::Completion),
     Watch(cmd::watch::Watch),
     Annotate(cmd::annotate::Annotate),
+    Backfill(cmd::backfill::Backfill),
 }
 
 impl Command {
@@ -104,6 +105,7 @@ impl Command {
             Self::Statement(statement) => statement.stops_in_order(),
             Self::Simulate(simulate) => simulate.stops_in_order(),
             Self::Watch(watch) => watch.stops_in_order(),
+            Self::Backfill(backfill) => backfill.stops_in_order(),
             _ => false,
         }
     }

@@ -12,7 +12,6 @@ mod lag;
 mod nearest;
 mod output;
 mod progress;
-mod publisher;
 mod range;
 mod record;
 mod replays;

@@ -11,6 +11,7 @@ mod decode;
 pub mod delay;
 pub mod flags;
 pub mod gap;
+pub mod held;
 pub mod latency;
 pub mod pushes;
 pub mod question;
@@ -28,5 +29,5 @@ pub mod trace;
 pub mod unattributed;
 
 pub use decode::Money;
-pub(crate) use decode::{day, micros};
+pub(crate) use decode::{day, micros, optional_micros};
 pub use reader::Reader;
