@@ -10,6 +10,7 @@ mod help;
 mod installed;
 mod networks;
 mod orders;
+mod pushes;
 mod queries;
 mod reports;
 mod run;

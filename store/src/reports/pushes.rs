@@ -17,6 +17,7 @@ use serde::Deserialize;
 use super::decode::{micros, optional_micros, optional_money};
 use super::question::{Question, Table};
 use super::{Money, Reader};
+use crate::endpoints::Outage;
 use crate::error::StoreError;
 
 /// Transactions that were fetched and never pushed. What is fetched was processed before; clocks may
@@ -46,17 +47,6 @@ const WHY: &str = "multiIf(
         0)";
 
 const REASONS: [&str; 3] = ["unknown", "off", "refused"];
-
-/// While the network sent nothing to a source's endpoint.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Off {
-    /// The source.
-    pub source: String,
-    /// Inclusive.
-    pub from: Timestamp,
-    /// Exclusive.
-    pub to: Timestamp,
-}
 
 /// Figures of one row of the question (or of all) in one currency.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Row, Deserialize)]
@@ -141,7 +131,7 @@ impl Reader {
     ///
     /// # Errors
     /// As the server answers.
-    pub async fn pushes(&self, asked: &Question, off: &[Off]) -> Result<Report, StoreError> {
+    pub async fn pushes(&self, asked: &Question, off: &[Outage]) -> Result<Report, StoreError> {
         let query = self.about_pushes(include_str!("pushes.sql"), asked, off);
         let found: Vec<Pushes> = self.all("look for missed pushes", query).await?;
         let (totals, mut rows): (Vec<_>, Vec<_>) =
@@ -164,7 +154,7 @@ impl Reader {
     pub async fn missed_pushes(
         &self,
         asked: &Question,
-        off: &[Off],
+        off: &[Outage],
         limit: u64,
     ) -> Result<Vec<Missed>, StoreError> {
         let reasons = REASONS.map(|reason| format!("'{reason}'")).join(", ");
@@ -181,13 +171,16 @@ impl Reader {
         self.all("list missed pushes", query).await
     }
 
-    fn about_pushes(&self, sql: &str, asked: &Question, off: &[Off]) -> Query {
+    fn about_pushes(&self, sql: &str, asked: &Question, off: &[Outage]) -> Query {
         let sql = sql.replace("{missed}", MISSED).replace("{why}", WHY);
-        let column = |of: fn(&Off) -> i64| off.iter().map(of).collect::<Vec<_>>();
+        let column = |of: fn(&Outage) -> i64| off.iter().map(of).collect::<Vec<_>>();
         let names: Vec<&str> = off.iter().map(|off| &*off.source).collect();
         self.asked(&sql, Table::Conversions, asked)
             .param("off_sources", names)
             .param("off_from", column(|off| off.from.as_microsecond()))
-            .param("off_to", column(|off| off.to.as_microsecond()))
+            .param(
+                "off_to",
+                column(|off| off.to.map_or(i64::MAX, Timestamp::as_microsecond)),
+            )
     }
 }

@@ -2,9 +2,10 @@
 
 use jiff::civil::date;
 use jiff::tz::TimeZone;
+use postback_store::endpoints::{Outage, State};
 use postback_store::insert;
 use postback_store::reports::Money;
-use postback_store::reports::pushes::{Off, Pushes};
+use postback_store::reports::pushes::Pushes;
 use postback_store::reports::question::{DateBy, Dimension, Question, Table};
 use postback_store::rows::{ConversionRow, Outcome, PostbackRow, RefusalRow};
 
@@ -103,11 +104,14 @@ fn asked() -> Question {
     Question::new(from, to, DateBy::Processed, TimeZone::UTC)
 }
 
-fn off() -> Vec<Off> {
-    vec![Off {
+fn off() -> Vec<Outage> {
+    vec![Outage {
         source: "us".to_owned(),
+        state: State::Disabled,
         from: at(OFF_FROM),
-        to: at(OFF_TO),
+        seen_at: at(OFF_FROM),
+        to: Some(at(OFF_TO)),
+        over_at: Some(at(OFF_TO)),
     }]
 }
 
@@ -127,12 +131,19 @@ async fn what_was_only_fetched_is_missed_and_why_is_known_by_the_time() {
             (of, row.transactions, row.missed, money, why)
         };
         let of = |day: &str, currency: &str| (day.to_owned(), currency.to_owned());
-        let money = |sales, commission| (Money(units(sales).into()), Money(units(commission).into()));
+        let money =
+            |sales, commission| (Money(units(sales).into()), Money(units(commission).into()));
         assert_eq!(
             found.rows.iter().map(row).collect::<Vec<_>>(),
             [
                 (of("2026-09-01", "EUR"), 1, 1, money("50", "5"), [0, 0, 1]),
-                (of("2026-09-01", "USD"), 4, 2, money("20.25", "2.05"), [1, 0, 1]),
+                (
+                    of("2026-09-01", "USD"),
+                    4,
+                    2,
+                    money("20.25", "2.05"),
+                    [1, 0, 1]
+                ),
                 (of("2026-09-02", "EUR"), 1, 1, money("40", "4"), [0, 1, 0]),
                 (of("2026-09-02", "USD"), 1, 1, money("-20", "-2"), [0, 0, 1]),
             ]
@@ -151,7 +162,10 @@ async fn what_was_only_fetched_is_missed_and_why_is_known_by_the_time() {
         assert!(listed.iter().all(|missed| missed.total == 5));
         assert_eq!(listed[0].processed_at, Some(at(OFF_FROM)));
         let first = reader.missed_pushes(&asked(), &[], 1).await.unwrap();
-        assert_eq!((first.len(), first[0].total, &*first[0].why), (1, 5, "unknown"));
+        assert_eq!(
+            (first.len(), first[0].total, &*first[0].why),
+            (1, 5, "unknown")
+        );
     })
     .await;
 }
