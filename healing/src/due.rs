@@ -56,7 +56,12 @@ impl Fetched {
     #[must_use]
     pub fn all(times: &[(Timestamp, Timestamp)]) -> Vec<Self> {
         let times = times.iter();
-        times.map(|(from, to)| Self { from: *from, to: *to }).collect()
+        times
+            .map(|(from, to)| Self {
+                from: *from,
+                to: *to,
+            })
+            .collect()
     }
 }
 

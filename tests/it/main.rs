@@ -12,6 +12,7 @@ mod bad_input;
 mod configuration;
 mod customization;
 mod data_error;
+mod endpoint;
 mod figures;
 mod generations;
 mod handover;
