@@ -330,3 +330,165 @@ fn a_run_that_was_killed_goes_on() {
     wait_until_all_is_loaded(pipeline);
     assert_eq!(after, sums(&books(&ledger)));
 }
+
+/// A day of a busy network, made up page by page: so many transactions from its first second on.
+struct Day {
+    transactions: u64,
+}
+
+const DAY: u64 = 86_400;
+/// 2026-09-01T00:00:00Z
+const BEGIN: u64 = 1_788_220_800;
+
+impl Day {
+    fn serve(self) -> SocketAddr {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let day = std::sync::Arc::new(self);
+        std::thread::spawn(move || {
+            for stream in listener.incoming() {
+                let day = std::sync::Arc::clone(&day);
+                std::thread::spawn(move || day.converse(&stream.unwrap()));
+            }
+        });
+        address
+    }
+
+    fn converse(&self, mut stream: &TcpStream) {
+        let (mut request, mut buffer) = (Vec::new(), [0; 4_096]);
+        loop {
+            match stream.read(&mut buffer) {
+                Ok(count) if count > 0 => request.extend_from_slice(&buffer[..count]),
+                _ => return,
+            }
+            // A request of this API has no body but the short form for a token.
+            if !request.windows(4).any(|end| end == b"\r\n\r\n") {
+                continue;
+            }
+            let head = String::from_utf8_lossy(&request).into_owned();
+            let body = match head.starts_with("POST") {
+                true => r#"{"access_token":"t","expires_in":3600}"#.to_owned(),
+                false => self.page(&head),
+            };
+            let close = if head.starts_with("POST") {
+                "connection: close\r\n"
+            } else {
+                ""
+            };
+            let answer = format!(
+                "HTTP/1.1 200 OK\r\n{close}content-length: {}\r\n\r\n{body}",
+                body.len()
+            );
+            if stream.write_all(answer.as_bytes()).is_err() || !close.is_empty() {
+                return;
+            }
+            request.clear();
+        }
+    }
+
+    fn page(&self, head: &str) -> String {
+        let query = head.split([' ', '?']).nth(2).unwrap();
+        let value = |name: &str| {
+            let pair = query
+                .split('&')
+                .find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='));
+            pair.unwrap().replace("%20", "T").replace("%3A", ":")
+        };
+        let second = |name: &str| {
+            let at: jiff::Timestamp = format!("{}Z", value(name)).parse().unwrap();
+            u64::try_from(at.as_second())
+                .unwrap()
+                .saturating_sub(BEGIN)
+                .min(DAY)
+        };
+        // The first one that was processed in that second or later.
+        let first = |second: u64| (second * self.transactions).div_ceil(DAY);
+        let (from, to) = (
+            first(second("process_date_start")),
+            first(second("process_date_end") + 1),
+        );
+        let (limit, page): (u64, u64) = (
+            value("limit").parse().unwrap(),
+            value("page").parse().unwrap(),
+        );
+        let from = from + limit * (page - 1);
+        let rows: Vec<String> = (from..to.min(from + limit).min(self.transactions))
+            .map(|number| self.transaction(number))
+            .collect();
+        format!("[{}]", rows.join(","))
+    }
+
+    fn transaction(&self, number: u64) -> String {
+        let at = jiff::Timestamp::from_second(
+            i64::try_from(BEGIN + number * DAY / self.transactions).unwrap(),
+        );
+        let at = at
+            .unwrap()
+            .strftime("%a %b %d %Y %H:%M:%S GMT+0000 (UTC)")
+            .to_string();
+        format!(
+            r#"{{"etransaction_id":"{number:032x}","advertiser_id":38605,"sid":3817122,"order_id":"M{number}","offer_id":"727010","sku_number":"NW-{number}","sale_amount":180.5,"quantity":1,"commissions":5.4,"process_date":"{at}","transaction_date":"{at}","transaction_type":"realtime","product_name":"Trail jacket","currency":"USD","u1":"clk{number}","is_event":"N","commission_list_id":"12"}}"#
+        )
+    }
+}
+
+/// Peak of a process's memory, in KiB; `None` once it has ended.
+fn peak_kib(pid: u32) -> Option<u64> {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
+    line.split_whitespace().nth(1)?.parse().ok()
+}
+
+#[test]
+#[ignore = "takes minutes; docs/backfill.md has its figures"]
+fn a_day_of_a_million_takes_bounded_memory() {
+    let wanted = std::env::var("POSTBACK_TEST_BACKFILL");
+    let transactions = wanted.map_or(1_000_000, |number| number.parse().unwrap());
+    let running = {
+        let lines = format!(
+            "publisher_id = \"3817122\"\n[source.api]\nbase_url = \"http://{}\"\nclient_id = \"publisher\"\n\
+             client_secret = \"CANARY-of-the-api\"\nkeeps_days = 366",
+            Day { transactions }.serve()
+        );
+        Setup::new("backfill_day")
+            .lines("source", &lines)
+            .source("rakuten-us", REORDERED)
+            .start()
+    };
+    let pipeline = &running.pipeline;
+    for missing in [transactions, 0] {
+        let arguments = [
+            "-o",
+            "json",
+            "backfill",
+            "--from",
+            "2026-09-01",
+            "--to",
+            "2026-09-02",
+        ];
+        let begun = std::time::Instant::now();
+        let end = pipeline.topic.end();
+        let run = pipeline.start_with("postback", &arguments);
+        let pid = run.process().pid();
+        let mut peak = 0;
+        while let Some(now) = peak_kib(pid) {
+            peak = now;
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        assert_eq!(run.exit_code(), 0);
+        let took = begun.elapsed().as_secs_f64();
+        println!("{transactions} transactions, {missing} missing: {took:.1} s, at most {peak} KiB");
+        assert_eq!(pipeline.topic.end() - end, missing);
+        assert!(peak <= 200 * 1024, "{peak} KiB");
+        let loaded = || {
+            pipeline
+                .database
+                .count("SELECT count() FROM {db}.conversions_g1")
+        };
+        let mut seen = loaded();
+        while seen < transactions {
+            wait::until_true("more of it is loaded", || loaded() > seen);
+            seen = loaded();
+        }
+    }
+}
