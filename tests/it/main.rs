@@ -8,6 +8,7 @@
 )]
 
 mod alerts;
+mod backfill;
 mod bad_input;
 mod configuration;
 mod customization;
