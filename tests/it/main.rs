@@ -8,10 +8,12 @@
 )]
 
 mod alerts;
+mod backfill;
 mod bad_input;
 mod configuration;
 mod customization;
 mod data_error;
+mod endpoint;
 mod figures;
 mod generations;
 mod handover;

@@ -5,6 +5,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test's helpers are tests too")]
 
+mod backfill;
 mod errors;
 mod help;
 mod installed;

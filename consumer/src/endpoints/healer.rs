@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
+use postback_common::config::ApiSettings;
 use postback_healing::backfill::{self, Job, Tools};
 use postback_healing::due::{Fetched, Known};
 use postback_network::{NetworkApi, Patience};
@@ -112,7 +113,12 @@ impl Watched {
     /// on where it was: it has the same ends.
     async fn fetch(&self, heal: &Heal) -> Option<u64> {
         let source = self.name();
-        let network = match NetworkApi::new(&self.settings, Patience::default()) {
+        // The polls go on meanwhile, one call at a time: together no more than the network allows.
+        let api = ApiSettings {
+            max_calls: self.settings.max_calls.saturating_sub(1).max(1),
+            ..self.settings.clone()
+        };
+        let network = match NetworkApi::new(&api, Patience::default()) {
             Ok(network) => network,
             Err(error) => {
                 super::tell_setup(&self.source, &error);
@@ -128,7 +134,7 @@ impl Watched {
         };
         let tools = Tools {
             settings: self.others.clone(),
-            api: self.settings.clone(),
+            api,
             network,
         };
         // Whoever ends this drops it.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use postback_healing::status::{self, Answer, Attempts, Pace};
-use postback_store::endpoints::{self, Note, State};
+use postback_store::endpoints::{self, Note, Poll, State};
 use tracing::{debug, info, warn};
 
 use super::switch::Switched;
@@ -20,12 +20,12 @@ impl Watched {
         };
         let mut pace = Pace::new(every);
         let mut attempts = Attempts::polled(every);
-        let mut was = None;
+        let mut was: Option<Poll> = None;
         loop {
             let answer = status::ask(&self.api, &self.source).await;
             let state = answer.poll.state;
             self.metrics.polled(self.name(), state, answer.at);
-            self.tell(&answer, was);
+            self.tell(&answer, was.as_ref());
             let note = Note::Poll(answer.poll.clone());
             if let Err(error) = endpoints::note(&self.client, self.name(), answer.at, &note).await {
                 debug!(source = self.name(), %error, "a poll was not noted");
@@ -45,15 +45,23 @@ impl Watched {
                 (State::Active, _) => attempts.succeeded(),
                 _ => {}
             }
-            was = Some(state);
+            was = Some(answer.poll);
             tokio::time::sleep(pause).await;
         }
     }
 
     /// What has changed, once.
-    fn tell(&self, answer: &Answer, was: Option<State>) {
+    fn tell(&self, answer: &Answer, was: Option<&Poll>) {
         let (source, state) = (self.name(), answer.poll.state);
-        if was == Some(state) {
+        let is_other = answer.poll.is_template == Some(false);
+        if is_other && was.is_none_or(|was| was.is_template != Some(false)) {
+            warn!(
+                source,
+                remedy = "compare them with `postback endpoint get`",
+                "the network has another URL registered than the source's newest template"
+            );
+        }
+        if was.is_some_and(|was| was.state == state) {
             if let Some(error) = &answer.error {
                 debug!(source, %error, "the network's API still does not say whether the endpoint is on");
             }
@@ -79,13 +87,6 @@ impl Watched {
                 "the network's API does not say whether the endpoint is on"
             ),
             (State::Unknown, None) => {}
-        }
-        if answer.poll.is_template == Some(false) {
-            warn!(
-                source,
-                remedy = "compare them with `postback endpoint get`",
-                "the network has another URL registered than the source's newest template"
-            );
         }
     }
 }

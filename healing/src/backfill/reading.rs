@@ -20,7 +20,7 @@ const PASSES: u32 = 6;
 
 /// Pages of a cell that can be divided, and of one that cannot.
 const PAGES: u32 = 4;
-const PAGES_OF_A_SECOND: u32 = 400;
+const PAGES_OF_A_SECOND: u32 = 100;
 
 /// Bytes of a cell's transactions, likewise.
 const BYTES: usize = 8 << 20;

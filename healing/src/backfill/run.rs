@@ -26,11 +26,11 @@ use super::{Job, Outcome, Progress, Tools};
 const BATCH: usize = 4_000;
 
 /// What was read waits no longer for more.
-const BATCH_WITHIN: Duration = Duration::from_secs(5);
+const BATCH_WITHIN: Duration = Duration::from_secs(2);
 
 /// Between two notes of how far the run is: what is read again after a kill. A note waits for Kafka and
 /// for ClickHouse's disk.
-const NOTE_EVERY: Duration = Duration::from_secs(5);
+const NOTE_EVERY: Duration = Duration::from_secs(2);
 
 /// Whose name Kafka shows.
 const CLIENT: &str = "postback-backfill";

@@ -133,7 +133,7 @@ impl Network {
     }
 
     /// Remembers a transaction for those who fetch them.
-    pub(crate) fn remember(&self, event: Event) {
+    pub fn remember(&self, event: Event) {
         self.state().transactions.add(event);
     }
 

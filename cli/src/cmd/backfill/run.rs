@@ -27,7 +27,12 @@ impl Wanted {
         let loaded = load(options, console)?;
         let (source, api) = self.source(&loaded.settings)?;
         let job = self.job(source, api, options, console)?;
-        let network = NetworkApi::new(api, Patience::default());
+        // A person waits for the end of it: an API that is away is said within a minute.
+        let patience = Patience {
+            attempts: 7,
+            ..Patience::default()
+        };
+        let network = NetworkApi::new(api, patience);
         let tools = Tools {
             network: network.map_err(|error| failure(error.into(), &loaded.settings.clickhouse))?,
             api: api.clone(),

@@ -118,3 +118,9 @@ impl Pages for Fake {
 pub(super) fn json(number: usize, version: u32) -> String {
     format!("{{\"id\":{number},\"version\":{version}}}")
 }
+
+/// Which one it is.
+pub(super) fn number(json: &str) -> usize {
+    let digits = json.trim_start_matches("{\"id\":").split(',').next();
+    digits.unwrap().parse().unwrap()
+}

@@ -104,7 +104,7 @@ fn page(request: &str) -> String {
 
 fn settings(url: &str) -> ApiSettings {
     let text = format!(
-        "[[source]]\nname = \"us\"\nnetwork = \"rakuten\"\npublisher_id = \"1\"\n[[source.key]]\nkey = \"0123456789abcdef0123456789abcdef\"\n\
+        "[kafka]\nbrokers = \"127.0.0.1:1\"\n[[source]]\nname = \"us\"\nnetwork = \"rakuten\"\npublisher_id = \"1\"\n[[source.key]]\nkey = \"0123456789abcdef0123456789abcdef\"\n\
          [source.api]\nbase_url = \"{url}\"\nclient_id = \"a\"\nclient_secret = \"b\"\npage_size = 10\n"
     );
     let settings = postback_common::config::read(std::path::Path::new("t.toml"), &text, []);

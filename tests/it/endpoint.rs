@@ -1,0 +1,414 @@
+//! Whether the network sends: asked by one process, noticed, switched on again, and healed.
+
+use std::io::Write as _;
+use std::net::SocketAddr;
+
+use jiff::Timestamp;
+use postback_simulator::network::{Api, Credentials, Network, Terms};
+use postback_simulator::{Book, Event, Push};
+use postback_stack::port;
+use postback_tests::pipeline::{self, Pipeline};
+use postback_tests::{Setup, wait};
+use serde_json::Value;
+use tokio::runtime::Runtime;
+use tokio::sync::mpsc;
+
+use crate::templates::COMPLETE;
+
+const SECRET: &str = "client-secret-7f3c9e";
+const PUBLISHER: u64 = 3_817_122;
+
+/// A network with its API, in this process.
+struct Simulated {
+    network: Network,
+    address: SocketAddr,
+    runtime: Runtime,
+    sent: u64,
+}
+
+impl Simulated {
+    fn start() -> Self {
+        let runtime = Runtime::new().unwrap();
+        let network = Network::new(Terms {
+            publisher_id: PUBLISHER,
+            source: "shop".to_owned(),
+            currency: "USD".to_owned(),
+            disable_after: 3,
+            kept_transactions: 10_000,
+            authorization: None,
+            credentials: Credentials {
+                client_id: "client".to_owned(),
+                client_secret: SECRET.to_owned(),
+            },
+        });
+        let api = runtime
+            .block_on(Api::bind(([127, 0, 0, 1], 0).into()))
+            .unwrap();
+        let address = api.address().unwrap();
+        runtime.spawn(api.serve(network.clone()));
+        Self {
+            network,
+            address,
+            runtime,
+            sent: 0,
+        }
+    }
+
+    /// The lines of a source that is polled every second.
+    fn settings(&self, more: &str) -> String {
+        format!(
+            "[source.api]\nbase_url = \"http://{}\"\nclient_id = \"client\"\nclient_secret = \"{SECRET}\"\n\
+             publisher_id = \"{PUBLISHER}\"\npoll_seconds = 1\n{more}",
+            self.address
+        )
+    }
+
+    fn register(&self, pipeline: &Pipeline) {
+        let key = &pipeline.sources[0].key;
+        let url = format!("http://{}/postback/{key}?{COMPLETE}", pipeline.address);
+        self.network.set_up(&url, Timestamp::now()).unwrap();
+    }
+
+    /// Sales of this moment, each of its own order, pushed one after the other.
+    fn push(&mut self, count: u64) {
+        let now = Timestamp::now();
+        let sale = |number: u64| Event {
+            transaction_id: Some(format!("{number:032x}")),
+            order_id: number.to_string(),
+            publisher_id: PUBLISHER,
+            ..Event::example(now)
+        };
+        let sales: Vec<Event> = (self.sent..self.sent + count).map(sale).collect();
+        self.sent += count;
+        let push = Push {
+            rate: 20,
+            patience: wait::LIMIT,
+            connections_max: 1,
+        };
+        self.runtime.block_on(async {
+            let (send, receive) = mpsc::channel(1);
+            send.send(sales).await.unwrap();
+            drop(send);
+            let book = Book::open(std::io::sink()).unwrap();
+            let never = std::future::pending();
+            push.run(&self.network, receive, &book, never, |_| {})
+                .await
+                .unwrap();
+            book.close().unwrap();
+        });
+    }
+}
+
+fn metric(admin: SocketAddr, sample: &str) -> Option<f64> {
+    let (_, page) = pipeline::get(admin, "/metrics")?;
+    let line = page.lines().find_map(|line| line.strip_prefix(sample));
+    line.and_then(|rest| rest.trim().parse().ok())
+}
+
+const ENABLED: &str = "postback_endpoint_enabled{source=\"shop\"} ";
+
+fn wait_for(admin: SocketAddr, sample: &str, value: f64) {
+    wait::until_true(&format!("{sample}is {value}"), || {
+        metric(admin, sample) == Some(value)
+    });
+}
+
+fn noted(pipeline: &Pipeline, condition: &str) -> u64 {
+    let sql = format!("SELECT count() FROM {{db}}.endpoint_history WHERE {condition}");
+    pipeline.database.count(&sql)
+}
+
+/// What `watch --once` says of endpoints, and its exit code.
+fn alerts(pipeline: &Pipeline) -> (i32, Vec<Value>) {
+    let finished = pipeline.postback(&["watch", "--once", "-o", "json"]);
+    let answer: Value = serde_json::from_str(&finished.stdout)
+        .unwrap_or_else(|error| panic!("{error}: {}", finished.shown()));
+    let alerts = answer["meta"]["alerts"].as_array().unwrap();
+    (finished.code, alerts.clone())
+}
+
+#[test]
+fn a_switched_off_endpoint_is_noticed_switched_on_once_it_answers_and_healed() {
+    let mut network = Simulated::start();
+    let pipeline = Setup::new("endpoint")
+        .source("shop", COMPLETE)
+        .lines(
+            "source",
+            &network.settings("reenable = true\nheal = true\n"),
+        )
+        .prepare();
+    pipeline.migrate();
+    network.register(&pipeline);
+    let ingest = pipeline.start_ingest();
+    pipeline.wait_until_ready(pipeline.ingest_admin, &ingest);
+    let consumer = pipeline.start_consumer();
+    pipeline.wait_until_ready(pipeline.consumer_admin, &consumer);
+    let admin = pipeline.consumer_admin;
+    wait_for(admin, ENABLED, 1.0);
+    network.push(5);
+    pipeline.wait_until_loaded(5);
+    assert_eq!(alerts(&pipeline), (0, Vec::new()));
+
+    // Nobody answers: after three failures the network sends no more.
+    assert_eq!(ingest.terminate(), 0);
+    network.push(4);
+    assert!(!network.network.is_active());
+    wait_for(admin, ENABLED, 0.0);
+    wait::until_true("the poll is noted", || {
+        noted(&pipeline, "what = 'poll' AND state = 'disabled'") > 0
+    });
+    let (code, found) = alerts(&pipeline);
+    assert_eq!((code, found.len()), (3, 1), "{found:?}");
+    assert_eq!(found[0]["kind"], "endpoint_off");
+    assert_eq!(found[0]["source"], "shop");
+    assert_eq!(found[0]["measured"]["answered"], 5);
+    assert!(found[0]["cause"].as_str().unwrap().starts_with("endpoint"));
+    assert_eq!(found[0]["look"], "postback endpoint enable --source shop");
+    let activity = pipeline.report(&["activity"]);
+    assert_eq!(activity["rows"][0]["endpoint"], "disabled", "{activity}");
+    // It is tried, in vain.
+    wait::until_true("a probe has failed", || {
+        noted(&pipeline, "what = 'probe_failed' AND reason = 'connect'") > 0
+    });
+    assert_eq!(noted(&pipeline, "what = 'reenabled'"), 0);
+    assert!(!network.network.is_active());
+
+    let ingest = pipeline.start_ingest();
+    pipeline.wait_until_ready(pipeline.ingest_admin, &ingest);
+    wait::until_true("it is switched on again", || network.network.is_active());
+    wait_for(admin, ENABLED, 1.0);
+    assert_eq!(noted(&pipeline, "what = 'reenabled'"), 1);
+    let reenabled = "postback_endpoint_reenabled_total{source=\"shop\"} ";
+    assert_eq!(metric(admin, reenabled), Some(1.0));
+    let marks = pipeline.postback(&["annotate", "ls", "-o", "json"]);
+    assert!(
+        marks.stdout.contains("endpoint switched on again")
+            && marks.stdout.contains("postback-consumer"),
+        "{}",
+        marks.shown()
+    );
+
+    // The four that were missed are fetched, and nothing else; probes are no transactions.
+    wait::until_true("what was missed is fetched", || {
+        noted(&pipeline, "what = 'heal_ended' AND reason = 'switched_off'") > 0
+    });
+    let loaded = |condition: &str| {
+        let sql = format!("SELECT count() FROM {{db}}.{condition}");
+        pipeline.database.count(&sql)
+    };
+    wait::until_true("it is loaded", || {
+        loaded("postbacks WHERE via = 'backfill'") >= 4
+    });
+    network.push(1);
+    wait::until_true("what is pushed again is loaded", || {
+        loaded("conversions WHERE kind = 'transaction'") >= 10
+    });
+    assert_eq!(loaded("conversions WHERE kind = 'transaction'"), 10);
+    assert_eq!(loaded("postbacks WHERE via = 'backfill'"), 4);
+    let healed = "postback_endpoint_healed_transactions_total{source=\"shop\"} ";
+    assert_eq!(metric(admin, healed), Some(4.0));
+    assert_eq!(alerts(&pipeline), (0, Vec::new()));
+
+    let log = consumer.output();
+    let table = pipeline
+        .database
+        .run("SELECT * FROM {db}.endpoint_history FORMAT JSONEachRow");
+    let (_, metrics) = pipeline::get(admin, "/metrics").unwrap();
+    for secret in [SECRET, pipeline.sources[0].key.as_str()] {
+        for text in [&log, &table, &metrics] {
+            assert!(!text.contains(secret));
+        }
+    }
+    assert!(
+        table.contains("\"is_template\":false"),
+        "another host is another URL"
+    );
+}
+
+#[test]
+fn one_of_two_consumers_asks_and_the_other_one_takes_over() {
+    let network = Simulated::start();
+    let pipeline = Setup::new("endpoint_two")
+        .source("shop", COMPLETE)
+        .lines("source", &network.settings(""))
+        .prepare();
+    pipeline.migrate();
+    let [other] = port::free().unwrap();
+    let other = SocketAddr::from(([127, 0, 0, 1], other));
+    let one = pipeline.start_consumer();
+    let two =
+        pipeline.start_consumer_with(&[("POSTBACK__CONSUMER__ADMIN_LISTEN", other.to_string())]);
+    let first = pipeline.consumer_admin;
+    pipeline.wait_until_ready(first, &one);
+    pipeline.wait_until_ready(other, &two);
+    // Nothing is registered: off, too.
+    let shown = || [first, other].map(|admin| metric(admin, ENABLED));
+    let polls = "postback_endpoint_polls_total{source=\"shop\",result=\"missing\"} ";
+    let asked = |admin| metric(admin, polls).unwrap_or(0.0);
+    wait::until_true("one of them shows it", || {
+        let shown = shown();
+        shown.contains(&Some(0.0)) && shown.contains(&None)
+    });
+    let asks_first = shown()[0].is_some();
+    let (asking, waiting) = if asks_first {
+        (first, other)
+    } else {
+        (other, first)
+    };
+    let before = [asked(asking), asked(waiting)];
+    wait::until_true("it is asked again and again", || {
+        asked(asking) >= before[0] + 3.0
+    });
+    assert!((asked(waiting) - before[1]).abs() < 0.5, "one alone asks");
+
+    let (ends, stays) = if asks_first { (one, two) } else { (two, one) };
+    assert_eq!(ends.terminate(), 0);
+    wait::until_true("the other one asks", || asked(waiting) >= before[1] + 3.0);
+    assert_eq!(metric(waiting, ENABLED), Some(0.0));
+    drop(stays);
+}
+
+#[test]
+fn a_source_whose_api_is_configured_later_is_asked_after_a_reload() {
+    let network = Simulated::start();
+    let pipeline = Setup::new("endpoint_reload")
+        .source("shop", COMPLETE)
+        .prepare();
+    pipeline.migrate();
+    network.register(&pipeline);
+    let consumer = pipeline.start_consumer();
+    let admin = pipeline.consumer_admin;
+    pipeline.wait_until_ready(admin, &consumer);
+    wait::until_true("it coordinates", || {
+        metric(admin, "postback_verify_last_success_timestamp_seconds ").is_some_and(|at| at > 0.0)
+    });
+    assert_eq!(metric(admin, ENABLED), None);
+    let before = std::fs::read_to_string(pipeline.configuration()).unwrap();
+    let mut file = std::fs::OpenOptions::new()
+        .append(true)
+        .open(pipeline.configuration())
+        .unwrap();
+    write!(file, "{}", network.settings("")).unwrap();
+    consumer.signal(rustix::process::Signal::HUP);
+    wait_for(admin, ENABLED, 1.0);
+
+    std::fs::write(pipeline.configuration(), before).unwrap();
+    consumer.signal(rustix::process::Signal::HUP);
+    wait::until_true("it is shown no more", || metric(admin, ENABLED).is_none());
+}
+
+/// Rows as the consumer notes them, so long ago.
+fn poll(pipeline: &Pipeline, minutes_ago: i64, state: &str, reason: &str) {
+    pipeline.database.run(&format!(
+        "INSERT INTO {{db}}.endpoint_history (id, source, at, what, state, reason) \
+         SELECT generateUUIDv4(), 'shop', now64(6) - {}, 'poll', '{state}', '{reason}'",
+        60 * minutes_ago
+    ));
+}
+
+#[test]
+fn watch_tells_at_the_first_poll_and_what_the_network_was_answered_before() {
+    let network = Simulated::start();
+    let pipeline = Setup::new("endpoint_watch")
+        .source("shop", COMPLETE)
+        .lines("source", &network.settings(""))
+        .prepare();
+    pipeline.migrate();
+    poll(&pipeline, 2, "active", "");
+    assert_eq!(alerts(&pipeline), (0, Vec::new()));
+    // 13 minutes before the last good poll, one too early, one of another source.
+    let refused = |minutes_ago: i64, source: &str, status: u16, reason: &str, suppressed: u64| {
+        pipeline.database.run(&format!(
+            "INSERT INTO {{db}}.refusals_log (id, refused_at, reason, status, source, suppressed) \
+             SELECT generateUUIDv4(), now64(6) - {}, '{reason}', {status}, '{source}', {suppressed}",
+            60 * minutes_ago
+        ));
+    };
+    refused(15, "shop", 503, "unavailable", 6);
+    refused(15, "shop", 404, "not_found", 0);
+    refused(19, "shop", 503, "unavailable", 0);
+    refused(15, "other", 503, "unavailable", 0);
+    poll(&pipeline, 0, "disabled", "");
+    let (code, found) = alerts(&pipeline);
+    assert_eq!((code, found.len()), (3, 1), "{found:?}");
+    let measured = &found[0]["measured"];
+    assert_eq!(measured["state"], "disabled");
+    assert_eq!(
+        (&measured["answered"], &measured["failed"]),
+        (&0.into(), &7.into())
+    );
+    let reasons = serde_json::json!([
+        {"reason": "unavailable", "status": 503, "requests": 7},
+        {"reason": "not_found", "status": 404, "requests": 1},
+    ]);
+    assert_eq!(measured["refused"], reasons);
+    assert!(
+        found[0]["cause"]
+            .as_str()
+            .unwrap()
+            .contains("failed or answered too late")
+    );
+    let marked = pipeline.postback(&["annotate", "switched it off for a test", "--source", "shop"]);
+    assert_eq!(marked.code, 0, "{}", marked.shown());
+    poll(&pipeline, -1, "disabled", "");
+    let (_, found) = alerts(&pipeline);
+    assert_eq!(
+        found[0]["annotation"],
+        Value::Null,
+        "made after it was seen: {found:?}"
+    );
+}
+
+#[test]
+fn what_is_not_known_for_long_and_what_will_be_lost_are_alerts() {
+    let network = Simulated::start();
+    let pipeline = Setup::new("endpoint_unknown")
+        .source("shop", COMPLETE)
+        .lines("source", &network.settings("keeps_days = 7\n"))
+        .prepare();
+    pipeline.migrate();
+    poll(&pipeline, 29, "active", "");
+    poll(&pipeline, 1, "unknown", "timed_out");
+    assert_eq!(alerts(&pipeline), (0, Vec::new()));
+    pipeline
+        .database
+        .run("TRUNCATE TABLE {db}.endpoint_history");
+    poll(&pipeline, 31, "active", "");
+    poll(&pipeline, 1, "unknown", "timed_out");
+    let (code, found) = alerts(&pipeline);
+    assert_eq!((code, found.len()), (3, 1), "{found:?}");
+    assert_eq!(found[0]["kind"], "endpoint_unknown");
+    assert_eq!(found[0]["measured"]["reason"], "timed_out");
+    pipeline
+        .database
+        .run("TRUNCATE TABLE {db}.endpoint_history");
+    // Nobody asks.
+    poll(&pipeline, 31, "active", "");
+    let (_, found) = alerts(&pipeline);
+    assert_eq!(found[0]["measured"]["reason"], Value::Null, "{found:?}");
+    pipeline
+        .database
+        .run("TRUNCATE TABLE {db}.endpoint_history");
+
+    // Six days and an hour ago it was off for an hour: in 23 hours it is lost.
+    poll(&pipeline, 6 * 1_440 + 60, "disabled", "");
+    poll(&pipeline, 6 * 1_440, "active", "");
+    poll(&pipeline, 0, "active", "");
+    let (code, found) = alerts(&pipeline);
+    assert_eq!((code, found.len()), (3, 1), "{found:?}");
+    assert_eq!(found[0]["kind"], "missed_too_old");
+    let left = found[0]["measured"]["seconds_left"].as_i64().unwrap();
+    assert!((22 * 3_600..=23 * 3_600).contains(&left), "{left}");
+    assert!(
+        found[0]["look"]
+            .as_str()
+            .unwrap()
+            .starts_with("postback backfill --source shop")
+    );
+    // A person fetched it.
+    pipeline.database.run(
+        "INSERT INTO {db}.backfills_log (id, step, source, range_from, range_to, is_finished) \
+         SELECT generateUUIDv4(), 1, 'shop', now64(6) - 7 * 86400, now64(6), true",
+    );
+    assert_eq!(alerts(&pipeline), (0, Vec::new()));
+}
