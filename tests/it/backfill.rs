@@ -9,16 +9,16 @@ use std::time::Duration;
 use postback_simulator::network::{Api, Credentials, Network, Terms};
 use postback_simulator::{Event, Kind, Ledger, plan};
 use postback_tests::pipeline::{Pipeline, Running};
-use postback_tests::{Setup, wait};
+use postback_tests::{Servers, Setup, wait};
 use serde_json::{Value, json};
 
 use crate::main_path::scenario;
 use crate::templates::REORDERED;
 
-const RANGE: [&str; 4] = ["--from", "2026-08-01", "--to", "2026-10-02"];
+pub(crate) const RANGE: [&str; 4] = ["--from", "2026-08-01", "--to", "2026-10-02"];
 
 /// The API of a network that has these transactions; lives as long as the process.
-fn api(events: &[Event]) -> SocketAddr {
+pub(crate) fn api(events: &[Event]) -> SocketAddr {
     let network = Network::new(Terms {
         publisher_id: 3_817_122,
         source: "rakuten-us".to_owned(),
@@ -51,7 +51,7 @@ fn api(events: &[Event]) -> SocketAddr {
 }
 
 /// The same at another address, with each answer so much later.
-fn slowed(to: SocketAddr, by: Duration) -> SocketAddr {
+pub(crate) fn slowed(to: SocketAddr, by: Duration) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     std::thread::spawn(move || {
@@ -83,20 +83,24 @@ fn copy(mut from: &TcpStream, mut to: &TcpStream, by: Duration) {
 }
 
 fn setup(name: &str, api: SocketAddr) -> Running {
+    setup_on(name, Servers::from_environment(), api)
+}
+
+pub(crate) fn setup_on(name: &str, servers: Servers, api: SocketAddr) -> Running {
     let lines = format!(
         "publisher_id = \"3817122\"\n[source.api]\nbase_url = \"http://{api}\"\nclient_id = \"publisher\"\n\
          client_secret = \"CANARY-of-the-api\"\npage_size = 20\nkeeps_days = 366"
     );
-    Setup::new(name)
+    Setup::on(name, servers)
         .lines("source", &lines)
         .source("rakuten-us", REORDERED)
         .start()
 }
 
 /// What each transaction's newest content says, by its id and kind.
-type Books = BTreeMap<(String, Kind), (String, i128, i128)>;
+pub(crate) type Books = BTreeMap<(String, Kind), (String, i128, i128)>;
 
-fn books(ledger: &Ledger) -> Books {
+pub(crate) fn books(ledger: &Ledger) -> Books {
     let conversions = ledger.totals().conversions.into_iter();
     let entry = |conversion: postback_simulator::Conversion| {
         let facts = conversion.facts;
@@ -116,9 +120,9 @@ fn books(ledger: &Ledger) -> Books {
 }
 
 /// Conversions and their money, by kind and currency.
-type Sums = BTreeMap<(String, String), (u64, i128, i128)>;
+pub(crate) type Sums = BTreeMap<(String, String), (u64, i128, i128)>;
 
-fn sums(books: &Books) -> Sums {
+pub(crate) fn sums(books: &Books) -> Sums {
     let mut sums = Sums::new();
     for ((_, kind), (currency, sale, commission)) in books {
         let kind = match kind {
@@ -132,7 +136,7 @@ fn sums(books: &Books) -> Sums {
     sums
 }
 
-fn in_tables(pipeline: &Pipeline) -> Sums {
+pub(crate) fn in_tables(pipeline: &Pipeline) -> Sums {
     let sql = "SELECT toString(kind) AS kind, toString(currency) AS currency, count() AS n, \
          toString(toInt128(sum(ifNull(sale_amount, 0)) * 10000)) AS sale, \
          toString(toInt128(sum(ifNull(commission, 0)) * 10000)) AS commission FROM {db}.conversions GROUP BY kind, currency";
@@ -151,14 +155,14 @@ fn in_tables(pipeline: &Pipeline) -> Sums {
     rows.collect()
 }
 
-fn backfill(pipeline: &Pipeline, more: &[&str]) -> (i32, Value) {
+pub(crate) fn backfill(pipeline: &Pipeline, more: &[&str]) -> (i32, Value) {
     let finished = pipeline.postback(&[&["-o", "json", "backfill"], &RANGE[..], more].concat());
     let shown = serde_json::from_str(&finished.stdout)
         .unwrap_or_else(|error| panic!("{error}: {}", finished.shown()));
     (finished.code, shown)
 }
 
-fn wait_until_all_is_loaded(pipeline: &Pipeline) {
+pub(crate) fn wait_until_all_is_loaded(pipeline: &Pipeline) {
     // Each record has an id of its own here: nothing is sent twice.
     wait::until_true("what is in Kafka is loaded", || {
         let ids = "SELECT uniqExact(id) FROM {db}.postbacks";

@@ -17,6 +17,7 @@ mod endpoint;
 mod figures;
 mod generations;
 mod handover;
+mod healing;
 mod main_path;
 mod missing_topic;
 mod orders;
