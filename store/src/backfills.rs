@@ -49,7 +49,7 @@ pub struct Backfill {
     pub newer: u64,
     /// In the tables with other content that would not be replaced, or that says more: not sent.
     pub undecided: u64,
-    /// No row by the source's rules: sent once.
+    /// No row by the source's rules: sent, unless an earlier run sent the same.
     pub rejected: u64,
     /// Older contents of a transaction that the same run saw in a newer one: not sent.
     pub superseded: u64,

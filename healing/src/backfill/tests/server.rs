@@ -16,6 +16,9 @@ use super::super::reader::Reader;
 const BEGIN: i64 = 1_788_220_800;
 const NOW: i64 = BEGIN + 100 * 86_400;
 
+/// Whether it is the trouble that is meant.
+type Is = fn(&Trouble) -> bool;
+
 /// What is answered to the question for transactions with this number, from 1; `None`: as it should be.
 type Fault = fn(u32) -> Option<&'static str>;
 
@@ -164,7 +167,7 @@ async fn nothing_is_lost_to_faults_that_pass() {
 
 #[tokio::test]
 async fn faults_that_stay_end_it_soon_and_name_the_call() {
-    let faults: [(Fault, fn(&Trouble) -> bool); 4] = [
+    let faults: [(Fault, Is); 4] = [
         (
             |_| Some(TOO_MANY),
             |trouble| matches!(trouble, Trouble::TooManyRequests { .. }),
