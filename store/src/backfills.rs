@@ -49,7 +49,7 @@ pub struct Backfill {
     pub newer: u64,
     /// In the tables with other content that would not be replaced, or that says more: not sent.
     pub undecided: u64,
-    /// No row by the source's rules: sent once.
+    /// No row by the source's rules: sent, unless an earlier run sent the same.
     pub rejected: u64,
     /// Older contents of a transaction that the same run saw in a newer one: not sent.
     pub superseded: u64,
@@ -67,6 +67,7 @@ pub struct Backfill {
 /// What was sent for one reason, of one kind, in one currency. A transaction whose commission has
 /// another currency than its sale is counted with its sale alone.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(from = "(String, String, String, u64, i128, i128)")]
 pub struct Total {
     /// `missing`, `changed` or `newer`.
     pub why: String,
@@ -80,6 +81,29 @@ pub struct Total {
     pub sale_amount: Money,
     /// Sum of the commissions in this currency, exact.
     pub commission: Money,
+}
+
+/// As the server sends it: a tuple, in the order of its parts.
+impl From<(String, String, String, u64, i128, i128)> for Total {
+    fn from(
+        (why, kind, currency, transactions, sale_amount, commission): (
+            String,
+            String,
+            String,
+            u64,
+            i128,
+            i128,
+        ),
+    ) -> Self {
+        Self {
+            why,
+            kind,
+            currency,
+            transactions,
+            sale_amount: Money(sale_amount),
+            commission: Money(commission),
+        }
+    }
 }
 
 /// What the tables lacked, in one currency.
@@ -235,25 +259,31 @@ struct Noted<'a> {
     undecided: u64,
     rejected: u64,
     superseded: u64,
-    totals: Vec<(&'a str, &'a str, &'a str, u64, String, String)>,
+    totals: Vec<NotedTotal<'a>>,
     is_finished: bool,
     made_by: &'a str,
+}
+
+#[derive(Serialize)]
+struct NotedTotal<'a> {
+    why: &'a str,
+    kind: &'a str,
+    currency: &'a str,
+    transactions: u64,
+    sale_amount: String,
+    commission: String,
 }
 
 impl<'a> Noted<'a> {
     fn of(run: &'a Backfill) -> Self {
         let time = |at: Timestamp| at.strftime("%Y-%m-%d %H:%M:%S%.6f").to_string();
-        let total = |total: &'a Total| {
-            let (sale, commission) = (decimal(total.sale_amount), decimal(total.commission));
-            let Total {
-                why,
-                kind,
-                currency,
-                transactions,
-                ..
-            } = total;
-            let (why, kind, currency) = (why.as_str(), kind.as_str(), currency.as_str());
-            (why, kind, currency, *transactions, sale, commission)
+        let total = |total: &'a Total| NotedTotal {
+            why: &total.why,
+            kind: &total.kind,
+            currency: &total.currency,
+            transactions: total.transactions,
+            sale_amount: decimal(total.sale_amount),
+            commission: decimal(total.commission),
         };
         Self {
             id: run.id,

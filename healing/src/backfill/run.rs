@@ -55,6 +55,8 @@ pub async fn run(
         false => unfinished(job, &ground.client).await?,
     };
     let went_on_at = known.as_ref().map(|known| known.done_through);
+    // One that ended before it had read anything has nothing to go on from.
+    let went_on_at = went_on_at.filter(|at| *at > begin(job));
     let run = known.unwrap_or_else(|| fresh(job));
     let generation = ground.reader.generation();
     if loader::wait(&tools.settings, generation, stop, progress).await? {
@@ -122,7 +124,6 @@ fn fresh(job: &Job) -> Backfill {
     let now = Timestamp::now();
     // The tables keep microseconds.
     let now = Timestamp::from_microsecond(now.as_microsecond()).unwrap_or(now);
-    let begin = job.from.as_second() - MARGIN;
     Backfill {
         id: Uuid::new_v4(),
         step: 0,
@@ -130,7 +131,7 @@ fn fresh(job: &Job) -> Backfill {
         range_from: job.from,
         range_to: job.to,
         started_at: now,
-        done_through: Timestamp::from_second(begin).unwrap_or(job.from),
+        done_through: begin(job),
         pulled: 0,
         matched: 0,
         missing: 0,
@@ -144,6 +145,11 @@ fn fresh(job: &Job) -> Backfill {
         made_by: job.made_by.clone(),
         recorded_at: now,
     }
+}
+
+/// Where reading begins.
+fn begin(job: &Job) -> Timestamp {
+    Timestamp::from_second(job.from.as_second() - MARGIN).unwrap_or(job.from)
 }
 
 /// The first whole second that is not before.

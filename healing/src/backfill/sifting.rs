@@ -7,10 +7,11 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use jiff::civil::Date;
-use postback_normalise::{Amount, Conversion, Outcome, SourceRules, normalise};
+use postback_normalise::{Amount, Conversion, Field, Outcome, SourceRules, normalise};
 use postback_store::backfills::{Backfill, Total};
 use postback_store::reports::held::Held;
 use postback_store::reports::{Money, Reader};
+use serde_json::Value;
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
@@ -79,14 +80,18 @@ impl Sieve {
         let known = self.rejected_before(&candidates).await?;
         run.pulled += transactions.len() as u64;
         run.superseded += candidates.superseded;
-        run.rejected += candidates.rejected.len() as u64;
         let mut sendings = Vec::new();
         for (key, candidate) in &candidates.rows {
             sendings.extend(self.settle(candidate, held.get(key), run));
         }
-        let rejected = candidates.rejected.iter();
-        let unsent = rejected.filter(|(id, _)| !known.contains(id));
-        sendings.extend(unsent.map(|(_, (json, _))| self.rejection(json)));
+        for (id, (json, _)) in &candidates.rejected {
+            if known.contains(id) {
+                run.matched += 1;
+            } else {
+                run.rejected += 1;
+                sendings.push(self.rejection(json));
+            }
+        }
         Ok(sendings)
     }
 
@@ -170,13 +175,14 @@ impl Sieve {
     }
 
     fn rejection(&self, json: &str) -> Sending {
+        let said = Said::of(json, &self.rules);
         Sending {
             finding: Finding {
                 why: Why::Rejected,
                 kind: None,
-                transaction_id: String::new(),
-                order_id: String::new(),
-                click_id: String::new(),
+                transaction_id: said.of_field(Field::TransactionId),
+                order_id: said.of_field(Field::OrderId),
+                click_id: said.of_field(Field::ClickId),
                 occurred_at: None,
                 processed_at: None,
                 sale_amount: None,
@@ -185,6 +191,28 @@ impl Sieve {
                 commission_currency: None,
             },
             record: Some(encoded(&self.origin.rejected(json))),
+        }
+    }
+}
+
+/// What a transaction says that can be no row, for people.
+struct Said<'r> {
+    members: serde_json::Map<String, Value>,
+    rules: &'r SourceRules,
+}
+
+impl<'r> Said<'r> {
+    fn of(json: &str, rules: &'r SourceRules) -> Self {
+        let members = serde_json::from_str(json).unwrap_or_default();
+        Self { members, rules }
+    }
+
+    fn of_field(&self, field: Field) -> String {
+        let name = self.rules.profile().parameter_for(field);
+        match name.and_then(|name| self.members.get(name)) {
+            Some(Value::String(text)) => text.clone(),
+            None | Some(Value::Null) => String::new(),
+            Some(other) => other.to_string(),
         }
     }
 }
