@@ -27,13 +27,19 @@ struct Simulated {
 }
 
 impl Simulated {
+    /// It sends no more after three failures in a row.
     fn start() -> Self {
+        Self::disabling_after(3)
+    }
+
+    /// 0: never.
+    fn disabling_after(failures: u32) -> Self {
         let runtime = Runtime::new().unwrap();
         let network = Network::new(Terms {
             publisher_id: PUBLISHER,
             source: "shop".to_owned(),
             currency: "USD".to_owned(),
-            disable_after: 3,
+            disable_after: failures,
             kept_transactions: 10_000,
             authorization: None,
             credentials: Credentials {
@@ -411,4 +417,144 @@ fn what_is_not_known_for_long_and_what_will_be_lost_are_alerts() {
          SELECT generateUUIDv4(), 1, 'shop', now64(6) - 7 * 86400, now64(6), true",
     );
     assert_eq!(alerts(&pipeline), (0, Vec::new()));
+}
+
+/// A note of a heal of the time from so many minutes ago to so many minutes ago.
+fn heal(pipeline: &Pipeline, what: &str, cause: &str, from: i64, to: i64) {
+    pipeline.database.run(&format!(
+        "INSERT INTO {{db}}.endpoint_history (id, source, at, what, reason, healed_from, healed_to) \
+         SELECT generateUUIDv4(), 'shop', now64(6) - {}, '{what}', '{cause}', \
+           toDateTime64(now() - {}, 6), toDateTime64(now() - {}, 6)",
+        60 * to,
+        60 * from,
+        60 * to
+    ));
+}
+
+/// A network that has sold something and met nobody, so that all of it is missed.
+fn missed(name: &str, sales: u64) -> (Simulated, Pipeline) {
+    let mut network = Simulated::disabling_after(0);
+    let pipeline = Setup::new(name)
+        .source("shop", COMPLETE)
+        .lines("source", &network.settings("heal = true\n"))
+        .prepare();
+    pipeline.migrate();
+    network.register(&pipeline);
+    network.push(sales);
+    (network, pipeline)
+}
+
+fn fetched(pipeline: &Pipeline) -> u64 {
+    let sql = "SELECT count() FROM {db}.postbacks WHERE via = 'backfill' AND outcome = 'accepted'";
+    pipeline.database.count(sql)
+}
+
+#[test]
+fn what_another_process_began_to_heal_goes_on_with_the_same_ends() {
+    let (_network, pipeline) = missed("endpoint_resumed", 6);
+    heal(&pipeline, "heal_begun", "daily", 3 * 1_440, 1);
+    let begun =
+        "SELECT toString((healed_from, healed_to)) FROM {db}.endpoint_history WHERE what = ";
+    let before = pipeline.database.run(&format!("{begun}'heal_begun'"));
+    let consumer = pipeline.start_consumer();
+    pipeline.wait_until_ready(pipeline.consumer_admin, &consumer);
+    wait::until_true("it is healed", || {
+        noted(&pipeline, "what = 'heal_ended'") > 0
+    });
+    wait::until_true("all is loaded", || fetched(&pipeline) >= 6);
+    assert_eq!(
+        pipeline.database.run(&format!("{begun}'heal_ended'")),
+        before
+    );
+    assert_eq!(fetched(&pipeline), 6);
+}
+
+#[test]
+fn a_spell_of_refusals_that_is_over_is_healed_and_one_that_goes_on_is_not() {
+    let (_network, pipeline) = missed("endpoint_spell", 4);
+    heal(&pipeline, "heal_begun", "daily", 3 * 1_440, 30);
+    heal(&pipeline, "heal_ended", "daily", 3 * 1_440, 30);
+    let refuse = |minutes_ago: i64| {
+        pipeline.database.run(&format!(
+            "INSERT INTO {{db}}.refusals_log (id, refused_at, reason, status, source) \
+             SELECT generateUUIDv4(), now64(6) - {}, 'unavailable', 503, 'shop'",
+            60 * minutes_ago
+        ));
+    };
+    for minutes_ago in [9, 6, 2] {
+        refuse(minutes_ago);
+    }
+    let consumer = pipeline.start_consumer();
+    let admin = pipeline.consumer_admin;
+    pipeline.wait_until_ready(admin, &consumer);
+    let lost_from = "postback_endpoint_lost_from_timestamp_seconds{source=\"shop\"} ";
+    wait::until_true("it was looked at", || metric(admin, lost_from).is_some());
+    // Seven days after the first of them, give or take its minute.
+    let first = Timestamp::now().as_second() - 9 * 60;
+    let expected = (first + 7 * 86_400) as f64;
+    assert!((metric(admin, lost_from).unwrap() - expected).abs() < 180.0);
+    assert_eq!(noted(&pipeline, "what = 'heal_begun'"), 1, "it goes on");
+
+    pipeline.database.run("TRUNCATE TABLE {db}.refusals_log");
+    for minutes_ago in [19, 16, 12] {
+        refuse(minutes_ago);
+    }
+    wait::until_true("it is healed", || {
+        noted(&pipeline, "what = 'heal_ended' AND reason = 'refusals'") > 0
+    });
+    wait::until_true("nothing is missing any more", || {
+        metric(admin, lost_from).is_none()
+    });
+    wait::until_true("all is loaded", || fetched(&pipeline) >= 4);
+    assert_eq!(fetched(&pipeline), 4);
+}
+
+#[test]
+fn it_is_switched_on_neither_a_fourth_time_in_a_day_nor_against_a_person() {
+    let mut network = Simulated::start();
+    let pipeline = Setup::new("endpoint_limits")
+        .source("shop", COMPLETE)
+        .lines("source", &network.settings("reenable = true\n"))
+        .prepare();
+    pipeline.migrate();
+    network.register(&pipeline);
+    network.push(3);
+    assert!(!network.network.is_active());
+    let ingest = pipeline.start_ingest();
+    pipeline.wait_until_ready(pipeline.ingest_admin, &ingest);
+    let note = |what: &str, hours_ago: i64| {
+        pipeline.database.run(&format!(
+            "INSERT INTO {{db}}.endpoint_history (id, source, at, what) \
+             SELECT generateUUIDv4(), 'shop', now64(6) - {}, '{what}'",
+            3_600 * hours_ago
+        ));
+    };
+    for hours_ago in [1, 12, 23] {
+        note("reenabled", hours_ago);
+    }
+    let consumer = pipeline.start_consumer();
+    let admin = pipeline.consumer_admin;
+    pipeline.wait_until_ready(admin, &consumer);
+    let polls = "postback_endpoint_polls_total{source=\"shop\",result=\"disabled\"} ";
+    let probes = "postback_endpoint_probes_total{source=\"shop\",result=\"answered\"} ";
+    let stays_off = |words: &str| {
+        let before = metric(admin, polls).unwrap_or(0.0);
+        wait::until_true("it is polled", || {
+            metric(admin, polls).is_some_and(|polls| polls >= before + 3.0)
+        });
+        assert!(!network.network.is_active(), "{words}");
+        assert_eq!(metric(admin, probes), None, "{words}");
+    };
+    stays_off("three times");
+    // A day is over for the oldest; but a person has switched it off.
+    note("off_by_hand", 2);
+    pipeline
+        .database
+        .run("DELETE FROM {db}.endpoint_history WHERE what = 'reenabled'");
+    for hours_ago in [1, 12, 25] {
+        note("reenabled", hours_ago);
+    }
+    stays_off("by hand");
+    note("on_by_hand", 1);
+    wait::until_true("it is switched on", || network.network.is_active());
 }

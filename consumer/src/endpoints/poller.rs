@@ -69,7 +69,7 @@ impl Watched {
         }
         match (state, &answer.error) {
             (State::Active, _) if was.is_none() => {
-                info!(source, "the network sends to the endpoint")
+                info!(source, "the network sends to the endpoint");
             }
             (State::Active, _) => info!(source, "the network sends to the endpoint again"),
             (State::Disabled, _) => warn!(

@@ -50,12 +50,14 @@ impl Watched {
         match attempts.verdict(Instant::now(), times) {
             Verdict::Wait => return Ok(false),
             Verdict::Enough => {
-                warn!(
-                    source,
-                    times = MOST_A_DAY,
-                    remedy = "find out why it fails, then `postback endpoint enable`",
-                    "the endpoint was switched on as often as it may be within 24 hours: it stays off"
-                );
+                if attempts.is_news() {
+                    warn!(
+                        source,
+                        times = MOST_A_DAY,
+                        remedy = "find out why it fails, then `postback endpoint enable`",
+                        "the endpoint was switched on as often as it may be within 24 hours: it stays off"
+                    );
+                }
                 return Ok(false);
             }
             Verdict::Probe => {}

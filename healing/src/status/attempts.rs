@@ -32,6 +32,8 @@ pub struct Attempts {
     first_pause: Duration,
     failures: u32,
     not_before: Option<Instant>,
+    /// That it is enough was said.
+    is_told: bool,
 }
 
 impl Attempts {
@@ -42,7 +44,13 @@ impl Attempts {
             first_pause: every.clamp(SHORTEST, FIRST_AT_MOST),
             failures: 0,
             not_before: None,
+            is_told: false,
         }
+    }
+
+    /// Whether [`Verdict::Enough`] is news; it is once, until the endpoint is on.
+    pub fn is_news(&mut self) -> bool {
+        !std::mem::replace(&mut self.is_told, true)
     }
 
     /// What is to be done now; `times` it was switched on within the last 24 hours.
@@ -71,6 +79,7 @@ impl Attempts {
     pub fn succeeded(&mut self) {
         self.failures = 0;
         self.not_before = None;
+        self.is_told = false;
     }
 }
 
@@ -89,6 +98,10 @@ mod tests {
         let verdicts: Vec<Verdict> = (0..5).map(|times| attempts.verdict(now, times)).collect();
         use Verdict::{Enough, Probe};
         assert_eq!(verdicts, [Probe, Probe, Probe, Enough, Enough]);
+        let mut attempts = attempts;
+        assert_eq!([attempts.is_news(), attempts.is_news()], [true, false]);
+        attempts.succeeded();
+        assert!(attempts.is_news());
     }
 
     #[test]

@@ -37,7 +37,7 @@ use crate::servers::Trouble;
     state     as usual; low, high: outside of the range; silent: 13 or more are missing, which chance\n          \
     does once in 440,000; learning: under three weeks of history; never: configured, not seen\n\
     endpoint  what the network's API says of it: active, disabled, missing (none is registered),\n          \
-    unknown; empty where no API is configured\n    \
+    unknown; empty where no API is configured\n\
     refused   requests refused in the last 24 hours; estimated where many came at once\n\n\
     By key or template: what each brought in the last seven days. Imports are no activity.")]
 pub(super) struct Activity {
@@ -153,7 +153,7 @@ async fn of_sources(
         number("missing", "Miss-\ning"),
         number("day", "Last\n24 h"),
         text("state", "State"),
-        text("endpoint", "End-\npoint"),
+        text("endpoint", "Endpoint"),
         number("refused", "Refused\n24 h"),
         text("refused_reason", "Most often"),
     ]);
