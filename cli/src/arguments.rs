@@ -94,6 +94,7 @@ pub(crate) enum Command {
     Completion(cmd::completion::Completion),
     Watch(cmd::watch::Watch),
     Annotate(cmd::annotate::Annotate),
+    Backfill(cmd::backfill::Backfill),
 }
 
 impl Command {
@@ -106,6 +107,7 @@ impl Command {
             Self::Endpoint(endpoint) => endpoint.stops_in_order(),
             Self::Simulate(simulate) => simulate.stops_in_order(),
             Self::Watch(watch) => watch.stops_in_order(),
+            Self::Backfill(backfill) => backfill.stops_in_order(),
             _ => false,
         }
     }

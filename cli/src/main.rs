@@ -14,7 +14,6 @@ mod mark;
 mod nearest;
 mod output;
 mod progress;
-mod publisher;
 mod range;
 mod record;
 mod replays;

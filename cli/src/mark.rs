@@ -30,7 +30,7 @@ pub(crate) async fn add(
 }
 
 /// The user's name, and the machine's, as far as they are known.
-fn user() -> String {
+pub(crate) fn user() -> String {
     let named = ["SUDO_USER", "USER", "LOGNAME"].into_iter();
     let name = named
         .filter_map(|variable| std::env::var(variable).ok())

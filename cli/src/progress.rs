@@ -17,6 +17,12 @@ const LOGGED: Duration = Duration::from_secs(10);
 /// Characters of the bar.
 const WIDTH: u64 = 24;
 
+/// What can say how far it is.
+pub(crate) trait Shown {
+    /// One line; with a bar for a person who watches. Empty where there is nothing to say yet.
+    fn line(&self, with_bar: bool) -> String;
+}
+
 /// Counts; clones share them.
 #[derive(Debug, Clone)]
 pub(crate) struct Meter(Arc<Counts>);
@@ -57,7 +63,9 @@ impl Meter {
     pub(crate) fn advance(&self, by: u64) {
         self.0.done.fetch_add(by, Ordering::Relaxed);
     }
+}
 
+impl Shown for Meter {
     fn line(&self, with_bar: bool) -> String {
         let step = *self.0.step.lock().unwrap_or_else(PoisonError::into_inner);
         let (done, total) = (&self.0.done, &self.0.total);
@@ -73,7 +81,7 @@ impl Meter {
 
 /// Runs `work` to its end and shows how far it is.
 pub(crate) async fn shown<T>(
-    meter: &Meter,
+    meter: &impl Shown,
     console: &mut Console,
     work: impl Future<Output = T>,
 ) -> T {
@@ -94,7 +102,7 @@ pub(crate) async fn shown<T>(
                 let line = meter.line(watched);
                 if watched {
                     console.progress(line);
-                } else {
+                } else if !line.is_empty() {
                     console.note(line);
                 }
             }
@@ -102,7 +110,8 @@ pub(crate) async fn shown<T>(
     }
 }
 
-fn bar(done: u64, total: u64) -> String {
+/// As long whatever is done.
+pub(crate) fn bar(done: u64, total: u64) -> String {
     let filled = (done.min(total) * WIDTH).checked_div(total).unwrap_or(0);
     let signs = (0..WIDTH).map(|place| if place < filled { '#' } else { '-' });
     format!("[{}]", signs.collect::<String>())

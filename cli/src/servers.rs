@@ -1,6 +1,7 @@
 //! What Kafka and ClickHouse refuse, in words: what, at which address, what to do.
 
 use postback_common::config::ClickHouseSettings;
+use postback_service::kafka::PublishError;
 use postback_service::topic::TopicError;
 use postback_store::StoreError;
 
@@ -47,6 +48,18 @@ impl std::fmt::Display for Trouble {
 }
 
 impl std::error::Error for Trouble {}
+
+impl From<PublishError> for Trouble {
+    fn from(error: PublishError) -> Self {
+        Self::new(error.to_string(), error.remedy())
+    }
+}
+
+impl From<PublishError> for Failure {
+    fn from(error: PublishError) -> Self {
+        Trouble::from(error).into()
+    }
+}
 
 impl From<Trouble> for Failure {
     fn from(trouble: Trouble) -> Self {

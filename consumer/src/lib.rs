@@ -7,7 +7,8 @@
 //! The path of a record: `pipeline` reads it, `judge` sends it through the normaliser, `batch`
 //! collects its `rows`, `load` stores them, `progress` says what may be committed.
 //! `refusals` loads what ingest refused, beside all that.
-//! `upkeep` looks after the tables, `unread` measures what waits, beside all that too.
+//! `upkeep` looks after the tables, `endpoints` after the endpoints at the networks, `unread` measures
+//! what waits, beside all that too.
 //! `holds` keeps partitions that ClickHouse, or this version, cannot take. `start` comes before all
 //! that, `pipeline::ending` after it.
 
@@ -17,6 +18,7 @@ pub mod run;
 mod batch;
 mod coordinator;
 mod crash;
+mod endpoints;
 mod generations;
 mod health;
 mod holds;

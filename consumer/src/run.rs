@@ -20,6 +20,7 @@ use postback_store::{Kind, Role, StoreError};
 use tokio::time::timeout;
 use tracing::{info, warn};
 
+use crate::endpoints::EndpointMetrics;
 use crate::generations::{Keeper, OfferError, Parts, PipelineProbes};
 use crate::health::ClickHouseHealth;
 use crate::kafka::member_config;
@@ -115,6 +116,7 @@ struct Counted {
     kafka: KafkaMetrics,
     refused: RefusalMetrics,
     upkeep: UpkeepMetrics,
+    endpoints: EndpointMetrics,
 }
 
 impl Counted {
@@ -125,6 +127,7 @@ impl Counted {
             kafka: KafkaMetrics::register(metrics),
             refused: RefusalMetrics::register(metrics),
             upkeep: UpkeepMetrics::register(metrics),
+            endpoints: EndpointMetrics::register(metrics),
         }
     }
 }
@@ -200,6 +203,7 @@ async fn load(
         probes: probes.pipelines,
         turns: Turns::default(),
         upkeep: counted.upkeep,
+        endpoints: counted.endpoints,
     };
     let prepared = prepare(
         &options.config,

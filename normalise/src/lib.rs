@@ -13,6 +13,10 @@
 //! ```text
 //! query, body ──decode──▶ parameters ──intake (mapping)──▶ fields + extra ──values──▶ columns ──key──▶ row
 //! ```
+//!
+//! What was fetched from the network's API (`via = backfill`) takes the same way, save that its JSON
+//! has the network's own names: no template was between. Its key is that of the same transaction's
+//! push.
 
 #![warn(missing_docs)]
 
@@ -56,7 +60,7 @@ use std::borrow::Cow;
 
 use jiff::civil::Date;
 use postback_common::reason::{Flag, Rejection};
-use postback_common::record::RawRecord;
+use postback_common::record::{RawRecord, Via};
 use uuid::Uuid;
 
 use decode::Decoded;
@@ -69,12 +73,15 @@ use values::Values;
 /// Raise it with every change after which some record and the same [`SourceRules`] give another
 /// [`Outcome`]: another value, flag, order in `extra`, key, or reason. Refactoring and speed leave
 /// it alone. A profile is part of the rules, not of the code: editing one does not raise it.
-pub const NORMALISER_VERSION: u32 = 3;
+pub const NORMALISER_VERSION: u32 = 4;
 
 /// Reads one record by the rules of its source.
 #[must_use]
 pub fn normalise<'a>(record: &'a RawRecord<'_>, rules: &'a SourceRules) -> Outcome<'a> {
     let payload = &rules.profile.payload;
+    if record.via == Via::Backfill {
+        return judge(payload::read_pulled(record), record, rules);
+    }
     match payload::elements(record, payload) {
         None => judge(payload::read(record, payload), record, rules),
         Some(elements) => several::of(elements, record, rules),
@@ -86,7 +93,10 @@ fn judge<'a>(
     record: &'a RawRecord<'_>,
     rules: &'a SourceRules,
 ) -> Outcome<'a> {
-    let mapping = (rules.readings).mapping_for(&mut decoded, record.received_at);
+    let mapping = match record.via {
+        Via::Backfill => &rules.pulled,
+        Via::Http | Via::Import => (rules.readings).mapping_for(&mut decoded, record.received_at),
+    };
     let mut intake = Intake::of(decoded, mapping, &rules.profile.macro_style);
     let values = Values::read(&mut intake, rules);
     let key = key::conversion_key(&intake, &values, record.id, rules);
@@ -170,7 +180,7 @@ fn flag_the_whole(intake: &mut Intake<'_>, record: &RawRecord<'_>, rules: &Sourc
         (rules.identity == Identity::None, Flag::NoIdentity),
         (is_unattributed, Flag::MissingClickId),
         (
-            !rules.profile.sends_by(&record.method),
+            record.via != Via::Backfill && !rules.profile.sends_by(&record.method),
             Flag::UnexpectedMethod,
         ),
         (is_foreign, Flag::ForeignPublisher),

@@ -32,6 +32,15 @@ pub(crate) fn read<'a>(record: &'a RawRecord<'_>, rules: &PayloadRules) -> Decod
     decoded
 }
 
+/// What the network's API said of one transaction: a JSON object, whatever its pushes look like.
+pub(crate) fn read_pulled<'a>(record: &'a RawRecord<'_>) -> Decoded<'a> {
+    let mut decoded = decode::decode_payload(&record.query);
+    if let Some(body) = &record.body {
+        read_json(body.as_bytes(), &mut decoded);
+    }
+    decoded
+}
+
 /// The objects of a body that is an array of them; `None` for any other body.
 pub(crate) fn elements<'a>(
     record: &'a RawRecord<'_>,

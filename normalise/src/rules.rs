@@ -10,6 +10,7 @@ use postback_common::name::{AccountName, SourceName};
 use crate::currency::Currency;
 use crate::field::Field;
 use crate::identity::{self, KeyDayRule};
+use crate::mapping::Mapping;
 use crate::profile::Profile;
 use crate::readings::{Reading, Readings};
 use crate::template::Template;
@@ -65,6 +66,8 @@ pub struct SourceRules {
     pub(crate) zone: TimeZone,
     pub(crate) publisher_id: Option<String>,
     pub(crate) readings: Readings,
+    /// What the network's API says is under its own names, whatever the template.
+    pub(crate) pulled: Mapping,
     pub(crate) identity: Identity,
     pub(crate) key_day_rule: KeyDayRule,
 }
@@ -166,6 +169,7 @@ impl SourceRules {
             });
         }
         Ok(Self {
+            pulled: Mapping::of_profile(&profile),
             source,
             account,
             zone: zone.unwrap_or_else(|| profile.dates.zone.clone()),
@@ -213,6 +217,7 @@ impl SourceRules {
     pub fn is_secret(&self, parameter: &str) -> bool {
         let mut readings = self.readings().iter();
         readings.any(|reading| reading.mapping.is_secret(parameter))
+            || self.pulled.is_secret(parameter)
     }
 
     /// The account's identity.

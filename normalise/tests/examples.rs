@@ -82,6 +82,7 @@ struct Request {
     method: Option<String>,
     content_type: Option<String>,
     body: Option<String>,
+    via: Option<Via>,
 }
 
 #[derive(Debug, Default, PartialEq, Deserialize)]
@@ -177,7 +178,7 @@ fn outcome(example: &Example, rules: &SourceRules) -> Outcome<'static> {
             .map(|body| Payload::of(body.as_bytes())),
         remote: None,
         headers: Vec::new(),
-        via: Via::Http,
+        via: request.via.unwrap_or(Via::Http),
     };
     normalise(&record, rules).into_owned()
 }

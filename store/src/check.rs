@@ -9,8 +9,8 @@ use crate::error::{Kind, StoreError};
 use crate::generations;
 use crate::migrate;
 use crate::tables::{
-    CONVERSIONS, Generation, IMPORTS, IMPORTS_LOG, ORDERS, POSTBACKS, REFUSALS, REFUSALS_LOG,
-    STATEMENTS, safety_settings,
+    BACKFILLS, BACKFILLS_LOG, CONVERSIONS, ENDPOINT_HISTORY, Generation, IMPORTS, IMPORTS_LOG,
+    ORDERS, POSTBACKS, REFUSALS, REFUSALS_LOG, STATEMENTS, safety_settings,
 };
 
 /// The oldest ClickHouse that this version is tested with: year and month.
@@ -114,10 +114,13 @@ fn missing(tables: &[Table], generation: Generation) -> Vec<String> {
         STATEMENTS.to_owned(),
         IMPORTS.to_owned(),
         IMPORTS_LOG.to_owned(),
+        BACKFILLS.to_owned(),
+        BACKFILLS_LOG.to_owned(),
         generation.postbacks(),
         generation.conversions(),
         REFUSALS.to_owned(),
         REFUSALS_LOG.to_owned(),
+        ENDPOINT_HISTORY.to_owned(),
     ];
     let is_missing = |name: &String| tables.iter().all(|table| table.name != *name);
     wanted.into_iter().filter(is_missing).collect()
@@ -190,7 +193,7 @@ mod tests {
             table("imports", ""),
             table("imports_log", &all),
         ];
-        let lacking = ["conversions", "statements"];
+        let lacking = ["conversions", "statements", "endpoint_history"];
         assert_eq!(missing(&tables, Generation::FIRST), lacking);
         assert_eq!(
             changed(&tables, Generation::FIRST),

@@ -11,9 +11,11 @@
 
 pub mod annotations;
 pub mod ask;
+pub mod backfills;
 pub mod check;
 pub mod comparison;
 mod connection;
+pub mod endpoints;
 mod error;
 pub mod generations;
 pub mod history;

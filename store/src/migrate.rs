@@ -50,6 +50,16 @@ const MIGRATIONS: &[Migration] = &[
         name: "annotations",
         sql: include_str!("../../schemas/clickhouse/0005_annotations.sql"),
     },
+    Migration {
+        number: 6,
+        name: "backfills",
+        sql: include_str!("../../schemas/clickhouse/0006_backfills.sql"),
+    },
+    Migration {
+        number: 7,
+        name: "endpoints",
+        sql: include_str!("../../schemas/clickhouse/0007_endpoints.sql"),
+    },
 ];
 
 impl Migration {

@@ -33,8 +33,14 @@ pub const REFUSALS_LOG: &str = "refusals_log";
 pub const IMPORTS: &str = "imports";
 /// The table behind it, which is of no generation.
 pub const IMPORTS_LOG: &str = "imports_log";
+/// View: one row per run of a backfill.
+pub const BACKFILLS: &str = "backfills";
+/// The table behind it, which is of no generation.
+pub const BACKFILLS_LOG: &str = "backfills_log";
 /// What people marked on the time line.
 pub const ANNOTATIONS: &str = "annotations";
+/// What the networks said of the endpoints, and what was done about it.
+pub const ENDPOINT_HISTORY: &str = "endpoint_history";
 
 /// Setting of every query that reads a table of a generation with `FINAL`: a key never changes its
 /// partition, so partitions need not be merged with each other.

@@ -1,202 +1,560 @@
-//! Managing the endpoint leaves a mark, and no secret anywhere.
+//! Whether the network sends: asked by one process, noticed, switched on again, and healed.
 
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::sync::{Arc, Mutex};
+use std::io::Write as _;
+use std::net::SocketAddr;
 
-use postback_tests::pipeline::Pipeline;
-use postback_tests::{Setup, secret};
+use jiff::Timestamp;
+use postback_simulator::network::{Api, Credentials, Network, Terms};
+use postback_simulator::{Book, Event, Push};
+use postback_stack::port;
+use postback_tests::pipeline::{self, Pipeline};
+use postback_tests::{Setup, wait};
+use serde_json::Value;
+use tokio::runtime::Runtime;
+use tokio::sync::mpsc;
 
 use crate::templates::COMPLETE;
 
-/// A network that repeats every secret that it knows, in good days and bad ones.
-#[derive(Default)]
-struct Network {
-    token: String,
-    is_down: bool,
-    /// It does what it is asked, and says that it did not.
-    denies: bool,
-    /// As JSON.
-    endpoint: Option<String>,
-    /// All that was said to it.
-    heard: String,
+const SECRET: &str = "client-secret-7f3c9e";
+const PUBLISHER: u64 = 3_817_122;
+
+/// A network with its API, in this process.
+struct Simulated {
+    network: Network,
+    address: SocketAddr,
+    runtime: Runtime,
+    sent: u64,
 }
 
-type Shared = Arc<Mutex<Network>>;
+impl Simulated {
+    /// It sends no more after three failures in a row.
+    fn start() -> Self {
+        Self::disabling_after(3)
+    }
 
-fn serve(network: &Shared) -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap();
-    let network = Arc::clone(network);
-    std::thread::spawn(move || {
-        for stream in listener.incoming() {
-            // A client that breaks off is its own affair.
-            answer(stream.unwrap(), &network).ok();
+    /// 0: never.
+    fn disabling_after(failures: u32) -> Self {
+        let runtime = Runtime::new().unwrap();
+        let network = Network::new(Terms {
+            publisher_id: PUBLISHER,
+            source: "shop".to_owned(),
+            currency: "USD".to_owned(),
+            disable_after: failures,
+            kept_transactions: 10_000,
+            authorization: None,
+            credentials: Credentials {
+                client_id: "client".to_owned(),
+                client_secret: SECRET.to_owned(),
+            },
+        });
+        let api = runtime
+            .block_on(Api::bind(([127, 0, 0, 1], 0).into()))
+            .unwrap();
+        let address = api.address().unwrap();
+        runtime.spawn(api.serve(network.clone()));
+        Self {
+            network,
+            address,
+            runtime,
+            sent: 0,
         }
+    }
+
+    /// The lines of a source that is polled every second.
+    fn settings(&self, more: &str) -> String {
+        format!(
+            "[source.api]\nbase_url = \"http://{}\"\nclient_id = \"client\"\nclient_secret = \"{SECRET}\"\n\
+             publisher_id = \"{PUBLISHER}\"\npoll_seconds = 1\n{more}",
+            self.address
+        )
+    }
+
+    fn register(&self, pipeline: &Pipeline) {
+        let key = &pipeline.sources[0].key;
+        let url = format!("http://{}/postback/{key}?{COMPLETE}", pipeline.address);
+        self.network.set_up(&url, Timestamp::now()).unwrap();
+    }
+
+    /// Sales of this moment, each of its own order, pushed one after the other.
+    fn push(&mut self, count: u64) {
+        let now = Timestamp::now();
+        let sale = |number: u64| Event {
+            transaction_id: Some(format!("{number:032x}")),
+            order_id: number.to_string(),
+            publisher_id: PUBLISHER,
+            ..Event::example(now)
+        };
+        let sales: Vec<Event> = (self.sent..self.sent + count).map(sale).collect();
+        self.sent += count;
+        let push = Push {
+            rate: 20,
+            patience: wait::LIMIT,
+            connections_max: 1,
+        };
+        self.runtime.block_on(async {
+            let (send, receive) = mpsc::channel(1);
+            send.send(sales).await.unwrap();
+            drop(send);
+            let book = Book::open(std::io::sink()).unwrap();
+            let never = std::future::pending();
+            push.run(&self.network, receive, &book, never, |_| {})
+                .await
+                .unwrap();
+            book.close().unwrap();
+        });
+    }
+}
+
+fn metric(admin: SocketAddr, sample: &str) -> Option<f64> {
+    let (_, page) = pipeline::get(admin, "/metrics")?;
+    let line = page.lines().find_map(|line| line.strip_prefix(sample));
+    line.and_then(|rest| rest.trim().parse().ok())
+}
+
+const ENABLED: &str = "postback_endpoint_enabled{source=\"shop\"} ";
+
+fn wait_for(admin: SocketAddr, sample: &str, value: f64) {
+    wait::until_true(&format!("{sample}is {value}"), || {
+        metric(admin, sample) == Some(value)
     });
-    address
 }
 
-fn answer(stream: TcpStream, network: &Shared) -> std::io::Result<()> {
-    let mut reader = BufReader::new(stream);
-    let (mut head, mut length) = (String::new(), 0);
-    while !head.ends_with("\r\n\r\n") {
-        let begin = head.len();
-        if reader.read_line(&mut head)? == 0 {
-            return Ok(());
-        }
-        let line = head[begin..].to_lowercase();
-        if let Some(number) = line.strip_prefix("content-length:") {
-            length = number.trim().parse().unwrap();
-        }
-    }
-    let mut body = vec![0; length];
-    reader.read_exact(&mut body)?;
-    let body = String::from_utf8(body).unwrap();
-    let (status, text) = network.lock().unwrap().judge(&head, &body);
-    let length = text.len();
-    let text = format!(
-        "HTTP/1.1 {status} X\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n{text}"
-    );
-    reader.into_inner().write_all(text.as_bytes())
+fn noted(pipeline: &Pipeline, condition: &str) -> u64 {
+    let sql = format!("SELECT count() FROM {{db}}.endpoint_history WHERE {condition}");
+    pipeline.database.count(&sql)
 }
 
-impl Network {
-    fn judge(&mut self, head: &str, body: &str) -> (u16, String) {
-        self.heard.push_str(&format!("{head}{body}\n"));
-        let token = self.token.clone();
-        if head.starts_with("POST /token") {
-            return (200, format!("{{\"access_token\":\"{token}\"}}"));
-        }
-        assert!(head.contains(&format!("Bearer {token}")), "{head}");
-        if self.is_down {
-            let url = self.endpoint.as_deref().unwrap_or_default();
-            return (500, format!("no entry for {token}: {url} {body}"));
-        }
-        match head.split(' ').next() {
-            Some("DELETE") => self.endpoint = None,
-            Some("POST" | "PUT") => self.endpoint = Some(self.changed(body)),
-            _ => {}
-        }
-        if self.denies && !head.starts_with("GET") {
-            return (502, format!("no answer for {token}"));
-        }
-        let answer = self.endpoint.clone().map(|endpoint| (200, endpoint));
-        answer.unwrap_or((404, format!("none for {token}")))
-    }
-
-    fn changed(&self, body: &str) -> String {
-        let read = |text: &str| serde_json::from_str::<serde_json::Value>(text).unwrap();
-        let mut endpoint = read(self.endpoint.as_deref().unwrap_or("{}"));
-        for (name, value) in read(body).as_object().unwrap() {
-            endpoint[name] = value.clone();
-        }
-        endpoint.to_string()
-    }
-}
-
-/// Runs `postback endpoint …`; what it shows has no secret.
-fn endpoint(pipeline: &Pipeline, command: &str, more: &[&str]) -> (i32, String) {
-    let all = [&["endpoint", command, "--source", "rakuten-us"], more].concat();
-    quiet(pipeline, &all)
-}
-
-fn quiet(pipeline: &Pipeline, arguments: &[&str]) -> (i32, String) {
-    let finished = pipeline.postback(arguments);
-    let shown = finished.shown();
-    assert!(
-        !shown.contains(secret::MARK),
-        "{arguments:?} prints a secret"
-    );
-    (finished.code, shown)
+/// What `watch --once` says of endpoints, and its exit code.
+fn alerts(pipeline: &Pipeline) -> (i32, Vec<Value>) {
+    let finished = pipeline.postback(&["watch", "--once", "-o", "json"]);
+    let answer: Value = serde_json::from_str(&finished.stdout)
+        .unwrap_or_else(|error| panic!("{error}: {}", finished.shown()));
+    let alerts = answer["meta"]["alerts"].as_array().unwrap();
+    (finished.code, alerts.clone())
 }
 
 #[test]
-fn every_change_is_marked_and_no_secret_is_shown_or_stored() {
-    let network = Shared::default();
-    network.lock().unwrap().token = secret::fresh();
-    let address = serve(&network);
-    let client_secret = secret::fresh();
-    let api = format!(
-        "api = {{ base_url = \"http://{address}\", client_id = \"publisher\", client_secret = \"{client_secret}\", publisher_id = \"3817122\", token_auth = \"form\", poll_seconds = 0 }}"
-    );
+fn a_switched_off_endpoint_is_noticed_switched_on_once_it_answers_and_healed() {
+    let mut network = Simulated::start();
     let pipeline = Setup::new("endpoint")
-        .source("rakuten-us", COMPLETE)
-        .lines("source", &api)
+        .source("shop", COMPLETE)
+        .lines(
+            "source",
+            &network.settings("reenable = true\nheal = true\n"),
+        )
         .prepare();
     pipeline.migrate();
-    let is_down = |is_down| network.lock().unwrap().is_down = is_down;
+    network.register(&pipeline);
+    let ingest = pipeline.start_ingest();
+    pipeline.wait_until_ready(pipeline.ingest_admin, &ingest);
+    let consumer = pipeline.start_consumer();
+    pipeline.wait_until_ready(pipeline.consumer_admin, &consumer);
+    let admin = pipeline.consumer_admin;
+    wait_for(admin, ENABLED, 1.0);
+    network.push(5);
+    pipeline.wait_until_loaded(5);
+    assert_eq!(alerts(&pipeline), (0, Vec::new()));
 
-    assert_eq!(endpoint(&pipeline, "get", &[]).0, 3, "none is registered");
-    for (command, code) in [
-        ("set", 0),
-        ("get", 0),
-        ("disable", 0),
-        ("get", 3),
-        ("enable", 0),
-        ("set", 0),
-    ] {
-        let more: &[&str] = if command == "get" { &[] } else { &["--yes"] };
-        let (found, shown) = endpoint(&pipeline, command, more);
-        assert_eq!(found, code, "{command}: {shown}");
-    }
-    let registered = network.lock().unwrap().endpoint.clone().unwrap();
+    // Nobody answers: after three failures the network sends no more.
+    assert_eq!(ingest.terminate(), 0);
+    network.push(4);
+    assert!(!network.network.is_active());
+    wait_for(admin, ENABLED, 0.0);
+    wait::until_true("the poll is noted", || {
+        noted(&pipeline, "what = 'poll' AND state = 'disabled'") > 0
+    });
+    let (code, found) = alerts(&pipeline);
+    assert_eq!((code, found.len()), (3, 1), "{found:?}");
+    assert_eq!(found[0]["kind"], "endpoint_off");
+    assert_eq!(found[0]["source"], "shop");
+    assert_eq!(found[0]["measured"]["answered"], 5);
+    assert!(found[0]["cause"].as_str().unwrap().starts_with("endpoint"));
+    assert_eq!(found[0]["look"], "postback endpoint enable --source shop");
+    let activity = pipeline.report(&["activity"]);
+    assert_eq!(activity["rows"][0]["endpoint"], "disabled", "{activity}");
+    // It is tried, in vain.
+    wait::until_true("a probe has failed", || {
+        noted(&pipeline, "what = 'probe_failed' AND reason = 'connect'") > 0
+    });
+    assert_eq!(noted(&pipeline, "what = 'reenabled'"), 0);
+    assert!(!network.network.is_active());
+
+    let ingest = pipeline.start_ingest();
+    pipeline.wait_until_ready(pipeline.ingest_admin, &ingest);
+    wait::until_true("it is switched on again", || network.network.is_active());
+    wait_for(admin, ENABLED, 1.0);
+    assert_eq!(noted(&pipeline, "what = 'reenabled'"), 1);
+    let reenabled = "postback_endpoint_reenabled_total{source=\"shop\"} ";
+    assert_eq!(metric(admin, reenabled), Some(1.0));
+    let marks = pipeline.postback(&["annotate", "ls", "-o", "json"]);
     assert!(
-        registered.contains(&pipeline.sources[0].key),
-        "{registered}"
+        marks.stdout.contains("endpoint switched on again")
+            && marks.stdout.contains("postback-consumer"),
+        "{}",
+        marks.shown()
     );
-    quiet(&pipeline, &["doctor"]);
-    quiet(&pipeline, &["config", "show"]);
 
-    is_down(true);
-    for command in ["set", "disable", "delete", "get"] {
-        let more: &[&str] = if command == "get" {
-            &[]
-        } else {
-            &["--yes", "-v"]
-        };
-        let (found, shown) = endpoint(&pipeline, command, more);
-        assert_eq!(found, 1, "{command}: {shown}");
-        assert!(shown.contains("remedy"), "{command}: {shown}");
-    }
-    quiet(&pipeline, &["doctor"]);
-    is_down(false);
-    // Its answer is lost; what it has then is seen, and marked.
-    network.lock().unwrap().denies = true;
-    let (code, shown) = endpoint(&pipeline, "disable", &["--yes"]);
-    assert_eq!(code, 0, "{shown}");
-    network.lock().unwrap().denies = false;
-    let (code, shown) = endpoint(&pipeline, "delete", &["--yes", "-o", "json"]);
-    assert_eq!(code, 0, "{shown}");
+    // The four that were missed are fetched, and nothing else; probes are no transactions.
+    wait::until_true("what was missed is fetched", || {
+        noted(&pipeline, "what = 'heal_ended' AND reason = 'switched_off'") > 0
+    });
+    let loaded = |condition: &str| {
+        let sql = format!("SELECT count() FROM {{db}}.{condition}");
+        pipeline.database.count(&sql)
+    };
+    wait::until_true("it is loaded", || {
+        loaded("postbacks WHERE via = 'backfill'") >= 4
+    });
+    network.push(1);
+    wait::until_true("what is pushed again is loaded", || {
+        loaded("conversions WHERE kind = 'transaction'") >= 10
+    });
+    assert_eq!(loaded("conversions WHERE kind = 'transaction'"), 10);
+    assert_eq!(loaded("postbacks WHERE via = 'backfill'"), 4);
+    let healed = "postback_endpoint_healed_transactions_total{source=\"shop\"} ";
+    assert_eq!(metric(admin, healed), Some(4.0));
+    assert_eq!(alerts(&pipeline), (0, Vec::new()));
 
-    // The network was told what is shown nowhere.
-    let heard = network.lock().unwrap().heard.clone();
-    for secret in [&client_secret, &pipeline.sources[0].key] {
-        assert!(heard.contains(secret.as_str()));
+    let log = consumer.output();
+    let table = pipeline
+        .database
+        .run("SELECT * FROM {db}.endpoint_history FORMAT JSONEachRow");
+    let (_, metrics) = pipeline::get(admin, "/metrics").unwrap();
+    for secret in [SECRET, pipeline.sources[0].key.as_str()] {
+        for text in [&log, &table, &metrics] {
+            assert!(!text.contains(secret));
+        }
     }
-    let marks = pipeline.database.rows(
-        "SELECT text, toString(source) AS source, made_by FROM {db}.annotations ORDER BY at, id",
+    assert!(
+        table.contains("\"is_template\":false"),
+        "another host is another URL"
     );
-    let words: Vec<&str> = marks
-        .iter()
-        .map(|mark| mark["text"].as_str().unwrap())
-        .collect();
-    let change = |what: &str| format!("{what} at the network (postback endpoint)");
-    let expected = [
-        "endpoint set up",
-        "endpoint disabled",
-        "endpoint enabled",
-        "endpoint disabled",
-        "endpoint deleted",
-    ];
+}
+
+#[test]
+fn one_of_two_consumers_asks_and_the_other_one_takes_over() {
+    let network = Simulated::start();
+    let pipeline = Setup::new("endpoint_two")
+        .source("shop", COMPLETE)
+        .lines("source", &network.settings(""))
+        .prepare();
+    pipeline.migrate();
+    let [other] = port::free().unwrap();
+    let other = SocketAddr::from(([127, 0, 0, 1], other));
+    let one = pipeline.start_consumer();
+    let two =
+        pipeline.start_consumer_with(&[("POSTBACK__CONSUMER__ADMIN_LISTEN", other.to_string())]);
+    let first = pipeline.consumer_admin;
+    pipeline.wait_until_ready(first, &one);
+    pipeline.wait_until_ready(other, &two);
+    // Nothing is registered: off, too.
+    let shown = || [first, other].map(|admin| metric(admin, ENABLED));
+    let polls = "postback_endpoint_polls_total{source=\"shop\",result=\"missing\"} ";
+    let asked = |admin| metric(admin, polls).unwrap_or(0.0);
+    wait::until_true("one of them shows it", || {
+        let shown = shown();
+        shown.contains(&Some(0.0)) && shown.contains(&None)
+    });
+    let asks_first = shown()[0].is_some();
+    let (asking, waiting) = if asks_first {
+        (first, other)
+    } else {
+        (other, first)
+    };
+    let before = [asked(asking), asked(waiting)];
+    wait::until_true("it is asked again and again", || {
+        asked(asking) >= before[0] + 3.0
+    });
+    assert!((asked(waiting) - before[1]).abs() < 0.5, "one alone asks");
+
+    let (ends, stays) = if asks_first { (one, two) } else { (two, one) };
+    assert_eq!(ends.terminate(), 0);
+    wait::until_true("the other one asks", || asked(waiting) >= before[1] + 3.0);
+    assert_eq!(metric(waiting, ENABLED), Some(0.0));
+    drop(stays);
+}
+
+#[test]
+fn a_source_whose_api_is_configured_later_is_asked_after_a_reload() {
+    let network = Simulated::start();
+    let pipeline = Setup::new("endpoint_reload")
+        .source("shop", COMPLETE)
+        .prepare();
+    pipeline.migrate();
+    network.register(&pipeline);
+    let consumer = pipeline.start_consumer();
+    let admin = pipeline.consumer_admin;
+    pipeline.wait_until_ready(admin, &consumer);
+    wait::until_true("it coordinates", || {
+        metric(admin, "postback_verify_last_success_timestamp_seconds ").is_some_and(|at| at > 0.0)
+    });
+    assert_eq!(metric(admin, ENABLED), None);
+    let before = std::fs::read_to_string(pipeline.configuration()).unwrap();
+    let mut file = std::fs::OpenOptions::new()
+        .append(true)
+        .open(pipeline.configuration())
+        .unwrap();
+    write!(file, "{}", network.settings("")).unwrap();
+    consumer.signal(rustix::process::Signal::HUP);
+    wait_for(admin, ENABLED, 1.0);
+
+    std::fs::write(pipeline.configuration(), before).unwrap();
+    consumer.signal(rustix::process::Signal::HUP);
+    wait::until_true("it is shown no more", || metric(admin, ENABLED).is_none());
+}
+
+/// Rows as the consumer notes them, so long ago.
+fn poll(pipeline: &Pipeline, minutes_ago: i64, state: &str, reason: &str) {
+    pipeline.database.run(&format!(
+        "INSERT INTO {{db}}.endpoint_history (id, source, at, what, state, reason) \
+         SELECT generateUUIDv4(), 'shop', now64(6) - {}, 'poll', '{state}', '{reason}'",
+        60 * minutes_ago
+    ));
+}
+
+#[test]
+fn watch_tells_at_the_first_poll_and_what_the_network_was_answered_before() {
+    let network = Simulated::start();
+    let pipeline = Setup::new("endpoint_watch")
+        .source("shop", COMPLETE)
+        .lines("source", &network.settings(""))
+        .prepare();
+    pipeline.migrate();
+    poll(&pipeline, 2, "active", "");
+    assert_eq!(alerts(&pipeline), (0, Vec::new()));
+    // 13 minutes before the last good poll, one too early, one of another source.
+    let refused = |minutes_ago: i64, source: &str, status: u16, reason: &str, suppressed: u64| {
+        pipeline.database.run(&format!(
+            "INSERT INTO {{db}}.refusals_log (id, refused_at, reason, status, source, suppressed) \
+             SELECT generateUUIDv4(), now64(6) - {}, '{reason}', {status}, '{source}', {suppressed}",
+            60 * minutes_ago
+        ));
+    };
+    refused(15, "shop", 503, "unavailable", 6);
+    refused(15, "shop", 404, "not_found", 0);
+    refused(19, "shop", 503, "unavailable", 0);
+    refused(15, "other", 503, "unavailable", 0);
+    poll(&pipeline, 0, "disabled", "");
+    let (code, found) = alerts(&pipeline);
+    assert_eq!((code, found.len()), (3, 1), "{found:?}");
+    let measured = &found[0]["measured"];
+    assert_eq!(measured["state"], "disabled");
     assert_eq!(
-        words,
-        expected.map(change),
-        "what changed nothing has no mark"
+        (&measured["answered"], &measured["failed"]),
+        (&0.into(), &7.into())
     );
-    for mark in &marks {
-        assert_eq!(mark["source"], "rakuten-us");
-        assert!(!mark["made_by"].as_str().unwrap().is_empty());
+    let reasons = serde_json::json!([
+        {"reason": "unavailable", "status": 503, "requests": 7},
+        {"reason": "not_found", "status": 404, "requests": 1},
+    ]);
+    assert_eq!(measured["refused"], reasons);
+    assert!(
+        found[0]["cause"]
+            .as_str()
+            .unwrap()
+            .contains("failed or answered too late")
+    );
+    let marked = pipeline.postback(&["annotate", "switched it off for a test", "--source", "shop"]);
+    assert_eq!(marked.code, 0, "{}", marked.shown());
+    poll(&pipeline, -1, "disabled", "");
+    let (_, found) = alerts(&pipeline);
+    assert_eq!(
+        found[0]["annotation"],
+        Value::Null,
+        "made after it was seen: {found:?}"
+    );
+}
+
+#[test]
+fn what_is_not_known_for_long_and_what_will_be_lost_are_alerts() {
+    let network = Simulated::start();
+    let pipeline = Setup::new("endpoint_unknown")
+        .source("shop", COMPLETE)
+        .lines("source", &network.settings("keeps_days = 7\n"))
+        .prepare();
+    pipeline.migrate();
+    poll(&pipeline, 29, "active", "");
+    poll(&pipeline, 1, "unknown", "timed_out");
+    assert_eq!(alerts(&pipeline), (0, Vec::new()));
+    pipeline
+        .database
+        .run("TRUNCATE TABLE {db}.endpoint_history");
+    poll(&pipeline, 31, "active", "");
+    poll(&pipeline, 1, "unknown", "timed_out");
+    let (code, found) = alerts(&pipeline);
+    assert_eq!((code, found.len()), (3, 1), "{found:?}");
+    assert_eq!(found[0]["kind"], "endpoint_unknown");
+    assert_eq!(found[0]["measured"]["reason"], "timed_out");
+    pipeline
+        .database
+        .run("TRUNCATE TABLE {db}.endpoint_history");
+    // Nobody asks.
+    poll(&pipeline, 31, "active", "");
+    let (_, found) = alerts(&pipeline);
+    assert_eq!(found[0]["measured"]["reason"], Value::Null, "{found:?}");
+    pipeline
+        .database
+        .run("TRUNCATE TABLE {db}.endpoint_history");
+
+    // Six days and an hour ago it was off for an hour: in 23 hours it is lost.
+    poll(&pipeline, 6 * 1_440 + 60, "disabled", "");
+    poll(&pipeline, 6 * 1_440, "active", "");
+    poll(&pipeline, 0, "active", "");
+    let (code, found) = alerts(&pipeline);
+    assert_eq!((code, found.len()), (3, 1), "{found:?}");
+    assert_eq!(found[0]["kind"], "missed_too_old");
+    let left = found[0]["measured"]["seconds_left"].as_i64().unwrap();
+    assert!((22 * 3_600..=23 * 3_600).contains(&left), "{left}");
+    assert!(
+        found[0]["look"]
+            .as_str()
+            .unwrap()
+            .starts_with("postback backfill --source shop")
+    );
+    // A person fetched it.
+    pipeline.database.run(
+        "INSERT INTO {db}.backfills_log (id, step, source, range_from, range_to, is_finished) \
+         SELECT generateUUIDv4(), 1, 'shop', now64(6) - 7 * 86400, now64(6), true",
+    );
+    assert_eq!(alerts(&pipeline), (0, Vec::new()));
+}
+
+/// A note of a heal of the time from so many minutes ago to so many minutes ago.
+fn heal(pipeline: &Pipeline, what: &str, cause: &str, from: i64, to: i64) {
+    pipeline.database.run(&format!(
+        "INSERT INTO {{db}}.endpoint_history (id, source, at, what, reason, healed_from, healed_to) \
+         SELECT generateUUIDv4(), 'shop', now64(6) - {}, '{what}', '{cause}', \
+           toDateTime64(now() - {}, 6), toDateTime64(now() - {}, 6)",
+        60 * to,
+        60 * from,
+        60 * to
+    ));
+}
+
+/// A network that has sold something and met nobody, so that all of it is missed.
+fn missed(name: &str, sales: u64) -> (Simulated, Pipeline) {
+    let mut network = Simulated::disabling_after(0);
+    let pipeline = Setup::new(name)
+        .source("shop", COMPLETE)
+        .lines("source", &network.settings("heal = true\n"))
+        .prepare();
+    pipeline.migrate();
+    network.register(&pipeline);
+    network.push(sales);
+    (network, pipeline)
+}
+
+fn fetched(pipeline: &Pipeline) -> u64 {
+    let sql = "SELECT count() FROM {db}.postbacks WHERE via = 'backfill' AND outcome = 'accepted'";
+    pipeline.database.count(sql)
+}
+
+#[test]
+fn what_another_process_began_to_heal_goes_on_with_the_same_ends() {
+    let (_network, pipeline) = missed("endpoint_resumed", 6);
+    heal(&pipeline, "heal_begun", "daily", 3 * 1_440, 1);
+    let begun =
+        "SELECT toString((healed_from, healed_to)) FROM {db}.endpoint_history WHERE what = ";
+    let before = pipeline.database.run(&format!("{begun}'heal_begun'"));
+    let consumer = pipeline.start_consumer();
+    pipeline.wait_until_ready(pipeline.consumer_admin, &consumer);
+    wait::until_true("it is healed", || {
+        noted(&pipeline, "what = 'heal_ended'") > 0
+    });
+    wait::until_true("all is loaded", || fetched(&pipeline) >= 6);
+    assert_eq!(
+        pipeline.database.run(&format!("{begun}'heal_ended'")),
+        before
+    );
+    assert_eq!(fetched(&pipeline), 6);
+}
+
+#[test]
+fn a_spell_of_refusals_that_is_over_is_healed_and_one_that_goes_on_is_not() {
+    let (_network, pipeline) = missed("endpoint_spell", 4);
+    heal(&pipeline, "heal_begun", "daily", 3 * 1_440, 30);
+    heal(&pipeline, "heal_ended", "daily", 3 * 1_440, 30);
+    let refuse = |minutes_ago: i64| {
+        pipeline.database.run(&format!(
+            "INSERT INTO {{db}}.refusals_log (id, refused_at, reason, status, source) \
+             SELECT generateUUIDv4(), now64(6) - {}, 'unavailable', 503, 'shop'",
+            60 * minutes_ago
+        ));
+    };
+    for minutes_ago in [9, 6, 2] {
+        refuse(minutes_ago);
     }
-    assert!(!format!("{marks:?}").contains(secret::MARK));
+    let consumer = pipeline.start_consumer();
+    let admin = pipeline.consumer_admin;
+    pipeline.wait_until_ready(admin, &consumer);
+    let lost_from = "postback_endpoint_lost_from_timestamp_seconds{source=\"shop\"} ";
+    wait::until_true("it was looked at", || metric(admin, lost_from).is_some());
+    // Seven days after the first of them, give or take its minute.
+    let first = Timestamp::now().as_second() - 9 * 60;
+    let expected = (first + 7 * 86_400) as f64;
+    assert!((metric(admin, lost_from).unwrap() - expected).abs() < 180.0);
+    assert_eq!(noted(&pipeline, "what = 'heal_begun'"), 1, "it goes on");
+
+    pipeline.database.run("TRUNCATE TABLE {db}.refusals_log");
+    for minutes_ago in [19, 16, 12] {
+        refuse(minutes_ago);
+    }
+    wait::until_true("it is healed", || {
+        noted(&pipeline, "what = 'heal_ended' AND reason = 'refusals'") > 0
+    });
+    wait::until_true("nothing is missing any more", || {
+        metric(admin, lost_from).is_none()
+    });
+    wait::until_true("all is loaded", || fetched(&pipeline) >= 4);
+    assert_eq!(fetched(&pipeline), 4);
+}
+
+#[test]
+fn it_is_switched_on_neither_a_fourth_time_in_a_day_nor_against_a_person() {
+    let mut network = Simulated::start();
+    let pipeline = Setup::new("endpoint_limits")
+        .source("shop", COMPLETE)
+        .lines("source", &network.settings("reenable = true\n"))
+        .prepare();
+    pipeline.migrate();
+    network.register(&pipeline);
+    network.push(3);
+    assert!(!network.network.is_active());
+    let ingest = pipeline.start_ingest();
+    pipeline.wait_until_ready(pipeline.ingest_admin, &ingest);
+    let note = |what: &str, hours_ago: i64| {
+        pipeline.database.run(&format!(
+            "INSERT INTO {{db}}.endpoint_history (id, source, at, what) \
+             SELECT generateUUIDv4(), 'shop', now64(6) - {}, '{what}'",
+            3_600 * hours_ago
+        ));
+    };
+    for hours_ago in [1, 12, 23] {
+        note("reenabled", hours_ago);
+    }
+    let consumer = pipeline.start_consumer();
+    let admin = pipeline.consumer_admin;
+    pipeline.wait_until_ready(admin, &consumer);
+    let polls = "postback_endpoint_polls_total{source=\"shop\",result=\"disabled\"} ";
+    let probes = "postback_endpoint_probes_total{source=\"shop\",result=\"answered\"} ";
+    let stays_off = |words: &str| {
+        let before = metric(admin, polls).unwrap_or(0.0);
+        wait::until_true("it is polled", || {
+            metric(admin, polls).is_some_and(|polls| polls >= before + 3.0)
+        });
+        assert!(!network.network.is_active(), "{words}");
+        assert_eq!(metric(admin, probes), None, "{words}");
+    };
+    stays_off("three times");
+    // A day is over for the oldest; but a person has switched it off.
+    note("off_by_hand", 2);
+    pipeline
+        .database
+        .run("DELETE FROM {db}.endpoint_history WHERE what = 'reenabled'");
+    for hours_ago in [1, 12, 25] {
+        note("reenabled", hours_ago);
+    }
+    stays_off("by hand");
+    note("on_by_hand", 1);
+    wait::until_true("it is switched on", || network.network.is_active());
 }

@@ -8,14 +8,17 @@
 )]
 
 mod alerts;
+mod backfill;
 mod bad_input;
 mod configuration;
 mod customization;
 mod data_error;
 mod endpoint;
+mod endpoint_changes;
 mod figures;
 mod generations;
 mod handover;
+mod healing;
 mod main_path;
 mod missing_topic;
 mod orders;

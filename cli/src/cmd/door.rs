@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use postback_common::basic_auth::{BasicAuth, authorization};
-use postback_common::config::{Settings, SourceSettings, TemplateSettings};
+use postback_common::config::{Settings, SourceSettings};
 use postback_common::secret::Secret;
 use postback_common::url_key::KeyHash;
 
@@ -164,12 +164,6 @@ impl KeyOption {
             ))
         })
     }
-}
-
-/// The template that was registered last: by it a network sends now.
-pub(super) fn newest(source: &SourceSettings) -> Option<&TemplateSettings> {
-    let templates = source.templates.iter();
-    templates.max_by_key(|template| template.valid_from)
 }
 
 /// Ingest's own listener, as this machine reaches it.

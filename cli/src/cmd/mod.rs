@@ -1,6 +1,7 @@
 //! One file per command: its arguments, what it does, what it prints.
 
 pub(crate) mod annotate;
+pub(crate) mod backfill;
 pub(crate) mod completion;
 pub(crate) mod config;
 pub(crate) mod doctor;
@@ -60,6 +61,7 @@ pub(crate) async fn run(arguments: &Arguments, console: &mut Console) -> Result<
         Command::Watch(watch) => Box::pin(watch.run(options, console)).await,
         Command::Endpoint(endpoint) => Box::pin(endpoint.run(options, console)).await,
         Command::Annotate(annotate) => annotate.run(options, console).await,
+        Command::Backfill(backfill) => Box::pin(backfill.run(options, console)).await,
     }
 }
 

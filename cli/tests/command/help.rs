@@ -33,6 +33,8 @@ fn every_page_of_help() {
         &["tail", "--help"],
         &["query", "--help"],
         &["completion", "--help"],
+        &["backfill", "--help"],
+        &["backfill", "ls", "--help"],
         &["verify", "--help"],
         &["network", "--help"],
         &["network", "show", "--help"],

@@ -5,12 +5,14 @@
 
 #![expect(clippy::unwrap_used, reason = "a test's helpers are tests too")]
 
+mod backfill;
 mod endpoint;
 mod errors;
 mod help;
 mod installed;
 mod networks;
 mod orders;
+mod pushes;
 mod queries;
 mod reports;
 mod run;

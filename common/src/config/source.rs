@@ -67,6 +67,21 @@ pub struct SourceSettings {
     pub api: Option<ApiSettings>,
 }
 
+impl SourceSettings {
+    /// The template that was registered last: by it the network sends now.
+    #[must_use]
+    pub fn newest_template(&self) -> Option<&TemplateSettings> {
+        let templates = self.templates.iter();
+        templates.max_by_key(|template| template.valid_from)
+    }
+
+    /// What stands behind the `?` of its URL.
+    #[must_use]
+    pub fn newest_query(&self) -> Option<&str> {
+        self.newest_template()?.url.query()
+    }
+}
+
 /// One `[[source.template]]`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct TemplateSettings {
@@ -173,6 +188,12 @@ impl TemplateUrl {
     #[must_use]
     pub fn new(url: &str) -> Self {
         Self(Secret::new(url))
+    }
+
+    /// All of it, the URL key included.
+    #[must_use]
+    pub fn secret(&self) -> &Secret {
+        &self.0
     }
 
     /// What stands behind the first `?`; `None` without one. The query holds no secret.

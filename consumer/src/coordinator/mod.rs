@@ -8,6 +8,7 @@
 //!   no more once the new one has passed that.
 //! - `activation`: holds the generation that readers leave, lets the other one pass it, switches.
 //! - `upkeep`, beside these steps: samples of the topic against the table, retention.
+//! - `endpoints`, beside them too: whether the networks send, and what they did not deliver.
 //! - Tables and groups of dropped generations are removed.
 
 mod activation;
@@ -18,13 +19,15 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use clickhouse::Client;
-use postback_common::config::Settings;
+use postback_common::config::{Settings, SourceSettings};
 use postback_service::kafka::LogError;
 use postback_service::lifecycle::Shutdown;
 use postback_store::{Generation, Lineage, StoreError, generations};
+use tokio::sync::watch;
 use tokio::task::JoinError;
 use tracing::{debug, info};
 
+use crate::endpoints::Endpoints;
 use crate::generations::{Parts, RulesError};
 use crate::upkeep::Upkeep;
 use activation::Watched;
@@ -59,13 +62,20 @@ pub(crate) struct Coordinator {
     parts: Parts,
     groups: Groups,
     upkeep: Upkeep,
+    endpoints: Endpoints,
     watched: Watched,
     /// Dropped generations of which nothing is left.
     cleared: BTreeSet<Generation>,
 }
 
 impl Coordinator {
-    pub(crate) fn new(settings: &Settings, client: Client, parts: &Parts) -> Self {
+    /// `sources` are those of the file as it is now.
+    pub(crate) fn new(
+        settings: &Settings,
+        sources: watch::Receiver<Vec<SourceSettings>>,
+        client: Client,
+        parts: &Parts,
+    ) -> Self {
         Self {
             parts: parts.clone(),
             groups: Groups::new(settings),
@@ -73,6 +83,12 @@ impl Coordinator {
                 settings: settings.clone(),
                 client: client.clone(),
                 metrics: parts.upkeep.clone(),
+            },
+            endpoints: Endpoints {
+                settings: settings.clone(),
+                sources,
+                client: client.clone(),
+                metrics: parts.endpoints.clone(),
             },
             client,
             watched: Watched::default(),
@@ -84,6 +100,7 @@ impl Coordinator {
     pub(crate) async fn lead(mut self, until: Shutdown) {
         info!("coordinating: this process has partition 0");
         let upkeep = self.upkeep.clone().run();
+        let endpoints = self.endpoints.clone().run();
         let leading = async {
             loop {
                 let pause = match self.step(&until).await {
@@ -100,6 +117,7 @@ impl Coordinator {
             () = until.cancelled() => {}
             () = leading => {}
             () = upkeep => {}
+            () = endpoints => {}
         }
         info!("coordinating no more");
     }

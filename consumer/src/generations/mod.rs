@@ -13,13 +13,14 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clickhouse::Client;
-use postback_common::config::{self, ConfigError, Settings};
+use postback_common::config::{self, ConfigError, Settings, SourceSettings};
 use postback_common::name::SourceName;
 use postback_normalise::recorded::Difference;
 use postback_normalise::{NORMALISER_VERSION, RecordedRules, Rules};
 use postback_service::lifecycle::{Reloads, Shutdown};
 use postback_service::probes::Probe;
 use postback_store::{Generation, Lineage, generations};
+use tokio::sync::watch;
 use tokio::task::JoinError;
 use tracing::{debug, error, info, warn};
 
@@ -65,6 +66,8 @@ pub(crate) struct Keeper {
     running: BTreeMap<Generation, Running>,
     lineage: Lineage,
     coordinating: Option<Shutdown>,
+    /// The sources, for who coordinates.
+    sources: watch::Sender<Vec<SourceSettings>>,
     told: BTreeSet<Generation>,
 }
 
@@ -78,6 +81,7 @@ impl Keeper {
     ) -> Self {
         Self {
             file,
+            sources: watch::Sender::new(settings.sources.clone()),
             settings,
             client,
             parts,
@@ -220,8 +224,12 @@ impl Keeper {
         match (&self.coordinating, leads) {
             (None, true) => {
                 let token = shutdown.child_token();
-                let coordinator =
-                    Coordinator::new(&self.settings, self.client.clone(), &self.parts);
+                let coordinator = Coordinator::new(
+                    &self.settings,
+                    self.sources.subscribe(),
+                    self.client.clone(),
+                    &self.parts,
+                );
                 tokio::spawn(coordinator.lead(token.clone()));
                 self.coordinating = Some(token);
             }
@@ -265,6 +273,7 @@ impl Keeper {
             warn!("other settings than sources have changed; they take effect only at a restart");
         }
         let sources = settings.sources.len();
+        self.sources.send_replace(settings.sources.clone());
         self.settings.sources = settings.sources;
         Ok(sources)
     }

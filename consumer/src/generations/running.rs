@@ -21,6 +21,7 @@ use tracing::info;
 use super::in_force;
 use super::rules::RulesError;
 use crate::batch::Bounds;
+use crate::endpoints::EndpointMetrics;
 use crate::health::ClickHouseHealth;
 use crate::kafka::{GroupEvents, SharedProgress, join, member_config};
 use crate::load::{Experience, Loader};
@@ -45,6 +46,7 @@ pub(crate) struct Parts {
     pub(crate) probes: PipelineProbes,
     pub(crate) turns: Turns,
     pub(crate) upkeep: UpkeepMetrics,
+    pub(crate) endpoints: EndpointMetrics,
 }
 
 /// What `/readyz` shows of pipelines.

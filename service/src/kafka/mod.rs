@@ -1,13 +1,17 @@
 //! How every client reaches Kafka, and where librdkafka's own words and figures go.
 
 mod events;
+mod lag;
 mod log;
 mod producer;
+mod publisher;
 mod refusal;
 
 pub use events::{ClientEvents, KafkaMetrics};
+pub use lag::{GroupLag, PartitionLag, lag};
 pub use log::{End, LogError, LogReader, Span, next_to_load};
 pub use producer::producer_config;
+pub use publisher::{PublishError, Publisher};
 /// The client library, in the version that every service uses.
 pub use rdkafka;
 pub use refusal::{explain, is_refused_for_itself};

@@ -28,7 +28,7 @@ pub(crate) fn micros<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Times
 }
 
 /// `Nullable(DateTime64(6))`.
-pub(super) fn optional_micros<'de, D: Deserializer<'de>>(
+pub(crate) fn optional_micros<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Option<Timestamp>, D::Error> {
     let micros = Option::<i64>::deserialize(deserializer)?;

@@ -11,7 +11,9 @@ mod decode;
 pub mod delay;
 pub mod flags;
 pub mod gap;
+pub mod held;
 pub mod latency;
+pub mod pushes;
 pub mod question;
 mod reader;
 pub mod received;
@@ -27,5 +29,5 @@ pub mod trace;
 pub mod unattributed;
 
 pub use decode::Money;
-pub(crate) use decode::{day, micros};
+pub(crate) use decode::{day, micros, optional_micros};
 pub use reader::Reader;

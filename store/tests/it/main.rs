@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should fail")]
 
 mod database;
+mod endpoints;
 mod errors;
 mod identities;
 mod migrations;

@@ -18,6 +18,8 @@ fn an_empty_server_gets_everything_and_the_second_time_nothing() {
                 Step::MigrationApplied(3, "generations".to_owned()),
                 Step::MigrationApplied(4, "imports".to_owned()),
                 Step::MigrationApplied(5, "annotations".to_owned()),
+                Step::MigrationApplied(6, "backfills".to_owned()),
+                Step::MigrationApplied(7, "endpoints".to_owned()),
                 Step::GenerationMade(Generation::FIRST),
                 Step::ViewSwitched("conversions", Generation::FIRST),
                 Step::ViewSwitched("orders", Generation::FIRST),
@@ -145,7 +147,9 @@ fn an_unmade_database_is_told_from_an_unmigrated_one() {
                 "0002 refusals",
                 "0003 generations",
                 "0004 imports",
-                "0005 annotations"
+                "0005 annotations",
+                "0006 backfills",
+                "0007 endpoints"
             ]
         );
         assert_eq!(found.active, None);

@@ -11,6 +11,7 @@ mod database;
 mod gap;
 mod measures;
 mod page;
+mod pushes;
 mod question;
 mod received;
 mod sales;

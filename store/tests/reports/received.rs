@@ -6,11 +6,11 @@ use postback_store::insert;
 use postback_store::reports::activity::{By, State};
 use postback_store::reports::question::{Column, DateBy, Dimension, Filter, Question, Table};
 use postback_store::reports::share::Share;
-use postback_store::rows::{Outcome, PostbackRow, RefusalRow};
+use postback_store::rows::{Outcome, PostbackRow};
 
 use crate::database::with_database;
 use crate::insert_postbacks;
-use crate::sales::{at, id, postback};
+use crate::sales::{at, id, postback, refusal};
 
 fn rejected(number: u128, received: &str, reasons: &[&'static str]) -> PostbackRow<'static> {
     PostbackRow {
@@ -193,22 +193,6 @@ async fn activity_is_that_of_the_hour_of_the_week() {
 #[tokio::test]
 async fn refusals_are_counted_with_those_that_have_no_row() {
     with_database("refused", |loader, reader| async move {
-        let refusal = |number, source, reason, refused: &str, suppressed| RefusalRow {
-            id: id(number),
-            refused_at: at(refused),
-            reason,
-            status: 404,
-            source,
-            key: "",
-            method: "GET",
-            path: "",
-            query: "",
-            query_bytes: 0,
-            remote: "",
-            user_agent: "",
-            cut: Vec::new(),
-            suppressed,
-        };
         let rows = [
             refusal(1, "us", "forbidden", "2026-11-22T10:00:00Z", 0),
             refusal(2, "us", "not_found", "2026-11-22T09:00:00Z", 9),

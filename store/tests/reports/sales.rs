@@ -3,7 +3,9 @@
 use jiff::Timestamp;
 use jiff::civil::{Date, date};
 use jiff::tz::TimeZone;
-use postback_store::rows::{ConversionRow, Decimal4, Outcome, PostbackRow, postback_version};
+use postback_store::rows::{
+    ConversionRow, Decimal4, Outcome, PostbackRow, RefusalRow, postback_version,
+};
 use uuid::Uuid;
 
 pub(crate) fn at(text: &str) -> Timestamp {
@@ -200,3 +202,28 @@ pub(crate) fn postback(
 }
 
 pub(crate) const SECOND_DAY: Date = date(2026, 9, 2);
+
+pub(crate) fn refusal(
+    number: u128,
+    source: &'static str,
+    reason: &'static str,
+    refused: &str,
+    suppressed: u64,
+) -> RefusalRow<'static> {
+    RefusalRow {
+        id: id(number),
+        refused_at: at(refused),
+        reason,
+        status: 404,
+        source,
+        key: "",
+        method: "GET",
+        path: "",
+        query: "",
+        query_bytes: 0,
+        remote: "",
+        user_agent: "",
+        cut: Vec::new(),
+        suppressed,
+    }
+}

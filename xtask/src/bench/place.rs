@@ -53,9 +53,7 @@ impl Place {
         let directory = tempfile::Builder::new()
             .prefix("bench-")
             .tempdir_in(project.target())?;
-        let commands = std::env::current_exe()?;
-        let commands = commands.parent().context("xtask has no directory")?;
-        let binaries = commands.with_file_name("release");
+        let (commands, binaries) = (commands()?, released()?);
         let kafka = KafkaOptions::new(directory.path().join("kafka"));
         let kafka = KafkaServer::start(installation, kafka, cancellation)?;
         let log = directory.path().join(LOG);
@@ -64,7 +62,7 @@ impl Place {
         let place = Self {
             examples: binaries.join("examples"),
             binaries,
-            commands: commands.to_owned(),
+            commands,
             kafka,
             key: std::fs::read_to_string("/proc/sys/kernel/random/uuid")?
                 .trim()
@@ -170,6 +168,17 @@ impl Place {
         }
         Ok(())
     }
+}
+
+/// Where programs are that were built for development: beside this one.
+fn commands() -> anyhow::Result<PathBuf> {
+    let own = std::env::current_exe()?;
+    Ok(own.parent().context("xtask has no directory")?.to_owned())
+}
+
+/// Where programs are that were built for release, wherever cargo was told to build.
+pub(super) fn released() -> anyhow::Result<PathBuf> {
+    Ok(commands()?.with_file_name("release"))
 }
 
 /// Who runs where: the server under load has a processor of its own.

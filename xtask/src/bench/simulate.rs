@@ -17,7 +17,7 @@ use serde::Serialize;
 
 use super::host::{self, Host};
 use super::page::targets_table;
-use super::place::{Processor, launch, wait_until};
+use super::place::{Processor, launch, released, wait_until};
 use super::targets::Target;
 use super::{release, tell};
 use crate::project::Project;
@@ -70,7 +70,7 @@ struct Figures {
     rate: u32,
     seconds: u64,
     attempts: u64,
-    acknowledged: u64,
+    answered: u64,
     /// More than 10 ms after their time.
     late: u64,
     latest_ms: f64,
@@ -91,16 +91,12 @@ pub(super) fn run(
     project.set_up(Needs::BUILD, cancellation)?;
     let binaries = ["--bins", "-p", "postback-cli", "-p", "postback-load"];
     release(project, &binaries, cancellation)?;
-    let figures = measure(options, project, cancellation)?;
+    let figures = measure(options, cancellation)?;
     tell(&figures, options.json, page, &figures.targets)
 }
 
-fn measure(
-    options: &Options,
-    project: &Project,
-    cancellation: &Cancellation,
-) -> anyhow::Result<Figures> {
-    let binaries = project.target().join("release");
+fn measure(options: &Options, cancellation: &Cancellation) -> anyhow::Result<Figures> {
+    let binaries = released()?;
     let folder = tempfile::tempdir()?;
     let [listen] = port::free()?;
     let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, listen));
@@ -173,19 +169,21 @@ fn figures(options: &Options, end: &End, cpu: f64) -> Figures {
     let count = |count: u64| u32::try_from(count).map_or(f64::MAX, f64::from);
     let attempts = end.schedule.attempts;
     let latest_ms = count(end.schedule.latest_us) / 1e3;
-    let lost = count(end.counts.planned - end.counts.acknowledged);
+    // The bare receiver refuses what its HTTP library does: careless spelling. That is an answer.
+    let answered = end.counts.acknowledged + end.counts.refused;
+    let unanswered = count(end.counts.planned - answered);
     Figures {
         host: Host::look(),
         rate: options.rate,
         seconds: options.seconds,
         attempts,
-        acknowledged: end.counts.acknowledged,
+        answered,
         late: end.schedule.late,
         latest_ms,
         cpu_us: cpu * 1e6 / count(attempts.max(1)),
         targets: vec![
             Target::new("the latest attempt after its time", "ms", latest_ms, 100.0),
-            Target::new("postbacks that were not acknowledged", "", lost, 0.0),
+            Target::new("postbacks without an answer", "", unanswered, 0.0),
         ],
     }
 }

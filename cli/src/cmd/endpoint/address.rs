@@ -4,7 +4,6 @@ use postback_common::config::SourceSettings;
 use postback_common::secret::{HIDDEN, Secret, sounds_secret};
 use postback_common::url_key::KeyHash;
 
-use crate::cmd::door;
 use crate::cmd::url::{by_key, parameters};
 
 /// The parts of a URL.
@@ -35,7 +34,9 @@ impl Address {
             Some(owner) => format!("{} of source {}", key_name(&parts, owner), owner.name),
             None => "none that is configured".to_owned(),
         };
-        let expected = door::newest(source).map(|template| template.url.with_key(&known()));
+        let expected = source
+            .newest_template()
+            .map(|template| template.url.with_key(&known()));
         let differences = expected.map(|expected| {
             let expected = Parts::of(expected.expose());
             let mut differences = Vec::new();

@@ -4,7 +4,7 @@ use clap::Args;
 use postback_common::config::{Settings, SourceSettings, TemplateUrl};
 use postback_common::secret::Secret;
 
-use crate::cmd::door::{self, KeyOption};
+use crate::cmd::door::KeyOption;
 use crate::ending::Failure;
 
 /// What stands in the key's place in a configuration, and in what `postback url build` prints.
@@ -47,7 +47,7 @@ impl UrlOption {
 
     fn of_template(&self, source: &SourceSettings, settings: &Settings) -> Result<Secret, Failure> {
         let name = &source.name;
-        let Some(template) = door::newest(source) else {
+        let Some(template) = source.newest_template() else {
             return Err(Failure::Usage(format!(
                 "source {name} has no [[source.template]], so nothing says which URL to register\n  \
                  make one with `postback url build --source {name}`, or give --url"

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use postback_common::config::ClickHouseSettings;
 use postback_normalise::SourceRules;
 use postback_normalise::profile::Subject;
+use postback_service::kafka::Publisher;
 use postback_store::imports::{self, Import as Note};
 use postback_store::{Client, Role, client};
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -23,7 +24,6 @@ use crate::cmd::load;
 use crate::console::Console;
 use crate::ending::{Ending, Failure};
 use crate::progress::{Meter, shown};
-use crate::publisher::Publisher;
 use crate::servers::Trouble;
 
 /// Rows between two notes of how far the import is: what is sent again after a kill.

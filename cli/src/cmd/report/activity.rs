@@ -6,9 +6,11 @@ use clap::{Args, ValueEnum};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Span, Timestamp, Zoned};
 use postback_common::config::Settings;
+use postback_store::endpoints::{self, Latest};
 use postback_store::reports::Reader;
 use postback_store::reports::activity::{By, Part, Refused, Sender, State};
 use postback_store::reports::question::{Filter, Table};
+use postback_store::{Role, client};
 
 use super::asked::Only;
 use super::frame;
@@ -34,6 +36,8 @@ use crate::servers::Trouble;
     missing   postbacks that were usual in the time of the silence\n\
     state     as usual; low, high: outside of the range; silent: 13 or more are missing, which chance\n          \
     does once in 440,000; learning: under three weeks of history; never: configured, not seen\n\
+    endpoint  what the network's API says of it: active, disabled, missing (none is registered),\n          \
+    unknown; empty where no API is configured\n\
     refused   requests refused in the last 24 hours; estimated where many came at once\n\n\
     By key or template: what each brought in the last seven days. Imports are no activity.")]
 pub(super) struct Activity {
@@ -129,7 +133,16 @@ async fn of_sources(
     until: &Zoned,
     settings: &Settings,
 ) -> Result<Sheet, postback_store::StoreError> {
-    let (senders, refused) = tokio::try_join!(reader.activity(only, until), reader.refused(until))?;
+    let client = client(&settings.clickhouse, Role::Query)?;
+    let (senders, refused, endpoints) = tokio::try_join!(
+        reader.activity(only, until),
+        reader.refused(until),
+        endpoints::latest(&client)
+    )?;
+    let endpoints = Endpoints {
+        settings,
+        latest: &endpoints,
+    };
     let mut sheet = Sheet::new(&[
         text("source", "Source"),
         text("last", "Newest"),
@@ -140,6 +153,7 @@ async fn of_sources(
         number("missing", "Miss-\ning"),
         number("day", "Last\n24 h"),
         text("state", "State"),
+        text("endpoint", "Endpoint"),
         number("refused", "Refused\n24 h"),
         text("refused_reason", "Most often"),
     ]);
@@ -147,18 +161,26 @@ async fn of_sources(
         .iter()
         .map(|row| (row.source.as_str(), row))
         .collect();
-    let row = |sender: &Sender| cells(sender, by_source.get(&*sender.source).copied(), until);
+    let row = |sender: &Sender| {
+        let mut cells = cells(sender, until);
+        cells.push(endpoints.cell(&sender.source));
+        cells.extend(refused_cells(by_source.get(&*sender.source).copied()));
+        cells
+    };
     sheet.rows = senders.iter().map(row).collect();
     for name in unseen(settings, only, &senders) {
         let refused = by_source.get(&*name).copied();
+        let endpoint = endpoints.cell(&name);
         let mut cells = vec![Cell::Text(name)];
         cells.resize(8, Cell::Missing);
         cells.push(Cell::text("never"));
+        cells.push(endpoint);
         cells.extend(refused_cells(refused));
         sheet.rows.push(cells);
     }
     let silent = |sender: &&Sender| sender.usual.state == State::Silent;
     sheet.fact("silent", senders.iter().filter(silent).count());
+    sheet.notes.extend(endpoints.notes(only));
     sheet.notes.extend(notes(
         &senders,
         by_source.get("").copied(),
@@ -178,13 +200,13 @@ fn unseen(settings: &Settings, only: &Filter, senders: &[Sender]) -> Vec<String>
     names.filter(|name| !is_seen(name)).collect()
 }
 
-fn cells(sender: &Sender, refused: Option<&Refused>, until: &Zoned) -> Vec<Cell> {
+fn cells(sender: &Sender, until: &Zoned) -> Vec<Cell> {
     let usual = &sender.usual;
     let silence = until.timestamp().duration_since(sender.last);
     let range = usual
         .range
         .map(|(lowest, highest)| format!("{lowest}–{highest}"));
-    let mut cells = vec![
+    vec![
         Cell::text(&sender.source),
         Cell::Text(shown(sender.last, until.time_zone())),
         Cell::Seconds(silence.max(SignedDuration::ZERO).as_secs_f64()),
@@ -194,9 +216,50 @@ fn cells(sender: &Sender, refused: Option<&Refused>, until: &Zoned) -> Vec<Cell>
         Cell::Mean(usual.missing),
         Cell::Count(sender.day),
         Cell::text(usual.state.as_str()),
-    ];
-    cells.extend(refused_cells(refused));
-    cells
+    ]
+}
+
+/// What the networks say of the endpoints.
+struct Endpoints<'a> {
+    settings: &'a Settings,
+    latest: &'a [Latest],
+}
+
+impl Endpoints<'_> {
+    /// Nothing where no API is asked, or none was yet.
+    fn known(&self, source: &str) -> Option<&Latest> {
+        let mut sources = self.settings.sources.iter();
+        let source = sources.find(|known| known.name.as_str() == source && known.enabled)?;
+        source.api.as_ref()?;
+        let mut latest = self.latest.iter();
+        latest.find(|latest| latest.source == source.name.as_str())
+    }
+
+    fn cell(&self, source: &str) -> Cell {
+        let known = self.known(source);
+        known.map_or(Cell::Missing, |latest| Cell::text(latest.state.as_str()))
+    }
+
+    fn notes(&self, only: &Filter) -> Vec<String> {
+        if !only.is_empty() {
+            return Vec::new();
+        }
+        let sources = self.settings.sources.iter();
+        let off = sources
+            .filter_map(|source| self.known(source.name.as_str()))
+            .filter(|latest| latest.state.is_off());
+        off.map(|latest| {
+            let (source, state) = (&latest.source, latest.state);
+            let (says, command) = match state {
+                endpoints::State::Missing => ("has no endpoint registered", "set"),
+                _ => ("has switched the endpoint off", "enable"),
+            };
+            format!(
+                "the network of {source} {says}, and sends nothing: `postback endpoint {command} --source {source}`"
+            )
+        })
+        .collect()
+    }
 }
 
 fn refused_cells(refused: Option<&Refused>) -> [Cell; 2] {

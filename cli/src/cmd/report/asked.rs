@@ -132,6 +132,12 @@ impl Rows {
         }
     }
 
+    /// The same about conversions by when the network processed them.
+    pub(super) fn of_events(&self, by: &[&str], now: &Zoned) -> Result<Question, Failure> {
+        let question = self.question(Table::Conversions, DateBy::Processed, by, now)?;
+        Ok(super::frame::without_currency(question))
+    }
+
     fn question(
         &self,
         table: Table,

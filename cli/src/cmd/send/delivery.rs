@@ -4,12 +4,12 @@ use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
 use postback_common::secret::Secret;
+use postback_healing::probe::Content;
 use postback_simulator::Authority;
 use postback_simulator::Template;
 use postback_simulator::exchange::{Answer, Request, exchange};
 use tokio::net::TcpStream;
 
-use super::content::Content;
 use crate::ending::Failure;
 use crate::tls::encrypt;
 

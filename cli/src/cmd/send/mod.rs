@@ -1,11 +1,9 @@
 //! `postback send`: one test postback through the real endpoint, followed to its row.
 
-mod content;
 mod delivery;
 mod journey;
 mod log;
 mod reversal;
-mod values;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -13,6 +11,7 @@ use std::time::Duration;
 use clap::Args;
 use jiff::Timestamp;
 use postback_common::config::SourceSettings;
+use postback_healing::probe::{Content, Values, mark};
 use postback_normalise::Profile;
 use postback_normalise::profile::Subject;
 
@@ -21,11 +20,10 @@ use super::{Loaded, load, source};
 use crate::arguments::Options;
 use crate::console::Console;
 use crate::ending::{Ending, Failure};
-use content::Content;
 use delivery::Target;
 use journey::Journey;
 use log::Log;
-use values::Values;
+use reversal::{counting, is_reversal, reversal};
 
 /// Send one test postback to a source's URL, and follow it to its row
 #[derive(Debug, Args)]
@@ -74,10 +72,11 @@ impl Send {
         let profile = rules.profile();
         refuse_other_subjects(source, profile.about)?;
         let chosen = self.chosen(profile)?;
-        let mark = mark()?;
+        let mark = mark().map_err(Failure::failed)?;
         let values = Values {
             source,
             profile,
+            registered: source.newest_query(),
             mark: &mark,
             now: Timestamp::now(),
             is_transaction: self.transaction,
@@ -94,18 +93,18 @@ impl Send {
         let authorization = self.door.authorization(source)?;
         let content = Content::of(&values);
         let target = Target::of(&url, &content, authorization.as_ref())?;
-        if let Some(counting) = values.counting()
+        if let Some(counting) = counting(&values)
             && !self.transaction
         {
             return Err(Failure::Usage(format!(
                 "with {counting} it would count in reports\n  leave that out, or say --transaction to have it count"
             )));
         }
-        if self.transaction && !values.is_reversal() {
+        if self.transaction && !is_reversal(&values) {
             console.warn(format_args!(
                 "this transaction counts in reports; this takes it back:\n  postback send {}{}",
                 self.door.options(),
-                values.reversal()
+                reversal(&values)
             ));
         }
         let journey = self.follow(&target, &loaded).await;
@@ -157,11 +156,4 @@ fn refuse_other_subjects(source: &SourceSettings, about: Subject) -> Result<(), 
         "source {name} is about {what}, and a test would stand among the real ones\n  \
          bring in a file: postback {command} import FILE --source {name}; with --dry-run it only says what would come of it"
     )))
-}
-
-/// Eight hexadecimal digits.
-fn mark() -> Result<String, Failure> {
-    let mut bits = [0; 4];
-    getrandom::fill(&mut bits).map_err(Failure::failed)?;
-    Ok(format!("{:08x}", u32::from_be_bytes(bits)))
 }

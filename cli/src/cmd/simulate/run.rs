@@ -176,7 +176,7 @@ impl Run {
         configuration: &Configuration,
     ) -> Result<Secret, Failure> {
         let base = self.door.url(source, &door::listener(configuration))?;
-        let query = door::newest(source).and_then(|template| template.url.query());
+        let query = source.newest_query();
         let url = match query {
             Some(query) => format!("{}?{query}", base.expose()),
             None => {

@@ -4,7 +4,7 @@ mod mapping;
 
 use std::io::Write as _;
 
-use postback_common::config::{SourceSettings, TemplateSettings};
+use postback_common::config::SourceSettings;
 use postback_common::secret::HIDDEN;
 use postback_normalise::{KeyDayRule, Profile, SourceRules, Template};
 
@@ -42,19 +42,14 @@ pub(super) fn run(name: &str, options: &Options, console: &mut Console) -> Resul
 
 /// The newest, as it was checked when the configuration was read.
 fn template(source: &SourceSettings, profile: &Profile) -> Option<Template> {
-    let query = newest(source)?.url.query().unwrap_or_default();
+    let query = source.newest_template()?.url.query().unwrap_or_default();
     Template::of_query(query, profile).ok()
-}
-
-fn newest(source: &SourceSettings) -> Option<&TemplateSettings> {
-    let templates = source.templates.iter();
-    templates.max_by_key(|template| template.valid_from)
 }
 
 /// With the key hidden: the configuration holds only its hash, or hides it.
 fn url(source: &SourceSettings, public_url: Option<&str>) -> String {
     let host = public_url.unwrap_or("https://YOUR-HOST");
-    let query = newest(source).and_then(|template| template.url.query());
+    let query = source.newest_query();
     let query = query.map(|query| format!("?{query}"));
     format!(
         "{}/postback/{HIDDEN}{}",

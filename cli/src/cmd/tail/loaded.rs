@@ -1,11 +1,10 @@
 //! The newest rows of `postbacks`.
 
-use std::collections::BTreeSet;
-
-use jiff::{Span, Timestamp};
+use jiff::Timestamp;
 use postback_store::reports::Reader;
 use postback_store::reports::tail::Arrived;
 
+use super::seen::{AT_ONCE, Seen};
 use super::{Out, PAUSE, Tail};
 use crate::cmd::Loaded;
 use crate::cmd::report::check_sources;
@@ -14,13 +13,6 @@ use crate::output::{Cell, Sheet, text};
 use crate::range::shown_exactly;
 use crate::record::Record;
 use crate::servers::Trouble;
-
-/// Partitions of the topic are loaded side by side, and a spool is drained late: what was received
-/// so long before the newest can still come to be loaded.
-const BEHIND_MINUTES: i64 = 10;
-
-/// Most rows of one look.
-const AT_ONCE: u32 = 10_000;
 
 pub(super) async fn run(
     tail: &Tail,
@@ -33,14 +25,11 @@ pub(super) async fn run(
     let mut reader = Reader::of_active(clickhouse).await.map_err(trouble)?;
     check_sources(&only, &loaded.settings, &reader).await?;
     let began = Timestamp::now();
-    let mut newest = began;
-    let mut seen = BTreeSet::new();
+    let mut shown = Vec::new();
     if tail.lines > 0 {
-        let found = reader.newest(&only, tail.lines).await.map_err(trouble)?;
-        newest = found.last().map_or(began, |last| last.received_at);
-        seen.extend(found.iter().map(|row| (row.received_at, row.id)));
-        let mut sheet = sheet(&found, loaded, out);
-        if found.is_empty() {
+        shown = reader.newest(&only, tail.lines).await.map_err(trouble)?;
+        let mut sheet = sheet(&shown, loaded, out);
+        if shown.is_empty() {
             sheet.notes = nothing(tail);
         }
         out.write(&sheet)?;
@@ -48,39 +37,18 @@ pub(super) async fn run(
     if !tail.follow {
         return Ok(Ending::Done);
     }
+    let mut seen = Seen::of(&shown, began);
     // What is there already is not what comes.
-    let since = behind(newest.min(began));
-    let there = reader
-        .arrived_since(&only, since, AT_ONCE)
-        .await
-        .map_err(trouble)?;
-    seen.extend(there.into_iter().map(|row| (row.received_at, row.id)));
+    let there = reader.arrived_since(&only, seen.since(), AT_ONCE);
+    seen.keep_new(there.await.map_err(trouble)?);
     loop {
         tokio::time::sleep(PAUSE).await;
         // Another generation may have become active.
         reader = Reader::of_active(clickhouse).await.map_err(trouble)?;
-        let since = behind(newest);
-        let found = reader
-            .arrived_since(&only, since, AT_ONCE)
-            .await
-            .map_err(trouble)?;
-        let is_new = |row: &Arrived| !seen.contains(&(row.received_at, row.id));
-        let new: Vec<Arrived> = found.into_iter().filter(is_new).collect();
-        newest = new
-            .iter()
-            .map(|row| row.received_at)
-            .max()
-            .unwrap_or(newest)
-            .max(newest);
-        seen.extend(new.iter().map(|row| (row.received_at, row.id)));
-        seen = seen.split_off(&(behind(newest), uuid::Uuid::nil()));
+        let found = reader.arrived_since(&only, seen.since(), AT_ONCE);
+        let new = seen.keep_new(found.await.map_err(trouble)?);
         out.write(&sheet(&new, loaded, out))?;
     }
-}
-
-fn behind(newest: Timestamp) -> Timestamp {
-    let before = newest.checked_sub(Span::new().minutes(BEHIND_MINUTES));
-    before.unwrap_or(Timestamp::UNIX_EPOCH)
 }
 
 fn nothing(tail: &Tail) -> Vec<String> {

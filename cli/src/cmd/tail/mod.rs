@@ -2,6 +2,7 @@
 
 mod loaded;
 mod refused;
+mod seen;
 mod topic;
 
 use std::time::Duration;

@@ -1,23 +1,16 @@
 //! The newest refused requests.
 
-use std::collections::BTreeSet;
-
-use jiff::{Span, Timestamp};
+use jiff::Timestamp;
 use postback_store::reports::Reader;
 use postback_store::reports::tail::RefusedRequest;
 
+use super::seen::{AT_ONCE, Seen};
 use super::{Out, PAUSE, Tail};
 use crate::cmd::Loaded;
 use crate::ending::{Ending, Failure};
 use crate::output::{Cell, Sheet, number, text};
 use crate::range::shown_exactly;
 use crate::servers::Trouble;
-
-/// Instances of ingest publish side by side.
-const BEHIND_MINUTES: i64 = 10;
-
-/// Most rows of one look.
-const AT_ONCE: u32 = 10_000;
 
 pub(super) async fn run(
     tail: &Tail,
@@ -31,7 +24,6 @@ pub(super) async fn run(
     let began = Timestamp::now();
     let found = reader.refused_since(source, Timestamp::UNIX_EPOCH, tail.lines);
     let found = found.await.map_err(trouble)?;
-    let mut newest = found.last().map_or(began, |last| last.refused_at);
     let mut first = sheet(&found, out);
     if found.is_empty() {
         first.notes = vec!["No refused request is recorded: every sender was let in.".to_owned()];
@@ -40,34 +32,15 @@ pub(super) async fn run(
     if !tail.follow {
         return Ok(Ending::Done);
     }
-    let there = reader
-        .refused_since(source, behind(newest), AT_ONCE)
-        .await
-        .map_err(trouble)?;
-    let mut seen: BTreeSet<_> = there.iter().map(|row| (row.refused_at, row.id)).collect();
+    let mut seen = Seen::of(&found, began);
+    let there = reader.refused_since(source, seen.since(), AT_ONCE);
+    seen.keep_new(there.await.map_err(trouble)?);
     loop {
         tokio::time::sleep(PAUSE).await;
-        let found = reader
-            .refused_since(source, behind(newest), AT_ONCE)
-            .await
-            .map_err(trouble)?;
-        let is_new = |row: &RefusedRequest| !seen.contains(&(row.refused_at, row.id));
-        let new: Vec<RefusedRequest> = found.into_iter().filter(is_new).collect();
-        newest = new
-            .iter()
-            .map(|row| row.refused_at)
-            .max()
-            .unwrap_or(newest)
-            .max(newest);
-        seen.extend(new.iter().map(|row| (row.refused_at, row.id)));
-        seen = seen.split_off(&(behind(newest), uuid::Uuid::nil()));
+        let found = reader.refused_since(source, seen.since(), AT_ONCE);
+        let new = seen.keep_new(found.await.map_err(trouble)?);
         out.write(&sheet(&new, out))?;
     }
-}
-
-fn behind(newest: Timestamp) -> Timestamp {
-    let before = newest.checked_sub(Span::new().minutes(BEHIND_MINUTES));
-    before.unwrap_or(Timestamp::UNIX_EPOCH)
 }
 
 fn sheet(rows: &[RefusedRequest], out: &Out<'_>) -> Sheet {

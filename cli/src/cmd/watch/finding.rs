@@ -1,5 +1,6 @@
 //! What differs from usual, its words and its likeliest cause.
 
+mod endpoint;
 mod gap;
 
 use jiff::tz::TimeZone;
@@ -7,6 +8,7 @@ use jiff::{Span, Timestamp};
 use postback_detect::Change;
 use serde_json::{Value, json};
 
+pub(super) use endpoint::Endpoint;
 pub(super) use gap::{Gap, Lost, What};
 
 /// What an alert is about.
@@ -30,6 +32,8 @@ pub(super) enum Finding {
     Refusals(Change),
     /// More of one's own orders, or of a statement's, than usual have no postback.
     Gap(Box<Gap>),
+    /// The network does not send, or it is not known whether it does.
+    Endpoint(Box<Endpoint>),
     /// Records wait in Kafka, the oldest for so long.
     Unread { waiting: u64, seconds: i64 },
 }
@@ -50,6 +54,7 @@ impl Finding {
                 What::Orders => "gap",
                 What::Money { .. } => "gap_money",
             },
+            Self::Endpoint(endpoint) => endpoint.kind(),
             Self::Unread { .. } => "unread",
         }
     }
@@ -66,6 +71,7 @@ impl Finding {
             | Self::WholeAmounts(_)
             | Self::Rejects(_)
             | Self::Refusals(_)
+            | Self::Endpoint(_)
             | Self::Unread { .. } => None,
         }
     }
@@ -90,6 +96,7 @@ impl Finding {
             }
             Self::Rejects(change) => shared("of the postbacks are rejected", change),
             Self::Gap(gap) => gap.what(),
+            Self::Endpoint(endpoint) => endpoint.what(),
             Self::Unread { waiting, seconds } => format!(
                 "{waiting} records wait in Kafka, the oldest for {} minutes",
                 seconds / 60
@@ -113,6 +120,7 @@ impl Finding {
             Self::Rejects(_) => "field: a parameter that is needed is missing or cannot be read",
             Self::Refusals(_) => "endpoint: the sender's address, key, method or size has changed",
             Self::Gap(gap) => gap.cause(),
+            Self::Endpoint(endpoint) => endpoint.cause(),
             Self::Unread { .. } => {
                 "loading: the consumer is stopped, slow, or waits for ClickHouse"
             }
@@ -135,6 +143,7 @@ impl Finding {
             Self::Rejects(_) => report("rejects"),
             Self::Refusals(_) => format!("postback tail --refused --source {source}"),
             Self::Gap(gap) => gap.look(source, since),
+            Self::Endpoint(endpoint) => endpoint.look(source, since),
             Self::Unread { .. } => "postback doctor".to_owned(),
         }
     }
@@ -150,6 +159,7 @@ impl Finding {
             | Self::Currency { change, .. }
             | Self::Rejects(change) => of_change(change),
             Self::Gap(gap) => gap.measured(),
+            Self::Endpoint(endpoint) => endpoint.measured(),
             Self::Silence { missing } => json!({"expected": missing, "observed": 0}),
             Self::Unread { waiting, seconds } => json!({"waiting": waiting, "seconds": seconds}),
         }

@@ -1,6 +1,7 @@
 //! One look at the tables.
 
 mod books;
+mod endpoints;
 
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
@@ -72,19 +73,23 @@ impl Watched<'_> {
         let reader = Reader::of_active(clickhouse).await?;
         let lag = lag::of_generation(&self.loaded.settings, reader.generation()).await;
         let (through, oldest) = self.through(&reader, &lag, now).await?;
+        let client = client(clickhouse, Role::Query)?;
+        let from = start_of(bin_of(through.unwrap_or(now)).saturating_sub(days(HISTORY_DAYS)));
+        let annotations = annotations::between(&client, from, now).await?;
+        let endpoints = self.endpoints(&client, &annotations, now).await?;
         let Some(through) = through else {
-            return Ok(Look::nothing(lag.err()));
+            let mut look = Look::nothing(lag.err());
+            look.alerts = endpoints;
+            return Ok(look);
         };
         let rows = read(&reader, past, through).await?;
-        let client = client(clickhouse, Role::Query)?;
-        let from = start_of(bin_of(through).saturating_sub(days(HISTORY_DAYS)));
-        let annotations = annotations::between(&client, from, now).await?;
         let mut look = self.judge(&rows, through, &annotations);
         for book in self.books(&reader, past, through).await? {
             if look.divide(&book.source, book.divided()) {
                 look.alerts.extend(judge_book(book, through, &annotations));
             }
         }
+        look.alerts.extend(endpoints);
         look.unknown_lag = lag.as_ref().err().cloned();
         look.alerts.extend(unread(&lag, oldest, now));
         Ok(look)

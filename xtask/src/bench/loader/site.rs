@@ -12,6 +12,7 @@ use postback_stack::{
 use serde::Deserialize;
 use tempfile::TempDir;
 
+use crate::bench::place::released;
 use crate::project::Project;
 
 /// The topic, as the configuration has it by default.
@@ -55,13 +56,11 @@ impl Site {
         let directory = tempfile::Builder::new()
             .prefix("bench-")
             .tempdir_in(project.target())?;
-        let own = std::env::current_exe()?;
-        let own = own.parent().context("xtask has no directory")?;
         let options = StackOptions::new(directory.path());
         let stack = Stack::start(installation, options, cancellation)?;
         let [admin, ingest] = port::free()?;
         let site = Self {
-            binaries: own.with_file_name("release"),
+            binaries: released()?,
             admin: SocketAddr::from((Ipv4Addr::LOCALHOST, admin)),
             stack,
             directory,

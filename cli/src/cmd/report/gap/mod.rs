@@ -1,5 +1,6 @@
 //! `postback report gap`
 
+mod events;
 mod listed;
 mod sheet;
 mod sides;
@@ -34,19 +35,22 @@ pub(crate) const MATURE_AFTER: SignedDuration = SignedDuration::from_hours(4);
 #[command(after_help = "Examples:\n  \
     postback report gap --from 14d\n  \
     postback report gap --with statements --by advertiser\n  \
-    postback report gap --from 2026-09-01 --to 2026-09-02 --class unexplained -o csv > ticket.csv\n\n\
+    postback report gap --from 2026-09-01 --to 2026-09-02 --class unexplained -o csv > ticket.csv\n  \
+    postback report gap --with events --class missed\n\n\
     matched      a transaction with the order's number is there, and was not taken back\n\
     explained    taken back by the network (reversed), or cancelled, returned, out of network on your side\n\
     immature     placed in the last 4 hours: its postback may still come\n\
     unexplained  missing, or known by an early signal alone\n\
     gap          unexplained of matched and unexplained, by count and by money\n\
     extra        transactions whose order number your side does not know\n\n\
+    --with events tells what was fetched from the network's API and had never been pushed:\n\
+    how much, when, and whether the endpoint was off or requests were refused then.\n\n\
     Amounts are your side's. --where and --source are about your side's rows. What is usual follows from the\n\
     28 days before the range. Exit code 3 when orders are unexplained.")]
 pub(super) struct Gap {
     #[command(flatten)]
     rows: Rows,
-    /// Your side: orders, statements, or one source of either [default: orders where there are any]
+    /// What to compare with: orders, statements, one source of either, or events [default: orders where there are any]
     #[arg(long = "with", value_name = "WHAT")]
     own: Option<String>,
     /// List the orders of a class, ready for a support ticket
@@ -75,20 +79,24 @@ enum Class {
     Amounts,
     /// Matched, with another click id
     Clicks,
+    /// With events: fetched, and never pushed
+    Missed,
 }
 
-impl From<Class> for Wanted {
-    fn from(class: Class) -> Self {
-        match class {
-            Class::Matched => Self::Matched,
-            Class::Explained => Self::Explained,
-            Class::Immature => Self::Immature,
-            Class::Unexplained => Self::Unexplained,
-            Class::Extra => Self::Extra,
-            Class::Standing => Self::Standing,
-            Class::Amounts => Self::Amounts,
-            Class::Clicks => Self::Clicks,
-        }
+impl Class {
+    /// Of orders; `None` where it is not about orders.
+    const fn of_orders(self) -> Option<Wanted> {
+        Some(match self {
+            Self::Matched => Wanted::Matched,
+            Self::Explained => Wanted::Explained,
+            Self::Immature => Wanted::Immature,
+            Self::Unexplained => Wanted::Unexplained,
+            Self::Extra => Wanted::Extra,
+            Self::Standing => Wanted::Standing,
+            Self::Amounts => Wanted::Amounts,
+            Self::Clicks => Wanted::Clicks,
+            Self::Missed => return None,
+        })
     }
 }
 
@@ -98,7 +106,17 @@ impl Gap {
         options: &Options,
         console: &mut Console,
     ) -> Result<Ending, Failure> {
+        if self.own.as_deref() == Some("events") {
+            return Box::pin(events::run(self, options, console)).await;
+        }
         let question = self.rows.of_orders(&["day"], &frame::now(options))?;
+        let wanted = self.class.map(|class| (class, class.of_orders()));
+        if let Some((_, None)) = wanted {
+            return Err(Failure::Usage(
+                "orders and statements know no missed pushes\n  write --with events --class missed"
+                    .to_owned(),
+            ));
+        }
         let loaded = load(options, console)?;
         let sides = Sides::of(self.own.as_deref(), &loaded)?;
         let clickhouse = &loaded.settings.clickhouse;
@@ -109,15 +127,15 @@ impl Gap {
         let complete = complete.await.map_err(trouble)?;
         let lag = lag::of_generation(&loaded.settings, reader.generation()).await;
         let asked = comparison(question, &sides, complete.loaded_through, &lag)?;
-        let (mut sheet, is_found) = match self.class {
-            Some(class) => {
+        let (mut sheet, is_found) = match wanted {
+            Some((class, Some(wanted))) => {
                 let limit = self.limit.max(1);
-                let list = reader.gap_list(&asked, class.into(), limit);
+                let list = reader.gap_list(&asked, wanted, limit);
                 let list = list.await.map_err(trouble)?;
                 let is_found = class == Class::Unexplained && !list.is_empty();
                 (listed::sheet(&list, class, &asked), is_found)
             }
-            None => figures(&reader, &asked, clickhouse).await?,
+            _ => figures(&reader, &asked, clickhouse).await?,
         };
         for (name, value) in frame::facts("gap", &asked.question) {
             sheet.fact(name, value);

@@ -8,27 +8,32 @@ use postback_common::config::SourceSettings;
 use postback_normalise::profile::{AmountForm, DateForm};
 use postback_normalise::{Field, Profile, decode};
 
-use crate::cmd::door;
-
 /// What a test postback carries.
-pub(super) struct Values<'a> {
-    pub(super) source: &'a SourceSettings,
-    pub(super) profile: &'a Profile,
+#[derive(Debug)]
+pub struct Values<'a> {
+    /// Whose postback it is.
+    pub source: &'a SourceSettings,
+    /// The source's network.
+    pub profile: &'a Profile,
+    /// The query of the URL as it is registered with the network, its macros unfilled; `None`: the
+    /// network's own parameters.
+    pub registered: Option<&'a str>,
     /// Eight hexadecimal digits that nothing else has.
-    pub(super) mark: &'a str,
-    pub(super) now: Timestamp,
+    pub mark: &'a str,
+    /// When the sale is said to have been.
+    pub now: Timestamp,
     /// A transaction that counts, instead of a signal.
-    pub(super) is_transaction: bool,
-    /// By the network's own names.
-    pub(super) chosen: &'a BTreeMap<String, String>,
+    pub is_transaction: bool,
+    /// Values of one's own, by the network's own names.
+    pub chosen: &'a BTreeMap<String, String>,
 }
 
 impl Values<'_> {
-    /// Everything behind the `?`, as the network would fill the source's newest template.
-    pub(super) fn query(&self) -> String {
-        let registered = door::newest(self.source).and_then(|template| template.url.query());
+    /// Everything behind the `?`, as the network would fill the registered URL.
+    #[must_use]
+    pub fn query(&self) -> String {
         let own: String;
-        let template = match registered {
+        let template = match self.registered {
             Some(query) => query,
             None => {
                 let names = self.profile.parameters.iter().map(|known| &known.name);
@@ -65,8 +70,9 @@ impl Values<'_> {
         }
     }
 
-    /// The value of the network's field of that name.
-    pub(super) fn value(&self, name: &str) -> String {
+    /// The value of the network's field of that name; empty for one that it has not.
+    #[must_use]
+    pub fn value(&self, name: &str) -> String {
         if let Some(chosen) = self.chosen.get(name) {
             return chosen.clone();
         }
@@ -178,6 +184,7 @@ mod tests {
         let values = Values {
             source: &settings.sources[0],
             profile,
+            registered: settings.sources[0].newest_query(),
             mark: "0123abcd",
             now: "2026-03-01T12:30:00Z".parse().unwrap(),
             is_transaction,
@@ -240,6 +247,7 @@ mod tests {
             let values = |is_transaction| Values {
                 source: &settings.sources[0],
                 profile: &profile,
+                registered: None,
                 mark: "0123abcd",
                 now: Timestamp::UNIX_EPOCH,
                 is_transaction,

@@ -5,28 +5,33 @@ use postback_normalise::decode;
 use postback_normalise::profile::{BodyForm, Method};
 
 use super::values::Values;
-use crate::cmd::door;
 
 /// A request without its path.
 #[derive(Debug)]
-pub(super) struct Content {
-    pub(super) method: Method,
+pub struct Content {
+    /// How it is sent.
+    pub method: Method,
     /// Everything behind the `?`; empty: no `?` either.
-    pub(super) query: String,
-    pub(super) body: Option<Body>,
+    pub query: String,
+    /// None with a GET.
+    pub body: Option<Body>,
 }
 
+/// What a request carries.
 #[derive(Debug)]
-pub(super) struct Body {
-    pub(super) content_type: &'static str,
-    pub(super) text: String,
+pub struct Body {
+    /// Its media type.
+    pub content_type: &'static str,
+    /// In its form.
+    pub text: String,
 }
 
 impl Content {
-    /// A GET where the network sends some, as it would fill the source's newest template. Otherwise a
-    /// POST: with a body as the network writes it, unless the template's macros stand in the query.
-    pub(super) fn of(values: &Values<'_>) -> Self {
-        let registered = door::newest(values.source).and_then(|template| template.url.query());
+    /// A GET where the network sends some, as it would fill the registered URL. Otherwise a POST:
+    /// with a body as the network writes it, unless the URL's macros stand in its query.
+    #[must_use]
+    pub fn of(values: &Values<'_>) -> Self {
+        let registered = values.registered;
         let has_macros = registered.is_some_and(|query| has_macros(query, values));
         let profile = values.profile;
         if profile.methods.contains(&Method::Get) {
@@ -118,6 +123,7 @@ mod tests {
         let values = Values {
             source,
             profile,
+            registered: source.newest_query(),
             mark: "0123abcd",
             now: "2026-03-01T12:30:00Z".parse().unwrap(),
             is_transaction: false,
@@ -138,8 +144,9 @@ mod tests {
             headers: Vec::new(),
             via: Via::Http,
         };
-        let query = door::newest(source).and_then(|template| template.url.query());
-        let templates = query.map(|query| postback_normalise::Template::of_query(query, profile));
+        let templates = source
+            .newest_query()
+            .map(|query| postback_normalise::Template::of_query(query, profile));
         let rules = SourceRules::new(SourceDescription {
             source: source.name.clone(),
             account: source.account.clone(),

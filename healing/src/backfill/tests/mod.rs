@@ -1,0 +1,7 @@
+//! A network of the tests' own, and what is read of it.
+
+mod fake;
+mod planning;
+mod reading;
+mod server;
+mod verdicts;

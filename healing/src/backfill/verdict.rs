@@ -1,0 +1,129 @@
+//! Whether a fetched transaction is sent: what it says against what the tables hold.
+
+use jiff::Timestamp;
+use postback_normalise::{Amount, Conversion, Field};
+use postback_store::reports::Money;
+use postback_store::reports::held::Held;
+
+use super::Why;
+use super::carried::Carried;
+
+/// What becomes of a transaction that can be a row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// The tables say the same.
+    Matched,
+    /// It is sent.
+    Sent(Why),
+    /// This run sent it before, and was interrupted before it could note it.
+    SentBefore,
+    /// The tables say something else, and would not take this in its place, or say more.
+    Undecided,
+}
+
+/// How two values of a column stand to each other.
+enum Difference {
+    None,
+    /// Both say something, and not the same; or only the fetched one does.
+    Other,
+    /// Only the tables say something.
+    Less,
+}
+
+/// Compares one with what is held under its key.
+pub(super) fn judge(pulled: &Conversion<'_>, held: Option<&Held>, carried: &Carried) -> Verdict {
+    let Some(held) = held else {
+        return Verdict::Sent(Why::Missing);
+    };
+    if held.postback_id == pulled.postback_id {
+        return Verdict::SentBefore;
+    }
+    let (mut is_other, mut is_less) = (pulled.status.as_str() != held.status, false);
+    for difference in differences(pulled, held, carried) {
+        match difference {
+            Difference::None => {}
+            Difference::Other => is_other = true,
+            Difference::Less => is_less = true,
+        }
+    }
+    let is_newer = carried.has(Field::ProcessedAt) && pulled.processed_at > held.processed_at;
+    // What would take the place of a row takes all of it: what says less would lose the rest.
+    match (is_other, is_newer) {
+        (false, false) => Verdict::Matched,
+        _ if is_less || pulled.revision <= held.revision => Verdict::Undecided,
+        (true, _) => Verdict::Sent(Why::Changed),
+        (false, _) => Verdict::Sent(Why::Newer),
+    }
+}
+
+fn differences<'a>(
+    pulled: &'a Conversion<'_>,
+    held: &'a Held,
+    carried: &'a Carried,
+) -> impl Iterator<Item = Difference> + 'a {
+    let code = |currency: Option<postback_normalise::Currency>| {
+        currency.map_or("", postback_normalise::Currency::as_str)
+    };
+    let texts = [
+        (Field::OrderId, &*pulled.order_id, &*held.order_id),
+        (Field::ClickId, &pulled.click_id, &held.click_id),
+        (
+            Field::AdvertiserId,
+            &pulled.advertiser_id,
+            &held.advertiser_id,
+        ),
+        (Field::PublisherId, &pulled.publisher_id, &held.publisher_id),
+        (Field::OfferId, &pulled.offer_id, &held.offer_id),
+        (Field::Sku, &pulled.sku, &held.sku),
+        (Field::ProductName, &pulled.product_name, &held.product_name),
+        (Field::Currency, code(pulled.currency), &held.currency),
+        (
+            Field::CommissionCurrency,
+            code(pulled.commission_currency),
+            &held.commission_currency,
+        ),
+    ];
+    let numbers = [
+        (Field::Quantity, pulled.quantity, held.quantity),
+        (Field::SaleAmount, pulled.sale_amount, held.sale_amount),
+        (Field::Commission, pulled.commission, held.commission),
+    ];
+    let instants = [(Field::OccurredAt, pulled.occurred_at, held.occurred_at)];
+    let texts = texts
+        .into_iter()
+        .map(|(field, pulled, held)| (field, of_texts(pulled, held)));
+    let numbers = numbers
+        .into_iter()
+        .map(|(field, pulled, held)| (field, of_numbers(pulled, held)));
+    let instants = instants
+        .into_iter()
+        .map(|(field, pulled, held)| (field, of_instants(pulled, held)));
+    let all = texts.chain(numbers).chain(instants);
+    all.filter(|(field, _)| carried.has(*field))
+        .map(|(_, difference)| difference)
+}
+
+fn of_texts(pulled: &str, held: &str) -> Difference {
+    match (pulled, held) {
+        _ if pulled == held => Difference::None,
+        ("", _) => Difference::Less,
+        _ => Difference::Other,
+    }
+}
+
+fn of_numbers(pulled: Option<Amount>, held: Option<Money>) -> Difference {
+    let pulled = pulled.map(|amount| i128::from(amount.units()));
+    match (pulled, held.map(|money| money.0)) {
+        (pulled, held) if pulled == held => Difference::None,
+        (None, _) => Difference::Less,
+        _ => Difference::Other,
+    }
+}
+
+fn of_instants(pulled: Option<Timestamp>, held: Option<Timestamp>) -> Difference {
+    match (pulled, held) {
+        (pulled, held) if pulled == held => Difference::None,
+        (None, _) => Difference::Less,
+        _ => Difference::Other,
+    }
+}

@@ -1,0 +1,212 @@
+//! Which time is to be fetched from a network without being asked, and how long the network still
+//! has it. Pure: all that it goes by stands in tables, so that any process goes on where another
+//! one was.
+//!
+//! - When an endpoint is on again: the time in which it was off.
+//! - When refusals of a source have ended: the time in which there were any.
+//! - Once a day: the last three days, for what nobody noticed.
+
+use jiff::{SignedDuration, Timestamp};
+use postback_store::endpoints::{Cause, Heal, Healed, Outage};
+
+/// What is fetched once a day.
+const DAILY: SignedDuration = SignedDuration::from_hours(3 * 24);
+const A_DAY: SignedDuration = SignedDuration::from_hours(24);
+/// So long without a refusal, and a spell of them is over.
+const QUIET: SignedDuration = SignedDuration::from_mins(10);
+const A_MINUTE: SignedDuration = SignedDuration::from_mins(1);
+/// Minutes with refusals that make a spell: one alone is a restart, or chance.
+const SPELL: usize = 3;
+
+/// What is known of one source.
+#[derive(Debug, Clone, Copy)]
+pub struct Known<'a> {
+    /// When its endpoint was off, oldest first.
+    pub outages: &'a [Outage],
+    /// Minutes with refusals, as [`postback_store::endpoints::refused_minutes`] gives them.
+    pub refused: &'a [Timestamp],
+    /// What was healed.
+    pub heals: &'a [Healed],
+    /// What people fetched, whole: the runs of `postback backfill`.
+    pub fetched: &'a [Fetched],
+    /// How long the network keeps transactions.
+    pub keeps: SignedDuration,
+    /// UTC.
+    pub now: Timestamp,
+}
+
+/// A time that was fetched, `from` inclusive and `to` exclusive.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Fetched {
+    /// UTC.
+    pub from: Timestamp,
+    /// UTC.
+    pub to: Timestamp,
+}
+
+/// A time, `from` inclusive and `to` exclusive.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Span {
+    from: Timestamp,
+    to: Timestamp,
+}
+
+impl Fetched {
+    /// As [`postback_store::backfills::finished`] gives them.
+    #[must_use]
+    pub fn all(times: &[(Timestamp, Timestamp)]) -> Vec<Self> {
+        let times = times.iter();
+        times
+            .map(|(from, to)| Self {
+                from: *from,
+                to: *to,
+            })
+            .collect()
+    }
+}
+
+impl Known<'_> {
+    /// Since when things must be known for this: what is older cannot be fetched, and a day more
+    /// shows what had begun before.
+    #[must_use]
+    pub fn since(now: Timestamp, keeps: SignedDuration) -> Timestamp {
+        before(before(now, keeps), A_DAY)
+    }
+
+    /// What is to be healed now, if anything: one at a time, the oldest first.
+    #[must_use]
+    pub fn due(&self) -> Option<Heal> {
+        let interrupted = self.interrupted();
+        let of = |cause| {
+            move |span: Span| Heal {
+                cause,
+                from: span.from,
+                to: span.to,
+            }
+        };
+        let missing = |span: &Span| self.missing(*span).is_some();
+        interrupted
+            .or_else(|| {
+                let mut over = self.outages.iter().filter_map(Span::of_ended);
+                over.find(missing).map(of(Cause::SwitchedOff))
+            })
+            .or_else(|| {
+                let mut over = self
+                    .spells()
+                    .into_iter()
+                    .filter(|spell| self.is_over(*spell));
+                over.find(missing).map(of(Cause::Refusals))
+            })
+            .or_else(|| self.daily().map(of(Cause::Daily)))
+    }
+
+    /// When the network begins to drop what was missed and is not fetched; `None` where nothing is
+    /// missing that it still has.
+    #[must_use]
+    pub fn lost_from(&self) -> Option<Timestamp> {
+        let outages = self.outages.iter().map(|outage| Span {
+            from: outage.from,
+            to: outage.to.unwrap_or(self.now),
+        });
+        let times = outages.chain(self.spells());
+        let oldest = times.filter_map(|time| self.missing(time)).min()?;
+        oldest.checked_add(self.keeps).ok()
+    }
+
+    /// Whether that is soon: within a day, or a quarter of the time where the network keeps little.
+    #[must_use]
+    pub fn is_urgent(&self) -> bool {
+        let soon = A_DAY.min(self.keeps / 4);
+        self.lost_from()
+            .is_some_and(|lost_from| self.now.duration_until(lost_from) <= soon)
+    }
+
+    /// What a process began within the last day and did not end goes on, with the same ends.
+    fn interrupted(&self) -> Option<Heal> {
+        let yesterday = before(self.now, A_DAY);
+        let open = |healed: &&Healed| healed.ended_at.is_none() && healed.begun_at > yesterday;
+        let has_rest = |heal: &Heal| {
+            let span = Span {
+                from: heal.from,
+                to: heal.to,
+            };
+            self.missing(span).is_some()
+        };
+        let mut open = self.heals.iter().filter(open).map(|healed| healed.heal);
+        open.find(has_rest)
+    }
+
+    fn daily(&self) -> Option<Span> {
+        let yesterday = before(self.now, A_DAY);
+        let is_recent =
+            |healed: &Healed| healed.heal.cause == Cause::Daily && healed.heal.to > yesterday;
+        if self.heals.iter().any(is_recent) {
+            return None;
+        }
+        // Ends that a table keeps as they are.
+        let to = Timestamp::from_second(self.now.as_second()).ok()?;
+        Some(Span {
+            from: before(to, DAILY.min(self.keeps)),
+            to,
+        })
+    }
+
+    /// Times with refusals: minutes with fewer than ten quiet ones between them, three at least.
+    fn spells(&self) -> Vec<Span> {
+        let mut spells: Vec<(Span, usize)> = Vec::new();
+        for minute in self.refused {
+            let to = minute.checked_add(A_MINUTE).unwrap_or(*minute);
+            match spells.last_mut() {
+                Some((spell, minutes)) if spell.to.duration_until(*minute) < QUIET => {
+                    spell.to = to;
+                    *minutes += 1;
+                }
+                _ => spells.push((Span { from: *minute, to }, 1)),
+            }
+        }
+        let long = spells.into_iter().filter(|(_, minutes)| *minutes >= SPELL);
+        long.map(|(spell, _)| spell).collect()
+    }
+
+    fn is_over(&self, spell: Span) -> bool {
+        spell.to.duration_until(self.now) >= QUIET
+    }
+
+    /// The first moment of a time that nothing has fetched and that the network still has.
+    fn missing(&self, time: Span) -> Option<Timestamp> {
+        let mut from = time.from.max(before(self.now, self.keeps));
+        let ended = self.heals.iter().filter(|healed| healed.ended_at.is_some());
+        let healed = ended.map(|healed| Fetched {
+            from: healed.heal.from,
+            to: healed.heal.to,
+        });
+        let mut fetched: Vec<Fetched> = healed.chain(self.fetched.iter().copied()).collect();
+        fetched.sort_unstable();
+        for one in fetched {
+            if one.from <= from && one.to > from {
+                from = one.to;
+            }
+        }
+        (from < time.to).then_some(from)
+    }
+}
+
+impl Span {
+    /// Only what is over can be fetched whole.
+    fn of_ended(outage: &Outage) -> Option<Self> {
+        let to = outage.to?;
+        Some(Self {
+            from: outage.from,
+            to,
+        })
+    }
+}
+
+/// So long before; the beginning of time where that is before it.
+fn before(moment: Timestamp, time: SignedDuration) -> Timestamp {
+    let earlier = moment.checked_sub(time);
+    earlier.unwrap_or(Timestamp::MIN)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,208 @@
+use postback_store::endpoints::State;
+
+use super::*;
+
+const HOUR: i64 = 60;
+const DAY: i64 = 24 * HOUR;
+
+fn minute(minute: i64) -> Timestamp {
+    Timestamp::from_second(1_800_000_000 + 60 * minute).unwrap()
+}
+
+fn outage(from: i64, to: Option<i64>) -> Outage {
+    Outage {
+        source: "s".to_owned(),
+        state: State::Disabled,
+        from: minute(from),
+        seen_at: minute(from + 1),
+        to: to.map(minute),
+        over_at: to.map(minute),
+    }
+}
+
+fn heal(cause: Cause, from: i64, to: i64) -> Heal {
+    Heal {
+        cause,
+        from: minute(from),
+        to: minute(to),
+    }
+}
+
+fn ended(cause: Cause, from: i64, to: i64, at: i64) -> Healed {
+    Healed {
+        heal: heal(cause, from, to),
+        begun_at: minute(at),
+        ended_at: Some(minute(at)),
+    }
+}
+
+fn begun(cause: Cause, from: i64, to: i64, at: i64) -> Healed {
+    Healed {
+        ended_at: None,
+        ..ended(cause, from, to, at)
+    }
+}
+
+struct Case {
+    outages: Vec<Outage>,
+    refused: Vec<i64>,
+    heals: Vec<Healed>,
+    fetched: Vec<(i64, i64)>,
+    now: i64,
+}
+
+impl Case {
+    /// Nothing is wrong, and the day's heal was an hour ago.
+    fn usual(now: i64) -> Self {
+        Self {
+            outages: Vec::new(),
+            refused: Vec::new(),
+            heals: vec![begun(Cause::Daily, now - HOUR, now - HOUR, now - HOUR)],
+            fetched: Vec::new(),
+            now,
+        }
+    }
+
+    fn ask<T>(&self, ask: impl Fn(&Known<'_>) -> T) -> T {
+        let refused: Vec<Timestamp> = self.refused.iter().map(|at| minute(*at)).collect();
+        let fetched = self.fetched.iter().map(|(from, to)| Fetched {
+            from: minute(*from),
+            to: minute(*to),
+        });
+        let fetched: Vec<Fetched> = fetched.collect();
+        ask(&Known {
+            fetched: &fetched,
+            outages: &self.outages,
+            refused: &refused,
+            heals: &self.heals,
+            keeps: SignedDuration::from_hours(7 * 24),
+            now: minute(self.now),
+        })
+    }
+
+    fn due(&self) -> Option<Heal> {
+        self.ask(|known| known.due())
+    }
+
+    fn lost_from(&self) -> Option<Timestamp> {
+        self.ask(|known| known.lost_from())
+    }
+}
+
+#[test]
+fn nothing_is_due_when_nothing_was_wrong_and_the_day_was_healed() {
+    assert_eq!(Case::usual(0).due(), None);
+    assert_eq!(Case::usual(0).lost_from(), None);
+}
+
+#[test]
+fn the_last_three_days_are_due_once_a_day() {
+    let mut case = Case::usual(0);
+    case.heals.clear();
+    let first = heal(Cause::Daily, -3 * DAY, 0);
+    assert_eq!(case.due(), Some(first));
+    case.heals = vec![ended(Cause::Daily, -3 * DAY, 0, 5)];
+    case.now = DAY - 1;
+    assert_eq!(case.due(), None);
+    case.now = DAY;
+    assert_eq!(case.due(), Some(heal(Cause::Daily, -2 * DAY, DAY)));
+}
+
+#[test]
+fn an_outage_is_due_when_it_is_over_until_it_was_healed() {
+    let mut case = Case::usual(0);
+    case.outages = vec![outage(-300, Some(-240)), outage(-90, None)];
+    let first = heal(Cause::SwitchedOff, -300, -240);
+    assert_eq!(case.due(), Some(first));
+    // Another one was healed, or only a part.
+    case.heals.push(ended(Cause::SwitchedOff, -200, -100, 0));
+    case.heals.push(ended(Cause::Daily, -500, -270, 0));
+    assert_eq!(case.due(), Some(first));
+    case.heals.push(ended(Cause::SwitchedOff, -300, -240, 0));
+    assert_eq!(case.due(), None, "the other one goes on");
+    case.outages[1].to = Some(minute(-1));
+    assert_eq!(case.due(), Some(heal(Cause::SwitchedOff, -90, -1)));
+    // Two that overlap are as good as one.
+    case.heals.push(ended(Cause::Daily, -95, -50, 0));
+    case.heals.push(ended(Cause::Daily, -60, 0, 0));
+    assert_eq!(case.due(), None);
+}
+
+#[test]
+fn what_was_begun_goes_on_with_the_same_ends() {
+    let mut case = Case::usual(10);
+    case.heals = vec![begun(Cause::Daily, -3 * DAY, 0, 1)];
+    let same = heal(Cause::Daily, -3 * DAY, 0);
+    assert_eq!(case.due(), Some(same));
+    case.outages = vec![outage(-30, Some(5))];
+    assert_eq!(case.due(), Some(same), "one after the other");
+    // The day after, nobody waits for it any more.
+    case.now = DAY + 2;
+    assert_eq!(case.due(), Some(heal(Cause::SwitchedOff, -30, 5)));
+    // Something else has healed it meanwhile.
+    case.now = 20;
+    case.heals.push(ended(Cause::Daily, -3 * DAY - 5, 15, 15));
+    assert_eq!(case.due(), None);
+}
+
+#[test]
+fn refusals_are_a_spell_from_three_minutes_on_and_over_after_ten_quiet_ones() {
+    let mut case = Case::usual(0);
+    case.refused = vec![-100, -99, -60, -52];
+    assert_eq!(case.due(), None, "two and two are no spell");
+    // From the end of minute -52 to minute -41 there are ten quiet ones, to -42 nine.
+    case.refused.push(-41);
+    assert_eq!(case.due(), None);
+    case.refused[4] = -42;
+    assert_eq!(case.due(), Some(heal(Cause::Refusals, -60, -41)));
+    // Its end is minute -41: ten minutes later it is over.
+    case.now = -31;
+    assert_eq!(case.due(), Some(heal(Cause::Refusals, -60, -41)));
+    case.now = -32;
+    assert_eq!(case.due(), None);
+    case.now = 0;
+    case.heals.push(ended(Cause::Refusals, -60, -41, 0));
+    assert_eq!(case.due(), None);
+}
+
+#[test]
+fn what_the_network_has_no_more_is_not_asked_for() {
+    let mut case = Case::usual(0);
+    case.outages = vec![outage(-9 * DAY, Some(-8 * DAY))];
+    assert_eq!((case.due(), case.lost_from()), (None, None));
+    // A part is still there.
+    case.outages = vec![outage(-9 * DAY, Some(-6 * DAY))];
+    let whole = heal(Cause::SwitchedOff, -9 * DAY, -6 * DAY);
+    assert_eq!(case.due(), Some(whole));
+    assert_eq!(case.lost_from(), Some(minute(0)));
+    case.heals
+        .push(ended(Cause::SwitchedOff, -9 * DAY, -6 * DAY, 0));
+    assert_eq!((case.due(), case.lost_from()), (None, None));
+}
+
+#[test]
+fn an_outage_that_grows_old_is_urgent_a_day_before_it_is_lost() {
+    let mut case = Case::usual(0);
+    case.outages = vec![outage(-30, None)];
+    assert_eq!(case.lost_from(), Some(minute(7 * DAY - 30)));
+    let urgent_at = |case: &mut Case, now| {
+        case.now = now;
+        case.ask(|known| known.is_urgent())
+    };
+    assert!(!urgent_at(&mut case, 6 * DAY - 31));
+    assert!(urgent_at(&mut case, 6 * DAY - 30));
+    // What was healed meanwhile, though it goes on, is not lost.
+    case.heals.push(ended(Cause::Daily, -DAY, 5 * DAY, 5 * DAY));
+    assert!(!urgent_at(&mut case, 6 * DAY));
+    assert_eq!(case.lost_from(), Some(minute(12 * DAY)));
+}
+
+#[test]
+fn what_a_person_fetched_is_not_fetched_again() {
+    let mut case = Case::usual(0);
+    case.outages = vec![outage(-90, Some(-30))];
+    case.fetched = vec![(-100, -31)];
+    assert_eq!(case.due(), Some(heal(Cause::SwitchedOff, -90, -30)));
+    case.fetched = vec![(-40, -20), (-100, -40)];
+    assert_eq!((case.due(), case.lost_from()), (None, None));
+}

@@ -1,0 +1,206 @@
+//! Raw records on their way to Kafka, each until Kafka has confirmed it.
+//!
+//! A delivery that failed for an unknown reason is sent again: the record may be there already, and
+//! what comes twice with one id counts once.
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use postback_common::config::Settings;
+use rdkafka::config::FromClientConfig as _;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::message::Message as _;
+use rdkafka::producer::future_producer::OwnedDeliveryResult;
+use rdkafka::producer::{DeliveryFuture, FutureProducer, FutureRecord};
+
+use super::{explain, is_refused_for_itself, producer_config};
+use crate::topic::{self, Purpose, TopicError, TopicState};
+
+/// Records on their way at once.
+const WINDOW: usize = 5_000;
+
+/// How long Kafka may confirm nothing while records are on their way. Longer than an election of a
+/// new leader takes.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Pause before a full queue, or a broker that is away, is tried again.
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// Why records do not get to Kafka.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PublishError {
+    /// The topic cannot be asked for.
+    #[error(transparent)]
+    Topic(#[from] TopicError),
+    /// There is no such topic.
+    #[error("there is no topic {0}")]
+    NoTopic(String),
+    /// librdkafka refuses the configuration.
+    #[error("Kafka's client cannot be made: {0}")]
+    Options(String),
+    /// A record is refused for itself.
+    #[error("Kafka refuses a record: {0}")]
+    Record(String),
+    /// This user may not write.
+    #[error("Kafka refuses to write: {0}")]
+    Denied(String),
+    /// Nothing is confirmed any more.
+    #[error("Kafka at {brokers} does not confirm: {cause}")]
+    Silent {
+        /// As configured.
+        brokers: String,
+        /// librdkafka's words.
+        cause: String,
+    },
+    /// The client is of no more use.
+    #[error("Kafka's client gave up: {0}")]
+    GaveUp(String),
+}
+
+impl PublishError {
+    /// The machine-readable tag.
+    #[must_use]
+    pub const fn reason(&self) -> &'static str {
+        match self {
+            Self::Topic(error) => error.code(),
+            Self::NoTopic(_) => "kafka_no_topic",
+            Self::Options(_) => "kafka_options",
+            Self::Record(_) => "kafka_refuses_record",
+            Self::Denied(_) => "kafka_denied",
+            Self::Silent { .. } => "kafka_silent",
+            Self::GaveUp(_) => "kafka_gave_up",
+        }
+    }
+
+    /// What to do.
+    #[must_use]
+    pub fn remedy(&self) -> String {
+        match self {
+            Self::Topic(error) => return error.remedy(),
+            Self::NoTopic(_) => "run `postback migrate`",
+            Self::Options(_) => "correct [kafka.options]",
+            Self::Record(_) => {
+                "raise max.message.bytes of the topic (see `postback doctor`); run it again"
+            }
+            Self::Denied(_) => "allow the user in kafka.options to Write the topic; run it again",
+            Self::Silent { .. } => "bring Kafka back; run it again",
+            Self::GaveUp(_) => "run it again",
+        }
+        .to_owned()
+    }
+}
+
+/// Sends raw records, several at once, and knows when Kafka has confirmed them.
+pub struct Publisher {
+    producer: FutureProducer,
+    topic: String,
+    brokers: String,
+    window: VecDeque<DeliveryFuture>,
+    last_word: Instant,
+}
+
+impl Publisher {
+    /// Makes a producer, once Kafka answers and has the topic. `client` names it in the broker's logs.
+    ///
+    /// # Errors
+    /// Where it cannot be made, or the topic is not there.
+    pub async fn open(settings: &Settings, client: &str) -> Result<Self, PublishError> {
+        match topic::inspect(&settings.kafka, Purpose::Raw).await {
+            Ok(TopicState::Present(_)) => {}
+            Ok(TopicState::Missing { .. }) => {
+                return Err(PublishError::NoTopic(settings.kafka.topic.clone()));
+            }
+            Err(error) => return Err(error.into()),
+        }
+        let producer = FutureProducer::from_config(&producer_config(settings, client));
+        let producer =
+            producer.map_err(|error| PublishError::Options(explain(&settings.kafka, &error)))?;
+        Ok(Self {
+            producer,
+            topic: settings.kafka.topic.clone(),
+            brokers: settings.kafka.brokers.join(", "),
+            window: VecDeque::with_capacity(WINDOW),
+            last_word: Instant::now(),
+        })
+    }
+
+    /// Hands a record over; waits while too many are on their way.
+    ///
+    /// # Errors
+    /// Where Kafka refuses a record, this one or one before, or confirms nothing for a minute.
+    pub async fn send(&mut self, record: &[u8]) -> Result<(), PublishError> {
+        if self.window.is_empty() {
+            self.last_word = Instant::now();
+        }
+        while self.window.len() >= WINDOW {
+            self.hear_oldest().await?;
+        }
+        self.produce(record).await
+    }
+
+    /// Waits until Kafka has confirmed everything.
+    ///
+    /// # Errors
+    /// As [`Publisher::send`].
+    pub async fn flush(&mut self) -> Result<(), PublishError> {
+        while !self.window.is_empty() {
+            self.hear_oldest().await?;
+        }
+        Ok(())
+    }
+
+    async fn produce(&mut self, record: &[u8]) -> Result<(), PublishError> {
+        loop {
+            let message = FutureRecord::<(), [u8]>::to(&self.topic).payload(record);
+            match self.producer.send_result(message) {
+                Ok(delivery) => {
+                    self.window.push_back(delivery);
+                    return Ok(());
+                }
+                Err((error, _)) => self.judge(&error)?,
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+    }
+
+    async fn hear_oldest(&mut self) -> Result<(), PublishError> {
+        let Some(delivery) = self.window.pop_front() else {
+            return Ok(());
+        };
+        let heard: Option<OwnedDeliveryResult> = delivery.await.ok();
+        match heard {
+            Some(Ok(_)) => {
+                self.last_word = Instant::now();
+                Ok(())
+            }
+            Some(Err((error, message))) => {
+                self.judge(&error)?;
+                tokio::time::sleep(PAUSE).await;
+                self.produce(message.payload().unwrap_or_default()).await
+            }
+            None => Err(PublishError::GaveUp("it was closed".to_owned())),
+        }
+    }
+
+    /// Nothing where trying again can help, for as long as it may.
+    fn judge(&self, error: &KafkaError) -> Result<(), PublishError> {
+        if is_refused_for_itself(error) {
+            return Err(PublishError::Record(error.to_string()));
+        }
+        match error.rdkafka_error_code() {
+            Some(
+                RDKafkaErrorCode::TopicAuthorizationFailed
+                | RDKafkaErrorCode::ClusterAuthorizationFailed,
+            ) => Err(PublishError::Denied(error.to_string())),
+            Some(RDKafkaErrorCode::UnknownTopic | RDKafkaErrorCode::UnknownTopicOrPartition) => {
+                Err(PublishError::NoTopic(self.topic.clone()))
+            }
+            Some(RDKafkaErrorCode::Fatal) => Err(PublishError::GaveUp(error.to_string())),
+            _ if self.last_word.elapsed() < PATIENCE => Ok(()),
+            _ => Err(PublishError::Silent {
+                brokers: self.brokers.clone(),
+                cause: error.to_string(),
+            }),
+        }
+    }
+}

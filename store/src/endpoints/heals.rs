@@ -1,0 +1,144 @@
+//! What was fetched from networks without being asked.
+
+use std::fmt;
+
+use clickhouse::{Client, Row};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::connection::run;
+use crate::error::StoreError;
+use crate::reports::{micros, optional_micros};
+use crate::tables::{ENDPOINT_HISTORY, REFUSALS};
+
+/// Why a time is healed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Cause {
+    /// The endpoint was off.
+    SwitchedOff,
+    /// Requests of the source were not taken for a while.
+    Refusals,
+    /// Once a day, whatever happened.
+    Daily,
+}
+
+/// A time that is healed. The same one always has the same ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Heal {
+    /// Why.
+    pub cause: Cause,
+    /// Inclusive, UTC.
+    pub from: Timestamp,
+    /// Exclusive, UTC.
+    pub to: Timestamp,
+}
+
+impl Cause {
+    /// The machine-readable tag.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::SwitchedOff => "switched_off",
+            Self::Refusals => "refusals",
+            Self::Daily => "daily",
+        }
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        let all = [Self::SwitchedOff, Self::Refusals, Self::Daily];
+        all.into_iter().find(|cause| cause.as_str() == text)
+    }
+}
+
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// One that was begun.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Healed {
+    /// What is healed.
+    pub heal: Heal,
+    /// When it was first begun, UTC.
+    pub begun_at: Timestamp,
+    /// When all that could be fetched was in Kafka, UTC; `None`: it has not ended.
+    pub ended_at: Option<Timestamp>,
+}
+
+/// What was healed of a source, or begun to be, of the time since `since`: in the order of begins.
+///
+/// # Errors
+/// As the server answers.
+pub async fn heals(
+    client: &Client,
+    source: &str,
+    since: Timestamp,
+) -> Result<Vec<Healed>, StoreError> {
+    #[derive(Row, Deserialize)]
+    struct Found {
+        cause: String,
+        #[serde(deserialize_with = "micros")]
+        begins: Timestamp,
+        #[serde(deserialize_with = "micros")]
+        ends: Timestamp,
+        #[serde(deserialize_with = "micros")]
+        begun_at: Timestamp,
+        #[serde(deserialize_with = "optional_micros")]
+        ended_at: Option<Timestamp>,
+    }
+    let sql = format!(
+        "SELECT toString(reason) AS cause, assumeNotNull(healed_from) AS begins, assumeNotNull(healed_to) AS ends, \
+           min(at) AS begun_at, maxOrNullIf(at, what = 'heal_ended') AS ended_at \
+         FROM {ENDPOINT_HISTORY} WHERE what IN ('heal_begun', 'heal_ended') AND source = {{source:String}} \
+           AND healed_to >= fromUnixTimestamp64Micro({{since:Int64}}) \
+         GROUP BY cause, begins, ends ORDER BY begun_at, begins"
+    );
+    let query = client
+        .query_raw(&sql)
+        .param("source", source)
+        .param("since", since.as_microsecond());
+    let found: Vec<Found> = run("read what was healed", query.fetch_all()).await?;
+    let healed = |row: Found| {
+        Some(Healed {
+            heal: Heal {
+                cause: Cause::parse(&row.cause)?,
+                from: row.begins,
+                to: row.ends,
+            },
+            begun_at: row.begun_at,
+            ended_at: row.ended_at,
+        })
+    };
+    Ok(found.into_iter().filter_map(healed).collect())
+}
+
+/// The minutes since `since` in which requests of a source were answered with 5xx: nothing of them
+/// was kept. Each by its begin, UTC, in order.
+///
+/// # Errors
+/// As the server answers.
+pub async fn refused_minutes(
+    client: &Client,
+    source: &str,
+    since: Timestamp,
+) -> Result<Vec<Timestamp>, StoreError> {
+    #[derive(Row, Deserialize)]
+    struct Found {
+        #[serde(deserialize_with = "micros")]
+        minute: Timestamp,
+    }
+    let sql = format!(
+        "SELECT DISTINCT toDateTime64(toStartOfMinute(refused_at), 6, 'UTC') AS minute FROM {REFUSALS} \
+         WHERE source = {{source:String}} AND status >= 500 \
+           AND refused_at >= fromUnixTimestamp64Micro({{since:Int64}}) ORDER BY minute"
+    );
+    let query = client
+        .query_raw(&sql)
+        .param("source", source)
+        .param("since", since.as_microsecond());
+    let found: Vec<Found> = run("read when requests were refused", query.fetch_all()).await?;
+    Ok(found.into_iter().map(|row| row.minute).collect())
+}

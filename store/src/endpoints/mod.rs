@@ -1,0 +1,307 @@
+//! What the networks' APIs said of the endpoints, and what was done about it: the table
+//! `endpoint_history`. No URL is in it, since a URL holds the key.
+//!
+//! An endpoint is *off* while the network says that it is disabled, or that it has none. An answer
+//! that did not come, or could not be read, changes nothing of what was known.
+
+mod answers;
+mod heals;
+mod outages;
+
+use std::fmt;
+
+use clickhouse::{Client, Row};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::connection::run;
+use crate::error::{Kind, StoreError};
+use crate::reports::{micros, optional_micros};
+use crate::tables::ENDPOINT_HISTORY;
+
+pub use answers::{Answers, Refused, answers};
+pub use heals::{Cause, Heal, Healed, heals, refused_minutes};
+pub use outages::{Outage, outages};
+
+/// 2200-01-01, within what a `DateTime64(6)` holds.
+const LATEST_SECOND: i64 = 7_258_118_400;
+
+/// What a poll said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum State {
+    /// The network sends.
+    Active,
+    /// It is registered, and the network does not send.
+    Disabled,
+    /// None is registered.
+    Missing,
+    /// The API did not say.
+    Unknown,
+}
+
+/// One poll.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Poll {
+    /// What came of it.
+    pub state: State,
+    /// Of [`State::Unknown`], the tag of the API's trouble; otherwise empty.
+    pub reason: String,
+    /// When the network says that the endpoint was last changed, by its clock, UTC.
+    pub updated_at: Option<Timestamp>,
+    /// Whether the registered URL is that of the source's newest template; `None` where there is
+    /// nothing to compare.
+    pub is_template: Option<bool>,
+}
+
+/// What is noted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Note {
+    /// The API was asked.
+    Poll(Poll),
+    /// Postback switches the endpoint on again.
+    Reenabled,
+    /// A person switched it off, or deleted it: nothing switches it on but a person.
+    OffByHand,
+    /// A person switched it on, or set it up.
+    OnByHand,
+    /// It did not, because a test postback was not answered in time; with the tag of the reason.
+    ProbeFailed(String),
+    /// A backfill begins that nobody asked for.
+    HealBegun(Heal),
+    /// All that it could fetch is in Kafka.
+    HealEnded(Heal),
+}
+
+/// The newest that is known of a source's endpoint.
+#[derive(Debug, Clone, PartialEq, Eq, Row, Deserialize)]
+pub struct Latest {
+    /// The source.
+    pub source: String,
+    /// When the API was last asked, UTC.
+    #[serde(deserialize_with = "micros")]
+    pub at: Timestamp,
+    /// What came of it.
+    #[serde(deserialize_with = "state")]
+    pub state: State,
+    /// Of [`State::Unknown`], the tag of the API's trouble.
+    pub reason: String,
+    /// By the network's clock, UTC.
+    #[serde(deserialize_with = "optional_micros")]
+    pub updated_at: Option<Timestamp>,
+    /// As in [`Poll`].
+    pub is_template: Option<bool>,
+    /// When the API was first asked, UTC.
+    #[serde(deserialize_with = "micros")]
+    pub first_at: Timestamp,
+    /// When it last said anything of the endpoint, UTC.
+    #[serde(deserialize_with = "optional_micros")]
+    pub known_at: Option<Timestamp>,
+}
+
+impl Latest {
+    /// Since when nothing is known of the endpoint; `None` while the API answers.
+    #[must_use]
+    pub fn unknown_since(&self) -> Option<Timestamp> {
+        (self.state == State::Unknown).then(|| self.known_at.unwrap_or(self.first_at))
+    }
+}
+
+impl State {
+    /// The machine-readable tag.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Disabled => "disabled",
+            Self::Missing => "missing",
+            Self::Unknown => "unknown",
+        }
+    }
+
+    /// The network says that it does not send.
+    #[must_use]
+    pub const fn is_off(self) -> bool {
+        matches!(self, Self::Disabled | Self::Missing)
+    }
+
+    fn parse(text: &str) -> Self {
+        let all = [Self::Active, Self::Disabled, Self::Missing];
+        let found = all.into_iter().find(|state| state.as_str() == text);
+        found.unwrap_or(Self::Unknown)
+    }
+}
+
+impl fmt::Display for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+fn state<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<State, D::Error> {
+    Ok(State::parse(&String::deserialize(deserializer)?))
+}
+
+/// Notes what was seen or done of a source's endpoint.
+///
+/// # Errors
+/// As the server answers; it may have been noted.
+pub async fn note(
+    client: &Client,
+    source: &str,
+    at: Timestamp,
+    note: &Note,
+) -> Result<(), StoreError> {
+    let attempt = "note what is known of the endpoint";
+    let row = Noted::of(source, at, note);
+    let json = serde_json::to_string(&row)
+        .map_err(|error| StoreError::own(Kind::Setup, attempt, error.to_string(), "report it"))?;
+    let columns =
+        "id, source, at, what, state, reason, updated_at, is_template, healed_from, healed_to";
+    let sql = format!("INSERT INTO {ENDPOINT_HISTORY} ({columns}) FORMAT JSONEachRow");
+    let client = client.clone().with_setting("async_insert", "0");
+    run(attempt, async {
+        let mut insert = client.insert_formatted_with(sql);
+        insert.send(json.into()).await?;
+        insert.end().await
+    })
+    .await
+}
+
+#[derive(Serialize)]
+struct Noted<'a> {
+    id: Uuid,
+    source: &'a str,
+    at: String,
+    what: &'static str,
+    state: &'static str,
+    reason: &'a str,
+    updated_at: Option<String>,
+    is_template: Option<bool>,
+    healed_from: Option<String>,
+    healed_to: Option<String>,
+}
+
+impl<'a> Noted<'a> {
+    fn of(source: &'a str, at: Timestamp, note: &'a Note) -> Self {
+        let mut row = Self {
+            id: Uuid::now_v7(),
+            source,
+            at: written(at),
+            what: note.as_str(),
+            state: "",
+            reason: "",
+            updated_at: None,
+            is_template: None,
+            healed_from: None,
+            healed_to: None,
+        };
+        match note {
+            Note::HealBegun(heal) | Note::HealEnded(heal) => {
+                row.reason = heal.cause.as_str();
+                row.healed_from = Some(written(heal.from));
+                row.healed_to = Some(written(heal.to));
+            }
+            Note::ProbeFailed(reason) => row.reason = reason,
+            Note::Poll(poll) => {
+                row.state = poll.state.as_str();
+                row.reason = &poll.reason;
+                row.updated_at = poll.updated_at.filter(is_sane).map(written);
+                row.is_template = poll.is_template;
+            }
+            Note::Reenabled | Note::OffByHand | Note::OnByHand => {}
+        }
+        row
+    }
+}
+
+impl Note {
+    /// As the column `what` has it.
+    const fn as_str(&self) -> &'static str {
+        match self {
+            Self::Poll(_) => "poll",
+            Self::Reenabled => "reenabled",
+            Self::OffByHand => "off_by_hand",
+            Self::OnByHand => "on_by_hand",
+            Self::ProbeFailed(_) => "probe_failed",
+            Self::HealBegun(_) => "heal_begun",
+            Self::HealEnded(_) => "heal_ended",
+        }
+    }
+}
+
+/// A network may say anything; a time that no column can hold would keep the poll out of the table.
+fn is_sane(at: &Timestamp) -> bool {
+    (0..LATEST_SECOND).contains(&at.as_second())
+}
+
+/// As ClickHouse reads a `DateTime64(6, 'UTC')`.
+fn written(at: Timestamp) -> String {
+    at.strftime("%Y-%m-%d %H:%M:%S%.6f").to_string()
+}
+
+/// The newest that is known of each source's endpoint, by source. Sources that were never asked for
+/// are in none.
+///
+/// # Errors
+/// As the server answers.
+pub async fn latest(client: &Client) -> Result<Vec<Latest>, StoreError> {
+    let sql = format!(
+        "SELECT toString(newest.source) AS source, newest.at AS at, toString(newest.state) AS state, \
+           toString(newest.reason) AS reason, newest.updated_at AS updated_at, \
+           newest.is_template AS is_template, seen.first_at AS first_at, seen.known_at AS known_at \
+         FROM (SELECT * FROM {ENDPOINT_HISTORY} WHERE what = 'poll' \
+           ORDER BY source, at DESC, id DESC LIMIT 1 BY source) AS newest \
+         INNER JOIN (SELECT source, min(at) AS first_at, maxOrNullIf(at, state != 'unknown') AS known_at \
+           FROM {ENDPOINT_HISTORY} WHERE what = 'poll' GROUP BY source) AS seen \
+           ON seen.source = newest.source ORDER BY source"
+    );
+    let query = client.query_raw(&sql);
+    run("read the state of the endpoints", query.fetch_all()).await
+}
+
+/// How often Postback switched a source's endpoint on again since `since`, and when last, UTC.
+///
+/// # Errors
+/// As the server answers.
+pub async fn reenabled_since(
+    client: &Client,
+    source: &str,
+    since: Timestamp,
+) -> Result<(u64, Option<Timestamp>), StoreError> {
+    #[derive(Row, Deserialize)]
+    struct Counted {
+        times: u64,
+        #[serde(deserialize_with = "optional_micros")]
+        last: Option<Timestamp>,
+    }
+    let sql = format!(
+        "SELECT uniqExact(id) AS times, maxOrNull(at) AS last FROM {ENDPOINT_HISTORY} \
+         WHERE what = 'reenabled' AND source = {{source:String}} \
+           AND at >= fromUnixTimestamp64Micro({{since:Int64}})"
+    );
+    let query = client
+        .query_raw(&sql)
+        .param("source", source)
+        .param("since", since.as_microsecond());
+    let counted: Counted = run(
+        "count how often the endpoint was switched on",
+        query.fetch_one(),
+    )
+    .await?;
+    Ok((counted.times, counted.last))
+}
+
+/// Whether the last person who switched a source's endpoint switched it off.
+///
+/// # Errors
+/// As the server answers.
+pub async fn is_off_by_hand(client: &Client, source: &str) -> Result<bool, StoreError> {
+    let sql = format!(
+        "SELECT toString(argMax(what, at)) = 'off_by_hand' FROM {ENDPOINT_HISTORY} \
+         WHERE what IN ('off_by_hand', 'on_by_hand') AND source = {{source:String}}"
+    );
+    let query = client.query_raw(&sql).param("source", source);
+    run("ask who switched the endpoint off", query.fetch_one()).await
+}
