@@ -6,9 +6,11 @@
 
 mod arguments;
 mod cmd;
+mod consent;
 mod console;
 mod ending;
 mod lag;
+mod mark;
 mod nearest;
 mod output;
 mod progress;

@@ -1,33 +1,28 @@
 //! The calls.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use bytes::Bytes;
-use http_body_util::Full;
-use hyper::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderValue, USER_AGENT};
-use hyper::{Method, Request};
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use postback_common::config::{ApiSettings, TokenAuth};
+use hyper::Method;
+use postback_common::config::ApiSettings;
 use postback_common::secret::Secret;
-use tokio::sync::{Mutex, Semaphore};
 
 use crate::call::Call;
 use crate::endpoint::{Change, Endpoint};
 use crate::error::{ApiError, Trouble};
-use crate::http::Http;
+use crate::exchange::{Asked, Exchange};
 use crate::page::{Page, Window};
 use crate::patience::Patience;
-use crate::token::Token;
+use crate::request::escaped;
 
-/// What need not be escaped in a form or query (RFC 3986, unreserved).
-const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC
-    .remove(b'-')
-    .remove(b'.')
-    .remove(b'_')
-    .remove(b'~');
+/// Of every answer but a page, in bytes.
+const LONGEST: usize = 1024 * 1024;
+
+/// What one transaction may take of a page, in bytes: usually it has about 600.
+const LONGEST_TRANSACTION: usize = 16 * 1024;
+
+/// Of a page, whatever its size, in bytes.
+const LONGEST_PAGE: usize = 64 * 1024 * 1024;
 
 /// The API of one source's network. Cloning shares its token, its connections and the bound on
 /// calls at once.
@@ -37,11 +32,11 @@ pub struct NetworkApi {
 }
 
 struct Inner {
+    exchange: Exchange,
     settings: ApiSettings,
-    patience: Patience,
-    http: Http,
-    calls: Semaphore,
-    token: Mutex<Option<Token>>,
+    /// Transactions of the longest page so far. A network may give fewer at once than it is asked
+    /// for: only a page that is shorter than another one was is certainly the last.
+    longest_page: AtomicUsize,
 }
 
 impl NetworkApi {
@@ -50,19 +45,11 @@ impl NetworkApi {
     /// # Errors
     /// Where this machine has no root certificates for an `https` URL.
     pub fn new(settings: &ApiSettings, patience: Patience) -> Result<Self, ApiError> {
-        let http = Http::new(settings.base_url.starts_with("https:"));
-        let http = http.map_err(|trouble| ApiError {
-            call: Call::Token,
-            trouble,
-            attempts: 0,
-        })?;
         Ok(Self {
             inner: Arc::new(Inner {
+                exchange: Exchange::new(settings, patience)?,
                 settings: settings.clone(),
-                patience,
-                http,
-                calls: Semaphore::new(usize::from(settings.max_calls.max(1))),
-                token: Mutex::new(None),
+                longest_page: AtomicUsize::new(0),
             }),
         })
     }
@@ -72,10 +59,10 @@ impl NetworkApi {
     /// # Errors
     /// [`ApiError`], with what to do.
     pub async fn endpoint(&self) -> Result<Option<Endpoint>, ApiError> {
-        let path = self.inner.own_endpoint();
+        let path = self.own_endpoint();
         let read = |answer: &[u8]| Endpoint::read(answer, &self.inner.settings.fields);
-        let asked = self.call(Call::GetEndpoint, Method::GET, &path, None, read);
-        match asked.await {
+        let asked = asked(Call::GetEndpoint, Method::GET, &path, None);
+        match self.inner.exchange.ask(asked, read).await {
             Ok(endpoint) => Ok(Some(endpoint)),
             Err(error) if error.trouble == Trouble::NotFound => Ok(None),
             Err(error) => Err(error),
@@ -91,13 +78,10 @@ impl NetworkApi {
             url: Some(url.clone()),
             is_active: Some(is_active),
         };
-        let path = self.inner.settings.endpoint_path.clone();
-        let body = wanted.to_json(
-            &self.inner.settings.publisher_id,
-            &self.inner.settings.fields,
-        );
-        self.call(Call::SetUp, Method::POST, &path, Some(body), |_| Ok(()))
-            .await
+        let path = self.inner.settings.endpoint_path.as_str();
+        let body = self.body(&wanted);
+        let asked = asked(Call::SetUp, Method::POST, path, Some(&body));
+        self.inner.exchange.ask(asked, |_| Ok(())).await
     }
 
     /// Changes the endpoint's URL, or switches it on or off.
@@ -105,13 +89,9 @@ impl NetworkApi {
     /// # Errors
     /// [`ApiError`]; after a time-out it may be changed all the same.
     pub async fn change(&self, change: &Change) -> Result<(), ApiError> {
-        let path = self.inner.own_endpoint();
-        let body = change.to_json(
-            &self.inner.settings.publisher_id,
-            &self.inner.settings.fields,
-        );
-        self.call(Call::Change, Method::PUT, &path, Some(body), |_| Ok(()))
-            .await
+        let (path, body) = (self.own_endpoint(), self.body(change));
+        let asked = asked(Call::Change, Method::PUT, &path, Some(&body));
+        self.inner.exchange.ask(asked, |_| Ok(())).await
     }
 
     /// Deletes the endpoint: the network sends nothing any more.
@@ -119,9 +99,13 @@ impl NetworkApi {
     /// # Errors
     /// [`ApiError`]; after a time-out it may be gone all the same.
     pub async fn delete(&self) -> Result<(), ApiError> {
-        let path = self.inner.own_endpoint();
-        self.call(Call::Delete, Method::DELETE, &path, None, |_| Ok(()))
-            .await
+        let path = self.own_endpoint();
+        let asked = asked(Call::Delete, Method::DELETE, &path, None);
+        match self.inner.exchange.ask(asked, |_| Ok(())).await {
+            // An attempt without an answer has deleted it already.
+            Err(error) if error.trouble == Trouble::NotFound && error.attempts > 1 => Ok(()),
+            deleted => deleted,
+        }
     }
 
     /// One page of a window; pages count from 1.
@@ -139,172 +123,41 @@ impl NetworkApi {
         let path = format!(
             "{events_path}?process_date_start={from}&process_date_end={through}&limit={page_size}&page={page}"
         );
-        let read = |answer: &[u8]| Page::read(answer, *page_size);
-        self.call(Call::Transactions, Method::GET, &path, None, read)
-            .await
+        let size = usize::try_from(*page_size).unwrap_or(usize::MAX);
+        let longest = size.saturating_mul(LONGEST_TRANSACTION);
+        let asked = Asked {
+            longest: longest.clamp(LONGEST, LONGEST_PAGE),
+            ..asked(Call::Transactions, Method::GET, &path, None)
+        };
+        let full = size.min(self.inner.longest_page.load(Ordering::Relaxed));
+        let read = |answer: &[u8]| Page::read(answer, full);
+        let page = self.inner.exchange.ask(asked, read).await?;
+        let length = page.transactions.len();
+        self.inner.longest_page.fetch_max(length, Ordering::Relaxed);
+        Ok(page)
     }
 
-    /// Asks until there is an answer, or the patience is at its end. A token that is not accepted
-    /// is replaced once.
-    async fn call<T>(
-        &self,
-        call: Call,
-        method: Method,
-        path: &str,
-        body: Option<Secret>,
-        read: impl Fn(&[u8]) -> Result<T, Trouble>,
-    ) -> Result<T, ApiError> {
-        let inner = &self.inner;
-        let mut attempt = 0;
-        let mut refused: Option<Secret> = None;
-        loop {
-            attempt += 1;
-            // No more at once than the network allows, requests for tokens included.
-            let permit = inner.calls.acquire().await;
-            let token = inner.token(refused.as_ref()).await?;
-            let request = inner.request(&method, path, body.as_ref(), &token);
-            let answered = match request {
-                Ok(request) => inner.http.ask(request, inner.patience.answer_within).await,
-                Err(trouble) => Err(trouble),
-            };
-            drop(permit);
-            let trouble = match answered.and_then(|answer| read(&answer)) {
-                Ok(value) => return Ok(value),
-                Err(trouble) => trouble,
-            };
-            if trouble == Trouble::Unauthorized && refused.is_none() {
-                // It may have been revoked, or have expired by the network's clock.
-                refused = Some(token);
-                continue;
-            }
-            let pause = inner.patience.pause(call, &trouble, attempt, random());
-            let Some(pause) = pause else {
-                return Err(ApiError {
-                    call,
-                    trouble,
-                    attempts: attempt,
-                });
-            };
-            tokio::time::sleep(pause).await;
-        }
-    }
-}
-
-impl Inner {
     fn own_endpoint(&self) -> String {
         let ApiSettings {
             endpoint_path,
             publisher_id,
             ..
-        } = &self.settings;
+        } = &self.inner.settings;
         format!("{endpoint_path}/{}", escaped(publisher_id))
     }
 
-    fn request(
-        &self,
-        method: &Method,
-        path: &str,
-        body: Option<&Secret>,
-        token: &Secret,
-    ) -> Result<Request<Full<Bytes>>, Trouble> {
-        let bearer = format!("Bearer {}", token.expose());
-        let json = body.map(|body| ("application/json", body.expose()));
-        self.any_request(method, path, json, &bearer)
-    }
-
-    fn any_request(
-        &self,
-        method: &Method,
-        path: &str,
-        body: Option<(&'static str, &str)>,
-        authorization: &str,
-    ) -> Result<Request<Full<Bytes>>, Trouble> {
-        let setup = |what: &str| Trouble::Setup(format!("{what} cannot be part of a request"));
-        let mut authorization = HeaderValue::from_str(authorization)
-            .map_err(|_| setup("client_id, client_secret or a token"))?;
-        authorization.set_sensitive(true);
-        let mut request = Request::builder()
-            .method(method)
-            .uri(format!("{}{path}", self.settings.base_url))
-            .header(AUTHORIZATION, authorization)
-            .header(ACCEPT, "application/json")
-            .header(USER_AGENT, concat!("postback/", env!("CARGO_PKG_VERSION")));
-        if let Some((content_type, _)) = body {
-            request = request.header(CONTENT_TYPE, content_type);
-        }
-        let text = body.map_or("", |(_, text)| text).to_owned();
-        request
-            .body(Full::from(text))
-            .map_err(|_| setup("base_url or a path of [source.api]"))
-    }
-
-    /// The token in hand, unless it is the one that was refused; otherwise a new one, which only
-    /// one caller asks for while the others wait.
-    async fn token(&self, refused: Option<&Secret>) -> Result<Secret, ApiError> {
-        let mut held = self.token.lock().await;
-        if let Some(token) = &*held
-            && token.holds(Instant::now())
-            && Some(&token.text) != refused
-        {
-            return Ok(token.text.clone());
-        }
-        let mut attempt = 0;
-        loop {
-            attempt += 1;
-            let trouble = match self.ask_for_token().await {
-                Ok(token) => return Ok(held.insert(token).text.clone()),
-                Err(trouble) => trouble,
-            };
-            let pause = self
-                .patience
-                .pause(Call::Token, &trouble, attempt, random());
-            let Some(pause) = pause else {
-                *held = None;
-                return Err(ApiError {
-                    call: Call::Token,
-                    trouble,
-                    attempts: attempt,
-                });
-            };
-            tokio::time::sleep(pause).await;
-        }
-    }
-
-    async fn ask_for_token(&self) -> Result<Token, Trouble> {
-        let asked_at = Instant::now();
-        let ApiSettings {
-            client_id,
-            client_secret,
-            scope,
-            token_auth,
-            token_path,
-            ..
-        } = &self.settings;
-        let (id, secret) = (client_id.expose(), client_secret.expose());
-        let mut form = format!("grant_type=client_credentials&scope={}", escaped(scope));
-        if *token_auth == TokenAuth::Form {
-            form = format!(
-                "{form}&client_id={}&client_secret={}",
-                escaped(id),
-                escaped(secret)
-            );
-        }
-        let basic = format!("Basic {}", STANDARD.encode(format!("{id}:{secret}")));
-        let form = ("application/x-www-form-urlencoded", form.as_str());
-        let mut request = self.any_request(&Method::POST, token_path, Some(form), &basic)?;
-        if *token_auth == TokenAuth::Form {
-            request.headers_mut().remove(AUTHORIZATION);
-        }
-        let answer = self.http.ask(request, self.patience.answer_within).await?;
-        Token::read(&answer, asked_at)
+    fn body(&self, change: &Change) -> Secret {
+        let settings = &self.inner.settings;
+        change.to_json(&settings.publisher_id, &settings.fields)
     }
 }
 
-fn escaped(text: &str) -> String {
-    utf8_percent_encode(text, ESCAPED).to_string()
-}
-
-/// From 0 to below 1; a half where the system gives no random bytes.
-fn random() -> f64 {
-    getrandom::u32().map_or(0.5, |bits| f64::from(bits) / 4_294_967_296.0)
+fn asked<'a>(call: Call, method: Method, path: &'a str, body: Option<&'a Secret>) -> Asked<'a> {
+    Asked {
+        call,
+        method,
+        path,
+        body,
+        longest: LONGEST,
+    }
 }

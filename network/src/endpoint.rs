@@ -83,3 +83,80 @@ fn is_true(value: &Value) -> Option<bool> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names() -> FieldNames {
+        FieldNames {
+            publisher_id: "sid".to_owned(),
+            url: "url".to_owned(),
+            is_active: "isActive".to_owned(),
+            created_at: "createdAt".to_owned(),
+            updated_at: "updatedAt".to_owned(),
+        }
+    }
+
+    #[test]
+    fn an_endpoint_is_read_in_any_spelling_of_on_and_off() {
+        for (written, is_active) in [
+            ("true", true),
+            ("false", false),
+            ("1", true),
+            ("0", false),
+            ("\"Y\"", true),
+            ("\"Disabled\"", false),
+        ] {
+            let text = format!(
+                r#"{{"sid":7,"url":"https://h/p/k","isActive":{written},"createdAt":"2026-03-14T18:28:18Z","updatedAt":"soon","more":[]}}"#
+            );
+            let read = Endpoint::read(text.as_bytes(), &names()).unwrap();
+            let expected = Endpoint {
+                url: Secret::new("https://h/p/k"),
+                is_active,
+                created_at: "2026-03-14T18:28:18Z".parse().ok(),
+                updated_at: None,
+            };
+            assert_eq!(read, expected, "{written}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_endpoint_is_refused_without_showing_it() {
+        for (text, expected) in [
+            ("CANARY", "it is no JSON object"),
+            (r#"["CANARY"]"#, "it is no JSON object"),
+            (r#"{"url":"CANARY"}"#, "it has no isActive as expected"),
+            (
+                r#"{"url":"CANARY","isActive":"maybe"}"#,
+                "it has no isActive as expected",
+            ),
+            (
+                r#"{"url":["CANARY"],"isActive":true}"#,
+                "it has no url as expected",
+            ),
+        ] {
+            let refused = Endpoint::read(text.as_bytes(), &names()).err();
+            assert_eq!(refused, Some(Trouble::Unreadable(expected.to_owned())));
+        }
+    }
+
+    #[test]
+    fn a_change_says_only_what_changes() {
+        let json = |id, change: Change| change.to_json(id, &names()).expose().to_owned();
+        let off = Change {
+            is_active: Some(false),
+            ..Change::default()
+        };
+        assert_eq!(json("3817122", off), r#"{"isActive":false,"sid":3817122}"#);
+        let moved = Change {
+            url: Some(Secret::new("https://h/p?a=<u1>")),
+            ..Change::default()
+        };
+        assert_eq!(
+            json("eu-7", moved),
+            r#"{"sid":"eu-7","url":"https://h/p?a=<u1>"}"#
+        );
+    }
+}

@@ -29,22 +29,25 @@ pub enum Trouble {
     #[error("the network's API cannot be reached: {0}")]
     Unreachable(String),
     /// No whole answer within the time limit.
-    #[error("no whole answer within {} s", .0.as_secs())]
+    #[error("no whole answer within {} s", .0.as_secs_f64())]
     TimedOut(Duration),
-    /// 401, twice: with a fresh token as well.
-    #[error("client id or secret are not accepted (401)")]
+    /// 401; where a token was sent, with a fresh one as well.
+    #[error("the network does not accept who is asking (401)")]
     Unauthorized,
     /// 403.
     #[error("this account may not do that (403)")]
     Forbidden,
     /// 404.
-    #[error("there is none at the network (404)")]
+    #[error("the network has nothing there (404)")]
     NotFound,
     /// 409.
-    #[error("there is one already (409)")]
+    #[error("the network has one already (409)")]
     Conflict,
     /// 429, again and again.
-    #[error("too many requests (429)")]
+    #[error(
+        "too many requests (429){}",
+        retry_after.map_or_else(String::new, |pause| format!("; it asks to wait {} s", pause.as_secs()))
+    )]
     TooManyRequests {
         /// What the network asks to wait for.
         retry_after: Option<Duration>,
@@ -86,8 +89,11 @@ impl ApiError {
             (Trouble::TimedOut(_) | Trouble::Server(_), _) => {
                 "try again later; if it stays, ask the network"
             }
+            (Trouble::Unauthorized, Call::Token) => {
+                "check client_id, client_secret and token_auth in [source.api]; make new ones at the network if they were revoked"
+            }
             (Trouble::Unauthorized, _) => {
-                "check client_id and client_secret in [source.api]; make new ones at the network if they were revoked"
+                "the network gives a token and does not take it: check scope and the paths in [source.api]"
             }
             (Trouble::Forbidden, _) => {
                 "ask the network to let this account use the API, and check publisher_id in [source.api]"
@@ -107,7 +113,9 @@ impl ApiError {
                 "the API may differ from its descriptions: check the paths and fields in [source.api]"
             }
             (Trouble::Redirected(_), _) => "set base_url in [source.api] to where it leads",
-            (Trouble::TooLong(_), Call::Transactions) => "set a smaller page_size in [source.api]",
+            (Trouble::TooLong(_), Call::Transactions) => {
+                "it is more than page_size transactions can be: check events_path in [source.api]"
+            }
             (Trouble::TooLong(_), _) => "check base_url and the paths in [source.api]",
             (Trouble::Setup(_), _) => {
                 "install root certificates (Debian package ca-certificates), or set SSL_CERT_FILE"

@@ -15,8 +15,14 @@ use jiff::fmt::rfc2822::DateTimeParser;
 
 use crate::error::Trouble;
 
-/// Of one answer. A page of 1,000 transactions has about 600 kB.
-pub(crate) const LONGEST: usize = 64 * 1024 * 1024;
+/// Bounds of one answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Bounds {
+    /// Connecting and the whole answer.
+    pub(crate) within: Duration,
+    /// Of its body, in bytes.
+    pub(crate) longest: usize,
+}
 
 /// A host that is away may swallow packets; the operating system would wait two minutes.
 const CONNECT_WITHIN: Duration = Duration::from_secs(10);
@@ -64,27 +70,31 @@ impl Http {
     pub(crate) async fn ask(
         &self,
         request: Request<Full<Bytes>>,
-        within: Duration,
+        bounds: Bounds,
     ) -> Result<Bytes, Trouble> {
+        let Bounds { within, longest } = bounds;
         let asked = async {
             let answer = self.0.request(request).await;
             let answer = answer.map_err(|error| Trouble::Unreachable(causes(&error)))?;
-            read(answer).await
+            read(answer, longest).await
         };
         let answered = tokio::time::timeout(within, asked).await;
         answered.unwrap_or(Err(Trouble::TimedOut(within)))
     }
 }
 
-async fn read(answer: Response<hyper::body::Incoming>) -> Result<Bytes, Trouble> {
+async fn read(answer: Response<hyper::body::Incoming>, longest: usize) -> Result<Bytes, Trouble> {
     let (head, body) = answer.into_parts();
     if let Some(trouble) = judge(head.status, &head.headers, Timestamp::now()) {
         return Err(trouble);
     }
-    match Limited::new(body, LONGEST).collect().await {
+    match Limited::new(body, longest).collect().await {
         Ok(body) => Ok(body.to_bytes()),
-        Err(error) if error.is::<LengthLimitError>() => Err(Trouble::TooLong(LONGEST)),
-        Err(error) => Err(Trouble::Unreadable(format!("it was cut off: {error}"))),
+        Err(error) if error.is::<LengthLimitError>() => Err(Trouble::TooLong(longest)),
+        Err(error) => {
+            let words = causes(error.as_ref());
+            Err(Trouble::Unreadable(format!("it was cut off: {words}")))
+        }
     }
 }
 

@@ -19,9 +19,11 @@ mod api;
 mod call;
 mod endpoint;
 mod error;
+mod exchange;
 mod http;
 mod page;
 mod patience;
+mod request;
 mod token;
 
 pub use api::NetworkApi;

@@ -19,6 +19,7 @@ mod generations;
 mod handover;
 mod healing;
 mod main_path;
+mod managing;
 mod missing_topic;
 mod orders;
 mod outage;

@@ -4,12 +4,12 @@ use clap::{Args, Subcommand};
 use jiff::{Timestamp, Zoned};
 use postback_store::annotations::{self, Annotation};
 use postback_store::{Role, client};
-use uuid::Uuid;
 
 use super::{load, source};
 use crate::arguments::Options;
 use crate::console::Console;
 use crate::ending::{Ending, Failure};
+use crate::mark;
 use crate::output::{Cell, Sheet, printable, text};
 use crate::range::{self, Range, RangeOptions, shown};
 use crate::servers::Trouble;
@@ -89,23 +89,12 @@ impl Annotate {
         if let Some(name) = &self.source {
             source::find(name, &loaded.settings)?;
         }
-        let clickhouse = &loaded.settings.clickhouse;
-        let trouble = |error| Trouble::of_clickhouse(&error, clickhouse);
-        let client = client(clickhouse, Role::Query).map_err(trouble)?;
-        let annotation = Annotation {
-            id: Uuid::new_v4(),
-            at,
-            text: printable(text),
-            source: self.source.clone().unwrap_or_default(),
-            made_by: user(),
-        };
-        annotations::add(&client, &annotation)
-            .await
-            .map_err(trouble)?;
+        let source = self.source.as_deref().unwrap_or_default();
+        let text = printable(text);
+        mark::add(&loaded.settings.clickhouse, &text, source, at).await?;
         console.note(format_args!(
-            "marked at {}: {}",
+            "marked at {}: {text}",
             shown(at, &options.time_zone),
-            annotation.text
         ));
         Ok(Ending::Done)
     }
@@ -148,17 +137,4 @@ fn row(mark: &Annotation, options: &Options) -> Vec<Cell> {
         Cell::text(&mark.source),
         Cell::Text(printable(&mark.made_by)),
     ]
-}
-
-/// The user's name, and the machine's, as far as they are known.
-pub(crate) fn user() -> String {
-    let named = ["SUDO_USER", "USER", "LOGNAME"].into_iter();
-    let name = named
-        .filter_map(|variable| std::env::var(variable).ok())
-        .find(|name| !name.is_empty())
-        .unwrap_or_else(|| format!("uid {}", rustix::process::getuid().as_raw()));
-    match std::fs::read_to_string("/proc/sys/kernel/hostname") {
-        Ok(host) => format!("{name}@{}", host.trim()),
-        Err(_) => name,
-    }
 }

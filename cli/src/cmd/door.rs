@@ -22,15 +22,22 @@ pub(super) struct Door {
     /// Scheme, host and port to send to, such as http://127.0.0.1:8080
     #[arg(long, value_name = "URL")]
     pub(super) url: Option<String>,
-    /// File with the URL key [default: POSTBACK_URL_KEY, or the key in the template's URL]
-    #[arg(long, value_name = "FILE")]
-    pub(super) key_file: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) key: KeyOption,
     /// User of basic_auth [default: the source's]
     #[arg(long, value_name = "NAME", requires = "password_file")]
     pub(super) user: Option<String>,
     /// File with the password of basic_auth [default: the source's, where the configuration has it]
     #[arg(long, value_name = "FILE")]
     pub(super) password_file: Option<PathBuf>,
+}
+
+/// The URL key, which the configuration may know by its hash alone.
+#[derive(Debug, Args)]
+pub(super) struct KeyOption {
+    /// File with the URL key [default: POSTBACK_URL_KEY, or the key in the template's URL]
+    #[arg(long, value_name = "FILE")]
+    pub(super) key_file: Option<PathBuf>,
 }
 
 /// A text as one word of a shell's command line.
@@ -45,7 +52,7 @@ impl Door {
         if let Some(url) = &self.url {
             options.push_str(&format!(" --url {}", quoted(url)));
         }
-        if let Some(file) = &self.key_file {
+        if let Some(file) = &self.key.key_file {
             options.push_str(&format!(" --key-file {}", quoted(&file.to_string_lossy())));
         }
         if let Some(user) = &self.user {
@@ -70,7 +77,7 @@ impl Door {
                     .to_owned(),
             ));
         }
-        let key = self.key(source)?;
+        let key = self.key.find(source)?;
         let base = base.trim_end_matches('/');
         Ok(Secret::new(format!("{base}/postback/{}", key.expose())))
     }
@@ -114,8 +121,11 @@ impl Door {
             _ => Ok(Some(sent)),
         }
     }
+}
 
-    fn key(&self, source: &SourceSettings) -> Result<Secret, Failure> {
+impl KeyOption {
+    /// The key itself, which is one of the source's.
+    pub(super) fn find(&self, source: &SourceSettings) -> Result<Secret, Failure> {
         let given = match (&self.key_file, std::env::var(KEY_VARIABLE)) {
             (Some(file), _) => {
                 let text = std::fs::read_to_string(file).map_err(|error| {

@@ -6,6 +6,7 @@ pub(crate) mod completion;
 pub(crate) mod config;
 pub(crate) mod doctor;
 mod door;
+pub(crate) mod endpoint;
 pub(crate) mod generation;
 mod import;
 pub(crate) mod migrate;
@@ -58,6 +59,7 @@ pub(crate) async fn run(arguments: &Arguments, console: &mut Console) -> Result<
         Command::Completion(completion) => completion.run(console),
         Command::Verify(verify) => Box::pin(verify.run(options, console)).await,
         Command::Watch(watch) => Box::pin(watch.run(options, console)).await,
+        Command::Endpoint(endpoint) => Box::pin(endpoint.run(options, console)).await,
         Command::Annotate(annotate) => annotate.run(options, console).await,
         Command::Backfill(backfill) => Box::pin(backfill.run(options, console)).await,
     }

@@ -47,6 +47,12 @@ fn every_page_of_help() {
         &["simulate", "run", "--help"],
         &["simulate", "verify", "--help"],
         &["network", "ls", "--help"],
+        &["endpoint", "--help"],
+        &["endpoint", "get", "--help"],
+        &["endpoint", "set", "--help"],
+        &["endpoint", "enable", "--help"],
+        &["endpoint", "disable", "--help"],
+        &["endpoint", "delete", "--help"],
     ];
     let text: Vec<String> = pages.iter().map(|page| place.run(page)).collect();
     insta::assert_snapshot!(text.join("\n"));

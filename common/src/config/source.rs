@@ -209,6 +209,15 @@ impl TemplateUrl {
         let path = url.split_once('?').map_or(url, |(path, _)| path);
         path.rsplit_once('/').map(|(_, key)| Secret::new(key))
     }
+
+    /// The URL with this key in place of the last segment of its path.
+    #[must_use]
+    pub fn with_key(&self, key: &Secret) -> Secret {
+        let url = self.0.expose();
+        let (path, query) = url.split_at(url.find('?').unwrap_or(url.len()));
+        let place = path.rfind('/').map_or("", |slash| &path[..=slash]);
+        Secret::new(format!("{place}{}{query}", key.expose()))
+    }
 }
 
 /// The query, the path hidden.

@@ -8,10 +8,9 @@ use std::time::Instant;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use bytes::Bytes;
-use http_body_util::{BodyExt as _, Full, Limited};
+use http_body_util::{BodyExt as _, Limited};
 use hyper::body::Incoming;
-use hyper::header::{AUTHORIZATION, CONTENT_TYPE};
+use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{HeaderMap, Method, Request, Response, StatusCode};
@@ -21,12 +20,17 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
+use super::conduct::ApiTrouble;
 use super::endpoint::EndpointError;
 use super::transactions::Question;
-use super::{Network, State, tokens};
+use super::visit::{Sent, Visit};
+use super::{Network, State};
 
 /// No request of this API is longer.
 const LONGEST_BODY: usize = 64 * 1024;
+
+/// Where they are asked for.
+const TRANSACTIONS: &str = "/events/1.0/transactions";
 
 /// The network's API, listening.
 #[derive(Debug)]
@@ -95,33 +99,50 @@ impl Api {
 async fn answer(
     request: Request<Incoming>,
     network: Network,
-) -> Result<Response<Full<Bytes>>, Infallible> {
+) -> Result<Response<Sent>, Infallible> {
     let (parts, body) = request.into_parts();
+    let path = parts.uri.path();
+    let visit = Visit::begin(&network, path == TRANSACTIONS);
     let body = Limited::new(body, LONGEST_BODY).collect().await;
-    let (status, value) = match body {
-        Ok(body) => {
+    visit.pause().await;
+    let reply = match (visit.refusal(), body) {
+        (Some(status), _) => fault(status, "not now"),
+        (None, Ok(body)) => {
             let asked = Asked {
                 method: &parts.method,
-                path: parts.uri.path(),
+                path,
                 query: parts.uri.query().unwrap_or_default(),
                 headers: &parts.headers,
                 body: &body.to_bytes(),
+                trouble: visit.trouble(),
             };
             asked.answer(&mut network.state())
         }
-        Err(_) => fault(
+        (None, Err(_)) => fault(
             StatusCode::PAYLOAD_TOO_LARGE,
             "the body is too long or was cut off",
         ),
     };
+    Ok(response(reply, visit.trouble()))
+}
+
+fn response((status, value): Reply, trouble: Option<ApiTrouble>) -> Response<Sent> {
     let text = value.map(|value| value.to_string()).unwrap_or_default();
-    let mut response = Response::new(Full::from(text));
+    let body = match trouble {
+        Some(ApiTrouble::Invalid) => Sent::whole("<html><body>Service busy</body></html>".into()),
+        Some(ApiTrouble::Truncated) => Sent::half(text.into()),
+        _ => Sent::whole(text.into()),
+    };
+    let mut response = Response::new(body);
     *response.status_mut() = status;
+    let headers = response.headers_mut();
     if status != StatusCode::NO_CONTENT {
-        let json = hyper::header::HeaderValue::from_static("application/json");
-        response.headers_mut().insert(CONTENT_TYPE, json);
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     }
-    Ok(response)
+    if status == StatusCode::TOO_MANY_REQUESTS {
+        headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
+    }
+    response
 }
 
 /// A whole request.
@@ -131,12 +152,16 @@ struct Asked<'a> {
     query: &'a str,
     headers: &'a HeaderMap,
     body: &'a [u8],
+    trouble: Option<ApiTrouble>,
 }
 
 impl Asked<'_> {
     fn answer(&self, state: &mut State) -> Reply {
         if self.path == "/token" {
             return self.token(state);
+        }
+        if let (Some(ApiTrouble::Unauthorized), Some(token)) = (self.trouble, self.token_sent()) {
+            state.tokens.revoke(token);
         }
         if !self.is_authorised(state) {
             return fault(
@@ -146,7 +171,7 @@ impl Asked<'_> {
         }
         match (self.path, self.path.strip_prefix("/v1/postback/")) {
             ("/v1/postback", _) => self.set_up(state),
-            ("/events/1.0/transactions", _) => self.transactions(state),
+            (TRANSACTIONS, _) => self.transactions(state),
             (_, Some(sid)) if state.is_ours(sid) => self.endpoint(state),
             (_, Some(_)) => fault(
                 StatusCode::NOT_FOUND,
@@ -180,13 +205,14 @@ impl Asked<'_> {
                 "the form wants grant_type=client_credentials&scope=SID",
             );
         }
-        match state.tokens.issue(Instant::now()) {
+        let holds = state.moods.conduct.token_holds;
+        match state.tokens.issue(holds, Instant::now()) {
             Ok(token) => (
                 StatusCode::OK,
                 Some(json!({
                     "access_token": token,
                     "token_type": "bearer",
-                    "expires_in": tokens::VALID.as_secs(),
+                    "expires_in": holds.as_secs(),
                 })),
             ),
             Err(error) => fault(StatusCode::INTERNAL_SERVER_ERROR, &error.to_string()),
@@ -219,12 +245,21 @@ impl Asked<'_> {
         }
     }
 
-    fn transactions(&self, state: &State) -> Reply {
+    fn transactions(&self, state: &mut State) -> Reply {
         if self.method != Method::GET {
             return not_allowed();
         }
         match Question::parse(self.query) {
-            Ok(question) => (StatusCode::OK, Some(state.transactions.page(&question))),
+            Ok(mut question) => {
+                match self.trouble {
+                    Some(ApiTrouble::SamePage) => question.begin_again(),
+                    Some(ApiTrouble::Late) => {
+                        question.leave_out(state.moods.choose(question.reach()));
+                    }
+                    _ => {}
+                }
+                (StatusCode::OK, Some(state.transactions.page(&question)))
+            }
             Err(name) => fault(
                 StatusCode::BAD_REQUEST,
                 &format!("parameter {name} cannot be read"),
@@ -233,8 +268,12 @@ impl Asked<'_> {
     }
 
     fn is_authorised(&self, state: &State) -> bool {
-        self.authorization("Bearer ")
+        self.token_sent()
             .is_some_and(|token| state.tokens.is_valid(token, Instant::now()))
+    }
+
+    fn token_sent(&self) -> Option<&str> {
+        self.authorization("Bearer ")
     }
 
     fn authorization(&self, scheme: &str) -> Option<&str> {

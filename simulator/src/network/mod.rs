@@ -2,10 +2,12 @@
 //! silence, and an HTTP API to look after it and to fetch what was missed.
 
 mod api;
+mod conduct;
 mod endpoint;
 mod management;
 mod tokens;
 mod transactions;
+mod visit;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -15,11 +17,13 @@ use crate::delivery::{Authorization, Registration};
 use crate::event::Event;
 use crate::ledger::Withheld;
 use crate::ledger::line::{Change, ChangeKind};
+use conduct::Moods;
 use endpoint::Endpoint;
 use tokens::Tokens;
 use transactions::Transactions;
 
 pub use api::Api;
+pub use conduct::{ApiTrouble, Conduct};
 pub use endpoint::EndpointError;
 
 /// What the network is told about itself.
@@ -69,6 +73,7 @@ struct State {
     changes: Vec<Change>,
     transactions: Transactions,
     tokens: Tokens,
+    moods: Moods,
 }
 
 impl Network {
@@ -82,6 +87,7 @@ impl Network {
             changes: Vec::new(),
             transactions,
             tokens: Tokens::default(),
+            moods: Moods::of(Conduct::default()),
         };
         Network {
             state: Arc::new(Mutex::new(state)),
@@ -94,6 +100,15 @@ impl Network {
     /// When there is one already, or the URL cannot be one.
     pub fn set_up(&self, url: &str, now: Timestamp) -> Result<(), EndpointError> {
         self.state().set_up(url, true, now)
+    }
+
+    /// From now on its API treats callers like this.
+    pub fn behave(&self, conduct: Conduct) {
+        let mut state = self.state();
+        // What is under way was counted by the one before.
+        let under_way = state.moods.under_way;
+        state.moods = Moods::of(conduct);
+        state.moods.under_way = under_way;
     }
 
     /// Whether the network would send now.

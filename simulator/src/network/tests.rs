@@ -194,3 +194,71 @@ async fn transactions_come_in_pages() {
     }
     assert_eq!(seen, ["0", "1", "2", "3", "4"]);
 }
+
+/// Its answers to three questions for transactions, by status and length of the page.
+async fn troubled(trouble: ApiTrouble) -> Vec<(u16, usize)> {
+    let network = Network::new(terms());
+    for order in 0..4 {
+        network.remember(Event {
+            order_id: order.to_string(),
+            ..Event::example(Timestamp::now())
+        });
+    }
+    let client = Client::authorised(&network).await;
+    network.behave(Conduct {
+        troubles: vec![(trouble, 1.0)],
+        slowness: std::time::Duration::ZERO,
+        ..Conduct::default()
+    });
+    let mut answers = Vec::new();
+    for page in [1, 2, 3] {
+        let path = format!("/events/1.0/transactions?limit=3&page={page}");
+        let (status, rows) = client.ask("GET", &path, "").await;
+        answers.push((status, rows.as_array().map_or(0, Vec::len)));
+    }
+    answers
+}
+
+#[tokio::test]
+async fn each_trouble_is_met() {
+    let well = [(200, 3), (200, 1), (200, 0)];
+    for (trouble, expected) in [
+        (ApiTrouble::Unauthorized, [(401, 0); 3]),
+        (ApiTrouble::TooManyRequests, [(429, 0); 3]),
+        (ApiTrouble::ServerError, [(500, 0); 3]),
+        (ApiTrouble::Slow, well),
+        (ApiTrouble::Truncated, [(200, 0); 3]),
+        (ApiTrouble::Invalid, [(200, 0); 3]),
+        (ApiTrouble::SamePage, [(200, 3); 3]),
+    ] {
+        assert_eq!(troubled(trouble).await, expected, "{}", trouble.as_str());
+    }
+    let late = troubled(ApiTrouble::Late).await;
+    // The first page is full without the one that is late; the second has one or none.
+    assert_eq!((late[0], late[2]), ((200, 3), (200, 0)));
+}
+
+#[tokio::test]
+async fn a_fourth_question_at_once_is_refused() {
+    let network = Network::new(terms());
+    let client = std::sync::Arc::new(Client::authorised(&network).await);
+    network.behave(Conduct {
+        // Until the test is over.
+        latency: std::time::Duration::from_secs(600),
+        ..Conduct::default()
+    });
+    let ask = || {
+        let client = std::sync::Arc::clone(&client);
+        tokio::spawn(async move { client.ask("GET", "/events/1.0/transactions", "").await.0 })
+    };
+    let first: Vec<_> = (0..3).map(|_| ask()).collect();
+    while network.state().moods.under_way < 3 {
+        tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+    }
+    assert_eq!(ask().await.unwrap(), 429);
+    assert!(first.iter().all(|question| !question.is_finished()));
+    first.iter().for_each(tokio::task::JoinHandle::abort);
+    while network.state().moods.under_way > 0 {
+        tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+    }
+}

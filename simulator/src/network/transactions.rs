@@ -34,6 +34,8 @@ pub(super) struct Question {
     limit: usize,
     /// From 1.
     page: usize,
+    /// The place, among those that are asked for, of one that is not there yet.
+    late: Option<usize>,
 }
 
 /// From the first moment through the last.
@@ -63,6 +65,7 @@ impl Question {
             is_batch: None,
             limit: PAGE,
             page: 1,
+            late: None,
         };
         for part in query.split('&').filter(|part| !part.is_empty()) {
             let (name, value) = part.split_once('=').unwrap_or((part, ""));
@@ -71,6 +74,21 @@ impl Question {
             question.take(name, &value).ok_or_else(|| name.to_owned())?;
         }
         Ok(question)
+    }
+
+    /// The first page instead of the one that is asked for.
+    pub(super) fn begin_again(&mut self) {
+        self.page = 1;
+    }
+
+    /// Transactions of this page and all before it.
+    pub(super) fn reach(&self) -> usize {
+        self.limit.saturating_mul(self.page)
+    }
+
+    /// One is not there yet.
+    pub(super) fn leave_out(&mut self, place: usize) {
+        self.late = Some(place);
     }
 
     fn take(&mut self, name: &str, value: &str) -> Option<()> {
@@ -131,12 +149,11 @@ impl Transactions {
     /// One page: a bare array, empty or short at the end.
     pub(super) fn page(&self, question: &Question) -> Value {
         let wanted = self.events.iter().filter(|event| question.wants(event));
+        let wanted = wanted.enumerate();
+        let there = wanted.filter(|(place, _)| question.late != Some(*place));
         let skipped = question.limit.saturating_mul(question.page - 1);
-        wanted
-            .skip(skipped)
-            .take(question.limit)
-            .map(as_json)
-            .collect()
+        let page = there.skip(skipped).take(question.limit);
+        page.map(|(_, event)| as_json(event)).collect()
     }
 }
 
@@ -217,6 +234,25 @@ mod tests {
         for (query, expected) in cases {
             assert_eq!(orders(query).concat(), expected, "{query}");
         }
+    }
+
+    #[test]
+    fn one_that_is_late_moves_those_behind_it() {
+        let mut transactions = Transactions::keeping(6);
+        for day in 1..=6 {
+            transactions.add(event(day, "USD", false));
+        }
+        let orders = |page: usize, late| {
+            let mut question = Question::parse(&format!("limit=2&page={page}")).unwrap();
+            question.late = late;
+            let page = transactions.page(&question);
+            let rows = page.as_array().unwrap().iter();
+            let orders = rows.map(|row| row["order_id"].as_str().unwrap().to_owned());
+            orders.collect::<String>()
+        };
+        let pages = [1, 2, 3].map(|page| orders(page, Some(1)));
+        assert_eq!(pages, ["13", "45", "6"]);
+        assert_eq!(orders(2, None), "34");
     }
 
     #[test]

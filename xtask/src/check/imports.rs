@@ -19,7 +19,10 @@ const ALLOWED: [(&str, &[&str]); 17] = [
         &["postback-common", "postback-service", "postback-spool"],
     ),
     ("postback-store", &["postback-common"]),
-    ("postback-network", &["postback-common"]),
+    (
+        "postback-network",
+        &["postback-common", "postback-simulator"],
+    ),
     (
         "postback-healing",
         &[

@@ -6,10 +6,10 @@ use postback_healing::backfill::Job;
 
 use super::Wanted;
 use crate::arguments::Options;
-use crate::cmd::annotate::user;
 use crate::cmd::source;
 use crate::console::Console;
 use crate::ending::Failure;
+use crate::mark::user;
 use crate::output::plural;
 use crate::range::{moment, shown};
 

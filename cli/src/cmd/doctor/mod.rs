@@ -4,6 +4,7 @@ mod answers;
 mod certificate;
 mod check;
 mod clickhouse;
+mod endpoint;
 mod generations;
 mod kafka;
 mod loading;
@@ -23,7 +24,7 @@ use crate::ending::{Ending, Failure};
 use crate::output::{Cell, Sheet, plural, text};
 use check::{Check, State, within};
 
-/// Check everything: configuration, Kafka, ClickHouse, loading, ingest, spool, consumer
+/// Check everything: configuration, Kafka, ClickHouse, loading, ingest, spool, consumer, endpoints
 #[derive(Debug, Args)]
 #[command(after_help = "Example: postback doctor -o json\n\
     ✓ well, ! to be seen to, ✗ broken; each with its remedy. Changes nothing.\n\
@@ -49,6 +50,7 @@ impl Doctor {
             ingest,
             spool,
             consumer,
+            endpoints,
         ) = tokio::join!(
             within("kafka", kafka::check(settings)),
             within("clickhouse", clickhouse::check(settings)),
@@ -60,6 +62,7 @@ impl Doctor {
             within("ingest", services::ingest(settings)),
             within("spool", spool::check(settings)),
             within("consumer", services::consumer(settings)),
+            endpoint::check(&loaded),
         );
         let sources = settings.sources.len();
         let sources = plural(sources, "source");
@@ -84,6 +87,7 @@ impl Doctor {
             answers,
             spool,
             consumer,
+            endpoints,
         ];
         checks.extend(all.into_iter().flatten());
         write(&checks, options, console)?;

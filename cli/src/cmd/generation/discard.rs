@@ -1,12 +1,11 @@
 //! `postback generation drop`.
 
-use std::io::{IsTerminal as _, stdin};
-
 use clap::Args;
 use postback_store::{Event, Generation, generations};
 
 use crate::arguments::Options;
 use crate::cmd::load;
+use crate::consent::agreed;
 use crate::console::Console;
 use crate::ending::{Ending, Failure};
 use crate::output::{Cell, Sheet, number, text};
@@ -58,25 +57,10 @@ impl Discard {
         }
         if !self.yes {
             let question = format!("Drop generation {generation} and its tables for good? [y/N] ");
-            agreed(&question, console)?;
+            agreed(&question, console).await?;
         }
         drop_it(generation, &record, options, console).await?;
         Ok(Ending::Done)
-    }
-}
-
-fn agreed(question: &str, console: &mut Console) -> Result<(), Failure> {
-    if !stdin().is_terminal() {
-        let what = "nobody is there to be asked; write --yes";
-        return Err(Failure::Usage(what.to_owned()));
-    }
-    console.warn(question);
-    let mut answer = String::new();
-    stdin().read_line(&mut answer)?;
-    if matches!(answer.trim(), "y" | "Y" | "yes") {
-        Ok(())
-    } else {
-        Err(Failure::Interrupted)
     }
 }
 

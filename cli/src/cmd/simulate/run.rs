@@ -14,7 +14,7 @@ use jiff::{SignedDuration, Timestamp};
 use postback_common::config::{Settings as Configuration, SourceSettings};
 use postback_common::secret::Secret;
 use postback_service::lifecycle::shutdown_on_signal;
-use postback_simulator::network::{Credentials, Terms};
+use postback_simulator::network::{ApiTrouble, Conduct, Credentials, Terms};
 use postback_simulator::{Authorization, Field, Network, Push, Settings, Shares, Template};
 
 use crate::arguments::Options;
@@ -83,6 +83,33 @@ pub(super) struct Run {
     /// The publisher's client_secret for the API: no secret, it guards invented data
     #[arg(long, value_name = "TEXT", default_value = "simulator")]
     client_secret: String,
+    /// Share of the API's requests that meet a trouble, such as 429=0.1 or truncated=0.05
+    #[arg(long, value_name = "KIND=SHARE", value_parser = trouble)]
+    api_trouble: Vec<(ApiTrouble, f64)>,
+    /// How long the API takes for each answer, in milliseconds
+    #[arg(long, value_name = "MS", default_value_t = 0, value_parser = RangedU64ValueParser::<u64>::new().range(0..=60_000))]
+    api_latency_ms: u64,
+}
+
+fn trouble(text: &str) -> Result<(ApiTrouble, f64), String> {
+    let (kind, share) = text
+        .split_once('=')
+        .ok_or("write KIND=SHARE, such as 429=0.1")?;
+    let found = ApiTrouble::ALL
+        .into_iter()
+        .find(|known| known.as_str() == kind);
+    let found = found.ok_or_else(|| {
+        let kinds = ApiTrouble::ALL.map(ApiTrouble::as_str).join(", ");
+        format!("there is no such trouble; there are: {kinds}")
+    })?;
+    let share = share
+        .parse()
+        .ok()
+        .filter(|share| (0.0..=1.0).contains(share));
+    Ok((
+        found,
+        share.ok_or("write the share from 0 to 1, such as 0.1")?,
+    ))
 }
 
 fn time(text: &str) -> Result<Duration, String> {
@@ -109,6 +136,12 @@ impl Run {
         let url = self.registered(source, &loaded.settings)?;
         let settings = self.settings(&url)?;
         let network = self.network(source)?;
+        network.behave(Conduct {
+            latency: Duration::from_millis(self.api_latency_ms),
+            troubles: self.api_trouble.clone(),
+            seed: settings.seed,
+            ..Conduct::default()
+        });
         network
             .set_up(url.expose(), Timestamp::now())
             .map_err(|error| Failure::Usage(error.to_string()))?;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use clap::Args;
+use postback_common::config::SourceSettings;
 use postback_normalise::profile::Profile;
 use postback_normalise::{Field, Template, TemplateError};
 
@@ -42,20 +43,7 @@ impl Check {
             has_currency,
             unexpected,
         } = self.whose(url, options, console)?;
-        let query = url.split_once('?').map_or("", |(_, query)| query);
-        let (template, errors) = Template::examine(query, &profile);
-        let (rows, mut findings) = if errors.contains(&TemplateError::NoQuery) {
-            // Everything else is missing with it.
-            (Vec::new(), vec![Finding::of_error(&TemplateError::NoQuery)])
-        } else {
-            let mut findings: Vec<_> = errors.iter().map(Finding::of_error).collect();
-            findings.extend(finding::find(&template, &profile, has_currency));
-            (understood(&template, &profile), findings)
-        };
-        findings.extend(unexpected);
-        findings.extend(transport(url));
-        // Those first by which nothing counts.
-        findings.sort_by_key(|finding| !finding.is_error);
+        let (rows, findings) = examine(url, &profile, has_currency, unexpected);
         let mut sheet = Sheet::new(&[
             text("parameter", "Parameter"),
             text("carries", "Carries"),
@@ -118,6 +106,40 @@ impl Check {
     }
 }
 
+/// Everything that is wrong with a URL for a source, or could be better; errors first.
+pub(crate) fn findings(
+    url: &str,
+    (source, profile): (&SourceSettings, &Profile),
+    sources: &[SourceSettings],
+) -> Vec<Finding> {
+    let unexpected = registered::find(url, source, sources);
+    examine(url, profile, source.currency.is_some(), unexpected).1
+}
+
+/// What each parameter is understood as, and what is to be said of the URL.
+fn examine(
+    url: &str,
+    profile: &Profile,
+    has_currency: bool,
+    unexpected: Vec<Finding>,
+) -> (Vec<Vec<Cell>>, Vec<Finding>) {
+    let query = url.split_once('?').map_or("", |(_, query)| query);
+    let (template, errors) = Template::examine(query, profile);
+    let (rows, mut findings) = if errors.contains(&TemplateError::NoQuery) {
+        // Everything else is missing with it.
+        (Vec::new(), vec![Finding::of_error(&TemplateError::NoQuery)])
+    } else {
+        let mut findings: Vec<_> = errors.iter().map(Finding::of_error).collect();
+        findings.extend(finding::find(&template, profile, has_currency));
+        (understood(&template, profile), findings)
+    };
+    findings.extend(unexpected);
+    findings.extend(transport(url));
+    // Those first by which nothing counts.
+    findings.sort_by_key(|finding| !finding.is_error);
+    (rows, findings)
+}
+
 /// By whose rules a URL is read.
 struct Whose {
     profile: Arc<Profile>,
@@ -168,7 +190,8 @@ fn transport(url: &str) -> Option<Finding> {
     })
 }
 
-fn tell(findings: &[Finding], console: &mut Console) {
+/// Says them.
+pub(crate) fn tell(findings: &[Finding], console: &mut Console) {
     for finding in findings {
         let Finding {
             is_error,

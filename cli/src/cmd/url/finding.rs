@@ -9,11 +9,11 @@ use super::nearest;
 
 /// One thing.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Finding {
+pub(crate) struct Finding {
     /// Nothing can be counted by this URL.
-    pub(super) is_error: bool,
-    pub(super) problem: String,
-    pub(super) remedy: String,
+    pub(crate) is_error: bool,
+    pub(crate) problem: String,
+    pub(crate) remedy: String,
 }
 
 impl Finding {

@@ -5,7 +5,9 @@ mod check;
 mod finding;
 mod registered;
 
+pub(super) use check::{findings, tell};
 use clap::{Args, Subcommand};
+pub(super) use registered::{by_key, parameters};
 
 use crate::arguments::Options;
 use crate::console::Console;

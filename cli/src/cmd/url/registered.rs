@@ -7,7 +7,7 @@ use postback_normalise::{MARKER, decode};
 use super::finding::Finding;
 
 /// The source whose key stands in a URL's path.
-pub(super) fn by_key<'s>(url: &str, sources: &'s [SourceSettings]) -> Option<&'s SourceSettings> {
+pub(crate) fn by_key<'s>(url: &str, sources: &'s [SourceSettings]) -> Option<&'s SourceSettings> {
     let hash = KeyHash::of_bytes(TemplateUrl::new(url).key()?.expose().as_bytes());
     let has = |source: &&SourceSettings| source.keys.iter().any(|key| key.sha256 == hash);
     sources.iter().find(has)
@@ -66,7 +66,7 @@ fn unregistered(url: &str, source: &SourceSettings) -> Option<Finding> {
 }
 
 /// By name: their order means nothing.
-fn parameters(query: &str) -> Vec<(String, String)> {
+pub(crate) fn parameters(query: &str) -> Vec<(String, String)> {
     let decoded = decode::decode(query.as_bytes());
     let pairs = decoded.pairs.into_iter();
     let mut pairs: Vec<_> = pairs
