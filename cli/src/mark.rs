@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use postback_common::config::ClickHouseSettings;
 use postback_store::annotations::{self, Annotation};
+use postback_store::endpoints::{self, Note};
 use postback_store::{Role, client};
 use uuid::Uuid;
 
@@ -25,6 +26,25 @@ pub(crate) async fn add(
         made_by: user(),
     };
     annotations::add(&client, &annotation)
+        .await
+        .map_err(trouble)
+}
+
+/// Notes that a person wants the endpoint of a source on or off, which nothing changes but a person.
+pub(crate) async fn note_by_hand(
+    clickhouse: &ClickHouseSettings,
+    source: &str,
+    is_on: bool,
+    at: Timestamp,
+) -> Result<(), Trouble> {
+    let trouble = |error| Trouble::of_clickhouse(&error, clickhouse);
+    let client = client(clickhouse, Role::Query).map_err(trouble)?;
+    let note = if is_on {
+        Note::OnByHand
+    } else {
+        Note::OffByHand
+    };
+    endpoints::note(&client, source, at, &note)
         .await
         .map_err(trouble)
 }

@@ -68,6 +68,10 @@ impl Intent<'_> {
             console.warn(words);
         }
         if plan.before == plan.after {
+            if !asking.dry_run {
+                // It may be off because it failed; now it is because a person wants it so.
+                plan.note_by_hand(&site).await?;
+            }
             let mut sheet = plan.sheet(&site, plan.after.as_ref());
             sheet.fact("changed", false);
             sheet
@@ -145,6 +149,14 @@ impl Plan {
         now.map(parts) == self.after.as_ref().map(parts)
     }
 
+    /// What was switched off by hand is not switched on by anything else.
+    async fn note_by_hand(&self, site: &Site) -> Result<(), Trouble> {
+        let is_on = self.after.as_ref().is_some_and(|after| after.is_active);
+        let clickhouse = &site.loaded.settings.clickhouse;
+        let name = site.source.name.as_str();
+        mark::note_by_hand(clickhouse, name, is_on, Timestamp::now()).await
+    }
+
     /// Makes the change, looks at what is there then, and marks it.
     async fn make(&self, site: &Site) -> Result<Made, Failure> {
         let asked = self.ask(site).await;
@@ -181,9 +193,8 @@ impl Plan {
         let words = format!("{} at the network (postback endpoint)", self.what);
         let name = site.source.name.as_str();
         let clickhouse = &site.loaded.settings.clickhouse;
-        let unmarked = mark::add(clickhouse, &words, name, Timestamp::now())
-            .await
-            .err();
+        let marked = mark::add(clickhouse, &words, name, Timestamp::now()).await;
+        let unmarked = marked.and(self.note_by_hand(site).await).err();
         Ok(Made {
             now,
             unmarked,
