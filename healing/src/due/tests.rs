@@ -63,14 +63,14 @@ impl Case {
         }
     }
 
-    fn ask<T>(&self, ask: impl Fn(&Known<'_>) -> T) -> T {
+    fn ask<T>(&self, ask: impl Fn(Known<'_>) -> T) -> T {
         let refused: Vec<Timestamp> = self.refused.iter().map(|at| minute(*at)).collect();
         let fetched = self.fetched.iter().map(|(from, to)| Fetched {
             from: minute(*from),
             to: minute(*to),
         });
         let fetched: Vec<Fetched> = fetched.collect();
-        ask(&Known {
+        ask(Known {
             fetched: &fetched,
             outages: &self.outages,
             refused: &refused,

@@ -56,7 +56,8 @@ mod tests {
 
     /// Nearest millisecond: a tenth is no whole number of floating point.
     fn rounded(pause: Duration) -> Duration {
-        Duration::from_millis((pause.as_secs_f64() * 1_000.0).round() as u64)
+        let up = pause + Duration::from_micros(500);
+        Duration::new(up.as_secs(), up.subsec_millis() * 1_000_000)
     }
 
     #[test]
