@@ -104,8 +104,9 @@ pub(crate) fn books(ledger: &Ledger) -> Books {
     let conversions = ledger.totals().conversions.into_iter();
     let entry = |conversion: postback_simulator::Conversion| {
         let facts = conversion.facts;
-        let money =
-            |amount: Option<postback_simulator::Amount>| amount.map_or(0, |one| one.scaled());
+        let money = |amount: Option<postback_simulator::Amount>| {
+            amount.map_or(0, postback_simulator::Amount::scaled)
+        };
         let told = (
             facts.currency,
             money(facts.sale_amount),
@@ -191,7 +192,7 @@ fn what_never_arrived_is_fetched_and_counts_once() {
     let pipeline = &running.pipeline;
     let deliveries = plan(&events, &pipeline.registration(0));
     // Each third is kept back, and a whole stretch.
-    let is_kept = |number: usize| number % 3 == 0 || (600..750).contains(&number);
+    let is_kept = |number: usize| number.is_multiple_of(3) || (600..750).contains(&number);
     let (mut kept, mut pushed) = (Vec::new(), Vec::new());
     for (number, delivery) in deliveries.into_iter().enumerate() {
         if is_kept(number) {
@@ -295,7 +296,7 @@ fn a_run_that_was_killed_goes_on() {
     let deliveries = plan(&events, &pipeline.registration(0));
     let (mut kept, mut pushed) = (Vec::new(), Vec::new());
     for (number, delivery) in deliveries.into_iter().enumerate() {
-        if number % 2 == 0 {
+        if number.is_multiple_of(2) {
             kept.push(delivery);
         } else {
             pushed.push(delivery);

@@ -196,6 +196,7 @@ impl<P: Pages> Course<'_, P> {
     async fn go(&mut self, stop: &Shutdown) -> Result<bool, BackfillError> {
         let begin = self.run.done_through;
         self.progress.begins(begin, self.reader.end());
+        self.progress.reached(begin, self.run.pulled);
         if let Some(store) = &mut self.store {
             // From here on it can go on.
             store.note(&mut self.run).await?;

@@ -11,6 +11,9 @@ use super::Reader;
 use super::decode::{Money, day, micros, optional_micros, optional_money};
 use crate::error::StoreError;
 
+/// Keys in one question: a parameter may have 128 KiB (ClickHouse's `http_max_field_value_size`).
+const AT_ONCE: usize = 2_000;
+
 /// A conversion in the revision that counts.
 #[derive(Debug, Clone, PartialEq, Eq, Row, Deserialize)]
 #[expect(missing_docs, reason = "the columns' comments say it")]
@@ -49,7 +52,6 @@ pub struct Held {
 
 impl Reader {
     /// What is held of an account's conversions with these days and keys; what is not held is left out.
-    /// At most some thousands at once.
     ///
     /// # Errors
     /// As the server answers.
@@ -63,15 +65,18 @@ impl Reader {
              toString(currency) AS currency, toString(commission_currency) AS commission_currency, occurred_at, \
              processed_at, received_at, revision FROM {conversions} FINAL \
              WHERE account = {account:String} AND (key_day, conversion_key) IN {keys:Array(Tuple(Date, UUID))}";
-        let keys: Vec<(String, String)> = keys
-            .iter()
-            .map(|(day, key)| (day.to_string(), key.to_string()))
-            .collect();
-        let query = self
-            .query(sql)
-            .param("account", account)
-            .param("keys", keys);
-        self.all("look for conversions by their keys", query).await
+        let mut held = Vec::new();
+        for piece in keys.chunks(AT_ONCE) {
+            let keys: Vec<(String, String)> = piece
+                .iter()
+                .map(|(day, key)| (day.to_string(), key.to_string()))
+                .collect();
+            let query = self.query(sql).param("account", account);
+            let query = query.param("keys", keys);
+            let found = self.all::<Held>("look for conversions by their keys", query);
+            held.extend(found.await?);
+        }
+        Ok(held)
     }
 
     /// Which of these postbacks are there, of those that were fetched since `since`.
@@ -90,11 +95,15 @@ impl Reader {
         }
         let sql = "SELECT id FROM {postbacks} WHERE via = 'backfill' \
              AND received_at >= fromUnixTimestamp64Micro({since:Int64}) AND id IN {ids:Array(UUID)}";
-        let ids: Vec<String> = ids.iter().map(Uuid::to_string).collect();
-        let query = (self.query(sql))
-            .param("ids", ids)
-            .param("since", since.as_microsecond());
-        let found: Vec<Found> = self.all("look for postbacks fetched before", query).await?;
-        Ok(found.into_iter().map(|found| found.id).collect())
+        let mut before = Vec::new();
+        for piece in ids.chunks(AT_ONCE) {
+            let ids: Vec<String> = piece.iter().map(Uuid::to_string).collect();
+            let query = (self.query(sql))
+                .param("ids", ids)
+                .param("since", since.as_microsecond());
+            let found: Vec<Found> = self.all("look for postbacks fetched before", query).await?;
+            before.extend(found.into_iter().map(|found| found.id));
+        }
+        Ok(before)
     }
 }

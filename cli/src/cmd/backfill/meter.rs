@@ -76,6 +76,7 @@ impl Progress for Meter {
 
     fn reached(&self, through: Timestamp, pulled: u64) {
         if let Some(reading) = &mut self.state().reading {
+            reading.pulled_before.get_or_insert(pulled);
             reading.at = through;
             reading.pulled = pulled;
         }
@@ -93,9 +94,9 @@ impl Progress for Meter {
 
 impl Shown for Meter {
     fn line(&self, with_bar: bool) -> String {
-        let mut state = self.state();
+        let state = self.state();
         let waiting = state.waiting;
-        match &mut state.reading {
+        match &state.reading {
             Some(reading) => reading.line(with_bar, &self.zone),
             None if waiting > 0 => format!(
                 "waiting until what Kafka has is loaded: {} to go",
@@ -107,8 +108,8 @@ impl Shown for Meter {
 }
 
 impl Reading {
-    fn line(&mut self, with_bar: bool, zone: &TimeZone) -> String {
-        let before = *self.pulled_before.get_or_insert(self.pulled);
+    fn line(&self, with_bar: bool, zone: &TimeZone) -> String {
+        let before = self.pulled_before.unwrap_or(self.pulled);
         let done = self.at.duration_since(self.from).as_secs();
         let total = self.to.duration_since(self.from).as_secs();
         let text = line(
