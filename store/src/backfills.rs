@@ -229,11 +229,7 @@ pub async fn note(client: &Client, backfill: &Backfill) -> Result<(), StoreError
     let columns = "id, step, source, range_from, range_to, started_at, done_through, pulled, matched, missing, changed, \
                    newer, undecided, rejected, superseded, totals, is_finished, made_by";
     let sql = format!("INSERT INTO {BACKFILLS_LOG} ({columns}) FORMAT JSONEachRow");
-    let client = client
-        .clone()
-        .with_setting("async_insert", "0")
-        // The totals are written as arrays, without the names of their parts.
-        .with_setting("input_format_json_named_tuples_as_objects", "0");
+    let client = client.clone().with_setting("async_insert", "0");
     run(attempt, async {
         let mut insert = client.insert_formatted_with(sql);
         insert.send(json.into()).await?;
