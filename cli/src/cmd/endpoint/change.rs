@@ -68,9 +68,17 @@ impl Intent<'_> {
             console.warn(words);
         }
         if plan.before == plan.after {
-            if !asking.dry_run {
-                // It may be off because it failed; now it is because a person wants it so.
-                plan.note_by_hand(&site).await?;
+            let is_switch = !matches!(self, Self::Set(_));
+            // It may be off because it failed; now it is because a person wants it so.
+            if is_switch
+                && !asking.dry_run
+                && let Err(trouble) = plan.note_by_hand(&site).await
+                && site.settings.reenable
+            {
+                console.warn(format_args!(
+                    "that a person wants it so is not noted, and reenable is on: {}\n  run it again once ClickHouse is there",
+                    trouble.what
+                ));
             }
             let mut sheet = plan.sheet(&site, plan.after.as_ref());
             sheet.fact("changed", false);
