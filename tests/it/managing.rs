@@ -194,6 +194,20 @@ fn every_change_is_marked_and_no_secret_is_shown_or_stored() {
         expected.map(change),
         "what changed nothing has no mark"
     );
+    // What a person switched off is switched on by nothing else.
+    let by_hand = pipeline.database.rows(
+        "SELECT what, state, source FROM {db}.endpoint_history WHERE source = 'rakuten-us' ORDER BY at, id",
+    );
+    let switched: Vec<&str> = by_hand
+        .iter()
+        .map(|note| note["what"].as_str().unwrap())
+        .collect();
+    let (on, off) = ("on_by_hand", "off_by_hand");
+    assert_eq!(
+        switched,
+        [on, off, on, off, off],
+        "set twice, once without a change"
+    );
     for mark in &marks {
         assert_eq!(mark["source"], "rakuten-us");
         assert!(!mark["made_by"].as_str().unwrap().is_empty());
