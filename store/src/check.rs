@@ -192,6 +192,8 @@ mod tests {
             table("orders", ""),
             table("imports", ""),
             table("imports_log", &all),
+            table("backfills", ""),
+            table("backfills_log", &all),
         ];
         let lacking = ["conversions", "statements", "endpoint_history"];
         assert_eq!(missing(&tables, Generation::FIRST), lacking);

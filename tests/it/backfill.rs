@@ -4,18 +4,25 @@
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use postback_simulator::network::{Api, Credentials, Network, Terms};
 use postback_simulator::{Event, Kind, Ledger, plan};
 use postback_tests::pipeline::{Pipeline, Running};
-use postback_tests::{Servers, Setup, wait};
+use postback_tests::{Servers, Setup, secret, wait};
 use serde_json::{Value, json};
 
 use crate::main_path::scenario;
 use crate::templates::REORDERED;
 
 pub(crate) const RANGE: [&str; 4] = ["--from", "2026-08-01", "--to", "2026-10-02"];
+
+/// What no output of the whole run may show.
+fn client_secret() -> &'static str {
+    static SECRET: OnceLock<String> = OnceLock::new();
+    SECRET.get_or_init(secret::fresh)
+}
 
 /// The API of a network that has these transactions; lives as long as the process.
 pub(crate) fn api(events: &[Event]) -> SocketAddr {
@@ -28,7 +35,7 @@ pub(crate) fn api(events: &[Event]) -> SocketAddr {
         authorization: None,
         credentials: Credentials {
             client_id: "publisher".to_owned(),
-            client_secret: "CANARY-of-the-api".to_owned(),
+            client_secret: client_secret().to_owned(),
         },
     });
     for event in events {
@@ -89,7 +96,8 @@ fn setup(name: &str, api: SocketAddr) -> Running {
 pub(crate) fn setup_on(name: &str, servers: Servers, api: SocketAddr) -> Running {
     let lines = format!(
         "publisher_id = \"3817122\"\n[source.api]\nbase_url = \"http://{api}\"\nclient_id = \"publisher\"\n\
-         client_secret = \"CANARY-of-the-api\"\npage_size = 20\nkeeps_days = 366"
+         client_secret = \"{}\"\npage_size = 20\nkeeps_days = 366",
+        client_secret()
     );
     Setup::on(name, servers)
         .lines("source", &lines)
@@ -452,8 +460,9 @@ fn a_day_of_a_million_takes_bounded_memory() {
     let running = {
         let lines = format!(
             "publisher_id = \"3817122\"\n[source.api]\nbase_url = \"http://{}\"\nclient_id = \"publisher\"\n\
-             client_secret = \"CANARY-of-the-api\"\nkeeps_days = 366",
-            Day { transactions }.serve()
+             client_secret = \"{}\"\nkeeps_days = 366",
+            Day { transactions }.serve(),
+            client_secret()
         );
         Setup::new("backfill_day")
             .lines("source", &lines)

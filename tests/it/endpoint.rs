@@ -151,6 +151,8 @@ fn a_switched_off_endpoint_is_noticed_switched_on_once_it_answers_and_healed() {
     pipeline.wait_until_ready(pipeline.consumer_admin, &consumer);
     let admin = pipeline.consumer_admin;
     wait_for(admin, ENABLED, 1.0);
+    let last = "postback_endpoint_last_success_timestamp_seconds{source=\"shop\"} ";
+    assert!(metric(admin, last).is_some_and(|at| at > 1.7e9));
     network.push(5);
     pipeline.wait_until_loaded(5);
     assert_eq!(alerts(&pipeline), (0, Vec::new()));
