@@ -171,6 +171,8 @@ pub(crate) fn assert(world: &World<'_>, zone: &str, refused: &[(&str, u64, &str)
         ));
         let reason = refused.map_or(Figure::Missing, |one| Figure::Text(one.2.to_owned()));
         figures.push(named("refused_reason", reason));
+        // No source of this world has an API.
+        figures.push(named("endpoint", Figure::Missing));
         rows.insert(vec![source.to_owned()], figures);
     }
     let what = format!("activity in {zone}");
