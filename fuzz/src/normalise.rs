@@ -35,11 +35,12 @@ const INCOMPLETE: [Flag; 5] = [
 ];
 
 /// A request as an input says it: the network, the method, the content type and the query, each on
-/// a line; the rest is the body.
+/// a line; the rest is the body. The method `PULL` says that it was fetched from the network's API.
 #[derive(Debug)]
 struct Request<'a> {
     profile: &'static Arc<Profile>,
     is_post: bool,
+    is_pulled: bool,
     content_type: Option<&'a str>,
     query: &'a [u8],
     body: &'a [u8],
@@ -55,6 +56,7 @@ impl<'a> Request<'a> {
         Self {
             profile: profile::builtin(network).unwrap_or(&all[network.len() % all.len()]),
             is_post: method == b"POST",
+            is_pulled: method == b"PULL",
             content_type: content_type.filter(|told| !told.is_empty()),
             query: line(),
             body: line(),
@@ -73,17 +75,29 @@ impl<'a> Request<'a> {
             body: Some(Payload::of(self.body)),
             remote: None,
             headers: Vec::new(),
-            via: Via::Http,
+            via: if self.is_pulled {
+                Via::Backfill
+            } else {
+                Via::Http
+            },
         }
     }
 
     /// Every parameter; JSON is read by other means than the normaliser's.
     fn parameters(&self) -> Vec<(String, String)> {
         let mut parameters = of_query(self.query);
-        let told = self.content_type.unwrap_or_default().to_ascii_lowercase();
-        let is_form = told.trim().starts_with("application/x-www-form-urlencoded");
-        let is_json =
-            !is_form && (told.contains("json") || self.body.trim_ascii().starts_with(b"{"));
+        if self.is_pulled {
+            parameters.extend(members(self.body).unwrap_or_default());
+            return parameters;
+        }
+        let told = self.content_type.unwrap_or_default();
+        let told = told.split(';').next().unwrap_or_default().trim();
+        let told = told.to_ascii_lowercase();
+        let is_json = match told.split_once('/') {
+            Some(("application", "x-www-form-urlencoded")) => false,
+            Some(("application" | "text", "json")) => true,
+            _ => told.ends_with("+json") || self.body.trim_ascii().starts_with(b"{"),
+        };
         if is_json {
             parameters.extend(members(self.body).unwrap_or_default());
             return parameters;
