@@ -379,9 +379,14 @@ impl Day {
                 continue;
             }
             let head = String::from_utf8_lossy(&request).into_owned();
-            let body = match head.starts_with("POST") {
-                true => r#"{"access_token":"t","expires_in":3600}"#.to_owned(),
-                false => self.page(&head),
+            let (status, body) = if head.starts_with("POST") {
+                let token = r#"{"access_token":"t","expires_in":3600}"#;
+                ("200 OK", token.to_owned())
+            } else if head.contains("/events/") {
+                ("200 OK", self.page(&head))
+            } else {
+                // The consumer asks for the endpoint.
+                ("404 Not Found", "{}".to_owned())
             };
             let close = if head.starts_with("POST") {
                 "connection: close\r\n"
@@ -389,7 +394,7 @@ impl Day {
                 ""
             };
             let answer = format!(
-                "HTTP/1.1 200 OK\r\n{close}content-length: {}\r\n\r\n{body}",
+                "HTTP/1.1 {status}\r\n{close}content-length: {}\r\n\r\n{body}",
                 body.len()
             );
             if stream.write_all(answer.as_bytes()).is_err() || !close.is_empty() {
