@@ -3,6 +3,7 @@
 
 use std::sync::atomic::AtomicU64;
 
+use jiff::Timestamp;
 use postback_common::reason::Rejection;
 use postback_service::metrics::prometheus_client::metrics::counter::Counter;
 use postback_service::metrics::prometheus_client::metrics::family::Family;
@@ -34,6 +35,14 @@ const WAITED_FOR: [Kind; 5] = [
 ];
 const ROWS: [f64; 8] = [1.0, 10.0, 100.0, 1e3, 5e3, 1e4, 5e4, 1e5];
 const BYTES: [f64; 8] = [1e3, 1e4, 1e5, 1e6, 5e6, 1e7, 5e7, 1e8];
+
+/// A time as Prometheus has it.
+pub(crate) fn unix_seconds(at: Timestamp) -> f64 {
+    let millis = at.as_millisecond();
+    #[expect(clippy::cast_precision_loss, reason = "milliseconds are below 2^53")]
+    let seconds = millis as f64 / 1_000.0;
+    seconds
+}
 
 /// All handles. Cloning shares them.
 #[derive(Debug, Clone)]

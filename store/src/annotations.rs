@@ -6,8 +6,9 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::connection::run;
-use crate::error::{Kind, StoreError};
+use crate::error::StoreError;
 use crate::reports::micros;
+use crate::single;
 use crate::tables::ANNOTATIONS;
 
 /// One mark.
@@ -61,24 +62,13 @@ pub async fn add(client: &Client, annotation: &Annotation) -> Result<(), StoreEr
         source: &'a str,
         made_by: &'a str,
     }
-    let at = annotation.at.strftime("%Y-%m-%d %H:%M:%S%.6f").to_string();
-    let attempt = "add an annotation";
     let added = Added {
         id: annotation.id,
-        at,
+        at: single::written(annotation.at),
         text: &annotation.text,
         source: &annotation.source,
         made_by: &annotation.made_by,
     };
-    let json = serde_json::to_string(&added)
-        .map_err(|error| StoreError::own(Kind::Setup, attempt, error.to_string(), "report it"))?;
-    let sql =
-        format!("INSERT INTO {ANNOTATIONS} (id, at, text, source, made_by) FORMAT JSONEachRow");
-    let client = client.clone().with_setting("async_insert", "0");
-    run(attempt, async {
-        let mut insert = client.insert_formatted_with(sql);
-        insert.send(json.into()).await?;
-        insert.end().await
-    })
-    .await
+    let into = format!("{ANNOTATIONS} (id, at, text, source, made_by)");
+    single::add(client, "add an annotation", &into, &added).await
 }

@@ -11,8 +11,9 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::connection::run;
-use crate::error::{Kind, StoreError};
+use crate::error::StoreError;
 use crate::reports::{Money, micros};
+use crate::single::{self, written};
 use crate::tables::{BACKFILLS, BACKFILLS_LOG};
 
 /// One run, as it was last noted.
@@ -223,18 +224,15 @@ pub async fn latest(
 /// # Errors
 /// As the server answers; it may have been noted.
 pub async fn note(client: &Client, backfill: &Backfill) -> Result<(), StoreError> {
-    let attempt = "note how far the backfill is";
-    let json = serde_json::to_string(&Noted::of(backfill))
-        .map_err(|error| StoreError::own(Kind::Setup, attempt, error.to_string(), "report it"))?;
     let columns = "id, step, source, range_from, range_to, started_at, done_through, pulled, matched, missing, changed, \
                    newer, undecided, rejected, superseded, totals, is_finished, made_by";
-    let sql = format!("INSERT INTO {BACKFILLS_LOG} ({columns}) FORMAT JSONEachRow");
-    let client = client.clone().with_setting("async_insert", "0");
-    run(attempt, async {
-        let mut insert = client.insert_formatted_with(sql);
-        insert.send(json.into()).await?;
-        insert.end().await
-    })
+    let into = format!("{BACKFILLS_LOG} ({columns})");
+    single::add(
+        client,
+        "note how far the backfill is",
+        &into,
+        &Noted::of(backfill),
+    )
     .await
 }
 
@@ -272,7 +270,6 @@ struct NotedTotal<'a> {
 
 impl<'a> Noted<'a> {
     fn of(run: &'a Backfill) -> Self {
-        let time = |at: Timestamp| at.strftime("%Y-%m-%d %H:%M:%S%.6f").to_string();
         let total = |total: &'a Total| NotedTotal {
             why: &total.why,
             kind: &total.kind,
@@ -285,10 +282,10 @@ impl<'a> Noted<'a> {
             id: run.id,
             step: run.step,
             source: &run.source,
-            range_from: time(run.range_from),
-            range_to: time(run.range_to),
-            started_at: time(run.started_at),
-            done_through: time(run.done_through),
+            range_from: written(run.range_from),
+            range_to: written(run.range_to),
+            started_at: written(run.started_at),
+            done_through: written(run.done_through),
             pulled: run.pulled,
             matched: run.matched,
             missing: run.missing,

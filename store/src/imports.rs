@@ -11,6 +11,7 @@ use uuid::Uuid;
 use crate::connection::run;
 use crate::error::StoreError;
 use crate::reports::micros;
+use crate::single;
 use crate::tables::{IMPORTS, IMPORTS_LOG};
 
 /// One import, as it was last noted.
@@ -106,32 +107,14 @@ pub async fn note(client: &Client, import: &Import) -> Result<(), StoreError> {
         source: &import.source,
         file: &import.file,
         digest: &import.digest,
-        started_at: import
-            .started_at
-            .strftime("%Y-%m-%d %H:%M:%S%.6f")
-            .to_string(),
+        started_at: single::written(import.started_at),
         rows: import.rows,
         sent: import.sent,
         refused: import.refused,
         is_finished: import.is_finished,
     };
-    let attempt = "note how far the import is";
-    let json = serde_json::to_string(&noted).map_err(|error| {
-        StoreError::own(
-            crate::error::Kind::Setup,
-            attempt,
-            error.to_string(),
-            "report it",
-        )
-    })?;
     let columns =
         "id, step, about, source, file, digest, started_at, rows, sent, refused, is_finished";
-    let sql = format!("INSERT INTO {IMPORTS_LOG} ({columns}) FORMAT JSONEachRow");
-    let client = client.clone().with_setting("async_insert", "0");
-    run(attempt, async {
-        let mut insert = client.insert_formatted_with(sql);
-        insert.send(json.into()).await?;
-        insert.end().await
-    })
-    .await
+    let into = format!("{IMPORTS_LOG} ({columns})");
+    single::add(client, "note how far the import is", &into, &noted).await
 }

@@ -28,6 +28,7 @@ pub mod reports;
 pub mod retention;
 pub mod rows;
 pub mod sample;
+mod single;
 pub mod tables;
 pub mod verify;
 

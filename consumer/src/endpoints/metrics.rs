@@ -9,6 +9,8 @@ use postback_service::metrics::prometheus_client::metrics::family::Family;
 use postback_service::metrics::prometheus_client::metrics::gauge::Gauge;
 use postback_store::endpoints::State;
 
+use crate::metrics::unix_seconds;
+
 /// Names and values. Sources are those of the configuration, results are few.
 type Labels = Vec<(&'static str, String)>;
 type Seconds = Gauge<f64, AtomicU64>;
@@ -66,7 +68,7 @@ impl EndpointMetrics {
     pub(super) fn known_at(&self, source: &str, at: Option<Timestamp>) {
         let labels = of(source);
         let last = self.last_success.get_or_create(&labels);
-        last.set(at.map_or(0.0, seconds));
+        last.set(at.map_or(0.0, unix_seconds));
         self.reenabled.get_or_create(&labels).inc_by(0);
     }
 
@@ -82,7 +84,9 @@ impl EndpointMetrics {
         }
         let enabled = self.enabled.get_or_create(&labels);
         enabled.set(i64::from(state == State::Active));
-        self.last_success.get_or_create(&labels).set(seconds(at));
+        self.last_success
+            .get_or_create(&labels)
+            .set(unix_seconds(at));
     }
 
     /// A test postback to a disabled endpoint.
@@ -112,7 +116,9 @@ impl EndpointMetrics {
     pub(super) fn lost_from(&self, source: &str, at: Option<Timestamp>) {
         match at {
             Some(at) => {
-                self.lost_from.get_or_create(&of(source)).set(seconds(at));
+                self.lost_from
+                    .get_or_create(&of(source))
+                    .set(unix_seconds(at));
             }
             None => {
                 self.lost_from.remove(&of(source));
@@ -126,11 +132,4 @@ impl EndpointMetrics {
         self.last_success.clear();
         self.lost_from.clear();
     }
-}
-
-fn seconds(at: Timestamp) -> f64 {
-    let millis = at.as_millisecond();
-    #[expect(clippy::cast_precision_loss, reason = "milliseconds are below 2^53")]
-    let seconds = millis as f64 / 1_000.0;
-    seconds
 }

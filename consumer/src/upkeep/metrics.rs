@@ -10,6 +10,7 @@ use postback_service::topic::Kept;
 
 use super::seconds;
 use super::spot_check::Look;
+use crate::metrics::unix_seconds;
 
 /// All handles. Cloning shares them. They move only in the process that coordinates.
 #[derive(Debug, Clone, Default)]
@@ -45,9 +46,7 @@ impl UpkeepMetrics {
     pub(super) fn looked(&self, look: &Look, now: Timestamp) {
         self.checked.inc_by(look.checked);
         self.missing.set(look.missing.len() as u64);
-        let seconds = now.as_millisecond();
-        #[expect(clippy::cast_precision_loss, reason = "milliseconds are below 2^53")]
-        self.last_success.set(seconds as f64 / 1_000.0);
+        self.last_success.set(unix_seconds(now));
     }
 
     /// The broker's word.

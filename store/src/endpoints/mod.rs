@@ -16,8 +16,9 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::connection::run;
-use crate::error::{Kind, StoreError};
+use crate::error::StoreError;
 use crate::reports::{micros, optional_micros};
+use crate::single::{self, written};
 use crate::tables::ENDPOINT_HISTORY;
 
 pub use answers::{Answers, Refused, answers};
@@ -153,20 +154,11 @@ pub async fn note(
     at: Timestamp,
     note: &Note,
 ) -> Result<(), StoreError> {
-    let attempt = "note what is known of the endpoint";
-    let row = Noted::of(source, at, note);
-    let json = serde_json::to_string(&row)
-        .map_err(|error| StoreError::own(Kind::Setup, attempt, error.to_string(), "report it"))?;
     let columns =
         "id, source, at, what, state, reason, updated_at, is_template, healed_from, healed_to";
-    let sql = format!("INSERT INTO {ENDPOINT_HISTORY} ({columns}) FORMAT JSONEachRow");
-    let client = client.clone().with_setting("async_insert", "0");
-    run(attempt, async {
-        let mut insert = client.insert_formatted_with(sql);
-        insert.send(json.into()).await?;
-        insert.end().await
-    })
-    .await
+    let into = format!("{ENDPOINT_HISTORY} ({columns})");
+    let row = Noted::of(source, at, note);
+    single::add(client, "note what is known of the endpoint", &into, &row).await
 }
 
 #[derive(Serialize)]
@@ -234,11 +226,6 @@ impl Note {
 /// A network may say anything; a time that no column can hold would keep the poll out of the table.
 fn is_sane(at: &Timestamp) -> bool {
     (0..LATEST_SECOND).contains(&at.as_second())
-}
-
-/// As ClickHouse reads a `DateTime64(6, 'UTC')`.
-fn written(at: Timestamp) -> String {
-    at.strftime("%Y-%m-%d %H:%M:%S%.6f").to_string()
 }
 
 /// The newest that is known of each source's endpoint, by source. Sources that were never asked for
