@@ -111,6 +111,7 @@ fn metric(admin: SocketAddr, sample: &str) -> Option<f64> {
     line.and_then(|rest| rest.trim().parse().ok())
 }
 
+const ASSIGNED: &str = "postback_consumer_assigned_partitions ";
 const ENABLED: &str = "postback_endpoint_enabled{source=\"shop\"} ";
 
 fn wait_for(admin: SocketAddr, sample: &str, value: f64) {
@@ -249,29 +250,41 @@ fn one_of_two_consumers_asks_and_the_other_one_takes_over() {
     let first = pipeline.consumer_admin;
     pipeline.wait_until_ready(first, &one);
     pipeline.wait_until_ready(other, &two);
-    // Nothing is registered: off, too.
-    let shown = || [first, other].map(|admin| metric(admin, ENABLED));
+    // The first one had every partition until the second one came, and asked: who has partition 0
+    // from now on is settled when both have some and none is on its way.
+    wait::until_true("both have partitions", || {
+        let assigned = [first, other].map(|admin| metric(admin, ASSIGNED).unwrap_or(0.0));
+        assigned.iter().all(|some| *some > 0.5) && (assigned.iter().sum::<f64>() - 3.0).abs() < 0.5
+    });
     let polls = "postback_endpoint_polls_total{source=\"shop\",result=\"missing\"} ";
-    let asked = |admin| metric(admin, polls).unwrap_or(0.0);
-    wait::until_true("one of them shows it", || {
-        let shown = shown();
-        shown.contains(&Some(0.0)) && shown.contains(&None)
+    let asked = || [first, other].map(|admin| metric(admin, polls).unwrap_or(0.0));
+    let mut before = asked();
+    let asks_first = wait::until("it is asked again and again, by one alone", || {
+        let now = asked();
+        let more = [now[0] - before[0], now[1] - before[1]];
+        // What the first one had begun when it lost the partition may end now.
+        if more.iter().all(|more| *more > 0.5) {
+            before = now;
+        }
+        more.iter()
+            .position(|more| *more > 2.5)
+            .map(|which| which == 0)
     });
-    let asks_first = shown()[0].is_some();
-    let (asking, waiting) = if asks_first {
-        (first, other)
+    // Nothing is registered: off, too. Who does not ask shows nothing.
+    let shown = [first, other].map(|admin| metric(admin, ENABLED));
+    let (waiting, expected) = if asks_first {
+        (other, [Some(0.0), None])
     } else {
-        (other, first)
+        (first, [None, Some(0.0)])
     };
-    let before = [asked(asking), asked(waiting)];
-    wait::until_true("it is asked again and again", || {
-        asked(asking) >= before[0] + 3.0
-    });
-    assert!((asked(waiting) - before[1]).abs() < 0.5, "one alone asks");
+    assert_eq!(shown, expected);
+    let before = metric(waiting, polls).unwrap_or(0.0);
 
     let (ends, stays) = if asks_first { (one, two) } else { (two, one) };
     assert_eq!(ends.terminate(), 0);
-    wait::until_true("the other one asks", || asked(waiting) >= before[1] + 3.0);
+    wait::until_true("the other one asks", || {
+        metric(waiting, polls).is_some_and(|asked| asked > before + 2.5)
+    });
     assert_eq!(metric(waiting, ENABLED), Some(0.0));
     drop(stays);
 }
