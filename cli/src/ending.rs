@@ -4,6 +4,7 @@ use std::error::Error;
 use std::fmt;
 use std::io;
 
+use postback_common::causes::with_causes;
 use postback_common::config::ConfigError;
 
 /// It did what it was asked.
@@ -50,24 +51,11 @@ impl fmt::Display for Failure {
         match self {
             Self::Usage(text) => f.write_str(text),
             Self::Config(error) => fmt::Display::fmt(error, f),
-            Self::Failed(error) => f.write_str(&chain(error.as_ref())),
+            Self::Failed(error) => f.write_str(&with_causes(error.as_ref())),
             Self::Output(error) => write!(f, "cannot write the output: {error}"),
             Self::Refused | Self::Interrupted => Ok(()),
         }
     }
-}
-
-fn chain(error: &(dyn Error + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let inner = error.to_string();
-        if !text.contains(&inner) {
-            text = format!("{text}: {inner}");
-        }
-        cause = error.source();
-    }
-    text
 }
 
 impl From<ConfigError> for Failure {

@@ -9,6 +9,7 @@
 
 pub mod addresses;
 pub mod basic_auth;
+pub mod causes;
 pub mod config;
 pub mod name;
 pub mod reason;

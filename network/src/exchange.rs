@@ -10,7 +10,7 @@ use tokio::sync::{Mutex, Semaphore};
 use crate::call::Call;
 use crate::error::{ApiError, Trouble};
 use crate::http::{Bounds, Http};
-use crate::patience::Patience;
+use crate::patience::{Patience, random};
 use crate::request;
 use crate::token::Token;
 
@@ -150,9 +150,4 @@ impl Exchange {
         let answer = self.http.ask(request, bounds).await?;
         Token::read(&answer, asked_at)
     }
-}
-
-/// From 0 to below 1; a half where the system gives no random bytes.
-fn random() -> f64 {
-    getrandom::u32().map_or(0.5, |bits| f64::from(bits) / 4_294_967_296.0)
 }

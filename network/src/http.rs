@@ -12,6 +12,7 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use jiff::Timestamp;
 use jiff::fmt::rfc2822::DateTimeParser;
+use postback_common::causes::with_causes;
 
 use crate::error::Trouble;
 
@@ -75,7 +76,7 @@ impl Http {
         let Bounds { within, longest } = bounds;
         let asked = async {
             let answer = self.0.request(request).await;
-            let answer = answer.map_err(|error| Trouble::Unreachable(causes(&error)))?;
+            let answer = answer.map_err(|error| Trouble::Unreachable(with_causes(&error)))?;
             read(answer, longest).await
         };
         let answered = tokio::time::timeout(within, asked).await;
@@ -92,7 +93,7 @@ async fn read(answer: Response<hyper::body::Incoming>, longest: usize) -> Result
         Ok(body) => Ok(body.to_bytes()),
         Err(error) if error.is::<LengthLimitError>() => Err(Trouble::TooLong(longest)),
         Err(error) => {
-            let words = causes(error.as_ref());
+            let words = with_causes(error.as_ref());
             Err(Trouble::Unreadable(format!("it was cut off: {words}")))
         }
     }
@@ -125,17 +126,6 @@ fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
     }
     let at = DateTimeParser::new().parse_timestamp(text).ok()?;
     Some(now.duration_until(at).try_into().unwrap_or_default())
-}
-
-/// An error with what caused it: "client error (Connect)" alone says nothing.
-fn causes(error: &dyn std::error::Error) -> String {
-    let mut words = error.to_string();
-    let mut source = error.source();
-    while let Some(error) = source {
-        words = format!("{words}: {error}");
-        source = error.source();
-    }
-    words
 }
 
 #[cfg(test)]

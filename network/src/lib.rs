@@ -31,4 +31,4 @@ pub use call::Call;
 pub use endpoint::{Change, Endpoint};
 pub use error::{ApiError, Trouble};
 pub use page::{Page, Window};
-pub use patience::Patience;
+pub use patience::{Patience, random};

@@ -70,6 +70,13 @@ impl Patience {
     }
 }
 
+/// For pauses that are not to end together: from 0 to below 1; a half where the system gives no random
+/// bytes.
+#[must_use]
+pub fn random() -> f64 {
+    getrandom::u32().map_or(0.5, |bits| f64::from(bits) / 4_294_967_296.0)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -86,6 +86,9 @@ impl Template {
             return Err(TemplateError::Fragment);
         }
         let (authority, target) = split(url)?;
+        if target.is_empty() {
+            return Err(TemplateError::NotAUrl);
+        }
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
         let parameters = query
             .split('&')
@@ -214,7 +217,7 @@ fn split(url: &str) -> Result<(Option<Authority>, &str), TemplateError> {
         (None, Some(rest)) => (false, rest),
         (None, None) => return Err(TemplateError::NotAUrl),
     };
-    let end = rest.find(['/', '?']).ok_or(TemplateError::NotAUrl)?;
+    let end = rest.find(['/', '?']).unwrap_or(rest.len());
     if end == 0 {
         return Err(TemplateError::NotAUrl);
     }
@@ -254,6 +257,23 @@ fn host_and_port(authority: &str, default_port: u16) -> Option<(String, u16)> {
 }
 
 impl Authority {
+    /// Where a URL leads, and its target (path and query) as it stands there.
+    ///
+    /// # Errors
+    /// When the text is no http URL with a host, or has a fragment.
+    pub fn of_url(url: &str) -> Result<(Self, String), TemplateError> {
+        if url.contains('#') {
+            return Err(TemplateError::Fragment);
+        }
+        match split(url)? {
+            (Some(authority), target) if target.starts_with('/') => {
+                Ok((authority, target.to_owned()))
+            }
+            (Some(authority), query) => Ok((authority, format!("/{query}"))),
+            (None, _) => Err(TemplateError::NotAUrl),
+        }
+    }
+
     /// As it stands in a request's `host`: without the port where that is the usual one.
     #[must_use]
     pub fn host_field(&self) -> String {
@@ -356,6 +376,23 @@ mod tests {
         assert_eq!(spelt(Spelling::Raw, name), raw);
         let latin1 = raw.replace('炊', "%E7%82%8A");
         assert_eq!(spelt(Spelling::RawLatin1, name), latin1);
+    }
+
+    #[test]
+    fn a_url_is_taken_apart() {
+        let cases = [
+            ("http://h", Ok("/")),
+            ("http://h/p/q?a=b/c", Ok("/p/q?a=b/c")),
+            ("http://h?a=b", Ok("/?a=b")),
+            ("/p", Err(TemplateError::NotAUrl)),
+            ("ftp://h/p", Err(TemplateError::NotAUrl)),
+            ("http:///p", Err(TemplateError::NotAUrl)),
+            ("http://h/p#q", Err(TemplateError::Fragment)),
+        ];
+        for (url, expected) in cases {
+            let found = Authority::of_url(url).map(|(_, target)| target);
+            assert_eq!(found, expected.map(str::to_owned), "{url}");
+        }
     }
 
     #[test]

@@ -152,8 +152,3 @@ impl Drop for Shown {
         self.0.forget();
     }
 }
-
-/// From 0 to below 1; a half where the system gives no random bytes.
-fn random() -> f64 {
-    getrandom::u32().map_or(0.5, |bits| f64::from(bits) / 4_294_967_296.0)
-}

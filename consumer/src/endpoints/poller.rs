@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use postback_healing::status::{self, Answer, Attempts, Pace};
+use postback_network::random;
 use postback_store::endpoints::{self, Note, Poll, State};
 use tracing::{debug, info, warn};
 
+use super::Watched;
 use super::switch::Switched;
-use super::{Watched, random};
 
 /// After an endpoint was switched on, the next poll shows whether it is.
 const AT_ONCE: Duration = Duration::from_millis(200);

@@ -10,6 +10,7 @@ use hyper_rustls::HttpsConnectorBuilder;
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
+use postback_common::causes::with_causes;
 use postback_common::secret::Secret;
 
 use super::ProbeError;
@@ -36,7 +37,7 @@ pub(super) async fn knock(
     let begun = Instant::now();
     let asked = async {
         let answer = client.request(request).await.map_err(|error| {
-            let words = causes(&error);
+            let words = with_causes(&error);
             if error.is_connect() {
                 ProbeError::Connect(words)
             } else {
@@ -95,17 +96,6 @@ fn client(is_secure: bool) -> Result<Client<Https, Empty<Bytes>>, ProbeError> {
     let mut client = Client::builder(TokioExecutor::new());
     client.pool_max_idle_per_host(0);
     Ok(client.build(connector))
-}
-
-/// "client error (Connect)" alone says nothing. No URL is in these words.
-fn causes(error: &dyn std::error::Error) -> String {
-    let mut words = error.to_string();
-    let mut source = error.source();
-    while let Some(error) = source {
-        words = format!("{words}: {error}");
-        source = error.source();
-    }
-    words
 }
 
 #[cfg(test)]

@@ -3,10 +3,10 @@
 mod codes;
 
 use std::borrow::Cow;
-use std::error::Error as _;
 use std::fmt;
 
 use clickhouse::error::Error as ClientError;
+use postback_common::causes::with_causes;
 
 use codes::{kind_of_code, remedy};
 
@@ -182,22 +182,6 @@ fn http_status(answer: &str) -> Option<&str> {
         .split_once("<title>")
         .map_or(answer, |(_, words)| words);
     words.get(..3)
-}
-
-/// The client library prints only the outermost error; what a person needs (`Connection refused`)
-/// stands at the end of the chain.
-fn with_causes(error: &ClientError) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(inner) = cause {
-        let words = inner.to_string();
-        if !text.contains(&words) {
-            text.push_str(": ");
-            text.push_str(&words);
-        }
-        cause = inner.source();
-    }
-    text
 }
 
 fn cut(message: String) -> String {

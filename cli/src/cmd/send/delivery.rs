@@ -6,7 +6,6 @@ use bytes::BytesMut;
 use postback_common::secret::Secret;
 use postback_healing::probe::Content;
 use postback_simulator::Authority;
-use postback_simulator::Template;
 use postback_simulator::exchange::{Answer, Request, exchange};
 use tokio::net::TcpStream;
 
@@ -49,13 +48,10 @@ impl Target {
                 "nothing can be sent to ingest.public_url or --url: {error}"
             ))
         };
-        let template = Template::parse(url.expose()).map_err(|error| bad(&error))?;
-        let authority = template.authority().cloned();
-        let authority = authority.ok_or_else(|| bad(&"it has no host"))?;
-        let path = url.expose().splitn(4, '/').nth(3).unwrap_or_default();
+        let (authority, path) = Authority::of_url(url.expose()).map_err(|error| bad(&error))?;
         let target = match content.query.as_str() {
-            "" => format!("/{path}"),
-            query => format!("/{path}?{query}"),
+            "" => path,
+            query => format!("{path}?{query}"),
         };
         let body = content.body.as_ref();
         let request = Request {

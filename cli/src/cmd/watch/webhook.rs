@@ -9,8 +9,8 @@ use bytes::BytesMut;
 use postback_common::addresses::Addresses;
 use postback_common::config::WatchSettings;
 use postback_common::secret::Secret;
+use postback_simulator::Authority;
 use postback_simulator::exchange::{Answer, exchange};
-use postback_simulator::{Authority, Template};
 use tokio::net::{TcpStream, lookup_host};
 use tokio::sync::mpsc;
 
@@ -61,18 +61,9 @@ impl Webhook {
         };
         let refused =
             || Failure::Usage("watch.webhook_url is no URL: write https://host/path".to_owned());
-        let rest = url.expose().splitn(4, '/').nth(3).unwrap_or_default();
-        let target = format!("/{rest}");
-        // The path and the query are the receiver's; only host and port are read here.
-        let base = url
-            .expose()
-            .split('/')
-            .take(3)
-            .collect::<Vec<_>>()
-            .join("/");
-        let template = Template::parse(&format!("{base}/?a=b")).map_err(|_| refused())?;
+        let (authority, target) = Authority::of_url(url.expose()).map_err(|_| refused())?;
         Ok(Some(Self {
-            authority: template.authority().cloned().ok_or_else(refused)?,
+            authority,
             target: Secret::new(target),
             allowed: settings.webhook_allow.clone(),
         }))
