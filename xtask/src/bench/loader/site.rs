@@ -201,7 +201,7 @@ impl Site {
             .args(["-c".into(), self.configuration()])
             .envs(group)
             // As the unit of deploy/systemd has it.
-            .envs([("MIMALLOC_ALLOW_THP", "0")])
+            .envs([("MIMALLOC_ALLOW_THP", "0"), ("MIMALLOC_PURGE_DELAY", "100")])
             .spawn()?)
     }
 
