@@ -159,11 +159,6 @@ async fn consume(
     }
     // It waits for Kafka and ClickHouse as long as it takes, which is no reason to start it anew.
     supervisor::tell_ready();
-    let begun = shutdown.clone();
-    tokio::spawn(async move {
-        begun.cancelled().await;
-        supervisor::tell_stopping();
-    });
     let ended = load(
         options, settings, proposed, probes, counted, reloads, shutdown,
     )

@@ -174,7 +174,6 @@ async fn serve(door: Door, server: Arc<Server>, draining: Probe, shutdown: Shutd
     let begun = shutdown.clone();
     tokio::spawn(async move {
         begun.cancelled().await;
-        supervisor::tell_stopping();
         draining.fail("the process is going down", "");
     });
     listener::serve(door, server, shutdown).await;

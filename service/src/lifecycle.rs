@@ -6,6 +6,8 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
+use crate::supervisor;
+
 /// Cancelled once, when the process is to end. Clone it into every part; wait for it with
 /// `cancelled().await`, ask it with `is_cancelled()`.
 pub type Shutdown = CancellationToken;
@@ -43,6 +45,9 @@ impl From<ExitCode> for std::process::ExitCode {
 /// Returns a token that SIGTERM or SIGINT cancels. A second such signal ends the process at once
 /// with [`ExitCode::Interrupted`].
 ///
+/// A supervisor is told before the token is cancelled: however soon the process is at its end then,
+/// it has been told.
+///
 /// Must be called inside a tokio runtime.
 ///
 /// # Errors
@@ -55,6 +60,7 @@ pub fn shutdown_on_signal() -> io::Result<Shutdown> {
     tokio::spawn(async move {
         let name = either(&mut terminate, &mut interrupt).await;
         info!(signal = name, "ending; a second signal ends at once");
+        supervisor::tell_stopping();
         token.cancel();
         let name = either(&mut terminate, &mut interrupt).await;
         warn!(signal = name, "second signal: ending at once");

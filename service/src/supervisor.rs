@@ -138,7 +138,7 @@ pub fn tell_ready() {
 }
 
 /// Tells the supervisor, if there is one, that the process has begun to end.
-pub fn tell_stopping() {
+pub(crate) fn tell_stopping() {
     tell(&[NotifyState::Stopping]);
 }
 
