@@ -16,7 +16,7 @@ pub(crate) const SET_ASIDE: &str = "set-aside";
 const PREFIX: &str = "p-";
 const UNFINISHED: &str = ".new-";
 /// How often a new name is tried when a finder was faster than we.
-const ATTEMPTS: usize = 8;
+pub(crate) const ATTEMPTS: usize = 8;
 
 /// A process directory that is locked by us.
 #[derive(Debug)]
@@ -130,7 +130,8 @@ fn make_named(disk: &dyn Disk, root: &Path, hex: &str) -> Result<Directory, Faul
     Ok(Directory { path, _lock: lock })
 }
 
-fn is_race(kind: ErrorKind) -> bool {
+/// Whether somebody else was faster.
+pub(crate) fn is_race(kind: ErrorKind) -> bool {
     matches!(
         kind,
         ErrorKind::WouldBlock | ErrorKind::NotFound | ErrorKind::AlreadyExists

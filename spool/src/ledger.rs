@@ -10,6 +10,7 @@ use std::time::Instant;
 
 use crate::directory::Directory;
 use crate::disk::{Disk, ReadFile};
+use crate::error::Fault;
 use crate::format::{HEADER_BYTES, SegmentName};
 use crate::options::Options;
 use crate::report::Report;
@@ -46,6 +47,8 @@ pub(crate) struct LedgerState {
     writing: bool,
     last_commit: Instant,
     pub(crate) counts: Counts,
+    /// Why directories could not be taken over, the last time.
+    pub(crate) stranded: Vec<Fault>,
     reports: VecDeque<Report>,
 }
 
@@ -119,6 +122,7 @@ impl Ledger {
                 writing: false,
                 last_commit: Instant::now(),
                 counts: Counts::default(),
+                stranded: Vec::new(),
                 reports: VecDeque::new(),
             }),
         }

@@ -36,8 +36,12 @@
 //!   .new-….                        a process directory that is being made
 //!   set-aside/                     for a person: nothing here is drained by itself
 //!     p-…-0000000000000001-9f86d081884c7d65.damaged     bytes that are no record any more
-//!     p-…-0000000000000003-b5d4045c3f466fa9.rejected    records that Kafka refuses for themselves
+//!     0000000000000001-b5d4045c3f466fa9.rejected        records that Kafka refuses for themselves
 //! ```
+//!
+//! A `.rejected` file is locked (flock) by its process from before its first byte until nothing more
+//! is appended to it. Whoever takes records out of it and removes it holds that lock all the while,
+//! and leaves alone what somebody else holds.
 //!
 //! A segment's name is its number and its id, 16 hexadecimal digits each. The number grows within
 //! a directory. The id is random and seeds every checksum of the file: neither bytes of another
@@ -119,6 +123,7 @@
 //! | read fails | reported; other segments first, tried again every [`Options::retry_every`]; never unlinked |
 //! | set-aside fails | the caller is told and the segment stays |
 //! | a finder meets another | `flock` decides; the loser goes on |
+//! | a set-aside file is put back while it is written | `flock` decides; an open file is left alone |
 
 #![warn(missing_docs)]
 

@@ -6,8 +6,8 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::directory::{self, SEGMENT, SET_ASIDE};
-use crate::disk::{AppendFile, ReadFile};
+use crate::directory::{self, ATTEMPTS, SEGMENT, SET_ASIDE};
+use crate::disk::{AppendFile, Disk, LockGuard, ReadFile};
 use crate::drain::Entry;
 use crate::error::{Fault, Operation, SetAsideError};
 use crate::format::{self, FRAME_BYTES, HEADER_BYTES, Kind, SegmentName};
@@ -74,6 +74,9 @@ struct Open {
     name: SegmentName,
     file: Box<dyn AppendFile>,
     length: u64,
+    /// Tells whoever would put the records back that more may come. Stands behind the file, and so
+    /// is let go of after it.
+    _lock: Box<dyn LockGuard>,
 }
 
 impl SetAside {
@@ -152,28 +155,59 @@ impl SetAside {
     }
 }
 
-fn make(ledger: &Ledger) -> Result<Open, SetAsideError> {
+fn make(ledger: &Ledger) -> Result<Open, Fault> {
     let place = place(ledger)?;
-    let id = directory::random(&*ledger.disk, &place)?;
+    let mut attempt = 1;
+    loop {
+        match make_named(&*ledger.disk, &place) {
+            Ok(open) => {
+                ledger.add_used(open.length);
+                return Ok(open);
+            }
+            // Whoever puts back took the new file for one of a dead process.
+            Err(fault) if directory::is_race(fault.kind) && attempt < ATTEMPTS => attempt += 1,
+            Err(fault) => return Err(fault),
+        }
+    }
+}
+
+fn make_named(disk: &dyn Disk, place: &Path) -> Result<Open, Fault> {
+    let id = directory::random(disk, place)?;
     let name = SegmentName { number: 1, id };
     let path = place.join(format!("{name}{REJECTED}"));
-    let mut file = ledger
-        .disk
+    let file = disk
         .create(&path)
         .map_err(Fault::of(Operation::Create, &path))?;
+    let begun = begin(disk, place, path.clone(), name, file);
+    if begun.is_err() {
+        // Best effort: no record is in it.
+        drop(disk.unlink(&path));
+    }
+    begun
+}
+
+/// Locks the new file before anything is in it, and makes it durable.
+fn begin(
+    disk: &dyn Disk,
+    place: &Path,
+    path: PathBuf,
+    name: SegmentName,
+    mut file: Box<dyn AppendFile>,
+) -> Result<Open, Fault> {
+    let lock = disk
+        .lock(&path, false)
+        .map_err(Fault::of(Operation::Lock, &path))?;
     file.append(&format::encode_header(name, Kind::Rejected))
         .map_err(Fault::of(Operation::Write, &path))?;
     file.sync().map_err(Fault::of(Operation::Sync, &path))?;
-    ledger
-        .disk
-        .sync_dir(&place)
-        .map_err(Fault::of(Operation::SyncDirectory, &place))?;
-    ledger.add_used(HEADER_BYTES as u64);
+    disk.sync_dir(place)
+        .map_err(Fault::of(Operation::SyncDirectory, place))?;
     Ok(Open {
         path,
         name,
         file,
         length: HEADER_BYTES as u64,
+        _lock: lock,
     })
 }
 

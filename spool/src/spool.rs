@@ -184,6 +184,7 @@ impl Status {
             queued_records,
             queued_bytes,
             stalled_for: busy_since.map(|since| since.elapsed()),
+            stranded: state.stranded.clone(),
             counts: state.counts,
         }
     }

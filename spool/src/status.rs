@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::error::SubmitError;
+use crate::error::{Fault, SubmitError};
 
 /// The state of a spool at one moment. Taking it never waits for the disk, but for
 /// [`Spool::free_bytes`](crate::Spool::free_bytes).
@@ -32,6 +32,9 @@ pub struct Status {
     pub queued_bytes: u64,
     /// How long the disk has been busy with the present group, or with a new segment.
     pub stalled_for: Option<Duration>,
+    /// For each process directory that could not be taken over when this was tried last, why:
+    /// records may stay in it.
+    pub stranded: Vec<Fault>,
     /// What happened since the spool was opened.
     pub counts: Counts,
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use postback_spool::disk::RealDisk;
-use postback_spool::{Committer, Options, Spool, SubmitError};
+use postback_spool::{Committer, Drain, Options, Spool, SubmitError};
 use postback_tests::{Pipeline, Program, Setup, wait};
 use rustix::process::Signal;
 
@@ -26,8 +26,12 @@ struct Writer {
 
 impl Writer {
     fn new(root: &Path) -> Self {
+        Self::with(root, Options::default())
+    }
+
+    fn with(root: &Path, options: Options) -> Self {
         let disk = Arc::new(RealDisk);
-        let (spool, committer) = Spool::with_committer(disk, root, Options::default()).unwrap();
+        let (spool, committer) = Spool::with_committer(disk, root, options).unwrap();
         Self { spool, committer }
     }
 
@@ -164,6 +168,77 @@ fn living_processes_keep_theirs_and_what_kafka_refuses_is_set_aside() {
     assert_eq!(lines[0].as_bytes(), record(7));
     assert!(lines[1].starts_with("{\"base64\":"), "{}", &lines[1][..40]);
     drop(living);
+}
+
+#[test]
+fn what_was_set_aside_is_put_back_whatever_its_size_and_not_while_it_is_written() {
+    let directory = tempfile::tempdir().unwrap();
+    // Ingest takes postbacks whose records have up to 3.4 MB, and the topic takes those.
+    let lines = "max_body_bytes = 524288";
+    let (pipeline, root) = prepared(
+        Setup::new("spool_set_aside").lines("ingest", lines),
+        directory.path(),
+    );
+    let options = Options {
+        record_max_bytes: 4_000_000,
+        ..Options::default()
+    };
+    let large = noise(2_500_000);
+    let mut dead = Writer::with(&root, options.clone());
+    dead.write([record(0), large.clone(), record(1)]);
+    drop(dead);
+    let disk = Arc::new(RealDisk);
+    let mut living = Drain::of_orphans(disk, &root, options).unwrap();
+    living.adopt().unwrap();
+    let mut set_next_aside = || {
+        let entry = living.next().unwrap();
+        living.set_aside(&entry, "too large").unwrap();
+        living.release(entry.position);
+    };
+    set_next_aside();
+    let command = [&drain(&root, "drain")[..], &["--set-aside"]].concat();
+    let beside = pipeline.postback(&command);
+    assert_eq!(beside.code, 3, "{}", beside.shown());
+    assert!(
+        beside
+            .stderr
+            .contains("of a living process, stay set aside until it has ended: 1"),
+        "{}",
+        beside.shown()
+    );
+    set_next_aside();
+    set_next_aside();
+    assert_eq!(living.next(), None);
+    drop(living);
+
+    let finished = pipeline.postback(&command);
+    assert_eq!(finished.code, 0, "{}", finished.shown());
+    let expected = [(record(0), 1), (large, 1), (record(1), 1)];
+    let is_whole = messages(&pipeline) == BTreeMap::from(expected);
+    assert!(is_whole, "{}", finished.shown());
+}
+
+#[test]
+fn without_kafka_what_was_set_aside_stays_where_it_is() {
+    let directory = tempfile::tempdir().unwrap();
+    let (kafka, servers) = own_kafka(directory.path());
+    let (pipeline, root) = prepared(Setup::on("spool_stays", servers), directory.path());
+    leave(&root, 1);
+    let disk = Arc::new(RealDisk);
+    let mut dead = Drain::of_orphans(disk, &root, Options::default()).unwrap();
+    dead.adopt().unwrap();
+    let entry = dead.next().unwrap();
+    dead.set_aside(&entry, "too large").unwrap();
+    dead.release(entry.position);
+    assert_eq!(dead.next(), None);
+    drop(dead);
+    drop(kafka);
+    let command = [&drain(&root, "drain")[..], &["--set-aside"]].concat();
+    let finished = pipeline.postback(&command);
+    assert_eq!(finished.code, 1, "{}", finished.shown());
+    let names = std::fs::read_dir(&root).unwrap();
+    let names: Vec<_> = names.map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(names, ["set-aside"]);
 }
 
 #[test]

@@ -172,6 +172,15 @@ fn damage_is_told_and_the_records_around_it_are_exported() {
 }
 
 #[test]
+fn of_damage_alone_no_command_is_promised() {
+    let (place, root) = place();
+    fs::create_dir_all(root.join("set-aside")).unwrap();
+    let text = "# bytes 1..4\nabc\n";
+    fs::write(root.join("set-aside/p-1-2-3.damaged"), text).unwrap();
+    snapshot(&place, &[place.run(&["spool", "status"])]);
+}
+
+#[test]
 fn a_file_of_records_is_new_and_for_its_owner_alone() {
     let (place, root) = place();
     leave_records(&root);

@@ -2,8 +2,12 @@
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, FileExt as _, MetadataExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::{
+    DirBuilderExt as _, FileExt as _, MetadataExt as _, OpenOptionsExt as _, fchown,
+};
 use std::path::Path;
+
+use rustix::fs::{Mode, OFlags};
 
 use super::{AppendFile, DirEntry, Disk, LockGuard, ReadFile};
 
@@ -17,7 +21,13 @@ pub struct RealDisk;
 
 impl Disk for RealDisk {
     fn create_dir(&self, path: &Path) -> io::Result<()> {
-        fs::DirBuilder::new().mode(DIR_MODE).create(path)
+        fs::DirBuilder::new().mode(DIR_MODE).create(path)?;
+        // A directory, whatever somebody put in its place meanwhile.
+        let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        if let Ok(made) = rustix::fs::open(path, flags, Mode::empty()) {
+            hand_over(&File::from(made), path);
+        }
+        Ok(())
     }
 
     fn remove_dir(&self, path: &Path) -> io::Result<()> {
@@ -52,7 +62,9 @@ impl Disk for RealDisk {
     fn create(&self, path: &Path) -> io::Result<Box<dyn AppendFile>> {
         let mut options = OpenOptions::new();
         options.append(true).create_new(true).mode(FILE_MODE);
-        Ok(Box::new(RealAppend(options.open(path)?)))
+        let file = options.open(path)?;
+        hand_over(&file, path);
+        Ok(Box::new(RealAppend(file)))
     }
 
     fn open(&self, path: &Path) -> io::Result<Box<dyn ReadFile>> {
@@ -71,6 +83,9 @@ impl Disk for RealDisk {
         let mut options = OpenOptions::new();
         options.read(true).write(true).create_new(make);
         let file = options.mode(FILE_MODE).open(path)?;
+        if make {
+            hand_over(&file, path);
+        }
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => return Err(ErrorKind::WouldBlock.into()),
@@ -92,6 +107,19 @@ impl Disk for RealDisk {
     fn free_bytes(&self, path: &Path) -> io::Result<u64> {
         let found = rustix::fs::statvfs(path)?;
         Ok(found.f_bavail.saturating_mul(found.f_frsize))
+    }
+}
+
+/// What root makes belongs to whom the directory belongs to that it is in: a service that runs as a
+/// user of its own could not drain it otherwise. Best effort, because some may not do that even as
+/// root; what then stays behind is reported by whoever cannot take it over.
+fn hand_over(made: &File, path: &Path) {
+    let Some(parent) = path.parent() else { return };
+    let (Ok(made_as), Ok(parent)) = (made.metadata(), fs::metadata(parent)) else {
+        return;
+    };
+    if made_as.uid() == 0 && parent.uid() != 0 {
+        drop(fchown(made, Some(parent.uid()), Some(parent.gid())));
     }
 }
 
@@ -142,3 +170,32 @@ impl ReadFile for RealRead {
 struct RealLock(File);
 
 impl LockGuard for RealLock {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_root_makes_belongs_to_the_owner_of_the_directory() {
+        let place = tempfile::tempdir().unwrap();
+        let owner = |path: &Path| {
+            let found = fs::metadata(path).unwrap();
+            (found.uid(), found.gid())
+        };
+        let ours = owner(place.path());
+        let root = place.path().join("spool");
+        RealDisk.create_dir(&root).unwrap();
+        // Nobody else can give it away; then everything stays as it is.
+        let theirs = (54_321, 54_322);
+        let given = std::os::unix::fs::chown(&root, Some(theirs.0), Some(theirs.1)).is_ok();
+        let expected = if given { theirs } else { ours };
+        let (directory, file, lock) = (root.join("d"), root.join("f"), root.join("d/lock"));
+        RealDisk.create_dir(&directory).unwrap();
+        drop(RealDisk.create(&file).unwrap());
+        drop(RealDisk.lock(&lock, true).unwrap());
+        assert_eq!(
+            [&directory, &file, &lock].map(|path| owner(path)),
+            [expected; 3]
+        );
+    }
+}

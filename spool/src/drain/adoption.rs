@@ -24,6 +24,9 @@ pub struct Adopted {
     pub bytes: u64,
     /// Directories that belong to living processes.
     pub in_use: u64,
+    /// Directories that could not be taken over, whatever is in them:
+    /// [`Status::stranded`](crate::Status::stranded) says why.
+    pub stranded: u64,
 }
 
 impl Drain {
@@ -32,27 +35,33 @@ impl Drain {
     ///
     /// # Errors
     /// [`Fault`] when the spool directory cannot be listed; trouble with one process directory is
-    /// reported, and does not keep from the others.
+    /// reported, counted in [`Adopted::stranded`], and does not keep from the others.
     pub fn adopt(&mut self) -> Result<Adopted, Fault> {
         let ledger = Arc::clone(&self.ledger);
         let (disk, root) = (&*ledger.disk, &*ledger.root);
         let mut adopted = Adopted::default();
+        let mut stranded = Vec::new();
         let found = directory::list(disk, root).map_err(Fault::of(Operation::List, root))?;
         for path in found {
             let ours = |state: &LedgerState| state.directories.values().any(|d| d.path == path);
             if ours(&ledger.state()) {
                 continue;
             }
-            match Directory::adopt(disk, &path) {
-                Ok(Some(directory)) => {
-                    if let Err(fault) = self.take_over(directory, &mut adopted) {
-                        ledger.report(Report::TidyFailed(fault));
-                    }
+            let taken = match Directory::adopt(disk, &path) {
+                Ok(Some(directory)) => self.take_over(directory, &mut adopted),
+                Ok(None) => {
+                    adopted.in_use += 1;
+                    Ok(())
                 }
-                Ok(None) => adopted.in_use += 1,
-                Err(fault) => ledger.report(Report::TidyFailed(fault)),
+                Err(fault) => Err(fault),
+            };
+            if let Err(fault) = taken {
+                ledger.report(Report::TidyFailed(fault.clone()));
+                stranded.push(fault);
             }
         }
+        adopted.stranded = stranded.len() as u64;
+        ledger.state().stranded = stranded;
         if let Some(queue) = &self.queue {
             // What others wrote or drained counts too, also while nothing is written here.
             queue.recount();

@@ -115,3 +115,20 @@ fn several_finders_share_the_orphans_without_overlap() {
     // A loser may have looked at a directory while its winner removed it; nothing is left.
     assert_eq!(std::fs::read_dir(&root).unwrap().count(), 0);
 }
+
+#[test]
+fn a_directory_that_cannot_be_taken_over_is_told_of_until_it_can() {
+    let place = tempfile::tempdir().unwrap();
+    // Not even root can open this one as a file.
+    let lock = place.path().join("p-0123456789abcdef/lock");
+    std::fs::create_dir_all(&lock).unwrap();
+    let disk = Arc::new(RealDisk);
+    let options = postback_spool::Options::default();
+    let mut drain = Drain::of_orphans(disk, place.path(), options).unwrap();
+    assert_eq!(drain.adopt().unwrap().stranded, 1);
+    let stranded = drain.status().stranded;
+    assert_eq!((stranded.len(), &stranded[0].path), (1, &lock));
+    std::fs::remove_dir(&lock).unwrap();
+    assert_eq!(drain.adopt().unwrap().stranded, 0);
+    assert_eq!(drain.status().stranded, []);
+}

@@ -229,6 +229,27 @@ fn what_cannot_be_set_aside_stays_until_it_can() {
 }
 
 #[test]
+fn a_set_aside_file_is_locked_for_as_long_as_it_may_grow() {
+    let mut bench = three();
+    let read = read_all(&mut bench.drain);
+    let path = bench.drain.set_aside(&read[0], "too odd").unwrap();
+    let held = bench.disk.lock(&path, false).unwrap_err();
+    assert_eq!(held.kind(), std::io::ErrorKind::WouldBlock);
+    assert_eq!(bench.drain.set_aside(&read[1], "too odd"), Ok(path.clone()));
+    bench.disk.kill();
+    let lock = bench.disk.lock(&path, false);
+    assert!(lock.is_ok(), "its process is dead");
+
+    // One that was written to its end is free too.
+    let mut bench = Bench::new();
+    bench.put(&[&[b'x'; 2_000], &[b'y'; 2_000], &[b'z'; 2_000]]);
+    let read = read_all(&mut bench.drain);
+    let first = bench.drain.set_aside(&read[0], "too odd").unwrap();
+    while bench.drain.set_aside(&read[1], "too odd").unwrap() == first {}
+    assert!(bench.disk.lock(&first, false).is_ok());
+}
+
+#[test]
 fn a_survey_sees_everything_and_changes_nothing() {
     let mut bench = three();
     let read = read_all(&mut bench.drain);

@@ -224,7 +224,14 @@ fn judge_contents(survey: &Survey, now: Timestamp) -> Vec<Check> {
         let damaged = sums.waiting.damaged_bytes + sums.set_aside.damaged_bytes;
         let records = plural(sums.set_aside.records, "record");
         let what = format!("set aside: {records}; damaged: {}", size(damaged));
-        let remedy = "`postback spool export -v` prints the reasons; once they are mended, `postback spool drain --set-aside` sends what was refused again. Damage stays in set-aside/ until somebody removes it";
+        let of_damage = "Damage stays in set-aside/ until somebody removes it";
+        let remedy = if sums.set_aside.records > 0 {
+            format!(
+                "`postback spool export -v` prints the reasons; once they are mended, `postback spool drain --set-aside` sends what was refused again. {of_damage}"
+            )
+        } else {
+            of_damage.to_owned()
+        };
         checks.push(Check::doubtful(NAME, what, remedy));
     }
     checks

@@ -163,7 +163,7 @@ fn notes(directory: &Directory, survey: &Survey, sums: &Sums) -> Vec<String> {
     let Sums {
         waiting,
         set_aside,
-        set_aside_files,
+        set_aside_files: _,
     } = sums;
     let place = directory.path.display();
     let mut notes = vec![match waiting.oldest() {
@@ -191,15 +191,7 @@ fn notes(directory: &Directory, survey: &Survey, sums: &Sums) -> Vec<String> {
         let segments = plural(waiting.unreadable.len(), "segment");
         notes.push(format!("{segments} cannot be read whole: see the remarks."));
     }
-    if *set_aside_files > 0 {
-        notes.push(format!(
-            "Set aside: {} and {} of damage in {}; `postback spool export` prints the records. \
-             Once the reason is mended, `postback spool drain --set-aside` sends what was refused again.",
-            plural(set_aside.records, "record"),
-            size(set_aside.damaged_bytes),
-            plural(*set_aside_files, "file"),
-        ));
-    }
+    notes.extend(about_set_aside(survey, sums));
     let used = waiting.bytes + set_aside.bytes;
     let limit = directory.max_bytes.map(size);
     let limit = limit.map_or_else(String::new, |limit| {
@@ -207,6 +199,36 @@ fn notes(directory: &Directory, survey: &Survey, sums: &Sums) -> Vec<String> {
     });
     let free = size(survey.free_bytes);
     notes.push(format!("{}{limit} in use, {free} free.", size(used)));
+    notes
+}
+
+/// What was set aside, and what can be done about it.
+fn about_set_aside(survey: &Survey, sums: &Sums) -> Vec<String> {
+    let Sums {
+        set_aside,
+        set_aside_files,
+        ..
+    } = sums;
+    let mut notes = Vec::new();
+    if set_aside.records > 0 {
+        notes.push(format!(
+            "Set aside: {} in {}; `postback spool export` prints them. Once the reason is mended, \
+             `postback spool drain --set-aside` sends them again.",
+            plural(set_aside.records, "record"),
+            plural(survey.rejected.len(), "file"),
+        ));
+    }
+    if set_aside.damaged_bytes > 0 {
+        notes.push(format!(
+            "Damaged: {} in set-aside/, no record any more: nothing sends them again. Compare with the \
+             network's report for that time, then move the files elsewhere.",
+            size(set_aside.damaged_bytes),
+        ));
+    }
+    if notes.is_empty() && *set_aside_files > 0 {
+        let files = plural(*set_aside_files, "file");
+        notes.push(format!("Set aside: {files} without a whole record."));
+    }
     notes
 }
 

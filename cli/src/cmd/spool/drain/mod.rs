@@ -6,13 +6,14 @@ mod pace;
 mod put_back;
 mod window;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use clap::Args;
 use postback_common::config::Settings;
+use postback_service::kafka::rdkafka::ClientConfig;
 use postback_service::kafka::rdkafka::config::FromClientConfigAndContext as _;
 use postback_service::kafka::rdkafka::producer::BaseProducer;
 use postback_service::kafka::{explain, producer_config};
@@ -38,9 +39,10 @@ use pace::Pace;
 const WATCHED: Duration = Duration::from_millis(200);
 const LOGGED: Duration = Duration::from_secs(10);
 
-/// The longest record that a spool takes, and room for what Kafka puts around it. Of a longer one
-/// than ingest takes today the broker is the judge.
-const LARGEST: u32 = 1_100_000;
+/// The longest record that any configuration lets ingest take, and room for what Kafka puts around
+/// it. What is in a spool may have been taken under other limits than today's: the broker is the
+/// judge of it.
+const LARGEST: u32 = 4_000_000;
 
 /// Bring what dead processes left in the spool to Kafka
 #[derive(Debug, Args)]
@@ -71,7 +73,15 @@ impl Drain {
         contents::check(&directory.path)?;
         let mut interrupts = signal(SignalKind::interrupt()).map_err(Failure::failed)?;
         if self.set_aside {
-            put_back(&directory.path, console).await?;
+            let files = set_aside_files(&directory.path).await?;
+            if !files.is_empty() {
+                // Before anything is moved: without Kafka, it is in nobody's way where it is.
+                tokio::select! {
+                    _ = interrupts.recv() => return Err(Failure::Interrupted),
+                    ready = ready(&settings) => ready?,
+                }
+            }
+            put_back(&directory.path, files, console).await?;
         }
         let (drain, adopted) = tokio::select! {
             _ = interrupts.recv() => return Err(Failure::Interrupted),
@@ -95,22 +105,33 @@ impl Drain {
     }
 }
 
-async fn put_back(root: &Path, console: &mut Console) -> Result<(), Trouble> {
+async fn set_aside_files(root: &Path) -> Result<Vec<PathBuf>, Trouble> {
+    let rejected = contents::survey(root).await?.rejected;
+    Ok(rejected.into_iter().map(|file| file.path).collect())
+}
+
+async fn put_back(root: &Path, files: Vec<PathBuf>, console: &mut Console) -> Result<(), Trouble> {
     let path = root.to_owned();
     let remedy =
         "run it again: what is in the spool already comes twice with the same id, and counts once";
-    let asked = tokio::task::spawn_blocking(move || put_back::put_back(&path)).await;
+    let asked = tokio::task::spawn_blocking(move || put_back::put_back(&path, &files)).await;
     let put = asked
         .map_err(|error| Trouble::new(error.to_string(), remedy))?
-        .map_err(|error| Trouble::new(error.to_string(), remedy))?;
+        .map_err(|error| Trouble::new(format!("{error:#}"), remedy))?;
     console.note(format_args!(
         "Put back {} that were set aside.",
         plural(put.records, "record")
     ));
-    if put.kept_files > 0 {
+    if put.living_files > 0 {
         console.note(format_args!(
-            "{} with damage, or of a living process, stay set aside.",
-            plural(put.kept_files, "file")
+            "Files of a living process, stay set aside until it has ended: {}.",
+            put.living_files
+        ));
+    }
+    for (path, why) in &put.kept {
+        console.warn(Trouble::new(
+            format!("{} stays set aside: {why}", path.display()),
+            "`postback spool export` prints what can be read of it",
         ));
     }
     Ok(())
@@ -223,12 +244,17 @@ fn no_topic(settings: &Settings) -> Trouble {
     Trouble::new(what, "run `postback migrate`")
 }
 
-fn producer(settings: &Settings) -> Result<BaseProducer<Reports>, Trouble> {
+/// As ingest sends, but for its limits.
+fn config(settings: &Settings) -> ClientConfig {
     let mut config = producer_config(settings, "postback-spool-drain");
     if !settings.kafka.options.contains_key("message.max.bytes") {
         config.set("message.max.bytes", LARGEST.to_string());
     }
-    BaseProducer::from_config_and_context(&config, Reports::default()).map_err(|error| {
+    config
+}
+
+fn producer(settings: &Settings) -> Result<BaseProducer<Reports>, Trouble> {
+    BaseProducer::from_config_and_context(&config(settings), Reports::default()).map_err(|error| {
         let words = explain(&settings.kafka, &error);
         let what = format!("Kafka's client cannot be made: {words}");
         Trouble::new(what, "correct [kafka.options]")
@@ -288,5 +314,30 @@ fn tell(report: &Report, console: &mut Console) {
         Report::Recovered { .. } => {}
         Report::TornTail { .. } => console.note(report),
         report => console.warn(report),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use postback_service::topic::record_bytes_max;
+
+    use super::*;
+
+    fn settings(more: &str) -> Settings {
+        let text = format!("[kafka]\nbrokers = \"b:1\"\n{more}");
+        postback_common::config::read(Path::new("t.toml"), &text, []).unwrap()
+    }
+
+    #[test]
+    fn no_record_that_any_ingest_may_take_is_too_long_to_be_sent() {
+        let largest = "[ingest]\nmax_query_bytes = 61440\nmax_body_bytes = 524288\n";
+        for limits in ["", largest] {
+            let settings = settings(limits);
+            let longest = config(&settings).get("message.max.bytes").unwrap().parse();
+            let taken = record_bytes_max(&settings.ingest);
+            assert!(taken < longest.unwrap(), "{taken}");
+        }
+        let theirs = settings("[kafka.options]\n\"message.max.bytes\" = 2000\n");
+        assert_eq!(config(&theirs).get("message.max.bytes"), Some("2000"));
     }
 }
