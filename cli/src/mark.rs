@@ -49,6 +49,18 @@ pub(crate) async fn note_by_hand(
         .map_err(trouble)
 }
 
+/// Whether a person wants the endpoint of a source off, as far as it is noted.
+pub(crate) async fn is_off_by_hand(
+    clickhouse: &ClickHouseSettings,
+    source: &str,
+) -> Result<bool, Trouble> {
+    let trouble = |error| Trouble::of_clickhouse(&error, clickhouse);
+    let client = client(clickhouse, Role::Query).map_err(trouble)?;
+    endpoints::is_off_by_hand(&client, source)
+        .await
+        .map_err(trouble)
+}
+
 /// The user's name, and the machine's, as far as they are known.
 pub(crate) fn user() -> String {
     let named = ["SUDO_USER", "USER", "LOGNAME"].into_iter();

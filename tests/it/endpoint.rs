@@ -1,13 +1,14 @@
 //! Whether the network sends: asked by one process, noticed, switched on again, and healed.
 
 use std::io::Write as _;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 
 use jiff::Timestamp;
 use postback_simulator::network::{Api, Credentials, Network, Terms};
 use postback_simulator::{Book, Event, Push};
 use postback_stack::port;
 use postback_tests::pipeline::{self, Pipeline};
+use postback_tests::program::Program;
 use postback_tests::{Setup, wait};
 use serde_json::Value;
 use tokio::runtime::Runtime;
@@ -70,8 +71,12 @@ impl Simulated {
     }
 
     fn register(&self, pipeline: &Pipeline) {
+        self.register_at(pipeline.address, pipeline);
+    }
+
+    fn register_at(&self, address: SocketAddr, pipeline: &Pipeline) {
         let key = &pipeline.sources[0].key;
-        let url = format!("http://{}/postback/{key}?{COMPLETE}", pipeline.address);
+        let url = format!("http://{address}/postback/{key}?{COMPLETE}");
         self.network.set_up(&url, Timestamp::now()).unwrap();
     }
 
@@ -103,6 +108,12 @@ impl Simulated {
             book.close().unwrap();
         });
     }
+}
+
+/// A consumer whose configuration says that the networks reach ingest at its own address.
+fn start_reenabling(pipeline: &Pipeline) -> Program {
+    let url = format!("http://{}", pipeline.address);
+    pipeline.start_consumer_with(&[("POSTBACK__INGEST__PUBLIC_URL", url)])
 }
 
 fn metric(admin: SocketAddr, sample: &str) -> Option<f64> {
@@ -148,7 +159,7 @@ fn a_switched_off_endpoint_is_noticed_switched_on_once_it_answers_and_healed() {
     network.register(&pipeline);
     let ingest = pipeline.start_ingest();
     pipeline.wait_until_ready(pipeline.ingest_admin, &ingest);
-    let consumer = pipeline.start_consumer();
+    let consumer = start_reenabling(&pipeline);
     pipeline.wait_until_ready(pipeline.consumer_admin, &consumer);
     let admin = pipeline.consumer_admin;
     wait_for(admin, ENABLED, 1.0);
@@ -547,7 +558,7 @@ fn it_is_switched_on_neither_a_fourth_time_in_a_day_nor_against_a_person() {
     for hours_ago in [1, 12, 23] {
         note("reenabled", hours_ago);
     }
-    let consumer = pipeline.start_consumer();
+    let consumer = start_reenabling(&pipeline);
     let admin = pipeline.consumer_admin;
     pipeline.wait_until_ready(admin, &consumer);
     let polls = "postback_endpoint_polls_total{source=\"shop\",result=\"disabled\"} ";
@@ -572,4 +583,47 @@ fn it_is_switched_on_neither_a_fourth_time_in_a_day_nor_against_a_person() {
     stays_off("by hand");
     note("on_by_hand", 1);
     wait::until_true("it is switched on", || network.network.is_active());
+}
+
+#[test]
+fn what_is_not_the_sources_own_is_neither_asked_nor_switched_on() {
+    let mut network = Simulated::start();
+    let lines = format!(
+        "basic_auth = {{ user = \"network\", password = \"{SECRET}\" }}\n{}",
+        network.settings("reenable = true\n")
+    );
+    let pipeline = Setup::new("endpoint_foreign")
+        .source("shop", COMPLETE)
+        .lines("source", &lines)
+        .prepare();
+    pipeline.migrate();
+    let [foreign] = port::free().unwrap();
+    let foreign = SocketAddr::from(([127, 0, 0, 1], foreign));
+    network.register_at(foreign, &pipeline);
+    // Nobody listens there yet.
+    network.push(3);
+    assert!(!network.network.is_active());
+    let listener = TcpListener::bind(foreign).unwrap();
+    listener.set_nonblocking(true).unwrap();
+    let consumer = start_reenabling(&pipeline);
+    let admin = pipeline.consumer_admin;
+    pipeline.wait_until_ready(admin, &consumer);
+    wait::until_true("it is noted why", || {
+        noted(
+            &pipeline,
+            "what = 'probe_failed' AND reason = 'another_place'",
+        ) > 0
+    });
+    let polls = "postback_endpoint_polls_total{source=\"shop\",result=\"disabled\"} ";
+    let before = metric(admin, polls).unwrap_or(0.0);
+    wait::until_true("it is polled", || {
+        metric(admin, polls).is_some_and(|polls| polls >= before + 3.0)
+    });
+    assert!(!network.network.is_active());
+    let asked = listener.accept().map(|_| ()).map_err(|error| error.kind());
+    assert_eq!(asked, Err(std::io::ErrorKind::WouldBlock), "nobody came");
+    assert_eq!(noted(&pipeline, "what IN ('probe_failed', 'reenabled')"), 1);
+    let log = consumer.output();
+    let said = log.matches("what is registered is not the source's own");
+    assert_eq!(said.count(), 1, "{log}");
 }

@@ -5,7 +5,7 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 
 use postback_tests::pipeline::Pipeline;
-use postback_tests::{Setup, secret};
+use postback_tests::{Servers, Setup, secret};
 
 use crate::templates::COMPLETE;
 
@@ -16,6 +16,10 @@ struct Network {
     is_down: bool,
     /// It does what it is asked, and says that it did not.
     denies: bool,
+    /// It changes nothing, and says so.
+    refuses: bool,
+    /// It is down from the next change on, which it does not do.
+    breaks: bool,
     /// As JSON.
     endpoint: Option<String>,
     /// All that was said to it.
@@ -72,6 +76,11 @@ impl Network {
         if self.is_down {
             let url = self.endpoint.as_deref().unwrap_or_default();
             return (500, format!("no entry for {token}: {url} {body}"));
+        }
+        let is_change = !head.starts_with("GET");
+        self.is_down |= self.breaks && is_change;
+        if is_change && (self.refuses || self.breaks) {
+            return (500, format!("no change for {token}"));
         }
         match head.split(' ').next() {
             Some("DELETE") => self.endpoint = None,
@@ -213,4 +222,146 @@ fn every_change_is_marked_and_no_secret_is_shown_or_stored() {
         assert!(!mark["made_by"].as_str().unwrap().is_empty());
     }
     assert!(!format!("{marks:?}").contains(secret::MARK));
+}
+
+/// A source that is switched on again, and what is noted of it.
+struct Reenabled {
+    network: Shared,
+    pipeline: Pipeline,
+}
+
+impl Reenabled {
+    fn start() -> Self {
+        let network = Shared::default();
+        network.lock().unwrap().token = secret::fresh();
+        let address = serve(&network);
+        let api = format!(
+            "api = {{ base_url = \"http://{address}\", client_id = \"publisher\", client_secret = \"{}\", publisher_id = \"3817122\", reenable = true }}",
+            secret::fresh()
+        );
+        let pipeline = Setup::new("endpoint_by_hand")
+            .source("rakuten-us", COMPLETE)
+            .lines("source", &api)
+            .prepare();
+        pipeline.migrate();
+        Self { network, pipeline }
+    }
+
+    fn run(&self, command: &str, code: i32) -> String {
+        let (found, shown) = endpoint(&self.pipeline, command, &["--yes"]);
+        assert_eq!(found, code, "{command}: {shown}");
+        shown
+    }
+
+    fn network(&self, change: impl FnOnce(&mut Network)) {
+        change(&mut self.network.lock().unwrap());
+    }
+
+    fn is_on(&self) -> bool {
+        let endpoint = self.network.lock().unwrap().endpoint.clone().unwrap();
+        let endpoint: serde_json::Value = serde_json::from_str(&endpoint).unwrap();
+        endpoint["isActive"].as_bool().unwrap()
+    }
+
+    /// Writes the configuration with another text in place of one.
+    fn configure(&self, from: &str, to: &str) {
+        let file = self.pipeline.configuration();
+        let text = std::fs::read_to_string(&file).unwrap();
+        assert!(text.contains(from), "{from}");
+        std::fs::write(file, text.replace(from, to)).unwrap();
+    }
+
+    /// What people wanted, as it is noted.
+    fn noted(&self) -> Vec<String> {
+        let notes = self.pipeline.database.rows(
+            "SELECT what FROM {db}.endpoint_history WHERE what LIKE '%by_hand' ORDER BY at, id",
+        );
+        let notes = notes.iter();
+        notes
+            .map(|note| note["what"].as_str().unwrap().to_owned())
+            .collect()
+    }
+}
+
+const OFF: &str = "off_by_hand";
+const ON: &str = "on_by_hand";
+
+#[test]
+fn what_a_person_wants_off_is_noted_before_it_is_off() {
+    let source = Reenabled::start();
+    source.run("set", 0);
+    // ClickHouse is away: reenable would undo it, and nothing would keep it from that.
+    let servers = Servers::from_environment();
+    source.configure(&servers.clickhouse_url, "http://127.0.0.1:1");
+    let shown = source.run("disable", 1);
+    assert!(
+        shown.contains("nothing is changed: reenable is on")
+            && shown.contains("postback endpoint disable --source rakuten-us"),
+        "{shown}"
+    );
+    assert!(source.is_on());
+    // Without reenable it is made all the same, and noted when it is run again.
+    source.configure("reenable = true", "reenable = false");
+    let shown = source.run("disable", 1);
+    assert!(
+        shown.contains("the endpoint was changed, but no mark was left, and it is not noted")
+            && shown.contains("postback endpoint disable --source rakuten-us"),
+        "{shown}"
+    );
+    assert!(!source.is_on());
+    let shown = source.run("disable", 1);
+    assert!(shown.contains("It is so already"), "{shown}");
+    source.configure("http://127.0.0.1:1", &servers.clickhouse_url);
+    source.configure("reenable = false", "reenable = true");
+    assert_eq!(source.noted(), [ON]);
+    source.run("disable", 0);
+    assert_eq!(source.noted(), [ON, OFF]);
+    source.run("enable", 0);
+    assert_eq!(source.noted(), [ON, OFF, ON]);
+
+    // The network does not do it: the note is taken back.
+    source.network(|network| network.refuses = true);
+    let shown = source.run("disable", 1);
+    assert!(
+        shown.contains("nothing is changed at the network") && !shown.contains("stays noted"),
+        "{shown}"
+    );
+    assert!(source.is_on());
+    assert_eq!(source.noted(), [ON, OFF, ON, OFF, ON]);
+    // Whether it did it is not known: it may be off, and then it stays so.
+    source.network(|network| (network.refuses, network.breaks) = (false, true));
+    let shown = source.run("disable", 1);
+    assert!(
+        shown.contains("it stays noted that a person wants it off")
+            && shown.contains("postback endpoint enable --source rakuten-us"),
+        "{shown}"
+    );
+    assert_eq!(source.noted(), [ON, OFF, ON, OFF, ON, OFF]);
+    source.network(|network| (network.breaks, network.is_down) = (false, false));
+    let shown = source.run("enable", 0);
+    assert!(shown.contains("It is so already"), "{shown}");
+    assert_eq!(source.noted().last().unwrap(), ON);
+}
+
+#[test]
+fn another_url_says_nothing_of_who_wants_it_off() {
+    let source = Reenabled::start();
+    source.run("set", 0);
+    let other = format!("https://pb.example/postback/KEY?pbt=2&{COMPLETE}");
+    let set = |other: &str| endpoint(&source.pipeline, "set", &["--yes", "--url", other]);
+    // The network switched it off: it may be switched on again afterwards.
+    source.network(|network| {
+        let endpoint = network.endpoint.as_mut().unwrap();
+        *endpoint = endpoint.replace("true", "false");
+    });
+    assert!(!source.is_on());
+    let (code, shown) = set(&other);
+    assert_eq!(code, 0, "{shown}");
+    assert!(!source.is_on());
+    assert_eq!(source.noted(), [ON]);
+    // A person switched it off: it is not.
+    source.run("disable", 0);
+    let (code, shown) = set(&other.replace("pbt=2", "pbt=3"));
+    assert_eq!(code, 0, "{shown}");
+    assert_eq!(source.noted(), [ON, OFF]);
 }

@@ -4,7 +4,8 @@ use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
 use postback_healing::probe::{self, ANSWER_WITHIN, ProbeError};
-use postback_healing::status::{Attempts, MOST_A_DAY, SECOND_AFTER, Verdict};
+use postback_healing::registered::{Foreign, Own};
+use postback_healing::status::{Attempts, MOST_A_DAY, Refusal, SECOND_AFTER, Verdict};
 use postback_network::{Change, Endpoint};
 use postback_store::StoreError;
 use postback_store::annotations::{self, Annotation};
@@ -37,10 +38,23 @@ impl Watched {
                 return Switched::Not;
             }
         }
-        if let Err(error) = self.probe_twice(endpoint).await {
+        let public_url = self.others.ingest.public_url.as_deref();
+        let own = match Own::of(&endpoint.url, &self.source, public_url) {
+            Ok(own) => own,
+            Err(foreign) => return self.not_ours(foreign, attempts).await,
+        };
+        if let Err(error) = self.probe_twice(own).await {
             return self.not_answered(&error, attempts).await;
         }
-        self.enable(attempts).await
+        // Somebody may have switched it off while it was probed.
+        match self.is_off_by_hand().await {
+            Ok(false) => self.enable(attempts).await,
+            Ok(true) => Switched::Not,
+            Err(error) => {
+                debug!(source = self.name(), %error, "not switched on: whether a person wants it off is not known");
+                Switched::Not
+            }
+        }
     }
 
     async fn may_switch_on(&self, attempts: &mut Attempts) -> Result<bool, StoreError> {
@@ -50,7 +64,7 @@ impl Watched {
         match attempts.verdict(Instant::now(), times) {
             Verdict::Wait => return Ok(false),
             Verdict::Enough => {
-                if attempts.is_news() {
+                if attempts.is_news(Refusal::Enough) {
                     warn!(
                         source,
                         times = MOST_A_DAY,
@@ -62,19 +76,36 @@ impl Watched {
             }
             Verdict::Probe => {}
         }
+        Ok(!self.is_off_by_hand().await?)
+    }
+
+    async fn is_off_by_hand(&self) -> Result<bool, StoreError> {
+        let source = self.name();
         let by_hand = endpoints::is_off_by_hand(&self.client, source).await?;
         if by_hand {
             debug!(source, "a person switched the endpoint off: it stays off");
         }
-        Ok(!by_hand)
+        Ok(by_hand)
+    }
+
+    /// What is registered may be anybody's: it gets no password of ours, and nothing of ours comes by it.
+    async fn not_ours(&self, foreign: Foreign, attempts: &mut Attempts) -> Switched {
+        if attempts.is_news(Refusal::Foreign(foreign)) {
+            warn!(
+                source = self.name(), reason = %foreign, remedy = foreign.remedy(),
+                "the endpoint is not switched on again: what is registered is not the source's own"
+            );
+            self.note_failure(foreign.as_str()).await;
+        }
+        Switched::Not
     }
 
     /// One answer in time may be luck.
-    async fn probe_twice(&self, endpoint: &Endpoint) -> Result<(), ProbeError> {
+    async fn probe_twice(&self, own: Own<'_>) -> Result<(), ProbeError> {
         for pause in [Duration::ZERO, SECOND_AFTER] {
             tokio::time::sleep(pause).await;
             let profile = self.rules.profile();
-            let probed = probe::probe(&self.source, profile, &endpoint.url, ANSWER_WITHIN).await;
+            let probed = probe::probe(&self.source, profile, own, ANSWER_WITHIN).await;
             self.metrics.probed(self.name(), probed.is_ok());
             let took = probed?;
             debug!(
@@ -93,11 +124,15 @@ impl Watched {
             source, %error, remedy = error.remedy(), again_after_s = pause.as_secs(),
             "the endpoint is not switched on again yet: it does not answer a test postback in time"
         );
-        let note = Note::ProbeFailed(error.as_str().to_owned());
-        if let Err(error) = endpoints::note(&self.client, source, Timestamp::now(), &note).await {
-            debug!(source, %error, "a failed test postback was not noted");
-        }
+        self.note_failure(error.as_str()).await;
         Switched::Later(pause)
+    }
+
+    async fn note_failure(&self, reason: &str) {
+        let (source, note) = (self.name(), Note::ProbeFailed(reason.to_owned()));
+        if let Err(error) = endpoints::note(&self.client, source, Timestamp::now(), &note).await {
+            debug!(source, %error, "why the endpoint stays off was not noted");
+        }
     }
 
     /// It is noted before it is done: whatever ends this process in between, it is counted.

@@ -108,7 +108,9 @@ impl Sieve {
                         .first()
                         .map_or("", |reason| reason.explanation());
                     let id = self.origin.rejected(json).id;
-                    candidates.rejected.insert(id, (json, reason));
+                    if candidates.rejected.insert(id, (json, reason)).is_some() {
+                        candidates.superseded += 1;
+                    }
                 }
                 // One object is not several.
                 Outcome::Several(_) => {}

@@ -1,7 +1,8 @@
 //! A test postback, to see whether an endpoint answers in time.
 //!
 //! It is sent as the network would send it: to the URL that the network has registered, filled with
-//! values that can be told from real ones and that no sum has.
+//! values that can be told from real ones and that no sum has. The source's password goes with it, so
+//! only a URL that is the source's own is asked.
 
 mod content;
 mod knock;
@@ -15,6 +16,8 @@ use postback_common::basic_auth::{BasicAuth, authorization};
 use postback_common::config::SourceSettings;
 use postback_common::secret::Secret;
 use postback_normalise::{Field, Profile};
+
+use crate::registered::Own;
 
 pub use content::{Body, Content};
 pub use values::Values;
@@ -88,7 +91,7 @@ impl ProbeError {
     }
 }
 
-/// Sends one test postback to a registered URL, and says how long the answer took.
+/// Sends one test postback to the registered URL, which is the source's own, and says how long the answer took.
 ///
 /// It is recorded as any other; it is a signal where the network has signals, and its amounts are
 /// zero.
@@ -98,12 +101,12 @@ impl ProbeError {
 pub async fn probe(
     source: &SourceSettings,
     profile: &Profile,
-    registered: &Secret,
+    registered: Own<'_>,
     within: Duration,
 ) -> Result<Duration, ProbeError> {
     let password = password(source)?;
     let mark = mark().map_err(|error| ProbeError::Setup(error.to_string()))?;
-    let url = filled(source, profile, registered, &mark, Timestamp::now());
+    let url = filled(source, profile, registered.url(), &mark, Timestamp::now());
     knock::knock(&url, password.as_ref(), within).await
 }
 

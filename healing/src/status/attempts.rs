@@ -5,6 +5,8 @@
 
 use std::time::{Duration, Instant};
 
+use crate::registered::Foreign;
+
 /// Within 24 hours, whichever process did it. Attempts that the network refused count as well.
 pub const MOST_A_DAY: u64 = 3;
 
@@ -26,14 +28,23 @@ pub enum Verdict {
     Enough,
 }
 
+/// Why an endpoint is not switched on until a person has done something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refusal {
+    /// It was switched on as often as it may be: [`Verdict::Enough`].
+    Enough,
+    /// What is registered is not the source's own.
+    Foreign(Foreign),
+}
+
 /// Attempts to switch one endpoint on.
 #[derive(Debug, Clone)]
 pub struct Attempts {
     first_pause: Duration,
     failures: u32,
     not_before: Option<Instant>,
-    /// That it is enough was said.
-    is_told: bool,
+    /// What was said last of why it stays off.
+    told: Option<Refusal>,
 }
 
 impl Attempts {
@@ -44,13 +55,13 @@ impl Attempts {
             first_pause: every.clamp(SHORTEST, FIRST_AT_MOST),
             failures: 0,
             not_before: None,
-            is_told: false,
+            told: None,
         }
     }
 
-    /// Whether [`Verdict::Enough`] is news; it is once, until the endpoint is on.
-    pub fn is_news(&mut self) -> bool {
-        !std::mem::replace(&mut self.is_told, true)
+    /// Whether that is news; it is once, until there is another reason or the endpoint is on.
+    pub fn is_news(&mut self, refusal: Refusal) -> bool {
+        self.told.replace(refusal) != Some(refusal)
     }
 
     /// What is to be done now; `times` it was switched on within the last 24 hours.
@@ -79,7 +90,7 @@ impl Attempts {
     pub fn succeeded(&mut self) {
         self.failures = 0;
         self.not_before = None;
-        self.is_told = false;
+        self.told = None;
     }
 }
 
@@ -99,9 +110,18 @@ mod tests {
         use Verdict::{Enough, Probe};
         assert_eq!(verdicts, [Probe, Probe, Probe, Enough, Enough]);
         let mut attempts = attempts;
-        assert_eq!([attempts.is_news(), attempts.is_news()], [true, false]);
+        let (place, key) = (Foreign::Place, Foreign::Key);
+        let told = [
+            Refusal::Enough,
+            Refusal::Enough,
+            Refusal::Foreign(place),
+            Refusal::Foreign(key),
+            Refusal::Foreign(key),
+        ];
+        let told = told.map(|refusal| attempts.is_news(refusal));
+        assert_eq!(told, [true, false, true, true, false]);
         attempts.succeeded();
-        assert!(attempts.is_news());
+        assert!(attempts.is_news(Refusal::Foreign(key)));
     }
 
     #[test]

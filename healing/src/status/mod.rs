@@ -6,7 +6,6 @@
 
 mod attempts;
 mod pace;
-mod registered;
 
 use std::time::Duration;
 
@@ -15,7 +14,9 @@ use postback_common::config::SourceSettings;
 use postback_network::{ApiError, Endpoint, NetworkApi, Patience, Trouble};
 use postback_store::endpoints::{Poll, State};
 
-pub use attempts::{Attempts, MOST_A_DAY, SECOND_AFTER, Verdict};
+use crate::registered::Registered;
+
+pub use attempts::{Attempts, MOST_A_DAY, Refusal, SECOND_AFTER, Verdict};
 pub use pace::Pace;
 
 /// How patient one poll is: there is another one soon.
@@ -82,7 +83,7 @@ fn of(
                 },
                 reason: String::new(),
                 updated_at: endpoint.updated_at,
-                is_template: registered::is_template(source, &endpoint.url),
+                is_template: Registered::of(&endpoint.url, source).is_template(),
             },
             endpoint: Some(endpoint),
             error: None,

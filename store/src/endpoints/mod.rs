@@ -67,7 +67,8 @@ pub enum Note {
     OffByHand,
     /// A person switched it on, or set it up.
     OnByHand,
-    /// It did not, because a test postback was not answered in time; with the tag of the reason.
+    /// It did not, because a test postback was not answered in time, or because what is registered is
+    /// not the source's own; with the tag of the reason.
     ProbeFailed(String),
     /// A backfill begins that nobody asked for.
     HealBegun(Heal),

@@ -28,8 +28,10 @@ pub(super) async fn run(
     let clickhouse = &loaded.settings.clickhouse;
     let trouble = |error| Trouble::of_clickhouse(&error, clickhouse);
     let client = client(clickhouse, Role::Query).map_err(trouble)?;
-    let all = backfills::latest(&client, named, LISTED).await;
-    let all = all.map_err(trouble)?;
+    let all = backfills::latest(&client, named, LISTED + 1).await;
+    let mut all = all.map_err(trouble)?;
+    let are_cut = all.len() > LISTED as usize;
+    all.truncate(LISTED as usize);
     let mut sheet = Sheet::new(&[
         text("started_at", "Begun"),
         text("source", "Source"),
@@ -53,6 +55,11 @@ pub(super) async fn run(
     }
     sheet.fact("runs", all.iter().map(facts).collect::<Vec<_>>());
     sheet.write(options, console)?;
+    if are_cut {
+        console.warn(format_args!(
+            "the newest {LISTED} are listed; all stand in the view backfills"
+        ));
+    }
     Ok(Ending::Done)
 }
 

@@ -20,18 +20,19 @@ pub(super) struct About<'a> {
 }
 
 impl About<'_> {
-    pub(super) fn sheet(&self, meter: Meter) -> Sheet {
-        let mut sheet = match self.is_dry {
+    /// Beside it, how many findings more there are than it lists.
+    pub(super) fn sheet(&self, meter: Meter) -> (Sheet, u64) {
+        let (mut sheet, unlisted) = match self.is_dry {
             true => self.listed(meter),
-            false => self.summed(),
+            false => (self.summed(), 0),
         };
         self.facts(&mut sheet);
         sheet.notes.extend(self.notes());
-        sheet
+        (sheet, unlisted)
     }
 
     /// What would be sent, one by one.
-    fn listed(&self, meter: Meter) -> Sheet {
+    fn listed(&self, meter: Meter) -> (Sheet, u64) {
         let mut sheet = Sheet::new(&[
             text("why", "Why"),
             text("processed_at", "Processed"),
@@ -51,11 +52,7 @@ impl About<'_> {
             order(one).cmp(&order(other))
         });
         sheet.rows = found.iter().map(|finding| self.row(finding)).collect();
-        if unlisted > 0 {
-            let more = format!("{unlisted} more are not listed: ask for a shorter range");
-            sheet.notes.push(more);
-        }
-        sheet
+        (sheet, unlisted)
     }
 
     fn row(&self, finding: &Finding) -> Vec<Cell> {
@@ -120,6 +117,7 @@ impl About<'_> {
         sheet.fact("to", shown(run.range_to, self.zone));
         sheet.fact("dry_run", self.is_dry);
         sheet.fact("is_finished", run.is_finished);
+        sheet.fact("done_through", shown(self.reached(), self.zone));
         let counts = [
             ("pulled", run.pulled),
             ("matched", run.matched),
@@ -145,14 +143,22 @@ impl About<'_> {
         sheet.fact("preliminary", true);
     }
 
-    fn notes(&self) -> Vec<String> {
+    /// How far the range was read: more is asked for on either side.
+    fn reached(&self) -> Timestamp {
         let run = &self.outcome.run;
-        let (from, to) = (
-            shown(run.range_from, self.zone),
-            shown(run.range_to, self.zone),
-        );
+        match run.is_finished {
+            true => run.range_to,
+            false => run.done_through.clamp(run.range_from, run.range_to),
+        }
+    }
+
+    /// What was found in what was read.
+    fn counted(&self) -> String {
+        let run = &self.outcome.run;
+        let from = shown(run.range_from, self.zone);
+        let to = shown(self.reached(), self.zone);
         let pulled = plural(run.pulled, "transaction");
-        let mut notes = vec![match run.pulled {
+        match run.pulled {
             0 => format!("The network has no transaction that it processed from {from} to {to}."),
             _ if run.sent() == 0 && run.rejected == 0 => {
                 format!("Nothing is missing: the network has {pulled} from {from} to {to}.")
@@ -162,7 +168,36 @@ impl About<'_> {
                  newer time of the network",
                 run.matched, run.missing, run.changed, run.newer
             ),
-        }];
+        }
+    }
+
+    /// That it is not all, and what of it is read.
+    fn unfinished(&self) -> String {
+        let run = &self.outcome.run;
+        let [from, to, reached] =
+            [run.range_from, run.range_to, self.reached()].map(|at| shown(at, self.zone));
+        let read = match self.reached() > run.range_from {
+            true => format!("read from {from} to {reached} of a range that ends at {to}"),
+            false => format!("nothing of the range from {from} to {to} is read"),
+        };
+        let next = match self.is_dry {
+            true => "run it again to see all of it",
+            false => "run the same command again, and it goes on from there",
+        };
+        format!("Not finished: {read}; {next}.")
+    }
+
+    fn notes(&self) -> Vec<String> {
+        let run = &self.outcome.run;
+        let mut notes = Vec::new();
+        if !run.is_finished {
+            notes.push(self.unfinished());
+        }
+        // Of what was not read nothing is said.
+        let has_found = run.sent() + run.rejected > 0;
+        if run.is_finished || has_found || self.reached() > run.range_from {
+            notes.push(self.counted());
+        }
         if run.sent() > 0 {
             notes.push(match self.is_dry {
                 true => "Nothing was sent: without --dry-run these go to Kafka, and count once."
@@ -195,9 +230,130 @@ impl About<'_> {
                 plural(run.undecided, "transaction")
             ));
         }
+        if run.superseded > 0 {
+            notes.push(format!(
+                "{} of an older content than another one that was fetched with it: only the newest counts",
+                plural(run.superseded, "transaction")
+            ));
+        }
         if run.pulled > 0 {
             notes.push(PRELIMINARY.to_owned());
         }
         notes
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use postback_store::backfills::Backfill;
+
+    use super::*;
+
+    fn at(time: &str) -> Timestamp {
+        format!("2026-09-01T{time}:00Z").parse().unwrap()
+    }
+
+    /// A run of the time from 10:00 to 12:00.
+    fn run(done_through: &str, pulled: u64, is_finished: bool) -> Backfill {
+        Backfill {
+            id: uuid::Uuid::from_u128(1),
+            step: 1,
+            source: "s".to_owned(),
+            range_from: at("10:00"),
+            range_to: at("12:00"),
+            started_at: at("13:00"),
+            done_through: at(done_through),
+            pulled,
+            matched: pulled,
+            missing: 0,
+            changed: 0,
+            newer: 0,
+            undecided: 0,
+            rejected: 0,
+            superseded: 0,
+            totals: Vec::new(),
+            is_finished,
+            made_by: String::new(),
+            recorded_at: at("13:00"),
+        }
+    }
+
+    fn notes(run: Backfill, is_dry: bool) -> Vec<String> {
+        let outcome = Outcome {
+            went_on_at: None,
+            was_stopped: !run.is_finished,
+            run,
+        };
+        let about = About {
+            outcome: &outcome,
+            is_dry,
+            zone: &TimeZone::UTC,
+        };
+        about.notes()
+    }
+
+    #[test]
+    fn a_run_that_did_not_end_says_how_far_it_came_and_no_more() {
+        let nothing = notes(run("09:50", 0, false), false);
+        assert_eq!(
+            nothing,
+            [
+                "Not finished: nothing of the range from 2026-09-01T10:00:00Z to 2026-09-01T12:00:00Z is read; \
+              run the same command again, and it goes on from there."
+            ]
+        );
+        let begun = "Not finished: read from 2026-09-01T10:00:00Z to 2026-09-01T11:00:00Z of a range that ends at \
+             2026-09-01T12:00:00Z;";
+        for (pulled, is_dry, next, counted) in [
+            (
+                0,
+                false,
+                "run the same command again, and it goes on from there.",
+                "The network has no transaction that it processed from 2026-09-01T10:00:00Z to 2026-09-01T11:00:00Z.",
+            ),
+            (
+                3,
+                true,
+                "run it again to see all of it.",
+                "Nothing is missing: the network has 3 transactions from 2026-09-01T10:00:00Z to 2026-09-01T11:00:00Z.",
+            ),
+        ] {
+            let notes = notes(run("11:00", pulled, false), is_dry);
+            assert_eq!(notes[..2], [format!("{begun} {next}"), counted.to_owned()]);
+        }
+        // The whole range, but not the margin behind it.
+        let late = notes(run("12:05", 1, false), false);
+        assert!(late[0].starts_with("Not finished"), "{late:?}");
+        // The end of the margin is not the end of the range.
+        let all = notes(run("12:10", 0, true), false);
+        assert_eq!(
+            all,
+            [
+                "The network has no transaction that it processed from 2026-09-01T10:00:00Z to 2026-09-01T12:00:00Z."
+            ]
+        );
+    }
+
+    #[test]
+    fn what_was_fetched_adds_up() {
+        let more = Backfill {
+            pulled: 21,
+            matched: 1,
+            missing: 2,
+            changed: 3,
+            newer: 4,
+            undecided: 5,
+            superseded: 6,
+            ..run("12:10", 0, true)
+        };
+        let notes = notes(more, false).join("\n");
+        for words in [
+            "21 transactions from",
+            "1 as the tables have them, 2 missing, 3 with other content, 4 with a newer time",
+            "5 transactions the tables have with other content that is newer",
+            "6 transactions of an older content than another one that was fetched with it",
+        ] {
+            assert!(notes.contains(words), "{words}: {notes}");
+        }
     }
 }

@@ -80,12 +80,14 @@ fn conclude(
         is_dry,
         zone: &options.time_zone,
     };
-    about.sheet(meter).write(options, console)?;
+    let (sheet, unlisted) = about.sheet(meter);
+    sheet.write(options, console)?;
+    if unlisted > 0 {
+        console.warn(format_args!(
+            "{unlisted} more are not listed: ask for a shorter range"
+        ));
+    }
     if outcome.was_stopped {
-        console.note(match is_dry {
-            true => "Stopped before the end: run it again to see all of it.",
-            false => "Stopped in order: run the same command again, and it goes on from there.",
-        });
         return Err(Failure::Interrupted);
     }
     let has_found = outcome.run.sent() + outcome.run.rejected > 0;

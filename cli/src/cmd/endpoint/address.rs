@@ -3,6 +3,7 @@
 use postback_common::config::SourceSettings;
 use postback_common::secret::{HIDDEN, Secret, sounds_secret};
 use postback_common::url_key::KeyHash;
+use postback_healing::registered::{Difference, Parts, Registered};
 
 use crate::cmd::url::{by_key, parameters};
 
@@ -26,33 +27,19 @@ impl Address {
         source: &SourceSettings,
         sources: &[SourceSettings],
     ) -> Self {
-        let parts = Parts::of(url.expose());
-        let owner = by_key(url.expose(), sources);
-        let is_ours = owner.is_some_and(|owner| owner.name == source.name);
-        let key = match owner {
-            Some(owner) if is_ours => format!("{} of this source", key_name(&parts, owner)),
+        let registered = Registered::of(url, source);
+        let (parts, is_ours) = (registered.parts, registered.has_own_key);
+        let key = match by_key(url.expose(), sources) {
+            _ if is_ours => format!("{} of this source", key_name(&parts, source)),
             Some(owner) => format!("{} of source {}", key_name(&parts, owner), owner.name),
             None => "none that is configured".to_owned(),
         };
-        let expected = source
-            .newest_template()
-            .map(|template| template.url.with_key(&known()));
-        let differences = expected.map(|expected| {
-            let expected = Parts::of(expected.expose());
-            let mut differences = Vec::new();
-            if !expected.host.is_empty() && !parts.leads_where(&expected) {
-                differences.push("another host or path");
-            }
-            if !is_ours {
-                differences.push("a key that is not this source's");
-            }
-            if parameters(parts.query) != parameters(expected.query) {
-                differences.push("other parameters");
-            }
-            differences
+        let differences = registered.differences.map(|differences| {
+            let differences = differences.into_iter();
+            differences.map(Difference::as_str).collect()
         });
         Self {
-            place: parts.place(is_ours),
+            place: place(&parts, is_ours),
             key,
             parameters: masked(parts.query, sources),
             differences,
@@ -65,67 +52,23 @@ impl Address {
     }
 }
 
-/// Stands for any key.
-fn known() -> Secret {
-    Secret::new("KEY")
-}
-
 fn key_name(parts: &Parts<'_>, owner: &SourceSettings) -> String {
     let hash = KeyHash::of_bytes(parts.key.as_bytes());
     let key = owner.keys.iter().find(|key| key.sha256 == hash);
     key.map_or_else(String::new, |key| key.name.to_string())
 }
 
-/// A URL's parts; whatever is no URL is all key.
-struct Parts<'u> {
-    scheme: &'u str,
-    /// With its port, without user and password.
-    host: &'u str,
-    /// From the slash behind the host through the last one.
-    folder: &'u str,
-    key: &'u str,
-    query: &'u str,
-}
-
-impl<'u> Parts<'u> {
-    fn of(url: &'u str) -> Self {
-        let (path, query) = url.split_once('?').unwrap_or((url, ""));
-        let (scheme, rest) = path.split_once("://").unwrap_or(("", path));
-        let at = rest.find('/').unwrap_or(rest.len());
-        let (host, path) = if scheme.is_empty() {
-            ("", rest)
-        } else {
-            rest.split_at(at)
-        };
-        let slash = path.rfind('/').map_or(0, |slash| slash + 1);
-        let (folder, key) = path.split_at(slash);
-        Self {
-            scheme,
-            host: host.rsplit('@').next().unwrap_or_default(),
-            folder,
-            key,
-            query,
-        }
+/// The path of a URL that is not ours may have a secret anywhere.
+fn place(parts: &Parts<'_>, is_ours: bool) -> String {
+    if parts.host.is_empty() {
+        return HIDDEN.to_owned();
     }
-
-    fn leads_where(&self, other: &Self) -> bool {
-        self.scheme.eq_ignore_ascii_case(other.scheme)
-            && self.host.eq_ignore_ascii_case(other.host)
-            && self.folder == other.folder
-    }
-
-    /// The path of a URL that is not ours may have a secret anywhere.
-    fn place(&self, is_ours: bool) -> String {
-        if self.host.is_empty() {
-            return HIDDEN.to_owned();
-        }
-        let folder = if is_ours || self.folder == "/postback/" {
-            self.folder
-        } else {
-            "/"
-        };
-        format!("{}://{}{folder}{HIDDEN}", self.scheme, self.host)
-    }
+    let folder = if is_ours || parts.folder == "/postback/" {
+        parts.folder
+    } else {
+        "/"
+    };
+    format!("{}://{}{folder}{HIDDEN}", parts.scheme, parts.host)
 }
 
 /// A query's parameters as they stand, secrets hidden.
@@ -135,12 +78,17 @@ fn masked(query: &str, sources: &[SourceSettings]) -> Vec<(String, String)> {
         let mut keys = sources.iter().flat_map(|source| &source.keys);
         keys.any(|known| known.sha256 == hash)
     };
+    // What is escaped is no less secret.
+    let is_secret = |part: &str| {
+        let mut read = parameters(part).into_iter();
+        read.any(|(name, value)| sounds_secret(&name) || is_key(&value))
+    };
     let parts = query.split('&').filter(|part| !part.is_empty());
-    let parts = parts.map(|part| part.split_once('=').unwrap_or((part, "")));
     parts
-        .map(|(name, value)| match sounds_secret(name) || is_key(value) {
-            true => (name.to_owned(), HIDDEN.to_owned()),
-            false => (name.to_owned(), value.to_owned()),
+        .map(|part| {
+            let (name, value) = part.split_once('=').unwrap_or((part, ""));
+            let value = if is_secret(part) { HIDDEN } else { value };
+            (name.to_owned(), value.to_owned())
         })
         .collect()
 }
@@ -204,7 +152,7 @@ mod tests {
                 "k1 of source eu",
             ),
             (
-                "https://u:CANARY@tracker.example/CANARY/in?sig=CANARY&x=CANARY-fedcba9876543210"
+                "https://u:CANARY@tracker.example/CANARY/in?s%69g=CANARY&x=CANARY%2Dfedcba9876543210"
                     .to_owned(),
                 vec![host, key, query],
                 "https://tracker.example/[hidden]",

@@ -34,6 +34,8 @@ struct Made {
     now: Option<Endpoint>,
     /// Why no mark was left.
     unmarked: Option<Trouble>,
+    /// Why it is not noted that a person wants it so.
+    unnoted: Option<Trouble>,
     remarks: Vec<String>,
 }
 
@@ -68,25 +70,21 @@ impl Intent<'_> {
             console.warn(words);
         }
         if plan.before == plan.after {
-            let is_switch = !matches!(self, Self::Set(_));
             // It may be off because it failed; now it is because a person wants it so.
-            if is_switch
-                && !asking.dry_run
-                && let Err(trouble) = plan.note_by_hand(&site).await
-                && site.settings.reenable
-            {
-                console.warn(format_args!(
-                    "that a person wants it so is not noted, and reenable is on: {}\n  run it again once ClickHouse is there",
-                    trouble.what
-                ));
-            }
+            let noted = match asking.dry_run {
+                true => Ok(()),
+                false => {
+                    let noting = async { Ok(plan.note_as_it_is(&site).await?) };
+                    until_interrupted(noting).await
+                }
+            };
             let mut sheet = plan.sheet(&site, plan.after.as_ref());
             sheet.fact("changed", false);
             sheet
                 .notes
                 .push("It is so already: nothing was changed.".to_owned());
             sheet.write(options, console)?;
-            return Ok(Ending::Done);
+            return noted.map(|()| Ending::Done);
         }
         if asking.dry_run {
             let mut sheet = plan.sheet(&site, plan.after.as_ref());
@@ -108,7 +106,12 @@ impl Intent<'_> {
         if matches!(made, Err(Failure::Interrupted)) {
             console.warn(format_args!(
                 "interrupted while the network was asked: the endpoint may be changed, and no mark says so\n  \
-                 look: postback endpoint get --source {name}"
+                 look: postback endpoint get --source {name}{}",
+                if plan.switches_off() {
+                    "\n  that a person wants it off may be noted: `enable` takes that back, `disable` does the rest"
+                } else {
+                    ""
+                }
             ));
         }
         tell(&plan, &site, made?, options, console)
@@ -157,16 +160,9 @@ impl Plan {
         now.map(parts) == self.after.as_ref().map(parts)
     }
 
-    /// What was switched off by hand is not switched on by anything else.
-    async fn note_by_hand(&self, site: &Site) -> Result<(), Trouble> {
-        let is_on = self.after.as_ref().is_some_and(|after| after.is_active);
-        let clickhouse = &site.loaded.settings.clickhouse;
-        let name = site.source.name.as_str();
-        mark::note_by_hand(clickhouse, name, is_on, Timestamp::now()).await
-    }
-
     /// Makes the change, looks at what is there then, and marks it.
     async fn make(&self, site: &Site) -> Result<Made, Failure> {
+        let noted = self.note_off_first(site).await?;
         let asked = self.ask(site).await;
         let now = site.api.endpoint().await;
         let mut remarks = Vec::new();
@@ -195,6 +191,11 @@ impl Plan {
                     Err(_) => "\n  what the network has now is not known",
                 };
                 trouble.what.push_str(after);
+                if let Some(noted) = noted {
+                    let is_on = |now: &Endpoint| now.is_active;
+                    let is_still_on = now.is_ok_and(|now| now.as_ref().is_some_and(is_on));
+                    noted.take_back(site, is_still_on, &mut trouble).await;
+                }
                 return Err(trouble.into());
             }
         };
@@ -202,10 +203,15 @@ impl Plan {
         let name = site.source.name.as_str();
         let clickhouse = &site.loaded.settings.clickhouse;
         let marked = mark::add(clickhouse, &words, name, Timestamp::now()).await;
-        let unmarked = marked.and(self.note_by_hand(site).await).err();
+        let unnoted = match noted {
+            Some(_) => None,
+            // One that is deleted is switched on by nothing.
+            None => (self.note_by_hand(site).await.err()).filter(|_| self.after.is_some()),
+        };
         Ok(Made {
             now,
-            unmarked,
+            unmarked: marked.err(),
+            unnoted,
             remarks,
         })
     }
@@ -221,7 +227,7 @@ fn tell(
     let mut sheet = plan.sheet(site, made.now.as_ref());
     let is_doubtful = !made.remarks.is_empty();
     sheet.fact("changed", true);
-    sheet.fact("marked", made.unmarked.is_none());
+    sheet.fact("marked", made.unmarked.is_none() && made.unnoted.is_none());
     sheet.notes = made.remarks;
     if !is_doubtful {
         sheet
@@ -229,19 +235,8 @@ fn tell(
             .push("Changed, and read back from the network.".to_owned());
     }
     sheet.write(options, console)?;
-    if let Some(trouble) = made.unmarked {
-        let name = &site.source.name;
-        let what = format!(
-            "the endpoint was changed, but no mark was left: {}",
-            trouble.what
-        );
-        let remedy = format!(
-            "{}; then: postback annotate '{}' --source {name} --at {}",
-            trouble.remedy,
-            plan.what,
-            Timestamp::now().strftime("%Y-%m-%dT%H:%M")
-        );
-        return Err(Trouble::new(what, remedy).into());
+    if let Some(trouble) = plan.unkept(site, made.unmarked, made.unnoted) {
+        return Err(trouble.into());
     }
     Ok(if is_doubtful {
         Ending::Found

@@ -3,6 +3,7 @@
 mod address;
 mod change;
 mod get;
+mod hand;
 mod plan;
 mod shown;
 mod site;
@@ -63,7 +64,8 @@ enum Command {
     /// Have the network send nothing, until it is enabled
     #[command(
         after_help = "Example: postback endpoint disable --source rakuten-us\n\
-        What happens meanwhile is never sent: only the network's Events API has it, for one to two weeks."
+        What happens meanwhile is never sent: only the network's Events API has it, for one to two weeks.\n\
+        With reenable = true it is refused while ClickHouse, which notes it, is away."
     )]
     Disable(Change),
     /// Have the network forget the URL

@@ -24,6 +24,8 @@ pub(super) struct Plan {
     pub(super) after: Option<Endpoint>,
     /// The URL is what is wanted.
     is_about_url: bool,
+    /// Whether a person wants it on, or off; `None`: it stays as it is, whoever made it so.
+    pub(super) by_hand: Option<bool>,
     /// For the mark.
     pub(super) what: &'static str,
     pub(super) question: &'static str,
@@ -77,9 +79,17 @@ impl Intent<'_> {
             // `wanted` gives `set` its URL.
             (Self::Set(_), _, None) => (before.clone(), "", ""),
         };
+        let by_hand = match (self, &before) {
+            (Self::Switch(is_on), _) => Some(*is_on),
+            (Self::Delete, Some(_)) => Some(false),
+            // One that is new is on.
+            (Self::Set(_), None) => Some(true),
+            (Self::Set(_), Some(_)) | (Self::Delete, None) => None,
+        };
         Ok(Plan {
             before,
             after,
+            by_hand,
             is_about_url: matches!(self, Self::Set(_)),
             what,
             question,

@@ -1,0 +1,143 @@
+//! What a person wants on or off is noted: `reenable` goes by it.
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::plan::Plan;
+use super::site::Site;
+use crate::mark;
+use crate::servers::Trouble;
+
+/// That a person wants the endpoint off, noted before it is.
+pub(super) struct NotedOff {
+    at: Timestamp,
+    /// It stood there before.
+    was_off: bool,
+}
+
+impl Plan {
+    /// Notes what a person wants; nothing where the change says nothing of that.
+    pub(super) async fn note_by_hand(&self, site: &Site) -> Result<(), Trouble> {
+        match self.by_hand {
+            Some(is_on) => note(site, is_on, Timestamp::now()).await,
+            None => Ok(()),
+        }
+    }
+
+    /// The same where everything else is as it is wanted already.
+    pub(super) async fn note_as_it_is(&self, site: &Site) -> Result<(), Trouble> {
+        let noted = self.note_by_hand(site).await;
+        noted.map_err(|trouble| {
+            let what = format!("{UNNOTED}: {}", trouble.what);
+            Trouble::new(what, self.again(site, &trouble))
+        })
+    }
+
+    /// Notes it before an endpoint is switched off. Noted afterwards, it may come too late for
+    /// `reenable`, or not at all; so with `reenable` nothing is switched off without it.
+    ///
+    /// `None`: nothing is noted yet.
+    pub(super) async fn note_off_first(&self, site: &Site) -> Result<Option<NotedOff>, Trouble> {
+        if !self.switches_off() {
+            return Ok(None);
+        }
+        match noted_off(site).await {
+            Ok(noted) => Ok(Some(noted)),
+            Err(_) if !site.settings.reenable => Ok(None),
+            Err(trouble) => {
+                let what = format!(
+                    "nothing is changed: reenable is on, and would switch the endpoint on again, since {UNNOTED}: {}",
+                    trouble.what
+                );
+                let remedy = format!(
+                    "{}; or set reenable = false in [source.api] and reload postback-consumer before",
+                    self.again(site, &trouble)
+                );
+                Err(Trouble::new(what, remedy))
+            }
+        }
+    }
+
+    /// Off, and still there.
+    pub(super) fn switches_off(&self) -> bool {
+        self.by_hand == Some(false) && self.after.is_some()
+    }
+
+    /// What a changed endpoint lacks: the mark, and the note, which the same command makes when it is
+    /// run again.
+    pub(super) fn unkept(
+        &self,
+        site: &Site,
+        unmarked: Option<Trouble>,
+        unnoted: Option<Trouble>,
+    ) -> Option<Trouble> {
+        let annotate = format!(
+            "postback annotate '{}' --source {} --at {}",
+            self.what,
+            site.source.name,
+            Timestamp::now().strftime("%Y-%m-%dT%H:%M")
+        );
+        let (what, trouble, remedy) = match (unmarked, unnoted) {
+            (None, None) => return None,
+            (Some(trouble), None) => {
+                let remedy = format!("{}; then: {annotate}", trouble.remedy);
+                ("no mark was left".to_owned(), trouble, remedy)
+            }
+            (None, Some(trouble)) => {
+                let remedy = self.again(site, &trouble);
+                (UNNOTED.to_owned(), trouble, remedy)
+            }
+            (Some(trouble), Some(_)) => {
+                let remedy = format!("{}, and: {annotate}", self.again(site, &trouble));
+                (format!("no mark was left, and {UNNOTED}"), trouble, remedy)
+            }
+        };
+        let what = format!("the endpoint was changed, but {what}: {}", trouble.what);
+        Some(Trouble::new(what, remedy))
+    }
+
+    /// What makes the note later.
+    fn again(&self, site: &Site, trouble: &Trouble) -> String {
+        let command = if self.switches_off() {
+            "disable"
+        } else {
+            "enable"
+        };
+        format!(
+            "{}; then, for it to be noted: postback endpoint {command} --source {}",
+            trouble.remedy, site.source.name
+        )
+    }
+}
+
+const UNNOTED: &str = "it is not noted that a person wants it so";
+
+impl NotedOff {
+    /// The endpoint was not switched off: what stood there before holds again. Unless it is sure to be
+    /// on, it stays noted, and `trouble` says so.
+    pub(super) async fn take_back(&self, site: &Site, is_on: bool, trouble: &mut Trouble) {
+        // The newest note counts, whatever the clock does meanwhile.
+        let at = Timestamp::now().max(self.at + SignedDuration::from_micros(1));
+        if is_on && (self.was_off || note(site, true, at).await.is_ok()) {
+            return;
+        }
+        let more = "\n  it stays noted that a person wants it off: reenable does not switch it on";
+        trouble.what.push_str(more);
+        trouble.remedy.push_str(&format!(
+            "; then run it again, or take the note back: postback endpoint enable --source {}",
+            site.source.name
+        ));
+    }
+}
+
+async fn noted_off(site: &Site) -> Result<NotedOff, Trouble> {
+    let clickhouse = &site.loaded.settings.clickhouse;
+    let was_off = mark::is_off_by_hand(clickhouse, site.source.name.as_str()).await?;
+    let at = Timestamp::now();
+    note(site, false, at).await?;
+    Ok(NotedOff { at, was_off })
+}
+
+async fn note(site: &Site, is_on: bool, at: Timestamp) -> Result<(), Trouble> {
+    let clickhouse = &site.loaded.settings.clickhouse;
+    mark::note_by_hand(clickhouse, site.source.name.as_str(), is_on, at).await
+}
