@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use postback_common::name::{AccountName, SourceName};
 use postback_common::reason::Flag;
 use postback_common::record::{Payload, RawRecord, Via};
+use postback_common::secret::HIDDEN;
 use postback_normalise::{
     Amount, Conversion, Field, Identity, KeyDayRule, Outcome, Profile, SourceDescription,
     SourceRules, decode, normalise, profile,
@@ -227,7 +228,15 @@ fn check_parameters(row: &Conversion<'_>, parameters: &[(String, String)], profi
     for (name, value) in parameters {
         let kept = row.extra.get(name);
         let is_kept = kept.is_some_and(|values| values.iter().any(|kept| kept == value));
-        let is_hidden = profile.is_secret(name) && kept.is_some();
+        let is_json = value
+            .trim_start()
+            .trim_start_matches('\u{feff}')
+            .trim_start()
+            .starts_with(['{', '[']);
+        let is_masked = |kept: &str| is_json && kept.contains(HIDDEN);
+        let is_hidden = kept.is_some_and(|values| {
+            profile.is_secret(name) || values.iter().any(|kept| is_masked(kept))
+        });
         let column = profile.parameter(name).and_then(|known| known.column);
         let is_in_column = column.is_some_and(|column| is_in_column(row, column, value));
         assert!(

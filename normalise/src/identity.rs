@@ -32,19 +32,23 @@ pub fn recipe(identity: Identity, profile: &Profile) -> &[Field] {
 /// A network without the recipe lacks what the recipe is named after.
 #[must_use]
 pub fn lacking(identity: Identity, profile: &Profile, mapping: &Mapping) -> Vec<Field> {
-    let needed = |field: &Field| match identity {
-        Identity::TransactionId => true,
-        Identity::Order => matches!(field, Field::OrderId | Field::Signal),
-        Identity::None => false,
-    };
     let recipe = recipe(identity, profile);
     match named_after(identity) {
         Some(field) if recipe.is_empty() => vec![field],
         _ => recipe
             .iter()
-            .filter(|field| needed(field) && !mapping.carries(**field))
+            .filter(|field| needs(identity, **field) && !mapping.carries(**field))
             .copied()
             .collect(),
+    }
+}
+
+/// True for a field of the identity's recipe without which there is no key.
+pub(crate) const fn needs(identity: Identity, field: Field) -> bool {
+    match identity {
+        Identity::TransactionId => true,
+        Identity::Order => matches!(field, Field::OrderId | Field::Signal),
+        Identity::None => false,
     }
 }
 

@@ -10,6 +10,7 @@ use crate::by_name::ByName;
 use crate::decode::{Decoded, MAX_PARAMETERS, Pair, trim, trimmed};
 use crate::field::Field;
 use crate::mapping::Mapping;
+use crate::mask;
 use crate::profile::MacroStyle;
 use crate::template::MARKER;
 
@@ -160,16 +161,30 @@ impl<'a> Intake<'a> {
     fn keep(&mut self, place: u16) {
         let pair = &mut self.pairs[usize::from(place)];
         let (name, value) = (taken(&mut pair.name), taken(&mut pair.value));
-        let value = if self.mapping.is_secret(&name) {
-            Cow::Borrowed(HIDDEN)
-        } else {
-            value
-        };
+        let value = shown(self.mapping, &name, value);
         let values = self.extra.entry(name);
         // Repeats are rare: no room for more of them.
         values.reserve_exact(1);
         values.push(value);
     }
+}
+
+/// A longer JSON text that may name a secret is hidden as a whole: taking it apart would take more
+/// memory than a request is worth.
+const TAKEN_APART_BYTES: usize = 32 * 1024;
+
+/// A value without what must not be shown: all of it, or secret members of the JSON that it is.
+fn shown<'a>(mapping: &Mapping, name: &str, value: Cow<'a, str>) -> Cow<'a, str> {
+    if mapping.is_secret(name) {
+        return Cow::Borrowed(HIDDEN);
+    }
+    if !mask::looks_like_json(&value) || !mapping.may_name_secret(&value) {
+        return value;
+    }
+    if value.len() > TAKEN_APART_BYTES {
+        return Cow::Borrowed(HIDDEN);
+    }
+    mask::within(&value, &|member| mapping.is_secret(member)).map_or(value, Cow::Owned)
 }
 
 /// What stands there, of which nothing is left.

@@ -111,10 +111,23 @@ impl Mapping {
             .find(|(_, carrier)| &*carrier.parameter == parameter)
     }
 
-    /// True when the value of a parameter, named as sent, must not be shown.
+    /// True when the value of a parameter, named as sent, must not be shown; whatever the case of its
+    /// letters, for a secret is one however it was written.
     #[must_use]
     pub fn is_secret(&self, parameter: &str) -> bool {
-        self.secrets.iter().any(|secret| &**secret == parameter)
+        let mut secrets = self.secrets.iter();
+        secrets.any(|secret| secret.eq_ignore_ascii_case(parameter))
+    }
+
+    /// True when a text may name a parameter whose value must not be shown, or hide such a name
+    /// behind an escape.
+    pub(crate) fn may_name_secret(&self, text: &str) -> bool {
+        let is_named = |secret: &str| {
+            let mut parts = text.as_bytes().windows(secret.len().max(1));
+            parts.any(|part| part.eq_ignore_ascii_case(secret.as_bytes()))
+        };
+        !self.secrets.is_empty()
+            && (text.contains('\\') || self.secrets.iter().any(|secret| is_named(secret)))
     }
 
     /// True when a parameter that carries nothing was to be expected all the same.

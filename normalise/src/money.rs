@@ -21,7 +21,8 @@ pub struct Amount(i64);
 /// comma, apostrophes, spaces, several points. Such a text is not read as an [`Amount`].
 #[must_use]
 pub fn has_doubtful_separator(text: &str) -> bool {
-    let digits = text.trim().trim_start_matches(['-', '+']);
+    let digits = text.trim();
+    let digits = digits.strip_prefix(['-', '+']).unwrap_or(digits);
     let is_separator = |c: char| {
         matches!(
             c,
@@ -210,7 +211,7 @@ mod tests {
             assert!(has_doubtful_separator(text), "{text:?}");
         }
         for text in [
-            "", "1234.5", "-", ",", "abc", "1,2x", "1e3", "$1,000", "--1,0 -",
+            "", "1234.5", "-", ",", "abc", "1,2x", "1e3", "$1,000", "--1,0 -", "--1", "+-1",
         ] {
             assert!(!has_doubtful_separator(text), "{text:?}");
         }

@@ -39,6 +39,14 @@ pub enum TemplateNote {
         /// The parameter.
         parameter: String,
     },
+    /// A macro whose name has other characters than such a name may have: the value is kept in
+    /// `extra`.
+    UnfitName {
+        /// The parameter.
+        parameter: String,
+        /// What stands between the macro's signs.
+        name: String,
+    },
     /// A macro that an earlier parameter carries already: this one is kept in `extra`.
     SecondCarrier {
         /// The later parameter.
@@ -59,6 +67,10 @@ impl fmt::Display for TemplateNote {
             Self::MixedValue { parameter } => write!(
                 f,
                 "parameter {parameter}: a macro with other text around it fills no column; give the macro alone"
+            ),
+            Self::UnfitName { parameter, name } => write!(
+                f,
+                "parameter {parameter}: no macro can be called {name}, and it fills no column; call it by a name of letters, digits, _, - and ."
             ),
             Self::SecondCarrier { parameter, name } => write!(
                 f,
@@ -168,7 +180,7 @@ impl Template {
                     });
                 }
                 None if profile.macro_style.occurs_in(&pair.value) => {
-                    notes.push(TemplateNote::MixedValue { parameter });
+                    notes.push(no_carrier(parameter, &pair.value, profile));
                 }
                 None => {
                     let shown = if profile.is_secret(&parameter) || sounds_secret(&parameter) {
@@ -229,6 +241,17 @@ fn marker(statics: &[(String, String)]) -> Option<Box<str>> {
     let (_, value) = statics.iter().find(|(name, _)| name == MARKER)?;
     let value = value.trim();
     (!value.is_empty()).then(|| value.into())
+}
+
+/// Why a macro's value fills no column.
+fn no_carrier(parameter: String, value: &str, profile: &Profile) -> TemplateNote {
+    match profile.macro_style.unfit_name_in(value) {
+        Some(name) => TemplateNote::UnfitName {
+            parameter,
+            name: name.to_owned(),
+        },
+        None => TemplateNote::MixedValue { parameter },
+    }
 }
 
 fn column_of(
@@ -298,6 +321,29 @@ mod tests {
                 .contains("parameter y: a macro with other text")
         );
         assert!(!format!("{template:?}").contains("CANARY"));
+    }
+
+    #[test]
+    fn a_heading_is_no_macro_and_an_alias_of_it_is() {
+        let profile = profile::builtin("rakuten-item-report").unwrap();
+        for written in ["<Member ID>", "%3CMember%20ID%3E", "<Member+ID>"] {
+            let query = format!("Klick=<u1>&Mitglied={written}");
+            let template = Template::of_query(&query, profile).unwrap();
+            let note = TemplateNote::UnfitName {
+                parameter: "Mitglied".to_owned(),
+                name: "Member ID".to_owned(),
+            };
+            assert_eq!(template.notes(), [note], "{written}");
+            let (_, carrier) = template.mapping().find("Klick", 0).unwrap();
+            assert_eq!(carrier.column, Some(Field::ClickId));
+            assert_eq!(&*carrier.network_name, "Member ID");
+        }
+        let headings = profile.parameters.iter().filter(|p| p.column.is_some());
+        for parameter in headings {
+            let written = profile.macro_for(parameter).unwrap();
+            let name = profile.macro_style.name_in(&written).unwrap();
+            assert_eq!(profile.parameter(name), Some(parameter), "{written}");
+        }
     }
 
     #[test]

@@ -108,6 +108,20 @@ const SHAPES: &[Shape] = &[
     body("JSON, many numbers", "generic", JSON, |n| {
         filled(b"{\"a\":[1", b",1", b"]}", n)
     }),
+    body("JSON, many numbers and a secret", "generic", JSON, |n| {
+        filled(b"{\"a\":[{\"token\":1}", b",1", b"]}", n)
+    }),
+    body("JSON, many secrets", "generic", JSON, |n| {
+        filled(b"{\"a\":[1", b",{\"token\":1}", b"]}", n)
+    }),
+    body("JSON in JSON, and a secret", "generic", JSON, |n| {
+        filled(
+            b"{\"a\":\"{\\\"token\\\":1,\\\"b\\\":\\\"",
+            b"x",
+            b"\\\"}\"}",
+            n,
+        )
+    }),
     body("JSON, no UTF-8", "generic", JSON, |n| {
         filled(b"{\"a\":\"", b"\xff", b"\"}", n)
     }),

@@ -47,7 +47,6 @@ fn is_secret(name: &str, source: &str, network: &str, configured: &Configured) -
     let by_source = configured.source(source);
     let by_source = by_source.is_some_and(|rules| rules.is_secret(name));
     let profile = profile::builtin(network);
-    let by_network =
-        profile.is_some_and(|known| known.secret_params.iter().any(|secret| secret == name));
+    let by_network = profile.is_some_and(|known| known.is_secret(name));
     by_source || by_network
 }

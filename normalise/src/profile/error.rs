@@ -50,8 +50,17 @@ impl fmt::Display for ProfileErrors {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ProfileError {
     /// No TOML, an unknown key, or a value of another type.
-    #[error("{0}")]
-    Toml(String),
+    #[error("line {line}, column {column}: {problem}; {remedy}")]
+    Toml {
+        /// From 1.
+        line: usize,
+        /// From 1, in characters.
+        column: usize,
+        /// What is wrong.
+        problem: String,
+        /// What could stand there.
+        remedy: String,
+    },
     /// The network's name has other characters than a name may have.
     #[error("network = {0:?} is no name; use a-z, 0-9, - and _")]
     Network(String),
@@ -162,7 +171,7 @@ impl ProfileError {
     #[must_use]
     pub const fn as_str(&self) -> &'static str {
         match self {
-            Self::Toml(_) => "profile_not_toml",
+            Self::Toml { .. } => "profile_not_toml",
             Self::Network(_) => "profile_network",
             Self::NoMethod => "profile_without_method",
             Self::MacroStyle(_) => "profile_macro",

@@ -42,7 +42,7 @@ pub(super) struct ProfileFile {
 #[derive(Deserialize)]
 #[serde(
     untagged,
-    expecting = "use \"GET\", \"POST\" or [\"GET\", \"POST\"] as method"
+    expecting = "no such method, expected \"GET\", \"POST\" or [\"GET\", \"POST\"]"
 )]
 pub(super) enum Methods {
     One(Method),

@@ -34,12 +34,29 @@ impl MacroStyle {
     /// The name inside, when the whole text (spaces around left out) is one macro.
     #[must_use]
     pub fn name_in<'t>(&self, text: &'t str) -> Option<&'t str> {
-        let name = text
-            .trim()
+        self.inside(text).filter(|name| Self::can_name(name))
+    }
+
+    /// What stands between the signs, whatever it is.
+    fn inside<'t>(&self, text: &'t str) -> Option<&'t str> {
+        text.trim()
             .strip_prefix(&*self.before)?
-            .strip_suffix(&*self.after)?;
+            .strip_suffix(&*self.after)
+    }
+
+    /// True when a macro can have that name. A heading such as `Member ID` is none.
+    #[must_use]
+    pub fn can_name(name: &str) -> bool {
         let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.');
-        (!name.is_empty() && name.bytes().all(plain)).then_some(name)
+        !name.is_empty() && name.bytes().all(plain)
+    }
+
+    /// What stands between the signs of something that looks like one macro, and is none by its
+    /// name: `Member ID` of `<Member ID>`.
+    pub(crate) fn unfit_name_in<'t>(&self, text: &'t str) -> Option<&'t str> {
+        let name = self.inside(text)?.trim();
+        let is_one = !name.contains(&*self.before) && !name.contains(&*self.after);
+        (is_one && !name.is_empty() && !Self::can_name(name)).then_some(name)
     }
 
     /// True when a received value is a macro that nobody replaced, also when it was
@@ -94,6 +111,10 @@ mod tests {
             "", "u1", "<>", "<u1", "a<u1>", "<a b>", "%3Cu1", "<<u1>>", "%FF",
         ] {
             assert!(!style.is_unreplaced(text), "{text}");
+        }
+        assert_eq!(style.unfit_name_in(" <Member ID>"), Some("Member ID"));
+        for text in ["<u1>", "<u1>-<u2>", "<>", "< >", "a <b c>", "Member ID"] {
+            assert_eq!(style.unfit_name_in(text), None, "{text}");
         }
         assert!(style.occurs_in("a-<u1>-b") && !style.occurs_in("a > b < c"));
         for bad in ["", "name", "<name", "name>", "<macro>"] {

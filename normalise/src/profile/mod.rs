@@ -8,6 +8,7 @@ mod confidence;
 mod error;
 mod file;
 mod macro_style;
+mod reading;
 mod rules;
 
 use std::sync::{Arc, LazyLock};
@@ -125,11 +126,10 @@ impl Profile {
     /// Reads and checks a profile.
     ///
     /// # Errors
-    /// [`ProfileErrors`]: everything that is wrong, each with what to do. A text that is no TOML,
-    /// or has an unknown key or a value of a wrong type, is one error.
+    /// [`ProfileErrors`]: everything that is wrong, each with what to do. What is no TOML, an
+    /// unknown key, or a value of a wrong type comes first: without it the rest is looked at.
     pub fn parse(toml: &str) -> Result<Self, ProfileErrors> {
-        let file = toml::from_str(toml).map_err(|error| ProfileError::Toml(error.to_string()))?;
-        check::check(file, toml)
+        check::check(reading::read(toml)?, toml)
     }
 
     /// The network's parameter that fills a column.
@@ -149,10 +149,20 @@ impl Profile {
             .find(|parameter| parameter.names().any(|known| known == name))
     }
 
+    /// The macro by which a template carries a parameter: of its own name, or of the first alias
+    /// that can be a macro's. A heading such as `Member ID` cannot.
+    #[must_use]
+    pub fn macro_for(&self, parameter: &Parameter) -> Option<String> {
+        let mut names = parameter.names();
+        let fit = names.find(|name| MacroStyle::can_name(name));
+        fit.map(|name| self.macro_style.write(name))
+    }
+
     /// True when the value of a parameter, by the network's name or alias, must not be shown.
     #[must_use]
     pub fn is_secret(&self, name: &str) -> bool {
-        self.secret_params.iter().any(|secret| secret == name)
+        let mut secrets = self.secret_params.iter();
+        secrets.any(|secret| secret.eq_ignore_ascii_case(name))
     }
 
     /// True when requests can carry parameters in their body.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::Recorded;
+use super::keys::are_read_elsewhere;
 use crate::profile::Profile;
 
 /// What differs between two records of one source's rules.
@@ -26,7 +27,10 @@ pub enum Difference {
     Currency,
     /// Another id of the account at the network.
     PublisherId,
-    /// The URLs as registered.
+    /// A URL as registered was changed in its place, and what a key or its day is made of is read
+    /// out of something else by it.
+    KeyTemplate,
+    /// The URLs as registered, in something that no key is made of, or others beside them.
     Template,
     /// Other names of the source.
     Aliases,
@@ -46,6 +50,7 @@ impl Difference {
             Self::Profile => "profile",
             Self::Currency => "currency",
             Self::PublisherId => "publisher_id",
+            Self::KeyTemplate => "key_template",
             Self::Template => "template",
             Self::Aliases => "aliases",
         }
@@ -61,6 +66,7 @@ impl Difference {
             | Self::Identity
             | Self::KeyDay
             | Self::KeyRecipe
+            | Self::KeyTemplate
             | Self::TimeZone => true,
             Self::Profile | Self::Currency | Self::PublisherId | Self::Template | Self::Aliases => {
                 false
@@ -89,7 +95,12 @@ impl Recorded {
             self.publisher_id != other.publisher_id,
             Difference::PublisherId,
         );
-        differs(self.templates != other.templates, Difference::Template);
+        if self.templates != other.templates {
+            let profile = self.profile();
+            let is_moved = profile.is_ok_and(|profile| are_read_elsewhere(self, other, &profile));
+            let template = [Difference::Template, Difference::KeyTemplate];
+            differs(true, template[usize::from(is_moved)]);
+        }
         differs(self.aliases != other.aliases, Difference::Aliases);
         match (self.profile(), other.profile()) {
             (Ok(mine), Ok(others)) => {

@@ -2,6 +2,7 @@
 //! files of a machine say by then.
 
 mod difference;
+mod keys;
 mod rules;
 
 use std::sync::Arc;

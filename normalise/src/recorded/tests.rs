@@ -220,6 +220,76 @@ fn each_difference_is_named_and_those_that_move_conversions_are_told_apart() {
     assert_eq!(recorded().differences(&commented), []);
 }
 
+/// What `after` in place of `before` differs in, by an identity.
+fn changed(identity: Identity, before: &[&str], after: &[RecordedTemplate]) -> Vec<Difference> {
+    let with = |templates: Vec<RecordedTemplate>| Recorded {
+        identity,
+        templates,
+        ..recorded()
+    };
+    let before = with(before.iter().map(|query| template(query)).collect());
+    before.differences(&with(after.to_vec()))
+}
+
+#[test]
+fn a_template_that_reads_keys_out_of_something_else_moves_conversions() {
+    use Difference::{KeyTemplate, Template};
+    let before = "t=<etransaction_id>&o=<order_id>&d=<transaction_date>&is_event=<is_event>&s=1";
+    let by = |changes: &[(&str, &str)]| {
+        let after = (changes.iter()).fold(before.to_owned(), |query, (from, to)| {
+            assert!(query.contains(from), "{from}");
+            query.replace(from, to)
+        });
+        changed(Identity::TransactionId, &[before], &[template(&after)])
+    };
+    let (id, order) = ("t=<etransaction_id>", "o=<order_id>");
+    let swapped = by(&[(id, "t=<order_id>"), (order, "o=<etransaction_id>")]);
+    assert_eq!(swapped, [KeyTemplate]);
+    let date = "d=<transaction_date>";
+    let dated = by(&[(order, "o=<transaction_date>"), (date, "d=<process_date>")]);
+    assert_eq!(dated, [KeyTemplate], "the day is read elsewhere");
+    let of_static = by(&[(id, "t=<u1>"), ("&s=1", "&s=<etransaction_id>")]);
+    assert_eq!(of_static, [KeyTemplate], "the static value would be the id");
+    assert_eq!(by(&[(order, "o=<u1>")]), [Template], "no key has it");
+    assert_eq!(by(&[("&s=1", "&s=<u1>")]), [Template]);
+    assert_eq!(
+        by(&[(id, "x=<etransaction_id>")]),
+        [Template],
+        "what came before has no x, and no key by it"
+    );
+
+    let later = |query: &str| RecordedTemplate {
+        valid_from: Some("2026-09-01T00:00:00Z".parse().unwrap()),
+        query: query.to_owned(),
+    };
+    let other = before.replace(
+        "t=<etransaction_id>&o=<order_id>",
+        "t=<order_id>&o=<etransaction_id>",
+    );
+    let beside = [template(before), later(&other)];
+    assert_eq!(
+        changed(Identity::TransactionId, &[before], &beside),
+        [Template],
+        "the network sends by another URL from then on"
+    );
+    let instead = [later(&other)];
+    assert_eq!(
+        changed(Identity::TransactionId, &[before], &instead),
+        [KeyTemplate]
+    );
+
+    // Of an order's key the article is a part that may be lacking.
+    let order = "o=<order_id>&is_event=<is_event>&d=<transaction_date>&sku=<sku_number>";
+    let without = order.replace("&sku=<sku_number>", "");
+    let found = changed(Identity::Order, &[order], &[template(&without)]);
+    assert_eq!(found, [KeyTemplate]);
+    assert_eq!(
+        changed(Identity::TransactionId, &[], &[template(before)]),
+        [Template],
+        "by the network's own names there was no t"
+    );
+}
+
 #[test]
 fn what_is_not_understood_is_named() {
     let mut later = recorded();
