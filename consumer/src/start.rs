@@ -121,7 +121,7 @@ async fn tables_are_there(
         rules: &rules,
         made_by: &format!("postback-consumer {RELEASE}"),
     };
-    Ok(migrate(&settings.clickhouse, first, &[]).await?)
+    Ok(migrate(&settings.clickhouse, first).await?)
 }
 
 /// Tries until it is done, or waiting does not help.

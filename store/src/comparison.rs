@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 use std::time::Duration;
 use uuid::Uuid;
 
-use crate::connection::run_within;
+use crate::connection::{run, run_within};
 use crate::error::StoreError;
 use crate::generations::Offsets;
 use crate::tables::{FINAL_WITHIN_PARTITIONS, Generation};
@@ -102,6 +102,23 @@ const COLUMNS: [&str; 25] = [
     "extra",
 ];
 
+/// Conversions of a generation that outlived their postbacks: those of accounts without a date stay
+/// when `keep_days` has their postbacks dropped by the month. A replay has nothing to make them of.
+///
+/// # Errors
+/// As the server answers.
+pub async fn without_postbacks(client: &Client, generation: Generation) -> Result<u64, StoreError> {
+    let sql = format!(
+        "SELECT count() FROM {} FINAL WHERE toYYYYMM(key_day) = 197001 AND received_at < \
+         ifNull((SELECT toStartOfMonth(minOrNull(received_at)) FROM {}), toDate('2149-06-06')) \
+         SETTINGS {FINAL_WITHIN_PARTITIONS}",
+        generation.conversions(),
+        generation.postbacks()
+    );
+    let attempt = "count conversions that outlived their postbacks";
+    run(attempt, client.query_raw(&sql).fetch_one()).await
+}
+
 impl Comparison {
     /// Of two generations; with `until`, only of postbacks before these offsets.
     #[must_use]
@@ -150,7 +167,7 @@ impl Comparison {
             ] {
                 let mut sql = format!(
                     "SELECT '{amount}' AS amount, toString({currency}) AS currency, \
-                     toInt128(assumeNotNull({amount}) * 10000) AS units, {is_other} AS is_other FROM {} FINAL \
+                     toInt128(toDecimal128(assumeNotNull({amount}), 4) * 10000) AS units, {is_other} AS is_other FROM {} FINAL \
                      WHERE kind = 'transaction' AND status != 'rejected' AND isNotNull({amount})",
                     generation.conversions()
                 );
@@ -168,6 +185,17 @@ impl Comparison {
             parts.join(" UNION ALL ")
         );
         self.all("compare the money", &sql).await
+    }
+
+    /// Conversions of each whose postbacks went with their month.
+    ///
+    /// # Errors
+    /// As [`without_postbacks`].
+    pub async fn without_postbacks(&self) -> Result<(u64, u64), StoreError> {
+        Ok((
+            without_postbacks(&self.client, self.one).await?,
+            without_postbacks(&self.client, self.other).await?,
+        ))
     }
 
     /// Conversions of both that were made of the same postback and differ, by the columns in which

@@ -12,6 +12,7 @@ use serde::Deserialize;
 
 use crate::connection::run;
 use crate::error::{Kind, StoreError};
+use crate::migrate::Step;
 use crate::tables::{ACCOUNT_IDENTITIES, Generation};
 
 /// What an account's conversions are known by.
@@ -32,6 +33,15 @@ pub struct WantedIdentity {
     pub proposed: AccountIdentity,
     /// What the configuration demands by name; a default gives way to what is recorded.
     pub configured: Option<Identity>,
+}
+
+/// What holds for a generation's accounts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settled {
+    /// By account.
+    pub identities: BTreeMap<AccountName, AccountIdentity>,
+    /// Those that were recorded just now.
+    pub steps: Vec<Step>,
 }
 
 #[derive(Row, Deserialize)]
@@ -115,6 +125,29 @@ pub async fn freeze(
         }
     }
     Ok(frozen)
+}
+
+/// Records the accounts that are new to a generation: first what its own rules load them by, which
+/// may stand nowhere yet, then what a file would give those that the rules do not know.
+///
+/// # Errors
+/// As [`freeze`].
+pub async fn settle(
+    client: &Client,
+    generation: Generation,
+    by_rules: &[WantedIdentity],
+    by_file: &[WantedIdentity],
+) -> Result<Settled, StoreError> {
+    let known = read(client, generation).await?;
+    freeze(client, generation, by_rules).await?;
+    let identities = freeze(client, generation, by_file).await?;
+    let new = (identities.iter()).filter(|(account, _)| !known.contains_key(*account));
+    let steps =
+        new.map(|(account, identity)| Step::AccountFrozen(account.clone(), identity.clone()));
+    Ok(Settled {
+        steps: steps.collect(),
+        identities,
+    })
 }
 
 async fn record(

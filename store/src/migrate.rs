@@ -3,7 +3,6 @@
 //! Safe at any time and from several processes at once: every statement can be repeated, and what
 //! is recorded twice is read once.
 
-use std::collections::BTreeMap;
 use std::fmt;
 
 use clickhouse::{Client, Row};
@@ -14,7 +13,7 @@ use serde::Deserialize;
 use crate::connection::{self, Role, run};
 use crate::error::{Kind, StoreError};
 use crate::generations::{self, Manifest};
-use crate::identities::{self, AccountIdentity, WantedIdentity};
+use crate::identities::AccountIdentity;
 use crate::tables::{Generation, REFUSALS_SQL, SCHEMA_MIGRATIONS};
 
 /// A file of `schemas/clickhouse/`.
@@ -123,20 +122,17 @@ pub struct Report {
     pub steps: Vec<Step>,
     /// The generation that readers see.
     pub active: Generation,
-    /// The identity of every account in that generation.
-    pub identities: BTreeMap<AccountName, AccountIdentity>,
 }
 
-/// Makes database, tables, generation 1 and views where they are missing, and records the identity
-/// of accounts that are new to the active generation.
+/// Makes database, tables, generation 1 and views where they are missing. The accounts of the active
+/// generation are settled afterwards: [`identities::settle`](crate::identities::settle).
 ///
 /// # Errors
-/// [`StoreError`]: of [`Kind::Contradiction`] where the configuration demands another identity than
-/// the recorded one, or a migration was applied with other text than this version has.
+/// [`StoreError`]: of [`Kind::Contradiction`] where a migration was applied with other text than this
+/// version has.
 pub async fn migrate(
     settings: &ClickHouseSettings,
     first: Manifest<'_>,
-    accounts: &[WantedIdentity],
 ) -> Result<Report, StoreError> {
     let mut steps = Vec::new();
     steps.extend(make_database(settings).await?);
@@ -152,18 +148,7 @@ pub async fn migrate(
             .into_iter()
             .map(|view| Step::ViewSwitched(view, active)),
     );
-    let known = identities::read(&client, active).await?;
-    let identities = identities::freeze(&client, active, accounts).await?;
-    steps.extend(
-        (identities.iter())
-            .filter(|(account, _)| !known.contains_key(*account))
-            .map(|(account, identity)| Step::AccountFrozen(account.clone(), identity.clone())),
-    );
-    Ok(Report {
-        steps,
-        active,
-        identities,
-    })
+    Ok(Report { steps, active })
 }
 
 async fn make_database(settings: &ClickHouseSettings) -> Result<Option<Step>, StoreError> {

@@ -83,7 +83,8 @@ pub async fn conversions(
 ) -> Result<Vec<SampledConversion>, StoreError> {
     let sql = format!(
         "SELECT postback_id, toString(kind) AS kind, toString(status) AS status, transaction_id, order_id, click_id, \
-         advertiser_id, toInt64(sale_amount * 10000) AS sale_amount, toInt64(commission * 10000) AS commission, \
+         advertiser_id, toInt64(toDecimal128(sale_amount, 4) * 10000) AS sale_amount, \
+         toInt64(toDecimal128(commission, 4) * 10000) AS commission, \
          toString(currency) AS currency, toString(commission_currency) AS commission_currency, \
          toUnixTimestamp64Micro(occurred_at) AS occurred_at, arrayMap(f -> toString(f), flags) AS flags \
          FROM {conversions} FINAL WHERE postback_id IN (SELECT id FROM {postbacks} ORDER BY sipHash64(id) LIMIT {rows}) \

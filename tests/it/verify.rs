@@ -94,6 +94,10 @@ fn a_loaded_topic_is_whole_with_repeats_garbage_and_several_partitions() {
     assert_eq!(count(&shown, "copies"), 2);
     assert_eq!(shown["meta"]["well"], true);
 
+    let (code, of_source) = verify(&running.pipeline, &["--source", "rakuten-us"]);
+    assert_only(&of_source, &[]);
+    assert_eq!(code, 0, "{of_source}");
+
     let table = running.pipeline.postback(&["verify"]);
     assert!(
         table.code == 0

@@ -4,17 +4,20 @@ use std::collections::BTreeMap;
 
 use clap::Args;
 use postback_common::config::{ConfigError, Settings};
+use postback_common::name::AccountName;
 use postback_normalise::configured::{Account, Fixed};
-use postback_normalise::{Configured, NORMALISER_VERSION};
+use postback_normalise::{Configured, Identity, NORMALISER_VERSION};
 use postback_service::topic::{self, Ensured, Purpose, TopicState};
 use postback_service::version;
-use postback_store::{AccountIdentity, Manifest, Report, WantedIdentity};
+use postback_store::identities::{self, Settled};
+use postback_store::{AccountIdentity, Generation, Manifest, Report, WantedIdentity};
 
 use super::{Loaded, load};
 use crate::arguments::Options;
 use crate::console::Console;
 use crate::ending::{Ending, Failure};
 use crate::output::{Cell, Sheet, plural, text};
+use crate::replays::Record;
 use crate::servers::Trouble;
 
 /// Make the topics in Kafka and the tables in ClickHouse where they are missing
@@ -96,32 +99,63 @@ async fn clickhouse(loaded: &Loaded, options: &Options, sheet: &mut Sheet) -> Re
         rules: &rules,
         made_by: &made_by,
     };
-    let accounts: Vec<_> = loaded.configured.accounts().iter().map(wanted).collect();
-    let report = postback_store::migrate(settings, manifest, &accounts).await;
-    let report = report.map_err(|error| Trouble::of_clickhouse(&error, settings))?;
-    let done = report.steps.iter().map(ToString::to_string);
+    let report = postback_store::migrate(settings, manifest).await;
+    let Report { active, mut steps } =
+        report.map_err(|error| Trouble::of_clickhouse(&error, settings))?;
+    let settled = settle(loaded, active).await?;
+    steps.extend(settled.steps);
+    let done = steps.iter().map(ToString::to_string);
     sheet
         .rows
         .extend(done.map(|done| vec![Cell::text("clickhouse"), Cell::Text(done)]));
-    sheet.fact("generation", report.active.number());
-    agree(loaded, options, &report)
+    sheet.fact("generation", active.number());
+    agree(loaded, options, &settled.identities)
 }
 
-fn wanted(account: &Account) -> WantedIdentity {
+/// Accounts keep what the generation is loaded by, whatever the file would give them by now.
+async fn settle(loaded: &Loaded, active: Generation) -> Result<Settled, Failure> {
+    let record = Record::of(&loaded.settings)?;
+    let lineage = record.lineage().await?;
+    let life = lineage.lives.get(&active);
+    let by_rules = match life {
+        Some(life) if life.record.normaliser_version == NORMALISER_VERSION => {
+            record.rules(life).await?.fixed()
+        }
+        // Another version may have written what this one cannot read.
+        _ => BTreeMap::new(),
+    };
+    let by_rules: Vec<_> = (by_rules.into_iter())
+        .map(|(account, fixed)| wanted(account, fixed, None))
+        .collect();
+    let by_file: Vec<_> = loaded.configured.accounts().iter().map(of_file).collect();
+    let settled = identities::settle(&record.client, active, &by_rules, &by_file).await;
+    settled.map_err(|error| record.trouble(&error))
+}
+
+/// What the file gives an account.
+pub(crate) fn of_file(account: &Account) -> WantedIdentity {
+    wanted(account.name.clone(), account.fixed, account.configured)
+}
+
+fn wanted(account: AccountName, fixed: Fixed, configured: Option<Identity>) -> WantedIdentity {
     WantedIdentity {
-        account: account.name.clone(),
+        account,
         proposed: AccountIdentity {
-            identity: account.fixed.identity,
-            key_day: account.fixed.key_day.as_str().to_owned(),
+            identity: fixed.identity,
+            key_day: fixed.key_day.as_str().to_owned(),
         },
-        configured: account.configured,
+        configured,
     }
 }
 
 /// What was recorded when an account was first loaded holds: templates that cannot serve it are
 /// refused.
-fn agree(loaded: &Loaded, options: &Options, report: &Report) -> Result<(), Failure> {
-    let fixed = fixed(&report.identities).map_err(Failure::failed)?;
+fn agree(
+    loaded: &Loaded,
+    options: &Options,
+    identities: &BTreeMap<AccountName, AccountIdentity>,
+) -> Result<(), Failure> {
+    let fixed = fixed(identities).map_err(Failure::failed)?;
     Configured::new(&loaded.settings.sources, &fixed)
         .map(drop)
         .map_err(|faults| ConfigError::refused(&options.config, faults).into())
@@ -129,11 +163,8 @@ fn agree(loaded: &Loaded, options: &Options, report: &Report) -> Result<(), Fail
 
 /// Recorded identities in the normaliser's words.
 pub(super) fn fixed(
-    recorded: &BTreeMap<postback_common::name::AccountName, AccountIdentity>,
-) -> Result<
-    BTreeMap<postback_common::name::AccountName, Fixed>,
-    postback_normalise::identity::UnknownKeyDayRule,
-> {
+    recorded: &BTreeMap<AccountName, AccountIdentity>,
+) -> Result<BTreeMap<AccountName, Fixed>, postback_normalise::identity::UnknownKeyDayRule> {
     let fixed = recorded.iter().map(|(account, recorded)| {
         let fixed = Fixed {
             identity: recorded.identity,

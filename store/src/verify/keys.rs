@@ -156,7 +156,7 @@ impl Fault {
 
 /// What readers see: each row of the table is in one of these views.
 fn views() -> String {
-    let columns = "account, conversion_key, key_day, received_at, revision";
+    let columns = "source, account, conversion_key, key_day, received_at, revision";
     let each =
         [CONVERSIONS, ORDERS, STATEMENTS].map(|view| format!("SELECT {columns} FROM {view}"));
     format!("({})", each.join(" UNION ALL "))

@@ -7,7 +7,7 @@ use postback_common::config::ClickHouseSettings;
 use postback_common::secret::Secret;
 use postback_store::insert::{self, Conversions, Postbacks};
 use postback_store::rows::{ConversionRow, PostbackRow};
-use postback_store::{Generation, Manifest, Report, Role, StoreError, WantedIdentity};
+use postback_store::{Generation, Manifest, Report, Role, StoreError, WantedIdentity, identities};
 use uuid::Uuid;
 
 pub(crate) const FIRST: Manifest<'static> = Manifest {
@@ -66,7 +66,10 @@ impl Database {
     }
 
     pub(crate) async fn migrate(&self, accounts: &[WantedIdentity]) -> Result<Report, StoreError> {
-        postback_store::migrate(&self.settings, FIRST, accounts).await
+        let mut report = postback_store::migrate(&self.settings, FIRST).await?;
+        let settled = identities::settle(&self.client, report.active, &[], accounts).await?;
+        report.steps.extend(settled.steps);
+        Ok(report)
     }
 
     pub(crate) async fn execute(&self, sql: &str) {

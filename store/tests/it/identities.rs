@@ -34,7 +34,8 @@ fn the_first_decides_and_a_contradiction_is_refused_with_the_remedy() {
             wanted("new", Identity::None, Some(Identity::None)),
         ];
         let report = database.migrate(&better_by_default).await.unwrap();
-        assert_eq!(report.identities[&main], identity(Identity::Order));
+        let held = identities::read(&database.client, Generation::FIRST).await;
+        assert_eq!(held.unwrap()[&main], identity(Identity::Order));
         let new = AccountName::new("new").unwrap();
         assert_eq!(
             report.steps,
@@ -54,6 +55,31 @@ fn the_first_decides_and_a_contradiction_is_refused_with_the_remedy() {
             .await
             .unwrap();
         assert_eq!(still[&main], identity(Identity::Order));
+    });
+}
+
+#[test]
+fn what_a_generation_is_loaded_by_comes_before_what_a_file_proposes() {
+    with_database(|database| async move {
+        database.migrate(&[]).await.unwrap();
+        let settle = async |by_rules: &[WantedIdentity], by_file: &[WantedIdentity]| {
+            identities::settle(&database.client, Generation::FIRST, by_rules, by_file).await
+        };
+        let by_rules = [wanted("main", Identity::Order, None)];
+        let by_file = [
+            wanted("main", Identity::TransactionId, None),
+            wanted("new", Identity::None, None),
+        ];
+        let settled = settle(&by_rules, &by_file).await.unwrap();
+        let name = |name: &str| AccountName::new(name).unwrap();
+        let held = [
+            (name("main"), identity(Identity::Order)),
+            (name("new"), identity(Identity::None)),
+        ];
+        assert_eq!(settled.identities, held.clone().into());
+        let steps = held.map(|(account, identity)| Step::AccountFrozen(account, identity));
+        assert_eq!(settled.steps, steps);
+        assert_eq!(settle(&by_rules, &by_file).await.unwrap().steps, []);
     });
 }
 

@@ -31,7 +31,7 @@ pub(crate) async fn with_settings<F: Future<Output = ()>>(
         rules: "{}",
         made_by: "test",
     };
-    migrate(&settings, manifest, &[]).await.unwrap();
+    migrate(&settings, manifest).await.unwrap();
     let loader = client(&settings, Role::Load).unwrap();
     // Some tests are long, and so are their futures.
     Box::pin(test(loader.clone(), settings.clone())).await;

@@ -3,11 +3,13 @@
 use clap::Args;
 use postback_service::version;
 use postback_store::generations::{Change, LaterRule, record_rule};
+use postback_store::{Offsets, history};
 
 use crate::arguments::Options;
 use crate::cmd::load;
 use crate::console::Console;
 use crate::ending::{Ending, Failure};
+use crate::lag::GroupLag;
 use crate::output::{Cell, Sheet, number, text};
 use crate::replays::{Record, renewed};
 use crate::servers::Trouble;
@@ -16,7 +18,8 @@ use crate::servers::Trouble;
 #[derive(Debug, Args)]
 #[command(after_help = "Example: postback generation accept rakuten-us\n\
     What is loaded already stays as it is: only a replay changes the past. So only changes are taken\n\
-    that leave every conversion where it is; another account, identity or key_day takes a replay.\n\
+    that leave every conversion where it is; another account, identity or key_day takes a replay, and\n\
+    so does a template that is changed in its place where it reads what keys are made of.\n\
     The consumers must be stopped: the record says from which offsets on the new rules hold.")]
 pub(super) struct Accept {
     /// The source whose rules have changed
@@ -81,6 +84,16 @@ impl Accept {
             let remedy = "stop every postback-consumer first, and start them again afterwards";
             return Err(Trouble::new(what, remedy).into());
         }
+        let stored = history::next_offsets(&record.client, active).await;
+        let stored = stored.map_err(|error| record.trouble(&error))?;
+        if is_loaded_beyond_its_commits(&lag, &stored) {
+            let what = format!(
+                "group {} has stored records that it did not commit: a consumer ended in between, and they would be loaded again, by the new rules",
+                lag.group
+            );
+            let remedy = "start the consumers: they go on by the rules of the generation; stop them when nothing is left to load (`postback doctor`), and accept then";
+            return Err(Trouble::new(what, remedy).into());
+        }
         let offsets: std::collections::BTreeMap<_, _> = (lag.partitions.iter())
             .map(|found| (found.partition, found.committed.unwrap_or(found.low)))
             .collect();
@@ -108,4 +121,13 @@ impl Accept {
         sheet.write(options, console)?;
         Ok(Ending::Done)
     }
+}
+
+/// Of a topic that was made anew there may be rows of higher offsets than it has.
+fn is_loaded_beyond_its_commits(lag: &GroupLag, stored: &Offsets) -> bool {
+    lag.partitions.iter().any(|found| {
+        let committed = found.committed.unwrap_or(found.low);
+        let stored = stored.get(&found.partition);
+        stored.is_some_and(|next| *next.min(&found.high) > committed)
+    })
 }

@@ -9,7 +9,7 @@ use crate::arguments::Options;
 use crate::cmd::load;
 use crate::console::Console;
 use crate::ending::{Ending, Failure};
-use crate::output::{Cell, Sheet, money, number, printable, text};
+use crate::output::{Cell, Sheet, money, number, plural, printable, text};
 use crate::replays::{Record, live_one};
 
 /// Compare two generations: outcomes, money by currency, conversions column by column
@@ -59,6 +59,8 @@ pub(crate) struct Differences {
     outcomes: Vec<Outcomes>,
     money: Vec<Money>,
     changes: Vec<Change>,
+    /// Conversions of each that outlived their postbacks.
+    outlived: (u64, u64),
 }
 
 impl Differences {
@@ -75,6 +77,7 @@ impl Differences {
             outcomes: comparison.outcomes().await.map_err(trouble)?,
             money: comparison.money().await.map_err(trouble)?,
             changes: comparison.changes().await.map_err(trouble)?,
+            outlived: comparison.without_postbacks().await.map_err(trouble)?,
         })
     }
 
@@ -82,7 +85,8 @@ impl Differences {
         let same_outcomes = self.outcomes.iter().all(|found| found.one == found.other);
         let same_money = (self.money.iter())
             .all(|found| (found.one, found.one_rows) == (found.other, found.other_rows));
-        same_outcomes && same_money && self.changes.is_empty()
+        let (one, other) = self.outlived;
+        same_outcomes && same_money && one == other && self.changes.is_empty()
     }
 
     fn sheet(&self) -> Sheet {
@@ -116,6 +120,16 @@ impl Differences {
                 Cell::Money(found.one),
                 Cell::Money(found.other),
                 Cell::Money(found.other - found.one),
+            ]);
+        }
+        let (one, other) = self.outlived;
+        if one + other > 0 {
+            sheet.rows.push(vec![
+                Cell::text("conversions"),
+                Cell::text("that outlived their postbacks"),
+                Cell::Count(one),
+                Cell::Count(other),
+                signed(one, other),
             ]);
         }
         for change in &self.changes {
@@ -168,6 +182,10 @@ impl Differences {
                 ));
             }
         }
+        let (one, other) = self.outlived;
+        if one != other {
+            lines.push(format!("  {}", outlived(one)));
+        }
         lines.extend(self.samples().into_iter().map(|line| format!("  {line}")));
         lines
     }
@@ -189,8 +207,17 @@ impl Differences {
             "outcomes": outcomes.collect::<Vec<_>>(),
             "money": amounts.collect::<Vec<_>>(),
             "changes": changes.collect::<Vec<_>>(),
+            "outlived": {"one": self.outlived.0, "other": self.outlived.1},
         })
     }
+}
+
+/// A replay cannot make these.
+pub(crate) fn outlived(conversions: u64) -> String {
+    format!(
+        "{} of accounts without a date: their postbacks went with their month (clickhouse.keep_days), so that a new generation lacks them and their money",
+        plural(conversions, "conversion")
+    )
 }
 
 fn outcome(found: &Outcomes) -> String {

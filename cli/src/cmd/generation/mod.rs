@@ -12,7 +12,7 @@ use crate::arguments::Options;
 use crate::console::Console;
 use crate::ending::{Ending, Failure};
 
-pub(super) use diff::Differences;
+pub(super) use diff::{Differences, outlived};
 pub(super) use discard::drop_it;
 
 /// Sets of tables beside each other, one of which readers see

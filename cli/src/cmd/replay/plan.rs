@@ -4,9 +4,10 @@ mod prediction;
 
 use clap::Args;
 use postback_normalise::NORMALISER_VERSION;
-use postback_store::{Generation, sample};
+use postback_store::{Generation, comparison, sample};
 
 use crate::arguments::Options;
+use crate::cmd::generation::outlived;
 use crate::cmd::load;
 use crate::console::Console;
 use crate::ending::{Ending, Failure};
@@ -64,7 +65,9 @@ impl Plan {
                 Cell::text(&change.sample),
             ]);
         }
-        let would_change = !sheet.rows.is_empty();
+        let lost = comparison::without_postbacks(&record.client, active).await;
+        let lost = lost.map_err(|error| record.trouble(&error))?;
+        let would_change = !sheet.rows.is_empty() || lost > 0;
         sheet.fact("active", active.number());
         sheet.fact("sample", judged as u64);
         sheet.fact("unchanged", prediction.unchanged as u64);
@@ -73,6 +76,10 @@ impl Plan {
             plural(judged as u64, "sampled postback"),
             prediction.unchanged
         ));
+        sheet.fact("outlived", lost);
+        if lost > 0 {
+            sheet.notes.push(format!("{}.", outlived(lost)));
+        }
         let mut changed = Vec::new();
         for proposed in &file.recorded().sources {
             let source = &proposed.source;

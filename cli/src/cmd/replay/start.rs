@@ -3,11 +3,12 @@
 use clap::Args;
 use postback_normalise::NORMALISER_VERSION;
 use postback_service::version;
-use postback_store::{Manifest, generations};
+use postback_store::{Manifest, generations, identities};
 
 use super::Until;
 use crate::arguments::Options;
 use crate::cmd::load;
+use crate::cmd::migrate::of_file;
 use crate::console::Console;
 use crate::ending::{Ending, Failure};
 use crate::output::{Cell, Sheet, number, text};
@@ -57,8 +58,8 @@ impl Start {
             ));
         };
         let base = record.rules(&lineage.lives[&active]).await?;
-        let rules = renewed(&loaded.settings, options, &base)?;
-        let rules = rules.recorded().to_json().map_err(Failure::failed)?;
+        let file = renewed(&loaded.settings, options, &base)?;
+        let rules = file.recorded().to_json().map_err(Failure::failed)?;
         let manifest = Manifest {
             normaliser_version: NORMALISER_VERSION,
             rules: &rules,
@@ -70,6 +71,9 @@ impl Start {
             let what = "somebody else began a replay at the same moment";
             return Err(Trouble::new(what, "see `postback replay status`").into());
         };
+        let accounts: Vec<_> = file.accounts().iter().map(of_file).collect();
+        let settled = identities::settle(&record.client, made, &accounts, &[]).await;
+        settled.map_err(|error| record.trouble(&error))?;
         if self.wait {
             console.note(format_args!(
                 "Generation {made} is made; the consumers load it."

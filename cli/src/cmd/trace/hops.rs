@@ -56,7 +56,7 @@ fn separate(first: &mut bool, out: &mut impl Write) -> io::Result<()> {
 
 fn postback_count(count: usize) -> String {
     match count {
-        0 => "Its postback is not loaded yet: conversions are stored first.".to_owned(),
+        0 => "Its postback is not in the table: not yet, for conversions are stored first, or no more, where clickhouse.keep_days has its month dropped.".to_owned(),
         1 => "One postback:".to_owned(),
         _ => format!("{count} postbacks of the same conversion; the newest revision counts:"),
     }

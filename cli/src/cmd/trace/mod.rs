@@ -69,7 +69,7 @@ impl Trace {
                 &found,
                 &loaded.configured,
                 &options.time_zone,
-                console.out(),
+                &mut console.page(),
             )?;
         } else {
             sheet.write(options, console)?;
