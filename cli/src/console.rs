@@ -1,18 +1,20 @@
 //! Where output goes: data to stdout, everything else to stderr.
 
 use std::fmt::Display;
-use std::io::{self, BufWriter, Write};
+use std::io::{self, BufWriter, IsTerminal as _, Stdout, Write};
 
+use anstream::adapter::StripBytes;
 use anstream::{AutoStream, ColorChoice};
 use anstyle::{AnsiColor, Style};
 
 use crate::arguments::{Color, Options};
 use crate::ending::Failure;
 
-/// Both streams of the process. Colours are written always and taken out again by the stream where
-/// they are not wanted (`--color`, `NO_COLOR`, `CLICOLOR`, `CLICOLOR_FORCE`, `TERM`).
+/// Both streams of the process. Colours are written always into what people read, and taken out
+/// again where they are not wanted (`--color`, `NO_COLOR`, `CLICOLOR`, `CLICOLOR_FORCE`, `TERM`).
 pub(crate) struct Console {
-    out: BufWriter<AutoStream<io::Stdout>>,
+    out: BufWriter<Stdout>,
+    is_coloured: bool,
     notes: AutoStream<io::Stderr>,
     quiet: bool,
     verbose: bool,
@@ -56,17 +58,31 @@ impl Console {
             Color::Always => ColorChoice::Always,
             Color::Never => ColorChoice::Never,
         };
+        let stdout = io::stdout();
+        let on_stdout = match choice {
+            ColorChoice::Auto => AutoStream::choice(&stdout),
+            given => given,
+        };
         Self {
-            out: BufWriter::new(AutoStream::new(io::stdout(), choice)),
+            is_coloured: on_stdout != ColorChoice::Never,
+            out: BufWriter::new(stdout),
             notes: AutoStream::new(io::stderr(), choice),
             quiet: options.quiet,
             verbose: options.verbose,
         }
     }
 
-    /// For data.
+    /// For data, which come out as they are: what looks like a colour in them is the sender's.
     pub(crate) fn out(&mut self) -> &mut impl Write {
         &mut self.out
+    }
+
+    /// For what people read.
+    pub(crate) fn page(&mut self) -> Page<'_> {
+        Page {
+            out: &mut self.out,
+            without_colours: (!self.is_coloured).then(StripBytes::new),
+        }
     }
 
     /// Tables fit themselves to a terminal, and to nothing else.
@@ -124,5 +140,31 @@ impl Console {
     fn say(&mut self, text: &str) {
         self.out.flush().ok();
         writeln!(self.notes, "{text}").ok();
+    }
+}
+
+/// Text on standard output, whose colours are taken out where they are not wanted. What senders chose
+/// must have become [`printable`](crate::output::printable) before: half an escape sequence would take
+/// along what follows it.
+pub(crate) struct Page<'a> {
+    out: &'a mut BufWriter<Stdout>,
+    without_colours: Option<StripBytes>,
+}
+
+impl Write for Page<'_> {
+    fn write(&mut self, text: &[u8]) -> io::Result<usize> {
+        match &mut self.without_colours {
+            None => self.out.write_all(text)?,
+            Some(strip) => {
+                for kept in strip.strip_next(text) {
+                    self.out.write_all(kept)?;
+                }
+            }
+        }
+        Ok(text.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
     }
 }

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use serde::ser::{Serialize, SerializeMap as _, Serializer};
 use serde_json::Value;
 
-use super::{Cell, Column, Sheet};
+use super::{Cell, Column, Sheet, printable};
 
 /// One object: `{"meta": …, "rows": […]}`, one row a line.
 pub(super) fn json(sheet: &Sheet, out: &mut impl Write) -> io::Result<()> {
@@ -26,18 +26,18 @@ pub(super) fn json_lines(sheet: &Sheet, out: &mut impl Write) -> io::Result<()> 
     Ok(())
 }
 
-/// RFC 4180 with a heading; lines end with CRLF, as it wants.
-pub(super) fn csv(sheet: &Sheet, out: &mut impl Write) -> io::Result<()> {
+/// RFC 4180 with a heading; lines end with CRLF, as it wants. On a terminal no value steers it.
+pub(super) fn csv(sheet: &Sheet, is_terminal: bool, out: &mut impl Write) -> io::Result<()> {
     let mut writer = csv_writer(out);
     writer
         .write_record(sheet.columns.iter().map(|column| &*column.name))
         .map_err(io_error)?;
-    write_rows(sheet, writer)
+    write_rows(sheet, is_terminal, writer)
 }
 
 /// The same without the heading.
-pub(super) fn csv_rows(sheet: &Sheet, out: &mut impl Write) -> io::Result<()> {
-    write_rows(sheet, csv_writer(out))
+pub(super) fn csv_rows(sheet: &Sheet, is_terminal: bool, out: &mut impl Write) -> io::Result<()> {
+    write_rows(sheet, is_terminal, csv_writer(out))
 }
 
 fn csv_writer<W: Write>(out: W) -> csv::Writer<W> {
@@ -46,11 +46,19 @@ fn csv_writer<W: Write>(out: W) -> csv::Writer<W> {
         .from_writer(out)
 }
 
-fn write_rows<W: Write>(sheet: &Sheet, mut writer: csv::Writer<W>) -> io::Result<()> {
+fn write_rows<W: Write>(
+    sheet: &Sheet,
+    is_terminal: bool,
+    mut writer: csv::Writer<W>,
+) -> io::Result<()> {
     for row in &sheet.rows {
-        writer
-            .write_record(row.iter().map(Cell::for_csv))
-            .map_err(io_error)?;
+        let cells = row.iter().map(Cell::for_csv);
+        if is_terminal {
+            writer.write_record(cells.map(|cell| printable(&cell)))
+        } else {
+            writer.write_record(cells)
+        }
+        .map_err(io_error)?;
     }
     writer.flush()
 }
@@ -97,7 +105,7 @@ mod tests {
         sheet
     }
 
-    fn written(form: fn(&Sheet, &mut Vec<u8>) -> io::Result<()>) -> String {
+    fn written(form: impl Fn(&Sheet, &mut Vec<u8>) -> io::Result<()>) -> String {
         let mut out = Vec::new();
         form(&sheet(), &mut out).unwrap();
         String::from_utf8(out).unwrap()
@@ -106,7 +114,20 @@ mod tests {
     #[test]
     fn csv_quotes_as_rfc_4180_says() {
         let expected = "advertiser,net\r\n\"Shoes, \"\"best\"\"\nof all\",-5.40\r\n,1.2345\r\n";
-        assert_eq!(written(csv), expected);
+        assert_eq!(written(|sheet, out| csv(sheet, false, out)), expected);
+    }
+
+    #[test]
+    fn a_sender_s_control_characters_are_data_in_a_file_and_shown_on_a_terminal() {
+        let mut sheet = Sheet::new(&[text("order_id", "Order")]);
+        sheet.rows = vec![vec![Cell::text("a\u{1b}]0;x\u{7f}")], vec![Cell::text("b")]];
+        let written = |is_terminal| {
+            let mut out = Vec::new();
+            csv(&sheet, is_terminal, &mut out).unwrap();
+            String::from_utf8(out).unwrap()
+        };
+        assert_eq!(written(false), "order_id\r\na\u{1b}]0;x\u{7f}\r\nb\r\n");
+        assert_eq!(written(true), "order_id\r\na\u{fffd}]0;x\u{fffd}\r\nb\r\n");
     }
 
     #[test]

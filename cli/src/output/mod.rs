@@ -125,7 +125,7 @@ impl Sheet {
         match options.output {
             Form::Table => {
                 let dynamic = console.is_terminal();
-                table::write(self, dynamic, console.out())?;
+                table::write(self, dynamic, &mut console.page())?;
             }
             Form::Json => machine::json(self, console.out())?,
             Form::Jsonl => {
@@ -133,7 +133,7 @@ impl Sheet {
                 self.tell_meta(console);
             }
             Form::Csv => {
-                machine::csv(self, console.out())?;
+                machine::csv(self, console.is_terminal(), console.out())?;
                 self.tell_meta(console);
             }
         }
@@ -143,9 +143,9 @@ impl Sheet {
     /// Writes further rows under those that were written before.
     pub(crate) fn write_on(&self, options: &Options, console: &mut Console) -> Result<(), Failure> {
         match options.output {
-            Form::Table => table::write_on(self, console.out())?,
+            Form::Table => table::write_on(self, &mut console.page())?,
             Form::Json | Form::Jsonl => machine::json_lines(self, console.out())?,
-            Form::Csv => machine::csv_rows(self, console.out())?,
+            Form::Csv => machine::csv_rows(self, console.is_terminal(), console.out())?,
         }
         Ok(())
     }

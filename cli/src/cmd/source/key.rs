@@ -85,7 +85,7 @@ impl New {
         console: &mut Console,
     ) -> Result<(), Failure> {
         let placeholder = format!("https://YOUR-HOST/postback/{}", new.key);
-        let out = console.out();
+        let mut out = console.page();
         writeln!(out, "{}     {}", Tone::Strong.paint("key"), new.key)?;
         writeln!(out, "{}  {}", Tone::Strong.paint("sha256"), new.hash)?;
         writeln!(

@@ -26,7 +26,7 @@ pub(super) fn run(name: &str, options: &Options, console: &mut Console) -> Resul
         sheet.fact(name, value);
     }
     if options.output == Form::Table {
-        let out = console.out();
+        let mut out = console.page();
         writeln!(out, "{}", Tone::Strong.paint(&source.name))?;
         for (name, value) in facts(source, rules, &url) {
             writeln!(out, "  {name:<10} {value}")?;
@@ -49,7 +49,9 @@ fn template(source: &SourceSettings, profile: &Profile) -> Option<Template> {
 /// With the key hidden: the configuration holds only its hash, or hides it.
 fn url(source: &SourceSettings, public_url: Option<&str>) -> String {
     let host = public_url.unwrap_or("https://YOUR-HOST");
-    let query = source.newest_query();
+    let query = source
+        .newest_template()
+        .and_then(|template| template.url.shown_query());
     let query = query.map(|query| format!("?{query}"));
     format!(
         "{}/postback/{HIDDEN}{}",

@@ -107,7 +107,7 @@ pub(super) fn tell(event: &Event, options: &Options, console: &mut Console) -> R
         Form::Table | Form::Csv => words(event, options),
         Form::Json | Form::Jsonl => json(event, options).to_string(),
     };
-    writeln!(console.out(), "{line}")?;
+    writeln!(console.page(), "{line}")?;
     console.finish()
 }
 

@@ -31,8 +31,8 @@ use crate::range::{RangeOptions, shown};
 use crate::servers::Trouble;
 use page::{Page, Section};
 
-/// Days of the range where none is given.
-const USUAL_FROM: &str = "7d";
+/// Days of the range where no beginning is given.
+const USUAL_DAYS: i64 = 7;
 
 /// The weekly check on one page: is tracking whole, and what should somebody look at
 #[derive(Debug, Args)]
@@ -45,8 +45,12 @@ const USUAL_FROM: &str = "7d";
     rejected postbacks, flags, and each source's activity.\n\n\
     Exit code 3 when there are findings.")]
 pub(super) struct Digest {
-    #[command(flatten)]
-    range: RangeOptions,
+    /// Beginning, inclusive: a date, a time, today, yesterday, 7d or 12h [default: 7 days, up to --to]
+    #[arg(long, value_name = "WHEN")]
+    from: Option<String>,
+    /// End, exclusive, in the same forms [default: the beginning of today]
+    #[arg(long, value_name = "WHEN")]
+    to: Option<String>,
     /// How the page is written; -o json, jsonl or csv list the findings alone
     #[arg(long = "form", value_enum, value_name = "FORM", default_value = "text")]
     form: PageForm,
@@ -70,15 +74,11 @@ impl Digest {
     ) -> Result<Ending, Failure> {
         let now = frame::now(options);
         let range = RangeOptions {
-            from: Some(
-                self.range
-                    .from
-                    .clone()
-                    .unwrap_or_else(|| USUAL_FROM.to_owned()),
-            ),
-            to: Some(self.range.to.clone().unwrap_or_else(|| "today".to_owned())),
+            from: self.from.clone(),
+            to: Some(self.to.clone().unwrap_or_else(|| "today".to_owned())),
         };
-        let times = range.resolve(&now)?;
+        let times = range.resolve_of(USUAL_DAYS, &now)?;
+        let range = times.given();
         let loaded = load(options, console)?;
         let clickhouse = &loaded.settings.clickhouse;
         let trouble = |error| Trouble::of_clickhouse(&error, clickhouse);
@@ -135,7 +135,7 @@ impl Digest {
 
     fn write(&self, page: &Page, console: &mut Console) -> Result<(), Failure> {
         match self.form {
-            PageForm::Text => page::write(page, console.out())?,
+            PageForm::Text => page::write(page, &mut console.page())?,
             PageForm::Markdown => markdown::write(page, console.out())?,
             PageForm::Html => html::write(page, console.out())?,
         }

@@ -56,13 +56,16 @@ fn carried(rules: &SourceRules) -> Vec<Vec<Cell>> {
     let profile = rules.profile();
     let carriers = newest(rules).into_iter().flat_map(Mapping::carriers);
     let rows = carriers.map(|carrier| {
-        let kind = match (carrier.column, profile.parameter(&carrier.network_name)) {
+        let known = profile.parameter(&carrier.network_name);
+        let kind = match (carrier.column, known) {
             (Some(_), _) => "field",
             (None, Some(_)) => "kept",
             (None, None) => "unknown",
         };
         let field = carrier.column.map_or("extra", Field::as_str);
-        let carries = Cell::Text(profile.macro_style.write(&carrier.network_name));
+        let written = known.and_then(|known| profile.macro_for(known));
+        let written = written.unwrap_or_else(|| profile.macro_style.write(&carrier.network_name));
+        let carries = Cell::Text(written);
         let value = if rules.is_secret(&carrier.parameter) {
             Cell::text(HIDDEN)
         } else {
