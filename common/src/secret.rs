@@ -40,6 +40,36 @@ pub fn sounds_secret(name: &str) -> bool {
         || words.any(|word| word == "key" || SECRET_WORDS.contains(&word))
 }
 
+/// A query as it is written, without the values of parameters whose name
+/// [`sounds_secret`]: `a=1&token=x` → `a=1&token=[hidden]`. A name is understood as a receiver would,
+/// so `to%6ben` is one of them.
+#[must_use]
+pub fn masked_query(query: &str) -> String {
+    let part = |part: &str| match part.split_once('=') {
+        Some((name, _)) if sounds_secret(&decoded(name)) => format!("{name}={HIDDEN}"),
+        _ => part.to_owned(),
+    };
+    query.split('&').map(part).collect::<Vec<_>>().join("&")
+}
+
+/// A name with its `%6b` and `+` undone. Only for the guess above: what is no text afterwards is
+/// replaced.
+fn decoded(name: &str) -> String {
+    let digit = |digit: &u8| char::from(*digit).to_digit(16);
+    let escaped = |behind: &[u8]| match behind {
+        [high, low, ..] => u8::try_from(digit(high)? * 16 + digit(low)?).ok(),
+        _ => None,
+    };
+    let mut rest = name.as_bytes();
+    let mut bytes = Vec::with_capacity(rest.len());
+    while let [first, behind @ ..] = rest {
+        let byte = (*first == b'%').then(|| escaped(behind)).flatten();
+        rest = byte.map_or(behind, |_| &behind[2..]);
+        bytes.push(byte.unwrap_or(if *first == b'+' { b' ' } else { *first }));
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
 /// A text that prints as `[hidden]` in `Debug`, `Display` and every serialisation.
 ///
 /// The text itself is reached only through [`Secret::expose`], so that a search for that word finds
@@ -113,6 +143,24 @@ mod tests {
             "u1", "author", "keyword", "sku", "order_id", "design", "signal", "compass", "",
         ] {
             assert!(!sounds_secret(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_query_is_shown_without_what_sounds_secret() {
+        for (query, shown) in [
+            ("u1=<u1>&cid=7", "u1=<u1>&cid=7"),
+            (
+                "a=1&Token=CANARY&to%6Ben=CANARY&sig={CANARY}&user+pwd=CANARY=1&&b",
+                "a=1&Token=[hidden]&to%6Ben=[hidden]&sig=[hidden]&user+pwd=[hidden]&&b",
+            ),
+            (
+                "token&%=1&%6=2&%+f=3&%é=4&%FF=5",
+                "token&%=1&%6=2&%+f=3&%é=4&%FF=5",
+            ),
+            ("", ""),
+        ] {
+            assert_eq!(masked_query(query), shown);
         }
     }
 

@@ -7,6 +7,7 @@ use clap::Parser;
 use postback_common::config::{self, ConfigError, Settings};
 use postback_normalise::Configured;
 use postback_service::command_line::Options;
+use postback_service::kafka::{Clients, refused_options};
 use postback_service::version::VERSION;
 
 /// Normalises postbacks from Kafka and loads ClickHouse.
@@ -28,4 +29,18 @@ pub fn load(file: &Path) -> Result<(Settings, Configured), ConfigError> {
     let rules = Configured::new(&settings.sources, &BTreeMap::new())
         .map_err(|faults| ConfigError::refused(file, faults))?;
     Ok((settings, rules))
+}
+
+/// The same, where librdkafka takes the options too. For the start: they do not change at a reload.
+///
+/// # Errors
+/// [`ConfigError`] with everything that is wrong.
+pub fn load_to_start(file: &Path) -> Result<(Settings, Configured), ConfigError> {
+    let (settings, rules) = load(file)?;
+    let faults = refused_options(&settings, Clients::Consumers);
+    if faults.is_empty() {
+        Ok((settings, rules))
+    } else {
+        Err(ConfigError::refused(file, faults))
+    }
 }

@@ -13,7 +13,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
     let options = Args::parse().options;
-    let (settings, rules) = match options.load(args::load) {
+    let (settings, rules) = match options.load(args::load_to_start) {
         Ok(loaded) => loaded,
         Err(code) => return code.into(),
     };

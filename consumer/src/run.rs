@@ -9,7 +9,6 @@ use postback_normalise::Configured;
 use postback_service::admin::{self, Admin, BindError};
 use postback_service::command_line::Options;
 use postback_service::kafka::KafkaMetrics;
-use postback_service::kafka::rdkafka::error::KafkaError;
 use postback_service::lifecycle::{ExitCode, Reloads, Shutdown, shutdown_on_signal};
 use postback_service::listen::take_or_bind;
 use postback_service::metrics::Metrics;
@@ -23,7 +22,6 @@ use tracing::{info, warn};
 use crate::endpoints::EndpointMetrics;
 use crate::generations::{Keeper, OfferError, Parts, PipelineProbes};
 use crate::health::ClickHouseHealth;
-use crate::kafka::member_config;
 use crate::metrics::ConsumerMetrics;
 use crate::pipeline::PipelineError;
 use crate::refusals::{RefusalMetrics, Refusals};
@@ -45,10 +43,6 @@ enum RunError {
     Prepare(#[from] PrepareError),
     #[error(transparent)]
     Store(#[from] StoreError),
-    #[error(
-        "kafka.options: {0}\n    remedy: correct [kafka.options]; librdkafka's CONFIGURATION.md lists them"
-    )]
-    Options(#[from] KafkaError),
     #[error(transparent)]
     Pipeline(#[from] PipelineError),
     #[error("the operating system refuses: {0}")]
@@ -59,8 +53,7 @@ impl RunError {
     /// 2 where the configuration is wrong, 1 for everything else.
     fn exit_code(&self) -> ExitCode {
         match self {
-            Self::Options(_)
-            | Self::Handover(_)
+            Self::Handover(_)
             | Self::Prepare(
                 PrepareError::Topic { .. } | PrepareError::Offer(OfferError::Config(_)),
             ) => ExitCode::Usage,
@@ -176,15 +169,7 @@ async fn load(
     reloads: Reloads,
     shutdown: Shutdown,
 ) -> Result<(), RunError> {
-    let Settings {
-        clickhouse,
-        consumer,
-        kafka,
-        ..
-    } = &settings;
-    // Wrong options are told before anything is waited for.
-    let options_are_right = member_config(kafka, consumer, "check").create_native_config();
-    drop(options_are_right?);
+    let clickhouse = &settings.clickhouse;
     let url = &clickhouse.url;
     let health = ClickHouseHealth::new(probes.clickhouse, counted.active.clone(), url);
     let asking = postback_store::client(clickhouse, Role::Query)?;

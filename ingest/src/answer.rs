@@ -78,7 +78,9 @@ pub fn stored(reply: &PreparedReply, id: Uuid, mut used: HeaderMap) -> Answer {
     used.clear();
     let headers = answer.headers_mut();
     *headers = used;
-    headers.insert(CONTENT_TYPE, reply.content_type.clone());
+    if let Some(content_type) = &reply.content_type {
+        headers.insert(CONTENT_TYPE, content_type.clone());
+    }
     let mut buffer = Uuid::encode_buffer();
     // Hexadecimal digits and dashes are always a header value.
     if let Ok(id) = HeaderValue::from_str(id.hyphenated().encode_lower(&mut buffer)) {

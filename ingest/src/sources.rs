@@ -46,10 +46,10 @@ pub struct UrlKey {
 pub struct PreparedReply {
     /// 200 to 299.
     pub status: StatusCode,
-    /// The text.
+    /// The text; empty where the status has none.
     pub body: Bytes,
     /// Its `content-type`.
-    pub content_type: HeaderValue,
+    pub content_type: Option<HeaderValue>,
 }
 
 impl Sources {
@@ -105,10 +105,13 @@ impl PreparedReply {
     /// come all the same, what everybody understands takes its place.
     fn new(reply: &Reply) -> Self {
         let plain = HeaderValue::from_static("text/plain; charset=utf-8");
+        let content = reply.content.as_ref();
+        let body = content.map(|content| Bytes::copy_from_slice(content.body.as_bytes()));
+        let named = content.map(|content| HeaderValue::from_str(&content.content_type));
         Self {
             status: StatusCode::from_u16(reply.status).unwrap_or(StatusCode::OK),
-            body: Bytes::copy_from_slice(reply.body.as_bytes()),
-            content_type: HeaderValue::from_str(&reply.content_type).unwrap_or(plain),
+            body: body.unwrap_or_default(),
+            content_type: named.map(|named| named.unwrap_or(plain)),
         }
     }
 }

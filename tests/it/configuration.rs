@@ -178,3 +178,32 @@ fn a_certificate_that_is_not_there_stops_ingest_alone() {
         );
     }
 }
+
+#[test]
+fn options_that_librdkafka_refuses_are_said_before_the_start() {
+    let options = "[kafka.options]\n\"socket.timeout.ms\" = 1\n\"sasl.pasword\" = \"canary\"";
+    let pipeline = Setup::new("options")
+        .source("rakuten-us", COMPLETE)
+        .lines("kafka", options)
+        .prepare();
+    for (binary, arguments) in [
+        ("postback-ingest", &["--check-config"][..]),
+        ("postback-ingest", &[]),
+        ("postback-consumer", &["--check-config"]),
+        ("postback-consumer", &[]),
+        ("postback", &["config", "check"]),
+    ] {
+        let finished = pipeline.run(binary, arguments);
+        let shown = finished.shown();
+        assert_eq!(finished.code, 2, "{binary} {arguments:?}: {shown}");
+        for line in [
+            "2 settings are refused\n",
+            "  kafka.options.\"sasl.pasword\": No such configuration property",
+            "  kafka.options.\"socket.timeout.ms\" = \"1\": ",
+        ] {
+            let is_said = finished.stderr.contains(line);
+            assert!(is_said, "{binary} {arguments:?}: {line}: {shown}");
+        }
+        assert!(!shown.contains("canary"), "{binary} {arguments:?}: {shown}");
+    }
+}

@@ -4,6 +4,7 @@ use clap::{Args, Subcommand};
 use jiff::Zoned;
 use jiff::tz::TimeZone;
 use postback_common::config::{ConfigError, Fault, Settings};
+use postback_service::kafka::{Clients, refused_options};
 use postback_store::retention::Horizon;
 use serde_json::Value;
 
@@ -51,7 +52,7 @@ fn check(options: &Options, console: &mut Console) -> Result<Ending, Failure> {
         text("remedy", "Remedy"),
     ]);
     sheet.fact("file", file.as_str());
-    match load(options, console) {
+    match load(options, console).and_then(|loaded| tried(loaded, options)) {
         Ok(Loaded {
             settings,
             configured,
@@ -81,6 +82,16 @@ fn check(options: &Options, console: &mut Console) -> Result<Ending, Failure> {
             Err(Failure::Refused)
         }
         Err(failure) => Err(failure),
+    }
+}
+
+/// The same, where librdkafka takes `[kafka.options]`.
+fn tried(loaded: Loaded, options: &Options) -> Result<Loaded, Failure> {
+    let faults = refused_options(&loaded.settings, Clients::All);
+    if faults.is_empty() {
+        Ok(loaded)
+    } else {
+        Err(ConfigError::refused(&options.config, faults).into())
     }
 }
 

@@ -97,6 +97,7 @@ const USER: &str = "a user has at least one character, no colon and no control c
 
 /// Its hash, and itself where it is given.
 fn password(section: &mut Section<'_>) -> Option<(PasswordHash, Option<Secret>)> {
+    let before = section.faults().len();
     let remedy = "give the 64 hexadecimal digits of `printf %s PASSWORD | sha256sum`";
     let hash = section.checked_unseen("password_sha256", remedy, |text| {
         let hash = KeyHash::from_hex(text).map_err(|error| error.to_string())?;
@@ -128,10 +129,13 @@ fn password(section: &mut Section<'_>) -> Option<(PasswordHash, Option<Secret>)>
             hash.ok().map(|hash| (hash, Some(plain)))
         }
         (None, None) => {
-            section.missing(
-                "password",
-                "give password, password_file or password_sha256",
-            );
+            // Of one that is there and wrong, what is wrong was said.
+            if section.faults().len() == before {
+                section.missing(
+                    "password",
+                    "give password, password_file or password_sha256",
+                );
+            }
             None
         }
     }

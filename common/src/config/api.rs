@@ -199,7 +199,7 @@ impl FieldNames {
 fn base_url(api: &mut Section<'_>) -> Option<String> {
     let remedy = "give scheme and host, such as https://api.example.com";
     let before = api.faults().len();
-    let url = api.checked("base_url", remedy, |text| match text.contains('?') {
+    let url = api.checked_unseen("base_url", remedy, |text| match text.contains('?') {
         true => Err("must not have a query"),
         false => plain_url(text).map(|()| text.trim_end_matches('/').to_owned()),
     });
@@ -222,7 +222,7 @@ fn credential(api: &mut Section<'_>, key: &'static str, file: &'static str) -> O
 }
 
 fn path(api: &mut Section<'_>, key: &'static str, default: &str) -> String {
-    let given = api.checked(key, "write /path/of/it", |text| {
+    let given = api.checked_unseen(key, "write /path/of/it", |text| {
         let is_plain = |c: char| c.is_ascii_graphic() && !"?#\"<>".contains(c);
         if text.len() > 1 && text.starts_with('/') && text.chars().all(is_plain) {
             Ok(text.trim_end_matches('/').to_owned())

@@ -31,7 +31,7 @@ pub const LEAST_KEEP_DAYS: u32 = 62;
 impl ClickHouseSettings {
     pub(super) fn read(section: &mut Section<'_>) -> Self {
         let url = section
-            .text("url")
+            .text_unseen("url")
             .unwrap_or_else(|| "http://127.0.0.1:8123".to_owned());
         if let Err(problem) = plain_url(&url) {
             let remedy = "write http://host:8123 or https://host:8443, and give user and password by their own keys";

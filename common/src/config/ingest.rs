@@ -1,6 +1,6 @@
 //! `[ingest]`
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use serde::{Serialize, Serializer};
@@ -77,7 +77,7 @@ impl IngestSettings {
             admin_listen: section
                 .parsed("admin_listen", remedy)
                 .unwrap_or(SocketAddr::from(([127, 0, 0, 1], 9100))),
-            public_url: section.checked(
+            public_url: section.checked_unseen(
                 "public_url",
                 "write https://host, as the network reaches it",
                 origin,
@@ -121,16 +121,37 @@ impl IngestSettings {
             );
             section.refuse(fault.with_value(self.kafka_wait.as_millis()));
         }
-        if self.listen == self.admin_listen && self.listen.port() != 0 {
+        if let Some(problem) = overlap(self.listen, self.admin_listen) {
             let fault = Fault::new(
                 FaultCode::Contradiction,
                 "ingest.admin_listen",
-                "the same as ingest.listen: the networks would see the metrics",
+                problem,
                 "give it another port, best on 127.0.0.1",
             );
             section.refuse(fault.with_value(format_args!("\"{}\"", self.admin_listen)));
         }
     }
+}
+
+/// What is wrong with listening at both, if anything. Port 0 is a free one, each time another.
+fn overlap(listen: SocketAddr, admin: SocketAddr) -> Option<&'static str> {
+    if listen.port() != admin.port() || listen.port() == 0 {
+        return None;
+    }
+    let (networks, operators) = (listen.ip().to_canonical(), admin.ip().to_canonical());
+    if networks == operators {
+        Some("the same as ingest.listen: the networks would see the metrics")
+    } else if covers(networks, operators) || covers(operators, networks) {
+        Some("the port of ingest.listen, at an address that includes the other")
+    } else {
+        None
+    }
+}
+
+/// Whether listening at `all` takes the port at `one` too: `0.0.0.0` has every IPv4 address, and
+/// `[::]` those of IPv6 as well.
+fn covers(all: IpAddr, one: IpAddr) -> bool {
+    all.is_unspecified() && (all.is_ipv6() || one.is_ipv4())
 }
 
 fn record_headers(section: &mut Section<'_>) -> Vec<String> {

@@ -6,7 +6,7 @@ use serde::{Serialize, Serializer};
 
 use super::Ordered;
 use super::fault::{Fault, FaultCode};
-use super::secret::read_secret;
+use super::secret::{hidden_mark, read_secret};
 use super::section::Section;
 use crate::secret::{HIDDEN, Secret};
 
@@ -62,11 +62,12 @@ impl Serialize for KafkaOption {
     }
 }
 
-/// Options that a promise rests on.
+/// Options that Postback sets itself, because a promise rests on them.
 const OURS: &[&str] = &[
     "acks",
     "request.required.acks",
     "allow.auto.create.topics",
+    "auto.commit.enable",
     "auto.offset.reset",
     "bootstrap.servers",
     "metadata.broker.list",
@@ -75,11 +76,75 @@ const OURS: &[&str] = &[
     "enable.auto.commit",
     "enable.auto.offset.store",
     "enable.idempotence",
+    "enable.partition.eof",
     "group.id",
     "group.instance.id",
     "message.timeout.ms",
     "partition.assignment.strategy",
     "statistics.interval.ms",
+];
+
+/// Options with which a promise breaks, and what they do to it.
+const HARMFUL: &[(&str, &str)] = &[
+    ("transactional.id", NOTHING_ARRIVES),
+    (
+        "enable.gapless.guarantee",
+        "one late record ends the producer",
+    ),
+    ("message.send.max.retries", "records are given up early"),
+    ("retries", "records are given up early"),
+    ("topic.blacklist", "a topic that is there is not seen"),
+    ("group.protocol", REBALANCES),
+    ("group.protocol.type", REBALANCES),
+    ("group.remote.assignor", REBALANCES),
+    (
+        "offset.store.method",
+        "what is loaded is noted in Kafka alone",
+    ),
+    (
+        "test.mock.num.brokers",
+        "records go to a mock, not to Kafka",
+    ),
+    ("test.mock.broker.rtt", "it is for tests of librdkafka"),
+    (
+        "plugin.library.paths",
+        "it loads foreign code into the process",
+    ),
+    (
+        "internal.termination.signal",
+        "it takes a signal from the program",
+    ),
+    ("enabled_events", "it takes its events from the program"),
+    ("log.queue", "it takes its log from the program"),
+];
+
+const NOTHING_ARRIVES: &str = "records wait for a transaction, and nothing reaches Kafka";
+const REBALANCES: &str = "the loader relies on the classic group protocol";
+
+/// librdkafka's second names, and the first ones that Postback uses: given by both, chance would
+/// decide which holds.
+const ALIASES: &[(&str, &str)] = &[
+    ("compression.codec", "compression.type"),
+    ("max.in.flight.requests.per.connection", "max.in.flight"),
+    ("max.partition.fetch.bytes", "fetch.message.max.bytes"),
+    ("queue.buffering.max.ms", "linger.ms"),
+    ("sasl.mechanisms", "sasl.mechanism"),
+    (
+        "sasl.oauthbearer.client.credentials.client.id",
+        "sasl.oauthbearer.client.id",
+    ),
+    (
+        "sasl.oauthbearer.client.credentials.client.secret",
+        "sasl.oauthbearer.client.secret",
+    ),
+];
+
+/// Options that name a file by themselves. In an environment variable they look like a secret that
+/// stands in a file.
+const PATHS: &[&str] = &[
+    "sasl.oauthbearer.assertion.file",
+    "sasl.oauthbearer.assertion.jwt.template.file",
+    "sasl.oauthbearer.assertion.private.key.file",
 ];
 
 impl KafkaSettings {
@@ -133,30 +198,67 @@ fn topic_name(text: &str) -> Result<String, &'static str> {
 
 fn options(section: &mut Section<'_>) -> Ordered<KafkaOption> {
     let mut options = Ordered::new();
+    // By which key each was given.
+    let mut given: Ordered<String> = Ordered::new();
     for (name, option, text) in section.texts("options") {
-        if OURS.contains(&option.as_str()) {
-            let remedy = "remove it: Postback sets it itself, because a promise rests on it";
+        let (option, in_file) = in_file(option);
+        if let Some(fault) = forbidden(&name, &option) {
+            section.refuse(fault);
+            continue;
+        }
+        if let Some(first) = given.insert(option.clone(), name.clone()) {
             section.refuse(Fault::new(
-                FaultCode::BadValue,
+                FaultCode::Contradiction,
                 &name,
-                "cannot be set",
-                remedy,
+                format!("{first} is given as well"),
+                "give one of the two",
             ));
             continue;
         }
         let hidden = is_secret(&option);
-        let (option, value) = match option.strip_suffix("_file") {
-            Some(stem) if is_secret(stem) => (
-                stem.to_owned(),
-                read_secret(Path::new(&text), &name, section.faults()),
-            ),
-            _ => (option, Some(Secret::new(text))),
+        let value = if in_file {
+            read_secret(Path::new(&text), &name, section.faults())
+        } else if hidden && text == HIDDEN {
+            section.refuse(hidden_mark(&name));
+            None
+        } else {
+            Some(Secret::new(text))
         };
         if let Some(value) = value {
             options.insert(option, KafkaOption { value, hidden });
         }
     }
     options
+}
+
+/// librdkafka's first name of an option, and whether its value stands in a file.
+fn in_file(option: String) -> (String, bool) {
+    let path = option
+        .strip_suffix("_file")
+        .map(|stem| format!("{stem}.file"));
+    if let Some(path) = path.filter(|path| PATHS.contains(&path.as_str())) {
+        return (path, false);
+    }
+    let (option, in_file) = match option.strip_suffix("_file") {
+        Some(stem) if is_secret(stem) => (stem.to_owned(), true),
+        _ => (option, false),
+    };
+    let alias = ALIASES.iter().find(|(second, _)| *second == option);
+    let first = alias.map(|(_, first)| (*first).to_owned());
+    (first.unwrap_or(option), in_file)
+}
+
+/// Why an option cannot be set, if it cannot.
+fn forbidden(name: &str, option: &str) -> Option<Fault> {
+    if OURS.contains(&option) {
+        let remedy = "remove it: Postback sets it itself, because a promise rests on it";
+        let fault = Fault::new(FaultCode::BadValue, name, "cannot be set", remedy);
+        return Some(fault);
+    }
+    let (_, harm) = HARMFUL.iter().find(|(harmful, _)| *harmful == option)?;
+    let problem = format!("cannot be set: {harm}");
+    let remedy = "remove it: with it Postback could not keep its promises";
+    Some(Fault::new(FaultCode::BadValue, name, problem, remedy))
 }
 
 /// By name, and rather one too many. librdkafka's CONFIGURATION.md lists `sasl.password`,

@@ -6,7 +6,8 @@
 //! text, and is what the tests call.
 //!
 //! All faults are found at once and returned together: each names the key, the value (never that of
-//! a secret, nor of an unknown key, which may be a misspelt secret) and the remedy. A setting whose
+//! a secret, of a URL, which may hold one, nor of an unknown key, which may be a misspelt one) and
+//! the remedy. A setting whose
 //! part is not built yet is refused, never ignored.
 
 mod access;
@@ -40,7 +41,8 @@ pub use fault::{ConfigError, Fault, FaultCode};
 pub use ingest::IngestSettings;
 pub use kafka::{KafkaOption, KafkaSettings};
 pub use source::{
-    Identity, ProfileFile, Reply, SourceKey, SourceSettings, TemplateSettings, TemplateUrl,
+    Identity, ProfileFile, Reply, ReplyContent, SourceKey, SourceSettings, TemplateSettings,
+    TemplateUrl,
 };
 pub use sources::dropped_sources;
 pub use spool::SpoolSettings;

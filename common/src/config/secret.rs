@@ -1,6 +1,7 @@
 //! Secrets that the file holds, or that stand in files of their own.
 
 use std::fmt;
+use std::io;
 use std::path::Path;
 
 use toml::Value;
@@ -10,19 +11,29 @@ use super::section::{Found, Section, wrong_type};
 use crate::secret::{HIDDEN, Secret};
 
 impl Section<'_> {
-    /// A text that is no secret, but stands where people paste one: refused without its value.
+    /// A text that is no secret, but stands where people paste one, such as a URL with a password
+    /// in it: refused without its value.
     pub(super) fn checked_unseen<T, E: fmt::Display>(
         &mut self,
         key: &'static str,
         remedy: &str,
         check: impl FnOnce(&str) -> Result<T, E>,
     ) -> Option<T> {
+        self.unseen(|section| section.checked(key, remedy, check))
+    }
+
+    /// The same, unchecked.
+    pub(super) fn text_unseen(&mut self, key: &'static str) -> Option<String> {
+        self.unseen(|section| section.text(key))
+    }
+
+    fn unseen<T>(&mut self, read: impl FnOnce(&mut Self) -> Option<T>) -> Option<T> {
         let before = self.faults().len();
-        let checked = self.checked(key, remedy, check);
+        let found = read(self);
         for fault in self.faults().iter_mut().skip(before) {
             fault.value = None;
         }
-        checked
+        found
     }
 
     /// A secret from `key`, or from the file that `file_key` names.
@@ -45,10 +56,7 @@ impl Section<'_> {
         if let Some(found) = inline {
             return match found.value {
                 Value::String(text) if text == HIDDEN => {
-                    let problem = format!("{HIDDEN} is what is printed in place of a secret");
-                    let fault =
-                        Fault::new(FaultCode::BadValue, &found.key, problem, "give the secret");
-                    self.refuse(fault);
+                    self.refuse(hidden_mark(&found.key));
                     None
                 }
                 Value::String(text) => Some(Secret::new(text)),
@@ -67,18 +75,45 @@ impl Section<'_> {
     }
 }
 
+/// What was printed is not what was given.
+pub(super) fn hidden_mark(key: &str) -> Fault {
+    let problem = format!("{HIDDEN} is what is printed in place of a secret");
+    Fault::new(FaultCode::BadValue, key, problem, "give the secret")
+}
+
 /// Reads a secret's file. The line ending that editors add, Windows' included, is no part of it.
+/// A file without a secret is more likely one that was never filled than meant.
 pub(super) fn read_secret(path: &Path, key: &str, faults: &mut Vec<Fault>) -> Option<Secret> {
-    match std::fs::read_to_string(path) {
+    let fault = match std::fs::read_to_string(path) {
+        Ok(text) if text.trim().is_empty() => Fault::new(
+            FaultCode::BadValue,
+            key,
+            "the file is empty",
+            "write the secret into the file, or remove the key",
+        ),
         Ok(text) => {
             let text = text.strip_suffix('\n').unwrap_or(&text);
-            Some(Secret::new(text.strip_suffix('\r').unwrap_or(text)))
+            return Some(Secret::new(text.strip_suffix('\r').unwrap_or(text)));
         }
-        Err(error) => {
-            let remedy = "make the file readable for the user that this program runs as";
-            let fault = Fault::new(FaultCode::UnreadableFile, key, error.to_string(), remedy);
-            faults.push(fault.with_value(format_args!("{:?}", path.display().to_string())));
-            None
+        Err(error) => Fault::new(
+            FaultCode::UnreadableFile,
+            key,
+            error.to_string(),
+            readable(&error),
+        ),
+    };
+    faults.push(fault.with_value(format_args!("{:?}", path.display().to_string())));
+    None
+}
+
+/// What makes the file readable.
+fn readable(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::NotFound => {
+            "name a file that exists; relative paths start at the working directory"
         }
+        io::ErrorKind::IsADirectory => "name the file itself, not the directory that it is in",
+        io::ErrorKind::InvalidData => "write the secret into the file as plain text (UTF-8)",
+        _ => "make the file readable for the user that this program runs as",
     }
 }

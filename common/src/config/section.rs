@@ -240,21 +240,21 @@ impl<'a> Section<'a> {
         None
     }
 
-    /// `true` or `false`, or the default.
+    /// `true` or `false`, or the default. An environment variable has them as a text.
     pub(super) fn flag(&mut self, key: &'static str, default: bool) -> bool {
-        match self.find(key) {
-            None => default,
-            Some(Found {
-                value: Value::Boolean(flag),
-                ..
-            }) => flag,
-            Some(Found { key, value }) => {
-                self.refuse(
-                    wrong_type(&key, "true or false", "write it without quotes").with_value(value),
-                );
-                default
-            }
-        }
+        let Some(Found { key, value }) = self.find(key) else {
+            return default;
+        };
+        let flag = match &value {
+            Value::Boolean(flag) => Some(*flag),
+            Value::String(text) => text.trim().parse().ok(),
+            _ => None,
+        };
+        flag.unwrap_or_else(|| {
+            let remedy = "write true or false, in small letters";
+            self.refuse(wrong_type(&key, "true or false", remedy).with_value(value));
+            default
+        })
     }
 
     /// A list of texts. A single text is split at commas, as in an environment variable.

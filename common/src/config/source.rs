@@ -10,7 +10,7 @@ use super::api::ApiSettings;
 use crate::addresses::Addresses;
 use crate::basic_auth::BasicAuth;
 use crate::name::{AccountName, KeyName, NetworkName, SourceName};
-use crate::secret::{HIDDEN, Secret};
+use crate::secret::{HIDDEN, Secret, masked_query};
 use crate::url_key::KeyHash;
 
 /// One `[[source]]`.
@@ -154,16 +154,40 @@ impl fmt::Display for Identity {
 pub struct Reply {
     /// 200 to 299: networks count everything else as a failure.
     pub status: u16,
+    /// What it says; `None` where HTTP has no room for it.
+    #[serde(flatten)]
+    pub content: Option<ReplyContent>,
+}
+
+/// The body of an answer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ReplyContent {
     /// Text of the answer.
     pub body: String,
     /// Its `content-type`.
     pub content_type: String,
 }
 
+impl Reply {
+    /// Whether an answer of this status has a body (RFC 9110, sections 15.3.5 and 15.3.6).
+    #[must_use]
+    pub const fn has_content(status: u16) -> bool {
+        !matches!(status, 204 | 205)
+    }
+}
+
 impl Default for Reply {
     fn default() -> Self {
         Self {
             status: 200,
+            content: Some(ReplyContent::default()),
+        }
+    }
+}
+
+impl Default for ReplyContent {
+    fn default() -> Self {
+        Self {
             body: "OK".to_owned(),
             content_type: "text/plain; charset=utf-8".to_owned(),
         }
@@ -179,7 +203,8 @@ pub struct SourceKey {
     pub sha256: KeyHash,
 }
 
-/// A URL as registered with a network. Its path holds the URL key, so it prints only its query.
+/// A URL as registered with a network. Its path holds the URL key, so it prints only its query, and
+/// that without what sounds secret.
 #[derive(Clone, PartialEq, Eq)]
 pub struct TemplateUrl(Secret);
 
@@ -196,10 +221,18 @@ impl TemplateUrl {
         &self.0
     }
 
-    /// What stands behind the first `?`; `None` without one. The query holds no secret.
+    /// What stands behind the first `?`; `None` without one. A static value may be a secret of the
+    /// network's: show [`TemplateUrl::shown_query`].
     #[must_use]
     pub fn query(&self) -> Option<&str> {
         self.0.expose().split_once('?').map(|(_, query)| query)
+    }
+
+    /// The same without the values of parameters whose name sounds like a secret. Which of them are
+    /// macros only the network's profile knows, so those are hidden as well.
+    #[must_use]
+    pub fn shown_query(&self) -> Option<String> {
+        self.query().map(masked_query)
     }
 
     /// The last segment of its path: the URL key, or what stands in its place in the configuration.
@@ -220,7 +253,7 @@ impl TemplateUrl {
     }
 }
 
-/// The query, the path hidden.
+/// The query without what sounds secret, the path hidden.
 impl Serialize for TemplateUrl {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
@@ -229,7 +262,7 @@ impl Serialize for TemplateUrl {
 
 impl fmt::Display for TemplateUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{HIDDEN}?{}", self.query().unwrap_or_default())
+        write!(f, "{HIDDEN}?{}", self.shown_query().unwrap_or_default())
     }
 }
 

@@ -10,7 +10,7 @@ use super::api::ApiSettings;
 use super::environment::Environment;
 use super::fault::{Fault, FaultCode};
 use super::section::{self, Section};
-use super::source::{Identity, ProfileFile, Reply, SourceKey, SourceSettings};
+use super::source::{Identity, ProfileFile, Reply, ReplyContent, SourceKey, SourceSettings};
 use super::templates;
 use crate::name::{AccountName, KeyName, NetworkName, SourceName};
 use crate::url_key::{KeyError, KeyHash};
@@ -90,8 +90,10 @@ fn read(section: &mut Section<'_>, environment: &mut Environment) -> Option<Sour
     );
     let enabled = section.flag("enabled", true);
     let reply = reply(section);
+    let before = section.faults().len();
     let keys = keys(section);
-    if keys.is_empty() && enabled {
+    // Of a key that is there and wrong, what is wrong was said.
+    if keys.is_empty() && enabled && section.faults().len() == before {
         let remedy =
             "make one with `postback source key new`, and add the [[source.key]] it prints";
         section.missing("key", remedy);
@@ -206,7 +208,6 @@ fn check_comparisons(sources: &[SourceSettings], faults: &mut Vec<Fault>) {
 }
 
 fn reply(section: &mut Section<'_>) -> Reply {
-    let default = Reply::default();
     let mut tables = section.tables("reply");
     if tables.len() > 1 {
         let key = section.key("reply");
@@ -219,20 +220,41 @@ fn reply(section: &mut Section<'_>) -> Reply {
         ));
     }
     let Some(table) = tables.pop() else {
-        return default;
+        return Reply::default();
     };
     let name = section.key("reply");
     let mut reply = Section::nested(name, table, section.faults());
+    let status = reply.number("status", 200, 200..=299);
+    let body = reply.text("body");
+    let remedy = "give one line, such as text/plain";
+    let content_type = reply.checked("content_type", remedy, header_value);
+    if Reply::has_content(status) {
+        let default = ReplyContent::default();
+        let content = ReplyContent {
+            body: body.unwrap_or(default.body),
+            content_type: content_type.unwrap_or(default.content_type),
+        };
+        return Reply {
+            status,
+            content: Some(content),
+        };
+    }
+    // An empty body is none.
+    let body = body.filter(|body| !body.is_empty());
+    for (key, given) in [("body", body), ("content_type", content_type)] {
+        if let Some(given) = given {
+            let fault = Fault::new(
+                FaultCode::Contradiction,
+                &reply.key(key),
+                format!("an answer with status {status} has no body"),
+                "remove it, or give status = 200",
+            );
+            reply.refuse(fault.with_value(format_args!("{given:?}")));
+        }
+    }
     Reply {
-        status: reply.number("status", 200, 200..=299),
-        body: reply.text("body").unwrap_or(default.body),
-        content_type: reply
-            .checked(
-                "content_type",
-                "give one line, such as text/plain",
-                header_value,
-            )
-            .unwrap_or(default.content_type),
+        status,
+        content: None,
     }
 }
 
@@ -275,6 +297,7 @@ fn keys(section: &mut Section<'_>) -> Vec<SourceKey> {
 }
 
 fn key_hash(key: &mut Section<'_>) -> Option<KeyHash> {
+    let before = key.faults().len();
     let remedy = "make one with `postback source key new`";
     let hash = key.checked_unseen("sha256", remedy, |text| match KeyHash::from_hex(text) {
         Ok(hash) if hash == KeyHash::of_bytes(b"") => Err(KeyError::Unfit),
@@ -308,10 +331,12 @@ fn key_hash(key: &mut Section<'_>) -> Option<KeyHash> {
             }
         },
         (None, None) => {
-            key.missing(
-                "sha256",
-                "give sha256, key or key_file; `postback source key new` makes one",
-            );
+            if key.faults().len() == before {
+                key.missing(
+                    "sha256",
+                    "give sha256, key or key_file; `postback source key new` makes one",
+                );
+            }
             None
         }
     }

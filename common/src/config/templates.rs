@@ -24,7 +24,7 @@ pub(super) fn read_all(section: &mut Section<'_>) -> Vec<TemplateSettings> {
         };
         let mut template = Section::nested(name, table, section.faults());
         template.require("url", "give the URL as registered with the network");
-        let url = template.text("url");
+        let url = template.text_unseen("url");
         let valid_from = valid_from(&mut template);
         templates.extend(url.map(|url| TemplateSettings {
             valid_from,

@@ -2,6 +2,11 @@ use std::path::Path;
 
 use super::*;
 
+mod files;
+mod listeners;
+mod options;
+mod replies;
+
 const CANARY: &str = "canary-5f2d";
 
 /// `printf %s canary-5f2d | sha256sum`
@@ -64,10 +69,8 @@ fn defaults_are_the_contracts() {
         (source.account.as_str(), source.enabled),
         ("rakuten-us", true)
     );
-    assert_eq!(
-        (source.reply.status, source.reply.body.as_str()),
-        (200, "OK")
-    );
+    assert_eq!(source.reply.status, 200);
+    assert_eq!(source.reply.content.as_ref().unwrap().body, "OK");
     assert_eq!(source.keys[0].name.as_str(), "k1");
 }
 
@@ -156,7 +159,9 @@ fn effective_settings_and_debug_hide_every_secret() {
             "[kafka.options]\n\"sasl.password\" = \"{CANARY}\"\n\"ssl.key.pem\" = \"{CANARY}\"\n\"client.rack\" = \"r1\"\n\
              [clickhouse]\npassword = \"{CANARY}\"\n[[source]]"
         ),
-    ) + &format!("[[source.template]]\nurl = \"https://p.example/postback/{CANARY}?u1=<u1>\"\n");
+    ) + &format!(
+        "[[source.template]]\nurl = \"https://p.example/postback/{CANARY}?u1=<u1>&ToKen={CANARY}&s%69g={CANARY}\"\n"
+    );
     let settings = read_with(&text, &[]).unwrap();
     let shown = settings.to_toml().unwrap();
     let printed = format!("{shown}{settings:?}");
@@ -169,7 +174,13 @@ fn effective_settings_and_debug_hide_every_secret() {
             && shown.contains("\"client.rack\" = \"r1\""),
         "{shown}"
     );
-    assert!(shown.contains("url = \"[hidden]?u1=<u1>\""), "{shown}");
+    let url = "url = \"[hidden]?u1=<u1>&ToKen=[hidden]&s%69g=[hidden]\"";
+    assert!(shown.contains(url), "{shown}");
+    let template = &settings.sources[0].templates[0].url;
+    assert!(
+        template.query().unwrap().ends_with(CANARY),
+        "it is read as it is"
+    );
 }
 
 #[test]
@@ -180,6 +191,22 @@ fn no_refusal_prints_what_may_be_a_secret() {
         with(&format!(
             "[clickhouse]\nurl = \"http://me:{CANARY}@host:8123\""
         )),
+        with(&format!(
+            "[clickhouse]\nurl = [\"http://me:{CANARY}@host:8123\"]"
+        )),
+        with(&format!(
+            "[ingest]\npublic_url = \"https://me:{CANARY}@host\""
+        )),
+        with(&format!(
+            "[ingest]\npublic_url = [\"https://host?key={CANARY}\"]"
+        )),
+        with_api(&format!("base_url = \"http://me:{CANARY}@host:1\"")),
+        with_api(&format!("base_url = \"https://host?key={CANARY}\"")),
+        with_api(&format!("base_url = [\"https://host/{CANARY}\"]")),
+        with_api(&format!("token_path = \"/token?secret={CANARY}\"")),
+        with_api(&format!("endpoint_path = \"{CANARY}\"")),
+        with_api(&format!("events_path = \"/events#{CANARY}\"")),
+        format!("{LEAST}[[source.template]]\nurl = [\"https://h/postback/{CANARY}?u=<u1>\"]\n"),
         with(&format!("[clickhouse]\npassword = \"{CANARY}")),
         with(&format!("[clickhouse]\npassword = {CANARY}")),
         LEAST.replace("0123456789abcdefghijklmnop", CANARY),
@@ -211,6 +238,20 @@ fn no_refusal_prints_what_may_be_a_secret() {
             "{error}"
         );
     }
+    for (key, value) in [
+        ("SOURCE__RAKUTEN_US__API__BASE_URL", "http://me:{}@host:1"),
+        ("SOURCE__RAKUTEN_US__API__TOKEN_PATH", "/token?secret={}"),
+        ("INGEST__PUBLIC_URL", "https://me:{}@host"),
+        ("CLICKHOUSE__URL", "http://host:8123?password={}"),
+    ] {
+        let (key, value) = (format!("POSTBACK__{key}"), value.replace("{}", CANARY));
+        let text = refusal(LEAST, &[(&key, &value)]);
+        assert!(!text.contains(CANARY), "{text}");
+    }
+}
+
+fn with_api(line: &str) -> String {
+    format!("{LEAST}[source.api]\nclient_id = \"a\"\nclient_secret = \"b\"\n{line}\n")
 }
 
 #[test]

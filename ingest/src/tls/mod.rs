@@ -17,6 +17,7 @@ use arc_swap::ArcSwap;
 use postback_common::config::{self, ConfigError, Settings, TlsSettings};
 pub use postback_service::certificate::PairError;
 use postback_service::certificate::{Pair, Print};
+use postback_service::kafka::{Clients, refused_options};
 use rustls::ServerConfig;
 use rustls::crypto::ring::Ticketer;
 use rustls::server::ProducesTickets;
@@ -39,19 +40,24 @@ pub struct Tls {
     metrics: TlsMetrics,
 }
 
-/// Reads the configuration, and checks that the certificate it names can be used: what the file alone
-/// cannot tell. For the start only; a certificate that goes bad later does not stop sources from being
-/// reloaded.
+/// Reads the configuration, and checks that the certificate it names can be used and that librdkafka
+/// takes its options: what the file alone cannot tell. For the start only; a certificate that goes bad
+/// later does not stop sources from being reloaded.
 ///
 /// # Errors
 /// [`ConfigError`] with everything that is wrong.
 pub fn load_configuration(file: &Path) -> Result<Settings, ConfigError> {
     let settings = config::load(file)?;
+    let mut faults = refused_options(&settings, Clients::Producers);
     if let Some(tls) = &settings.ingest.tls {
         let checked = Pair::read(tls).and_then(Pair::checked);
-        checked.map_err(|error| ConfigError::refused(file, vec![error.fault(tls)]))?;
+        faults.extend(checked.err().map(|error| error.fault(tls)));
     }
-    Ok(settings)
+    if faults.is_empty() {
+        Ok(settings)
+    } else {
+        Err(ConfigError::refused(file, faults))
+    }
 }
 
 impl Tls {

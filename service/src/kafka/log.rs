@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use postback_common::config::KafkaSettings;
 use postback_common::record::Message;
+use rdkafka::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::BorrowedMessage;
@@ -82,6 +83,34 @@ pub enum End {
     Stopped,
 }
 
+/// What a reader of a log begins with, which joins no group.
+pub(super) fn reader_config(
+    settings: &KafkaSettings,
+    client_id: &str,
+    group: &str,
+) -> ClientConfig {
+    let mut config = client_config(settings, client_id);
+    // Memory is bounded whatever the topic holds.
+    for (option, value) in [
+        ("queued.max.messages.kbytes", "16384"),
+        ("fetch.max.bytes", "8388608"),
+        ("fetch.wait.max.ms", "100"),
+        ("fetch.queue.backoff.ms", "20"),
+    ] {
+        if config.get(option).is_none() {
+            config.set(option, value);
+        }
+    }
+    config
+        .set("group.id", group)
+        .set("enable.auto.commit", "false")
+        .set("enable.auto.offset.store", "false")
+        .set("enable.partition.eof", "true")
+        // What retention takes meanwhile is passed over.
+        .set("auto.offset.reset", "earliest");
+    config
+}
+
 /// Reads one topic. All functions block.
 pub struct LogReader {
     consumer: BaseConsumer,
@@ -109,25 +138,7 @@ impl LogReader {
         client_id: &str,
         group: &str,
     ) -> Result<Self, LogError> {
-        let mut config = client_config(settings, client_id);
-        // Memory is bounded whatever the topic holds.
-        for (option, value) in [
-            ("queued.max.messages.kbytes", "16384"),
-            ("fetch.max.bytes", "8388608"),
-            ("fetch.wait.max.ms", "100"),
-            ("fetch.queue.backoff.ms", "20"),
-        ] {
-            if config.get(option).is_none() {
-                config.set(option, value);
-            }
-        }
-        config
-            .set("group.id", group)
-            .set("enable.auto.commit", "false")
-            .set("enable.auto.offset.store", "false")
-            .set("enable.partition.eof", "true")
-            // What retention takes meanwhile is passed over.
-            .set("auto.offset.reset", "earliest");
+        let config = reader_config(settings, client_id, group);
         let consumer = config
             .create()
             .map_err(|error| LogError::Options(explain(settings, &error)))?;

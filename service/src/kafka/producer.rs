@@ -16,7 +16,7 @@ pub fn producer_config(settings: &Settings, client_id: &str) -> ClientConfig {
         ("acks", "all"),
         ("enable.idempotence", "true"),
         // The most that idempotence allows.
-        ("max.in.flight.requests.per.connection", "5"),
+        ("max.in.flight", "5"),
         ("message.timeout.ms", message_timeout_ms(settings)),
         // Bounds the memory of an outage; beyond it a record is not taken.
         ("queue.buffering.max.messages", "50000"),

@@ -1,6 +1,6 @@
 //! What librdkafka refuses: to make a client, in words that hold no secret, and records for themselves.
 
-use postback_common::config::KafkaSettings;
+use postback_common::config::{Fault, FaultCode, KafkaOption, KafkaSettings};
 use postback_common::secret::HIDDEN;
 use rdkafka::error::{IsError as _, KafkaError, RDKafkaErrorCode};
 use rdkafka::types::RDKafkaConfRes;
@@ -15,7 +15,7 @@ pub fn explain(settings: &KafkaSettings, error: &KafkaError) -> String {
         KafkaError::ClientConfig(kind, words, option, value) if kind.is_error() => {
             let given = settings.options.get(option);
             let secret = *kind == RDKafkaConfRes::RD_KAFKA_CONF_UNKNOWN
-                || given.is_none_or(postback_common::config::KafkaOption::is_secret);
+                || given.is_none_or(KafkaOption::is_secret);
             if secret {
                 format!("kafka.options.\"{option}\": {}", hide(words, value))
             } else {
@@ -24,10 +24,47 @@ pub fn explain(settings: &KafkaSettings, error: &KafkaError) -> String {
         }
         other => other.to_string(),
     };
-    let secrets = settings
-        .options
-        .values()
-        .filter(|option| option.is_secret());
+    conceal(settings, text)
+}
+
+/// The same as a fault of the configuration.
+pub(super) fn fault(settings: &KafkaSettings, error: &KafkaError) -> Fault {
+    let (code, option, problem) = match error {
+        KafkaError::ClientConfig(kind, words, option, value) => {
+            // librdkafka quotes the value, which under a misspelt name may be a secret.
+            let (code, words) = match kind {
+                RDKafkaConfRes::RD_KAFKA_CONF_UNKNOWN => {
+                    (FaultCode::UnknownKey, hide(words, value))
+                }
+                _ => (FaultCode::BadValue, words.clone()),
+            };
+            (code, Some(option.as_str()), words)
+        }
+        KafkaError::ClientCreation(words) => {
+            let named = settings.options.keys().map(String::as_str);
+            let named = named.filter(|option| words.contains(option));
+            let option = named.max_by_key(|option| option.len());
+            (FaultCode::BadValue, option, words.clone())
+        }
+        other => (FaultCode::BadValue, None, other.to_string()),
+    };
+    let key = option.map_or_else(
+        || "kafka.options".to_owned(),
+        |option| format!("kafka.options.\"{option}\""),
+    );
+    let remedy = "correct it, or remove it: librdkafka's CONFIGURATION.md lists names and values";
+    let fault = Fault::new(code, &key, conceal(settings, problem).trim_end(), remedy);
+    let value = option.and_then(|option| settings.options.get(option));
+    match value.filter(|value| code != FaultCode::UnknownKey && !value.is_secret()) {
+        Some(value) => fault.with_value(format_args!("{:?}", value.expose())),
+        None => fault,
+    }
+}
+
+/// The text without any secret of the options.
+fn conceal(settings: &KafkaSettings, text: String) -> String {
+    let options = settings.options.values();
+    let secrets = options.filter(|option| option.is_secret());
     secrets.fold(text, |text, secret| hide(&text, secret.expose()))
 }
 

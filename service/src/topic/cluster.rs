@@ -18,6 +18,10 @@ use tracing::debug;
 use super::{Purpose, Topic, TopicError, TopicState, WITHIN};
 use crate::kafka::{client_config, explain};
 
+/// How long reasons of a failure are taken out of librdkafka's queue: no time at all takes one
+/// event, whatever it is.
+const REASONS_WITHIN: Duration = Duration::from_millis(50);
+
 pub(super) struct Cluster {
     brokers: String,
     pub(super) topic: String,
@@ -74,8 +78,10 @@ impl Cluster {
         let (client, topic) = (Arc::clone(&self.client), self.topic.clone());
         let asked = tokio::task::spawn_blocking(move || {
             let metadata = client.client().fetch_metadata(Some(&topic), WITHIN);
-            // Serves the queue in which the reason of a failure waits.
-            client.poll(Duration::ZERO);
+            if metadata.is_err() {
+                // Serves the queue in which the reason waits, mostly behind a line of its log.
+                client.poll(REASONS_WITHIN);
+            }
             metadata.map(|metadata| overview(&metadata, &topic))
         });
         match asked.await {

@@ -1,0 +1,78 @@
+//! Secrets that stand in files.
+
+use super::*;
+
+const KEY: &str = "key = \"0123456789abcdefghijklmnop\"";
+
+#[test]
+fn an_empty_file_holds_no_secret() {
+    let folder = tempfile::tempdir().unwrap();
+    for text in ["", "\n", "\r\n", " \n\n"] {
+        let file = folder.path().join("empty");
+        std::fs::write(&file, text).unwrap();
+        let path = file.to_str().unwrap();
+        for variable in [
+            "POSTBACK__CLICKHOUSE__PASSWORD_FILE",
+            "POSTBACK__KAFKA__OPTIONS__SASL_PASSWORD_FILE",
+            "POSTBACK__WATCH__WEBHOOK_URL_FILE",
+        ] {
+            let text = refusal(LEAST, &[(variable, path)]);
+            let expected = format!(
+                "{variable} = {path:?}: the file is empty [bad_value]\n    remedy: write the secret into the file"
+            );
+            assert!(
+                text.contains("1 setting is refused") && text.contains(&expected),
+                "{text}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_secret_that_cannot_be_read_is_one_fault_with_its_own_remedy() {
+    let folder = tempfile::tempdir().unwrap();
+    let bytes = folder.path().join("bytes");
+    std::fs::write(&bytes, [0xff, 0xfe]).unwrap();
+    for (path, remedy) in [
+        (folder.path().join("missing"), "name a file that exists"),
+        (folder.path().to_owned(), "name the file itself"),
+        (bytes, "write the secret into the file as plain text"),
+    ] {
+        let path = path.to_str().unwrap();
+        let in_file = LEAST.replace(KEY, &format!("key_file = {path:?}"));
+        let auth = with_basic_auth(&format!("user = \"me\", password_file = {path:?}"));
+        for text in [in_file, auth] {
+            let text = refusal(&text, &[]);
+            assert!(
+                text.contains("1 setting is refused")
+                    && text.contains(&format!("{path:?}"))
+                    && text.contains("[unreadable_file]")
+                    && text.contains(remedy),
+                "{text}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_key_that_is_missing_or_wrong_is_said_once() {
+    for (key, expected) in [
+        ("", "sha256: must be given [missing]"),
+        (
+            "sha256 = \"12\"",
+            "sha256: a sha256 has 64 hexadecimal digits",
+        ),
+    ] {
+        let text = refusal(&LEAST.replace(KEY, key), &[]);
+        assert!(
+            text.contains("1 setting is refused") && text.contains(expected),
+            "{text}"
+        );
+    }
+    let none = LEAST.replace("[[source.key]]", "").replace(KEY, "");
+    let text = refusal(&none, &[]);
+    assert!(
+        text.contains("source[rakuten-us].key: must be given"),
+        "{text}"
+    );
+}

@@ -1,0 +1,75 @@
+//! How records are consumed in a group.
+
+use postback_common::config::{ConsumerSettings, KafkaSettings};
+use rdkafka::ClientConfig;
+
+use super::client_config;
+
+/// What a member of a group begins with. The operator's `kafka.options` win over what is merely a
+/// good value.
+#[must_use]
+pub fn member_config(
+    kafka: &KafkaSettings,
+    consumer: &ConsumerSettings,
+    group: &str,
+) -> ClientConfig {
+    let mut config = client_config(kafka, "postback-consumer");
+    for (option, value) in [
+        // A member that was killed keeps its partitions for so long; Kafka's 45 s would be a long
+        // silence. It is the least that brokers allow by default: loading is to go on within 10 s, of
+        // which a supervisor takes one.
+        ("session.timeout.ms", "6000"),
+        ("heartbeat.interval.ms", "1500"),
+        // The lag, once a second.
+        ("statistics.interval.ms", "1000"),
+        // Memory: what is fetched ahead is a small part of a batch. A fetch is compressed, takes three
+        // times as much once unpacked, and stays whole until its last record is read: at librdkafka's
+        // own values they are most of what the process holds.
+        ("queued.max.messages.kbytes", "2048"),
+        ("fetch.max.bytes", "1048576"),
+        ("fetch.message.max.bytes", "131072"),
+        // librdkafka's second would be a pause in every catching up.
+        ("fetch.queue.backoff.ms", "10"),
+    ] {
+        if config.get(option).is_none() {
+            config.set(option, value);
+        }
+    }
+    config
+        .set("group.id", group)
+        .set("auto.offset.reset", "earliest")
+        .set("enable.auto.commit", "false")
+        .set("enable.auto.offset.store", "false")
+        // Not cooperative: docs/decisions/0007-rebalances-are-eager.md.
+        .set("partition.assignment.strategy", "range");
+    if let Some(instance) = &consumer.instance_id {
+        config.set("group.instance.id", instance);
+    }
+    config
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    #[test]
+    fn what_a_promise_rests_on_holds_and_good_values_give_way() {
+        let text = "[kafka]\nbrokers = \"a:1\"\n[kafka.options]\n\"session.timeout.ms\" = 30000\n[consumer]\ninstance_id = \"one\"\n";
+        let settings = postback_common::config::read(Path::new("t.toml"), text, []).unwrap();
+        let config = member_config(&settings.kafka, &settings.consumer, "loader-g1");
+        for (option, value) in [
+            ("group.id", "loader-g1"),
+            ("group.instance.id", "one"),
+            ("auto.offset.reset", "earliest"),
+            ("enable.auto.commit", "false"),
+            ("enable.auto.offset.store", "false"),
+            ("partition.assignment.strategy", "range"),
+            ("session.timeout.ms", "30000"),
+            ("heartbeat.interval.ms", "1500"),
+        ] {
+            assert_eq!(config.get(option), Some(value), "{option}");
+        }
+    }
+}
