@@ -45,9 +45,7 @@ pub struct Head<'a> {
 /// the body.
 #[must_use]
 pub fn judge(sources: &Sources, head: &Head<'_>, limits: &Sizes) -> Verdict {
-    let key = url_key(head.target.path);
-    let key = key.and_then(|key| sources.get(&KeyHash::of_bytes(key)));
-    let Some(key) = key.cloned() else {
+    let Some(key) = owner(sources, head.target) else {
         return Verdict::Refused(Refusal::NotFound, None);
     };
     match refusal(&key, head, limits) {
@@ -55,6 +53,13 @@ pub fn judge(sources: &Sources, head: &Head<'_>, limits: &Sizes) -> Verdict {
         None if head.method == Method::HEAD => Verdict::Tried(key),
         None => Verdict::Postback(key),
     }
+}
+
+/// The key that opens a way in by this target, whoever sends it.
+#[must_use]
+pub fn owner(sources: &Sources, target: &Target<'_>) -> Option<Arc<UrlKey>> {
+    let key = url_key(target.path)?;
+    sources.get(&KeyHash::of_bytes(key)).cloned()
 }
 
 fn refusal(key: &UrlKey, head: &Head<'_>, limits: &Sizes) -> Option<Refusal> {

@@ -15,7 +15,7 @@ use crate::kafka::{KafkaProducer, Producer};
 use crate::limits::Limits;
 use crate::metrics::IngestMetrics;
 use crate::run::StartError;
-use crate::spool::{self, Drainer, Left, SpoolFigures, Spooler};
+use crate::spool::{self, Drainer, Left, SpoolFigures, SpoolProbes, Spooler};
 use crate::storage::Storage;
 use crate::topic_watch::{self, TopicMissing, TopicSight};
 
@@ -81,8 +81,11 @@ impl Places {
         };
         let figures = SpoolFigures::new(Arc::clone(spooler));
         metrics.collect(figures.clone());
-        let probe = readiness.one_of("storage", "spool");
-        let watching = spool::watch(Arc::clone(spooler), figures, probe, end.clone());
+        let probes = SpoolProbes {
+            spool: readiness.one_of("storage", "spool"),
+            stranded: readiness.notice("stranded"),
+        };
+        let watching = spool::watch(Arc::clone(spooler), figures, probes, end.clone());
         tokio::spawn(watching);
         let drainer = Drainer::start(
             Arc::clone(spooler),
@@ -143,12 +146,25 @@ impl Places {
         if left == Left::default() {
             return ExitCode::Done;
         }
-        let Left { records, bytes } = left;
-        let remedy = "start postback-ingest again, or run `postback spool drain`";
-        warn!(
-            records_counted = records,
-            bytes, remedy, "records stay in the spool"
-        );
+        let Left {
+            records,
+            bytes,
+            stranded,
+        } = left;
+        if records > 0 || bytes > 0 {
+            let remedy = "start postback-ingest again, or run `postback spool drain`";
+            warn!(
+                records_counted = records,
+                bytes, remedy, "records stay in the spool"
+            );
+        }
+        if stranded > 0 {
+            warn!(
+                directories = stranded,
+                remedy = spool::STRANDED_REMEDY,
+                "records may stay in directories of the spool that could not be taken over"
+            );
+        }
         ExitCode::Found
     }
 }

@@ -162,7 +162,8 @@ impl Server {
         let target = seen.target(&head.uri);
         let glimpse = || Glimpse::of_request(head, target, caller.as_str());
         if under_way.others >= self.limits.in_flight {
-            return self.refuse(Refusal::Overloaded, None, &glimpse());
+            let key = gate::owner(&self.sources.load(), &target);
+            return self.refuse(Refusal::Overloaded, key.as_deref(), &glimpse());
         }
         let judged = gate::Head {
             method: &head.method,
@@ -231,18 +232,23 @@ impl Server {
     }
 
     /// Counts and notes what was refused before it was a request of which anything is known but
-    /// `glimpse`.
+    /// `glimpse`: under its key, if so much of the target came.
     pub fn refuse_unread(&self, refusal: Refusal, glimpse: &Glimpse<'_>) {
         debug!(reason = refusal.as_str(), "refused before it was a request");
-        self.metrics.refused(refusal, None);
-        self.refusals.note(refusal, glimpse, &self.sources.load());
+        let target = glimpse.target.as_ref();
+        let key = target.and_then(|target| gate::owner(&self.sources.load(), target));
+        self.count_and_note(refusal, key.as_deref(), glimpse);
     }
 
     fn refuse(&self, refusal: Refusal, key: Option<&UrlKey>, glimpse: &Glimpse<'_>) -> Answer {
-        self.metrics.refused(refusal, key.map(|key| &key.metrics));
-        self.refusals.note(refusal, glimpse, &self.sources.load());
+        self.count_and_note(refusal, key, glimpse);
         debug!(reason = refusal.as_str(), "refused");
         answer::refused(refusal)
+    }
+
+    fn count_and_note(&self, refusal: Refusal, key: Option<&UrlKey>, glimpse: &Glimpse<'_>) {
+        self.metrics.refused(refusal, key.map(|key| &key.metrics));
+        self.refusals.note(refusal, glimpse, &self.sources.load());
     }
 }
 

@@ -49,6 +49,8 @@ pub struct Left {
     pub records: u64,
     /// Bytes of segments that are not drained.
     pub bytes: u64,
+    /// Directories of other processes that could not be taken over: nobody knows what is in them.
+    pub stranded: usize,
 }
 
 impl Drainer {
@@ -107,6 +109,7 @@ impl Drainer {
             Left {
                 records: status.records,
                 bytes: if held { status.bytes } else { 0 },
+                stranded: status.stranded.len(),
             }
         })
     }

@@ -134,6 +134,11 @@ impl Collector for SpoolFigures {
                 status.oldest_at_micros.map_or(0.0, age_seconds),
             ),
             (
+                "stranded_directories",
+                "Directories of other processes that cannot be taken over",
+                status.stranded.len() as f64,
+            ),
+            (
                 "seconds_until_full",
                 "Time until nothing more fits, at the rate of the last minute",
                 self.seconds_until_full(&status),

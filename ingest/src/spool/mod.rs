@@ -24,7 +24,7 @@ use crate::confirmation::{Confirmation, Unconfirmed};
 
 pub use drain::{Drainer, Left};
 pub use figures::SpoolFigures;
-pub use watch::watch;
+pub use watch::{STRANDED_REMEDY, SpoolProbes, watch};
 
 const MIB: u64 = 1024 * 1024;
 

@@ -22,13 +22,32 @@ const STALLED: Duration = Duration::from_secs(1);
 /// The same report is not repeated within this time.
 const QUIET: Duration = Duration::from_secs(10);
 
+/// What to do about directories that cannot be taken over.
+pub const STRANDED_REMEDY: &str = "give them to the user of ingest (chown -R), or drain them as \
+                                   their owner with `postback spool drain`";
+
+/// What is said about the spool.
+#[derive(Debug)]
+pub struct SpoolProbes {
+    /// Whether it takes records.
+    pub spool: Probe,
+    /// Whether what others left in it can be drained.
+    pub stranded: Probe,
+}
+
 /// Looks again and again until `shutdown`.
-pub async fn watch(spooler: Arc<Spooler>, figures: SpoolFigures, probe: Probe, shutdown: Shutdown) {
+pub async fn watch(
+    spooler: Arc<Spooler>,
+    figures: SpoolFigures,
+    probes: SpoolProbes,
+    shutdown: Shutdown,
+) {
     let mut journal = Journal::default();
     let mut free_at: Option<Instant> = None;
     loop {
         let now = Instant::now();
-        set(&probe, &spooler);
+        set(&probes.spool, &spooler);
+        tell_stranded(&probes.stranded, &spooler);
         if let Some(spool) = spooler.spool() {
             figures.sample(now, spool.status().used_bytes);
             for report in spool.take_reports() {
@@ -70,6 +89,24 @@ fn set(probe: &Probe, spooler: &Spooler) {
         // Its first try is under way.
         (None, None) => {}
     }
+}
+
+fn tell_stranded(probe: &Probe, spooler: &Spooler) {
+    let stranded = spooler
+        .status()
+        .map_or_else(Vec::new, |status| status.stranded);
+    let Some(first) = stranded.first() else {
+        probe.pass();
+        return;
+    };
+    let dir = spooler.settings().dir.display();
+    let count = match stranded.len() {
+        1 => "a directory".to_owned(),
+        count => format!("{count} directories"),
+    };
+    let why = plain(first);
+    let reason = format!("{count} in {dir} cannot be taken over, records may stay there: {why}");
+    probe.fail(reason, STRANDED_REMEDY);
 }
 
 fn judge(probe: &Probe, status: &Status, record_room: u64) {

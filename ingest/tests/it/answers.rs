@@ -33,6 +33,22 @@ async fn a_source_may_have_a_reply_of_its_own() {
 }
 
 #[tokio::test]
+async fn a_reply_without_content_is_sent_without() {
+    for (status, expected) in [
+        (204, "HTTP/1.1 204 No Content\r\nconnection: close\r\n\r\n"),
+        (
+            205,
+            "HTTP/1.1 205 Reset Content\r\nconnection: close\r\ncontent-length: 0\r\n\r\n",
+        ),
+    ] {
+        let reply = format!("reply = {{ status = {status} }}");
+        let ingest = Ingest::with(Kafka::Confirms, &settings("", &reply), Limits::default()).await;
+        let answer = ingest.exchange(get(&format!("{PATH}?u1=a"))).await;
+        assert_eq!(without_id(&answer), expected);
+    }
+}
+
+#[tokio::test]
 async fn nobody_without_a_key_learns_anything() {
     let ingest = Ingest::start(Kafka::Confirms).await;
     let targets = [

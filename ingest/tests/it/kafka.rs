@@ -9,6 +9,7 @@ use postback_ingest::breaker::Breaker;
 use postback_ingest::confirmation::{Confirmation, Unconfirmed, Waiting};
 use postback_ingest::kafka::{KafkaProducer, NotTaken, Producer as _};
 use postback_ingest::metrics::{BreakerMetrics, IngestMetrics};
+use postback_ingest::tls;
 use postback_ingest::topic_watch::{Sight, TopicSight as _};
 use postback_service::kafka::{KafkaMetrics, client_config, producer_config};
 use postback_service::metrics::Metrics;
@@ -98,6 +99,30 @@ fn the_promise_rests_on_these_settings() {
     ];
     for (option, value) in expected {
         assert_eq!(config.get(option), Some(value), "{option}");
+    }
+}
+
+#[test]
+fn options_that_librdkafka_refuses_end_the_start_and_the_check() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("postback.toml");
+    for (options, expected) in [
+        (
+            "nonsense = 3\n\"sasl.pasword\" = \"canary\"",
+            "2 settings are refused\n  kafka.options.\"nonsense\": No such",
+        ),
+        (
+            "\"max.in.flight\" = 100",
+            "kafka.options.\"max.in.flight\" = \"100\": `max.in.flight` must be set <= 5",
+        ),
+    ] {
+        let text = format!("[kafka]\nbrokers = \"127.0.0.1:1\"\n[kafka.options]\n{options}\n");
+        std::fs::write(&file, text).unwrap();
+        let error = tls::load_configuration(&file).unwrap_err().to_string();
+        assert!(
+            error.contains(expected) && !error.contains("canary"),
+            "{error}"
+        );
     }
 }
 

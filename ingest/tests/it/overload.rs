@@ -76,6 +76,8 @@ async fn a_request_too_many_is_told_so_and_its_connection_stays() {
         assert_eq!(answer, expected);
     }
     assert_eq!(ingest.refusals("overloaded"), 2.0);
+    let counted = "postback_ingest_requests_total{source=\"shop\",key=\"spring\",status=\"503\"}";
+    assert_eq!(ingest.metric(counted), 2.0);
     assert_eq!(ingest.kafka.records().len(), 2);
     ingest.kafka.confirm_all();
     for sender in &mut waiting {

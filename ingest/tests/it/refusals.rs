@@ -4,6 +4,7 @@ use postback_common::refusal::RefusalRecord;
 use postback_ingest::limits::Limits;
 use proptest::prelude::*;
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::support::{Ingest, KEY, Kafka, PATH, get, request, settings};
@@ -191,6 +192,7 @@ async fn each_reason_leaves_its_trace() {
             json!("u1=a"),
         ),
     ];
+    let mut counted = BTreeMap::<u16, f64>::new();
     for (bytes, reason, status, path, query) in cases {
         let shown = String::from_utf8_lossy(&bytes)
             .chars()
@@ -209,6 +211,12 @@ async fn each_reason_leaves_its_trace() {
             "{shown:?}"
         );
         let is_known = path.as_str() == Some(known);
+        if is_known {
+            *counted.entry(status).or_default() += 1.0;
+            let labels = format!("source=\"shop\",key=\"spring\",status=\"{status}\"");
+            let name = format!("postback_ingest_requests_total{{{labels}}}");
+            assert_eq!(ingest.metric(&name), counted[&status], "{shown:?}");
+        }
         let source = if is_known { json!("shop") } else { json!(null) };
         let source = if shown.contains("disabled") {
             json!("closed")

@@ -11,9 +11,11 @@ use std::time::Duration;
 use postback_ingest::breaker::Route;
 use postback_ingest::kafka::Producer;
 use postback_ingest::limits::Limits;
-use postback_ingest::spool::Left;
+use postback_ingest::spool::{Left, SpoolFigures, SpoolProbes, watch};
 use postback_ingest::storage::{Record, Storage, Way};
-use postback_spool::disk::ForgetfulDisk;
+use postback_service::lifecycle::Shutdown;
+use postback_service::probes::Readiness;
+use postback_spool::disk::{ForgetfulDisk, RealDisk};
 use tokio::time::Instant;
 
 use crate::support::{Ingest, Kafka, LIMIT, PATH, get, settings, until};
@@ -329,6 +331,50 @@ async fn a_missing_topic_is_bridged_by_the_spool() {
     bench.ingest.kafka.turn(Kafka::Confirms);
     bench.ingest.missing.set(false);
     bench.drained(&[1, 2, 3]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_be_taken_over_is_shown_and_stays_at_the_end() {
+    let place = tempfile::tempdir().unwrap();
+    // Not even root can open this lock.
+    let lock = place.path().join("p-0123456789abcdef/lock");
+    std::fs::create_dir_all(&lock).unwrap();
+    let lines = format!("spool_dir = {:?}", place.path());
+    let settings = settings(&lines, "");
+    let disk = Arc::new(RealDisk);
+    let mut ingest = Ingest::on(Some(disk), Kafka::Confirms, &settings, Limits::default()).await;
+    let spooler = Arc::clone(ingest.spooler.as_ref().unwrap());
+    let stranded = || {
+        spooler
+            .status()
+            .is_some_and(|status| status.stranded.len() == 1)
+    };
+    until("it is found", stranded).await;
+    let readiness = Readiness::new();
+    let probes = SpoolProbes {
+        spool: readiness.one_of("storage", "spool"),
+        stranded: readiness.notice("stranded"),
+    };
+    let figures = SpoolFigures::new(Arc::clone(&spooler));
+    let end = Shutdown::new();
+    let watching = watch(Arc::clone(&spooler), figures, probes, end.clone());
+    let watching = tokio::spawn(watching);
+    until("it is told", || {
+        let report = readiness.report();
+        let told = report.iter().map(ToString::to_string).collect::<String>();
+        told.contains("warn stranded: a directory in") && told.contains("chown")
+    })
+    .await;
+    assert!(readiness.is_ready(), "it takes records all the same");
+    end.cancel();
+    watching.await.unwrap();
+    spooler.close(LIMIT);
+    let left = ingest.drainer.take().unwrap().finish(LIMIT).await;
+    let expected = Left {
+        stranded: 1,
+        ..Left::default()
+    };
+    assert_eq!(left, expected);
 }
 
 #[tokio::test(flavor = "multi_thread")]
