@@ -1,6 +1,7 @@
 //! Own orders and statements as a person meets them: files with faults, a gap, nothing at all.
 
 use std::fs;
+use std::process::Command;
 
 use postback_store::rows::ConversionRow;
 
@@ -49,6 +50,12 @@ async fn files_with_faults_and_none_at_all() {
     );
     write("words.csv", "Bestellung;Datum\n1;2\n");
     write("heading.csv", "order_id,ordered_at\n");
+    write(
+        "unclosed.csv",
+        "order_id,ordered_at,note\nU1,2026-09-01,\"unclosed\nU2,2026-09-01,\nU3,2026-09-01,\"two\nlines\"\n",
+    );
+    let pipe = Command::new("mkfifo").arg(place.join("pipe")).status();
+    assert!(pipe.unwrap().success());
     write("broken.xml", "<XROOT><T><OrderID>1</OrderID>");
     let away = [("POSTBACK__CLICKHOUSE__URL", "http://127.0.0.1:1")];
     let text = [
@@ -56,6 +63,9 @@ async fn files_with_faults_and_none_at_all() {
         installed.shown(&["order", "ls"]),
         installed.shown(&["order", "import", "orders.csv", "--dry-run"]),
         installed.shown(&["order", "import", "orders.csv", "-o", "json"]),
+        installed.shown(&["order", "import", "orders.csv", "-o", "json", "-q"]),
+        installed.shown(&["order", "import", "unclosed.csv"]),
+        installed.shown(&["order", "import", "pipe"]),
         installed.shown(&["order", "import", "nowhere.csv"]),
         installed.shown(&["order", "import", "words.csv"]),
         installed.shown(&["order", "import", "heading.csv"]),
@@ -121,6 +131,21 @@ async fn the_gap_in_words() {
         installed.shown(&gap(&[])),
         installed.shown(&gap(&["--by", "nothing", "-o", "json"])),
         installed.shown(&gap(&["--class", "unexplained", "-o", "csv", "-q"])),
+        installed.shown(&gap(&[
+            "--class",
+            "explained",
+            "--limit",
+            "1",
+            "-o",
+            "csv",
+            "-q",
+        ])),
+        installed.shown(&gap(&[
+            "--class", "matched", "--limit", "1", "-o", "csv", "-q",
+        ])),
+        installed.shown(&gap(&[
+            "--class", "matched", "--limit", "0", "-o", "csv", "-q",
+        ])),
         installed.shown(&gap(&["--class", "amounts"])),
         installed.shown(&gap(&["--class", "immature"])),
         installed.shown(&gap(&["--with", "statements"])),

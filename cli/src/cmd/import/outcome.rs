@@ -1,18 +1,62 @@
 //! What became of a file, in words and rows.
 
 use postback_normalise::profile::Subject;
-use serde_json::json;
+use postback_store::imports::Import;
+use serde_json::{Value, json};
 
 use super::judge::Remark;
-use crate::output::{Cell, Sheet, number, plural, printable, text};
+use crate::arguments::{Form, Options};
+use crate::console::Console;
+use crate::ending::{Ending, Failure};
+use crate::output::{Cell, Column, Sheet, number, plural, printable, text};
 
 /// Refused rows that are listed one by one.
 pub(super) const LISTED: usize = 1_000;
+
+/// Of refused rows.
+const COLUMNS: [Column; 2] = [number("line", "Line"), text("reason", "Refused because")];
 
 /// A row that is in no topic.
 pub(super) struct Refused {
     pub(super) line: u64,
     pub(super) reason: String,
+}
+
+/// Tells of a file that was imported before; its refused rows were listed then.
+pub(super) fn done_before(
+    done: &Import,
+    options: &Options,
+    console: &mut Console,
+) -> Result<Ending, Failure> {
+    console.note(format_args!(
+        "This file was imported as {} on {}: {} rows, {} in Kafka, {} refused. Nothing to do.\n\
+         To bring it in once more, as newer revisions, add --again.",
+        done.file,
+        crate::range::shown(done.started_at, &options.time_zone),
+        done.rows,
+        done.sent,
+        done.refused
+    ));
+    // A table without rows would say nothing, and one that is empty is no import.
+    if options.output != Form::Table {
+        let mut sheet = Sheet::new(&COLUMNS);
+        let import = [
+            ("about", done.about.as_str()),
+            ("file", &done.file),
+            ("source", &done.source),
+        ];
+        for (name, value) in import {
+            sheet.fact(name, value);
+        }
+        sheet.fact("dry_run", false);
+        sheet.fact("rows", done.rows);
+        sheet.fact("sent", done.sent);
+        sheet.fact("sent_before", done.sent);
+        sheet.fact("refused", done.refused);
+        sheet.fact("remarks", Vec::<Value>::new());
+        sheet.write(options, console)?;
+    }
+    Ok(Ending::Done)
 }
 
 /// How an import ended, or how far it came.
@@ -35,8 +79,7 @@ pub(super) struct Outcome<'a> {
 
 impl Outcome<'_> {
     pub(super) fn sheet(&self) -> Sheet {
-        let columns = [number("line", "Line"), text("reason", "Refused because")];
-        let mut sheet = Sheet::new(&columns);
+        let mut sheet = Sheet::new(&COLUMNS);
         for refused in &self.listed {
             let reason = printable(&refused.reason);
             sheet
@@ -61,10 +104,6 @@ impl Outcome<'_> {
 
     fn notes(&self) -> Vec<String> {
         let mut notes = Vec::new();
-        let unlisted = self.refused - self.listed.len() as u64;
-        if unlisted > 0 {
-            notes.push(format!("{unlisted} more were refused and are not listed"));
-        }
         let rows = plural(self.rows, "row");
         let what = self.about.as_str();
         notes.push(if self.is_dry {
@@ -98,6 +137,15 @@ impl Outcome<'_> {
             );
         }
         notes
+    }
+
+    pub(super) fn warn_of_unlisted(&self, console: &mut Console) {
+        let unlisted = self.refused - self.listed.len() as u64;
+        if unlisted > 0 {
+            console.warn(format_args!(
+                "{unlisted} more were refused and are not listed"
+            ));
+        }
     }
 
     fn before(&self) -> String {

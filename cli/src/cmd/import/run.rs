@@ -15,9 +15,9 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use uuid::Uuid;
 
 use super::Import;
-use super::file::{self, FileFault, Glance, Row};
+use super::file::{self, FileFault, Glance, Row, Unread};
 use super::judge::{Judge, Verdict};
-use super::outcome::{LISTED, Outcome, Refused};
+use super::outcome::{self, LISTED, Outcome, Refused};
 use super::record::Origin;
 use crate::arguments::Options;
 use crate::cmd::load;
@@ -43,7 +43,7 @@ impl Import {
         let loaded = load(options, console)?;
         let (source, rules) = self.source(about, &loaded)?;
         let mut interrupts = signal(SignalKind::interrupt()).map_err(Failure::failed)?;
-        let glance = self.glance().await?;
+        let glance = heeding(&mut interrupts, self.glance()).await?;
         let name = self.file.file_name().unwrap_or(self.file.as_os_str());
         let fresh = Note {
             id: Uuid::from_u128(0),
@@ -76,19 +76,12 @@ impl Import {
         let trouble = |error| Trouble::of_clickhouse(&error, clickhouse);
         let client = client(clickhouse, Role::Query).map_err(trouble)?;
         let known = imports::newest(&client, source.name.as_str(), &work.glance.digest);
-        let known = known.await.map_err(trouble)?;
-        let known = known.filter(|_| !self.again);
+        let known = heeding(&mut interrupts, async {
+            known.await.map_err(|error| trouble(error).into())
+        });
+        let known = known.await?.filter(|_| !self.again);
         if let Some(done) = known.as_ref().filter(|known| known.is_finished) {
-            console.note(format_args!(
-                "This file was imported as {} on {}: {} rows, {} in Kafka, {} refused. Nothing to do.\n\
-                 To bring it in once more, as newer revisions, add --again.",
-                done.file,
-                crate::range::shown(done.started_at, &options.time_zone),
-                done.rows,
-                done.sent,
-                done.refused
-            ));
-            return Ok(Ending::Done);
+            return outcome::done_before(done, options, console);
         }
         if let Some(known) = &known {
             console.note(format_args!(
@@ -100,7 +93,10 @@ impl Import {
             id: Uuid::new_v4(),
             ..fresh
         });
-        let publisher = Publisher::open(&loaded.settings, "postback-import").await?;
+        let publisher = heeding(&mut interrupts, async {
+            Ok(Publisher::open(&loaded.settings, "postback-import").await?)
+        });
+        let publisher = publisher.await?;
         let store = Destination {
             publisher,
             client,
@@ -115,12 +111,28 @@ impl Import {
     async fn glance(&self) -> Result<Glance, Failure> {
         let path = self.file.clone();
         let read = tokio::task::spawn_blocking(move || file::glance(&path)).await;
-        read.map_err(Failure::failed)?.map_err(|error| {
-            Failure::Usage(format!(
+        read.map_err(Failure::failed)?.map_err(|error| match error {
+            Unread::Pipe => Failure::Usage(format!(
+                "{file} is no file: it is read twice, and an import that was stopped reads it again\n  \
+                 write it into a file first: cat {file} > rows.csv",
+                file = self.file.display()
+            )),
+            Unread::Io(error) => Failure::Usage(format!(
                 "{} cannot be read: {error}\n  name a file that is there and may be read",
                 self.file.display()
-            ))
+            )),
         })
+    }
+}
+
+/// Does it until Ctrl-C: nothing was sent yet that could be left undone.
+async fn heeding<T>(
+    interrupts: &mut Signal,
+    work: impl Future<Output = Result<T, Failure>>,
+) -> Result<T, Failure> {
+    tokio::select! {
+        _ = interrupts.recv() => Err(Failure::Interrupted),
+        done = work => done,
     }
 }
 
@@ -378,6 +390,7 @@ fn conclude(
     let is_nothing = journey.trouble.is_some() && note.rows == 0;
     if !is_nothing {
         outcome.sheet().write(options, console)?;
+        outcome.warn_of_unlisted(console);
     }
     if let Some(trouble) = journey.trouble {
         return Err(trouble);

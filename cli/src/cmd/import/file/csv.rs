@@ -5,96 +5,95 @@
 
 use std::io::BufRead;
 
-use csv::{ByteRecord, ReaderBuilder, Trim};
+use csv::ByteRecord;
 use postback_normalise::SourceRules;
 
+use super::records::Records;
 use super::{FileFault, Row, Rows, bounded, object};
 
 /// Lines among which the heading is looked for.
 const BEFORE_HEADING: usize = 30;
 
 pub(super) struct Csv<R> {
-    reader: csv::Reader<R>,
+    records: Records<R>,
     heading: Vec<String>,
     record: ByteRecord,
-    /// A line ends with a carriage return first: the library takes a row to begin behind that one,
-    /// still in the line before.
-    ends_twice: bool,
 }
 
 impl<R: BufRead> Csv<R> {
     pub(super) fn open(file: R, start: &[u8], rules: &SourceRules) -> Result<Self, FileFault> {
-        let mut reader = ReaderBuilder::new()
-            .has_headers(false)
-            .flexible(true)
-            .trim(Trim::All)
-            .delimiter(delimiter(start, rules))
-            .from_reader(file);
-        let heading = heading(&mut reader, rules)?;
+        let mut records = Records::new(file, delimiter(start, rules));
+        let heading = heading(&mut records, rules)?;
         Ok(Self {
-            reader,
+            records,
             heading,
             record: ByteRecord::new(),
-            ends_twice: start
-                .split(|byte| *byte == b'\n')
-                .next()
-                .is_some_and(|line| line.ends_with(b"\r")),
         })
     }
 }
 
 impl<R: BufRead> Rows for Csv<R> {
     fn next(&mut self) -> Result<Option<Row>, FileFault> {
-        loop {
-            let is_there = self.reader.read_byte_record(&mut self.record);
-            if !is_there.map_err(fault)? {
-                return Ok(None);
+        while let Some(found) = self.records.read(&mut self.record)? {
+            if let Some(reason) = found.fault {
+                return Ok(Some(refused(found.line, reason)));
             }
-            let line = self.record.position().map_or(0, csv::Position::line);
-            let line = line + u64::from(self.ends_twice);
             // A line of commas, as spreadsheets leave them at the end.
-            if self.record.iter().all(<[u8]>::is_empty) {
-                continue;
+            if self.record.iter().any(|field| !field.is_empty()) {
+                return Ok(Some(self.row(found.line)));
             }
-            return Ok(Some(self.row(line)));
         }
+        Ok(None)
     }
 }
 
-impl<R> Csv<R> {
-    fn row(&self, line: u64) -> Row {
-        let refused = |reason: String| Row {
-            line,
-            object: Err(reason),
-        };
+impl<R: BufRead> Csv<R> {
+    fn row(&mut self, line: u64) -> Row {
         if self.record.len() != self.heading.len() {
             let (has, needs) = (self.record.len(), self.heading.len());
-            return refused(format!("{has} fields under a heading of {needs}"));
+            // A quote that is closed in a later row by chance must not take the rows between along.
+            let lines = if self.records.take_back_following_lines() {
+                ", in several lines: is a quote not closed?"
+            } else {
+                ""
+            };
+            return refused(
+                line,
+                format!("{has} fields under a heading of {needs}{lines}"),
+            );
         }
         let values = self.record.iter().map(str::from_utf8);
         let Ok(values) = values.collect::<Result<Vec<_>, _>>() else {
-            return refused("the line is not UTF-8: save the file as UTF-8".to_owned());
+            let reason = "the line is not UTF-8: save the file as UTF-8";
+            return refused(line, reason.to_owned());
         };
         let names = self.heading.iter().map(String::as_str);
         bounded(line, object(names.zip(values)))
     }
 }
 
+fn refused(line: u64, reason: String) -> Row {
+    Row {
+        line,
+        object: Err(reason),
+    }
+}
+
 /// The one under which the file's beginning shows a heading best.
 fn delimiter(start: &[u8], rules: &SourceRules) -> u8 {
     let known = |delimiter: u8| {
-        let mut reader = ReaderBuilder::new()
-            .has_headers(false)
-            .flexible(true)
-            .trim(Trim::All)
-            .delimiter(delimiter)
-            .from_reader(start);
-        let records = reader.byte_records().take(BEFORE_HEADING);
-        let fits = records.filter_map(Result::ok).map(|record| {
+        let mut records = Records::new(start, delimiter);
+        let mut record = ByteRecord::new();
+        let mut best = 0;
+        for _ in 0..BEFORE_HEADING {
+            // Bytes at hand are always read.
+            let Ok(Some(_)) = records.read(&mut record) else {
+                break;
+            };
             let fields = record.iter().filter_map(|field| str::from_utf8(field).ok());
-            fields.filter(|field| is_known(field, rules)).count()
-        });
-        fits.max().unwrap_or(0)
+            best = best.max(fields.filter(|field| is_known(field, rules)).count());
+        }
+        best
     };
     // Of equal ones the first: max_by_key would take the last.
     let all = [b',', b';', b'\t'];
@@ -113,20 +112,29 @@ fn is_known(name: &str, rules: &SourceRules) -> bool {
 }
 
 fn heading<R: BufRead>(
-    reader: &mut csv::Reader<R>,
+    records: &mut Records<R>,
     rules: &SourceRules,
 ) -> Result<Vec<String>, FileFault> {
     let mut record = ByteRecord::new();
     let mut first = None;
     for _ in 0..BEFORE_HEADING {
-        if !reader.read_byte_record(&mut record).map_err(fault)? {
+        let Some(found) = records.read(&mut record)? else {
             break;
-        }
+        };
         let names = record.iter().map(|name| String::from_utf8_lossy(name));
         let names: Vec<String> = names.map(std::borrow::Cow::into_owned).collect();
         let known = names.iter().filter(|name| is_known(name, rules)).count();
         if known >= 2 {
-            return Ok(names);
+            return match found.fault {
+                None => Ok(names),
+                Some(reason) => Err(FileFault::Form {
+                    what: format!(
+                        "the heading in line {} cannot be read: {reason}",
+                        found.line
+                    ),
+                    remedy: "correct its quotes; nothing was sent".to_owned(),
+                }),
+            };
         }
         first.get_or_insert_with(|| names.join(", "));
     }
@@ -148,16 +156,4 @@ fn heading<R: BufRead>(
             profile.network
         ),
     })
-}
-
-fn fault(error: csv::Error) -> FileFault {
-    let line = error.position().map_or(0, csv::Position::line);
-    match error.into_kind() {
-        csv::ErrorKind::Io(error) => FileFault::Io(error),
-        kind => FileFault::Form {
-            what: format!("line {line} cannot be read: {kind:?}"),
-            remedy: "correct the file; what is in Kafka already stays there and counts once"
-                .to_owned(),
-        },
-    }
 }

@@ -3,6 +3,7 @@
 mod csv;
 mod jsonl;
 mod lines;
+mod records;
 mod xml;
 
 use std::fs::File;
@@ -53,8 +54,27 @@ pub(super) struct Glance {
     pub(super) lines: u64,
 }
 
+/// Why a file was not even looked at.
+#[derive(Debug)]
+pub(super) enum Unread {
+    /// It is a pipe or a device: what is read of it is gone.
+    Pipe,
+    Io(io::Error),
+}
+
+impl From<io::Error> for Unread {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
+}
+
 /// Reads all of a file once.
-pub(super) fn glance(path: &Path) -> io::Result<Glance> {
+pub(super) fn glance(path: &Path) -> Result<Glance, Unread> {
+    // Before it is opened, which waits at a pipe until somebody writes.
+    let kind = std::fs::metadata(path)?.file_type();
+    if !kind.is_file() && !kind.is_dir() {
+        return Err(Unread::Pipe);
+    }
     let mut file = BufReader::with_capacity(1 << 20, File::open(path)?);
     let (mut hasher, mut lines) = (blake3::Hasher::new(), 0);
     loop {

@@ -90,6 +90,94 @@ fn bad_lines_are_named_and_the_rest_is_read() {
 }
 
 #[test]
+fn a_quote_that_is_not_closed_takes_no_other_line_along() {
+    let unclosed = "a quote is not closed";
+    let twice =
+        "text stands behind a closing quote: a quote inside a quoted field is written twice";
+    let closed_later = |line| {
+        format!(
+            "a quote is not closed, or text stands behind the one that closes it in line {line}"
+        )
+    };
+    let row = |line, order, amount| {
+        good(
+            line,
+            &format!("{{\"order_id\":\"{order}\",\"amount\":\"{amount}\"}}"),
+        )
+    };
+    let file = |rows: &str| read("orders", format!("order_id,amount\n{rows}").as_bytes());
+    let cases = [
+        // To the end of the file.
+        (
+            "A,\"1\nB,2\nC,3",
+            vec![bad(2, unclosed), row(3, "B", "2"), row(4, "C", "3")],
+        ),
+        (
+            "A,\"1\r\n\r\nB,2\r\n",
+            vec![bad(2, unclosed), row(4, "B", "2")],
+        ),
+        (
+            "A,1\rB,\"2\rC,3\r",
+            vec![row(2, "A", "1"), bad(3, unclosed), row(4, "C", "3")],
+        ),
+        ("A,\"", vec![bad(2, unclosed)]),
+        // To the next field with quotes.
+        (
+            "A,\"1\nB,2\nC,\"3\"\n",
+            vec![bad(2, &closed_later(4)), row(3, "B", "2"), row(4, "C", "3")],
+        ),
+        // To a stray quote that could close it.
+        (
+            "A,\"1\nB,2\nC,3\"\nD,\"4\"\"\nE\",5,6\nF,6\n",
+            vec![
+                row(2, "A", "1\\nB,2\\nC,3"),
+                bad(
+                    5,
+                    "4 fields under a heading of 2, in several lines: is a quote not closed?",
+                ),
+                bad(6, "3 fields under a heading of 2"),
+                row(7, "F", "6"),
+            ],
+        ),
+        // In one line.
+        (
+            "A,\"1\"2\n\"B\"x,2\nC,3\n",
+            vec![bad(2, twice), bad(3, twice), row(4, "C", "3")],
+        ),
+        // Good ones, blanks around them.
+        (
+            "\"A\" ,\"1\n\n2\"\t\n\"\"\"B\"\"\", 27\" \n\"\",\"\"\nC,\"3\"",
+            vec![
+                row(2, "A", "1\\n\\n2"),
+                row(5, "\\\"B\\\"", "27\\\""),
+                row(7, "C", "3"),
+            ],
+        ),
+    ];
+    for (rows, expected) in cases {
+        assert_eq!(file(rows), (expected, None), "{rows}");
+    }
+    let heading = read("orders", b"order_id,amount,\"note\nA,1,x\n");
+    let told = "the heading in line 1 cannot be read: a quote is not closed".to_owned();
+    assert_eq!(heading, (vec![], Some(told)));
+}
+
+#[test]
+fn no_more_of_a_file_than_a_long_row_is_held_for_a_quote() {
+    let row = |number: usize| format!("A-{number},1,{}\n", "x".repeat(100));
+    let rows: String = (0..10_000).map(row).collect();
+    let long = "y".repeat(600_000);
+    let text = format!("order_id,amount,note\nB,2,\"tv\n{rows}{long}\nC,3,z\n");
+    let (found, end) = read("orders", text.as_bytes());
+    assert_eq!((found.len(), end), (10_003, None));
+    assert_eq!(found[0], bad(2, "a quote is not closed within 512 KiB"));
+    assert_eq!(found[10_001], bad(10_003, "the row has more than 512 KiB"));
+    let last = r#"{"order_id":"C","amount":"3","note":"z"}"#;
+    assert_eq!(found[10_002], good(10_004, last));
+    assert!(found[1..10_001].iter().all(|(_, object)| object.is_ok()));
+}
+
+#[test]
 fn json_lines_are_kept_as_they_are() {
     let file = "{\"order_id\":1, \"amount\": 2.50}\r\n\n[1]\n{\"a\":\n  {\"order_id\":\"x\"}";
     let (rows, end) = read("orders", file.as_bytes());
