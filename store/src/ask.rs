@@ -1,13 +1,18 @@
 //! Questions in SQL that a person writes, answered within limits and without a chance to change
 //! anything.
 
+mod question;
+
 use std::time::Duration;
 
+use clickhouse::Client;
+use clickhouse::query::Query;
 use postback_common::config::ClickHouseSettings;
 use serde_json::Value;
 
 use crate::connection::{self, Role, run_within};
 use crate::error::{Kind, StoreError};
+pub use question::Refusal;
 
 /// What an answer may cost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,21 +51,88 @@ const GRACE: Duration = Duration::from_secs(5);
 /// Names, types, then one array a row.
 const FORMAT: &str = "JSONCompactEachRowWithNamesAndTypes";
 
-/// Asks one question. The server is told to refuse everything that is none (`readonly = 2`).
+/// Why there is no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum AskError {
+    /// Nothing was asked.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// As the server says; of [`Kind::Data`] where the query names a format of its own.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// `readonly` of a request: neither writes, nor settings, nor other servers.
+const STRICT: &str = "1";
+
+/// The same for a user to whom it is given: nothing else may be sent then.
+const GIVEN: &str = "2";
+
+/// Asks one question, once the server has said that it is one. It is told to refuse everything that
+/// is none.
 ///
 /// # Errors
-/// [`StoreError`] in the server's own words; of [`Kind::Data`] where the query names a format of its
-/// own.
+/// [`AskError`] for what is no question within these limits, and in the server's own words.
 pub async fn ask(
     settings: &ClickHouseSettings,
     sql: &str,
     limits: Limits,
-) -> Result<Answer, StoreError> {
+) -> Result<Answer, AskError> {
     let client = connection::client(settings, Role::Query)?;
-    let mut query = client
+    let mut readonly = STRICT;
+    let mut looked = look(&client, sql, limits, STRICT).await;
+    if let Err(AskError::Store(error)) = &looked
+        && is_about_readonly(error)
+    {
+        // It may be the question that sets it; this one sets nothing.
+        let plain = fetch(limited(&client, "SELECT 1", limits, STRICT), limits).await;
+        if plain.is_err_and(|error| is_about_readonly(&error)) {
+            readonly = GIVEN;
+            looked = look(&client, sql, limits, GIVEN).await;
+        }
+    }
+    looked?;
+    let mut query = limited(&client, sql, limits, readonly);
+    if let Some(rows) = limits.rows {
+        // One more, to know whether there are more.
+        query = query.with_setting("limit", rows.saturating_add(1).to_string());
+    }
+    let mut answer = fetch(query, limits).await?;
+    if let Some(rows) = limits.rows {
+        let most = usize::try_from(rows).unwrap_or(usize::MAX);
+        answer.is_cut = answer.rows.len() > most;
+        answer.rows.truncate(most);
+    }
+    Ok(answer)
+}
+
+/// Looks at what kind of statement it is.
+async fn look(
+    client: &Client,
+    sql: &str,
+    limits: Limits,
+    readonly: &'static str,
+) -> Result<(), AskError> {
+    let sql = format!("{}{sql}", question::TREE);
+    let tree = fetch(limited(client, &sql, limits, readonly), limits).await;
+    let tree = tree.map_err(|mut error| {
+        error.message = question::placed(&error.message);
+        error
+    })?;
+    let lines = tree.rows.iter().filter_map(|row| row.first()?.as_str());
+    Ok(question::check(&lines.collect::<Vec<_>>())?)
+}
+
+/// Whether `readonly` may not be changed.
+fn is_about_readonly(error: &StoreError) -> bool {
+    // READONLY
+    error.code == Some(164) && error.message.contains("'readonly'")
+}
+
+fn limited(client: &Client, sql: &str, limits: Limits, readonly: &'static str) -> Query {
+    client
         .query_raw(sql)
-        // Questions alone; their own settings, but never this one.
-        .with_setting("readonly", "2")
+        .with_setting("readonly", readonly)
         .with_setting("max_execution_time", limits.within.as_secs().to_string())
         .with_setting("max_memory_usage", limits.memory.to_string())
         // A question that nobody waits for any more is not worked on.
@@ -69,22 +141,14 @@ pub async fn ask(
         .with_setting("wait_end_of_query", "1")
         .with_setting("output_format_json_quote_64bit_integers", "1")
         .with_setting("output_format_json_quote_decimals", "1")
-        .with_setting("output_format_json_quote_denormals", "1");
-    if let Some(rows) = limits.rows {
-        // One more, to know whether there are more.
-        query = query.with_setting("limit", rows.saturating_add(1).to_string());
-    }
-    let attempt = "ask";
-    let bytes = run_within(limits.within + GRACE, attempt, async {
+        .with_setting("output_format_json_quote_denormals", "1")
+}
+
+async fn fetch(query: Query, limits: Limits) -> Result<Answer, StoreError> {
+    let bytes = run_within(limits.within + GRACE, "ask", async {
         query.fetch_bytes(FORMAT)?.collect().await
     });
-    let mut answer = read(&bytes.await?).ok_or_else(other_format)?;
-    if let Some(rows) = limits.rows {
-        let most = usize::try_from(rows).unwrap_or(usize::MAX);
-        answer.is_cut = answer.rows.len() > most;
-        answer.rows.truncate(most);
-    }
-    Ok(answer)
+    read(&bytes.await?).ok_or_else(other_format)
 }
 
 fn other_format() -> StoreError {
@@ -183,6 +247,19 @@ mod tests {
         );
         let numbers: Vec<bool> = answer.columns.iter().map(Column::is_number).collect();
         assert_eq!(numbers, [true, true, false, true]);
+    }
+
+    #[test]
+    fn a_user_that_may_only_read_keeps_its_own_readonly() {
+        let told = |code, message: &str| StoreError {
+            code: Some(code),
+            ..StoreError::own(Kind::Data, "ask", message, "")
+        };
+        let given = "Cannot modify 'readonly' setting in readonly mode. (READONLY)";
+        assert!(is_about_readonly(&told(164, given)));
+        let other = "Cannot modify 'max_threads' setting in readonly mode. (READONLY)";
+        assert!(!is_about_readonly(&told(164, other)));
+        assert!(!is_about_readonly(&told(62, given)));
     }
 
     #[test]

@@ -1,13 +1,13 @@
 //! `postback query`: a question in SQL.
 
-use std::io::Read as _;
-use std::path::PathBuf;
+use std::io::{self, Read as _};
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Args;
 use postback_common::config::ClickHouseSettings;
 use postback_store::StoreError;
-use postback_store::ask::{self, Answer, Limits};
+use postback_store::ask::{self, Answer, AskError, Limits};
 use serde_json::Value;
 
 use super::load;
@@ -26,7 +26,8 @@ use crate::servers::Trouble;
     echo \"SELECT 1\" | postback query -\n\n\
     Views: conversions, postbacks, refusals, orders, statements. docs/sql.md has the queries that\n\
     people ask for. One statement at a time; no FORMAT in it: -o says the form.\n\n\
-    The server works on it for no longer than --max-time, with no more than --max-memory.")]
+    Only SELECT, WITH, SHOW, DESCRIBE, EXPLAIN and EXISTS are asked, of this server alone. It works on\n\
+    them for no longer than --max-time, with no more than --max-memory; SETTINGS are refused.")]
 pub(crate) struct Query {
     /// The question; - reads it from stdin
     #[arg(
@@ -35,7 +36,7 @@ pub(crate) struct Query {
         conflicts_with = "file"
     )]
     sql: Option<String>,
-    /// Read it from a file
+    /// Read it from a file; - is stdin
     #[arg(short, long, value_name = "FILE")]
     file: Option<PathBuf>,
     /// Most rows shown; 0 shows all
@@ -55,7 +56,7 @@ impl Query {
         options: &Options,
         console: &mut Console,
     ) -> Result<Ending, Failure> {
-        let sql = self.text()?;
+        let sql = self.text().await?;
         if sql.trim().is_empty() {
             return Err(Failure::Usage(
                 "the question is empty\n  write one such as SELECT count() FROM conversions"
@@ -70,53 +71,60 @@ impl Query {
             memory: self.max_memory << 20,
         };
         let answer = ask::ask(clickhouse, &sql, limits).await;
-        let answer = answer.map_err(|error| trouble(&error, clickhouse))?;
-        self.sheet(answer).write(options, console)?;
-        Ok(Ending::Done)
-    }
-
-    fn text(&self) -> Result<String, Failure> {
-        let unreadable = |of: &str, error: &std::io::Error| {
-            Failure::Usage(format!("the question cannot be read from {of}: {error}"))
-        };
-        match (&self.sql, &self.file) {
-            (_, Some(file)) => std::fs::read_to_string(file)
-                .map_err(|error| unreadable(&file.display().to_string(), &error)),
-            (Some(sql), None) if sql != "-" => Ok(sql.clone()),
-            _ => {
-                let mut text = String::new();
-                let read = std::io::stdin().read_to_string(&mut text);
-                read.map_err(|error| unreadable("stdin", &error))?;
-                Ok(text)
-            }
-        }
-    }
-
-    fn sheet(&self, answer: Answer) -> Sheet {
-        let columns: Vec<Column> = answer.columns.iter().map(column).collect();
-        let mut sheet = Sheet::new(&columns);
-        let types = answer.columns.iter();
-        let types: serde_json::Map<String, Value> = types
-            .map(|column| (column.name.clone(), column.kind.as_str().into()))
-            .collect();
-        sheet.fact("types", types);
-        sheet.fact("rows", answer.rows.len());
-        sheet.fact("cut", answer.is_cut);
-        if answer.is_cut {
-            let shown = plural(answer.rows.len(), "row");
-            sheet.notes.push(format!(
+        let answer = answer.map_err(|error| failure(error, clickhouse))?;
+        let (is_cut, shown) = (answer.is_cut, plural(answer.rows.len(), "row"));
+        sheet(answer).write(options, console)?;
+        if is_cut {
+            console.warn(format_args!(
                 "only the first {shown}: --max-rows {} shows more, --max-rows 0 all",
                 self.max_rows.saturating_mul(10)
             ));
-        } else if answer.rows.is_empty() {
-            sheet.notes.push("no rows".to_owned());
         }
-        let rows = answer.rows.into_iter();
-        sheet.rows = rows
-            .map(|row| row.into_iter().map(cell).collect())
-            .collect();
-        sheet
+        Ok(Ending::Done)
     }
+
+    async fn text(&self) -> Result<String, Failure> {
+        let stdin = Path::new("-");
+        let file = match (&self.sql, &self.file) {
+            (_, Some(file)) if file != stdin => Some(file.clone()),
+            (Some(sql), None) if sql != "-" => return Ok(sql.clone()),
+            _ => None,
+        };
+        let of = file
+            .as_ref()
+            .map_or_else(|| "stdin".to_owned(), |file| file.display().to_string());
+        // On a thread of its own, so that Ctrl-C is heard while nothing comes.
+        let read = tokio::task::spawn_blocking(move || match file {
+            Some(file) => std::fs::read_to_string(file),
+            None => {
+                let mut text = String::new();
+                io::stdin().read_to_string(&mut text).map(|_| text)
+            }
+        });
+        read.await.map_err(Failure::failed)?.map_err(|error| {
+            Failure::Usage(format!("the question cannot be read from {of}: {error}"))
+        })
+    }
+}
+
+fn sheet(answer: Answer) -> Sheet {
+    let columns: Vec<Column> = answer.columns.iter().map(column).collect();
+    let mut sheet = Sheet::new(&columns);
+    let types = answer.columns.iter();
+    let types: serde_json::Map<String, Value> = types
+        .map(|column| (column.name.clone(), column.kind.as_str().into()))
+        .collect();
+    sheet.fact("types", types);
+    sheet.fact("rows", answer.rows.len());
+    sheet.fact("cut", answer.is_cut);
+    if answer.rows.is_empty() && !answer.is_cut {
+        sheet.notes.push("no rows".to_owned());
+    }
+    let rows = answer.rows.into_iter();
+    sheet.rows = rows
+        .map(|row| row.into_iter().map(cell).collect())
+        .collect();
+    sheet
 }
 
 fn column(column: &ask::Column) -> Column {
@@ -135,11 +143,21 @@ fn cell(value: Value) -> Cell {
     }
 }
 
+fn failure(error: AskError, settings: &ClickHouseSettings) -> Failure {
+    match error {
+        AskError::Refused(refusal) => Failure::Usage(format!("{refusal}\n  {}", refusal.remedy())),
+        AskError::Store(error) => trouble(&error, settings).into(),
+    }
+}
+
 /// The server's own words, and what to do here.
 fn trouble(error: &StoreError, settings: &ClickHouseSettings) -> Trouble {
     let remedy = match error.code {
         // READONLY, UNKNOWN_SETTING's sister of read-only mode.
-        Some(164 | 472) => "`postback query` asks and changes nothing",
+        Some(164 | 472) if error.message.starts_with("Cannot modify") => {
+            "leave SETTINGS out: they could lift the limits"
+        }
+        Some(164 | 472) => "`postback query` reads the tables of this server, and changes nothing",
         // TIMEOUT_EXCEEDED, TOO_SLOW
         Some(159 | 160) => "ask for fewer days, or give --max-time",
         // MEMORY_LIMIT_EXCEEDED

@@ -1,5 +1,8 @@
+use std::fs::File;
 use std::io::Write as _;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
+
+use rustix::process::{Pid, Signal, kill_process};
 
 use crate::installed::{Installed, load};
 use crate::run::{AWAY, Place};
@@ -32,13 +35,30 @@ async fn questions_are_answered_in_every_form_and_change_nothing() {
         query(&["INSERT INTO conversions_g1 (account) VALUES ('x')"]),
         query(&["SET readonly = 0"]),
         query(&["SELECT 1 SETTINGS readonly = 0"]),
+        query(&["SELECT 1 SETTINGS max_execution_time = 1000"]),
+        query(&["SELECT * FROM (SELECT 1 SETTINGS max_memory_usage = 0)"]),
+        query(&["SELECT * FROM (SELECT 1 SETTINGS readonly = 0)"]),
+        query(&[
+            "EXPLAIN actions = 1 SELECT 1",
+            "-q",
+            "-o",
+            "csv",
+            "--max-rows",
+            "1",
+        ]),
+        query(&["KILL QUERY WHERE query_id = 'none'"]),
+        query(&["BACKUP TABLE conversions_g1 TO Memory('b')"]),
+        query(&["INSERT INTO FUNCTION url('http://127.0.0.1:1/', 'CSV', 'a Int8') VALUES (1)"]),
+        query(&["SELECT * FROM url('http://127.0.0.1:1/', 'CSV', 'a Int8')"]),
+        query(&["DESCRIBE TABLE url('http://127.0.0.1:1/', 'CSV')"]),
+        query(&["EXISTS TABLE conversions_g1"]),
         query(&["SELECT 1; SELECT 2"]),
         query(&["SELECT nothing FROM conversions"]),
         query(&["SELECT 1 FROM sales"]),
         query(&["SELEKT 1"]),
         query(&["SELECT 1 FORMAT TSV"]),
         query(&[
-            "SELECT sum(sleepEachRow(1)) FROM numbers(100) SETTINGS max_block_size = 1",
+            "SELECT sum(number % 7) FROM system.numbers",
             "--max-time",
             "1",
         ]),
@@ -70,25 +90,46 @@ async fn questions_are_answered_in_every_form_and_change_nothing() {
 #[tokio::test]
 async fn a_question_comes_from_stdin_too() {
     let installed = Installed::new("query_stdin").await;
-    let mut child = installed
-        .place
-        .command(&["query", "-", "-o", "csv"])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    child
-        .stdin
-        .take()
-        .unwrap()
-        .write_all(b"SELECT 6 * 7 AS answer")
-        .unwrap();
-    let output = child.wait_with_output().unwrap();
-    assert_eq!(
-        String::from_utf8(output.stdout).unwrap(),
-        "answer\r\n42\r\n"
-    );
+    for stdin in [&["-"][..], &["-f", "-"]] {
+        let mut child = installed
+            .place
+            .command(&[&["query", "-o", "csv"], stdin].concat())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        child
+            .stdin
+            .take()
+            .unwrap()
+            .write_all(b"SELECT 6 * 7 AS answer")
+            .unwrap();
+        let output = child.wait_with_output().unwrap();
+        assert_eq!(
+            String::from_utf8(output.stdout).unwrap(),
+            "answer\r\n42\r\n"
+        );
+    }
     installed.remove().await;
+}
+
+#[test]
+fn what_is_read_from_a_pipe_can_be_interrupted() {
+    let place = Place::with(AWAY);
+    let pipe = place.path().join("pipe");
+    assert!(
+        Command::new("mkfifo")
+            .arg(&pipe)
+            .status()
+            .unwrap()
+            .success()
+    );
+    let mut child = place.command(&["query", "-f", "pipe"]).spawn().unwrap();
+    // Opens when the other end is open, too; and nothing is ever written.
+    let writer = File::options().write(true).open(&pipe).unwrap();
+    kill_process(Pid::from_child(&child), Signal::INT).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    drop(writer);
 }
 
 #[test]

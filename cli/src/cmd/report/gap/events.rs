@@ -58,13 +58,13 @@ pub(super) async fn run(
     let off = endpoints::outages(&client, question.from, question.to);
     let off = off.await.map_err(trouble)?;
     let fetched = fetched(&client, &question).await.map_err(trouble)?;
+    let mut cut = None;
     let (mut sheet, missed) = if lists {
-        let list = reader.missed_pushes(&question, &off, gap.limit.max(1));
+        let list = reader.missed_pushes(&question, &off, gap.most());
         let list = list.await.map_err(trouble)?;
-        (
-            listed(&list, &question),
-            list.first().map_or(0, |row| row.total),
-        )
+        let total = list.first().map_or(0, |row| row.total);
+        cut = super::listed::cut(list.len(), total, "transaction");
+        (listed(&list, &question), total)
     } else {
         let report = reader.pushes(&question, &off).await.map_err(trouble)?;
         let missed = report.totals.iter().map(|total| total.missed).sum();
@@ -80,6 +80,9 @@ pub(super) async fn run(
         of_rejects: false,
     };
     frame::finish(sheet, about, &complete, &lag, options, console)?;
+    if let Some(words) = cut {
+        console.warn(words);
+    }
     Ok(if missed > 0 {
         Ending::Found
     } else {
@@ -193,12 +196,6 @@ fn listed(list: &[Missed], question: &Question) -> Sheet {
     if total == 0 {
         let note = "No transaction of this range was fetched that had not been pushed.";
         sheet.notes.push(note.to_owned());
-    } else if total > list.len() as u64 {
-        sheet.notes.push(format!(
-            "the first {} of {}: raise --limit",
-            list.len(),
-            plural(total, "transaction")
-        ));
     }
     sheet
 }

@@ -29,14 +29,18 @@ pub(super) fn sheet(list: &[Listed], class: Class, asked: &Comparison) -> Sheet 
         sheet
             .notes
             .push(format!("No {noun} of this range is of that class."));
-    } else if total > list.len() as u64 {
-        sheet.notes.push(format!(
-            "the first {} of {}: raise --limit",
-            list.len(),
-            plural(total, noun)
-        ));
     }
     sheet
+}
+
+/// What to say of a list that is not whole.
+pub(super) fn cut(listed: usize, total: u64, noun: &str) -> Option<String> {
+    (total > listed as u64).then(|| {
+        format!(
+            "only the first {listed} of {}: raise --limit, --limit 0 lists all",
+            plural(total, noun)
+        )
+    })
 }
 
 fn cells(row: &Listed, asked: &Comparison) -> Vec<Cell> {

@@ -56,7 +56,7 @@ pub(super) struct Gap {
     /// List the orders of a class, ready for a support ticket
     #[arg(long, value_enum, value_name = "CLASS")]
     class: Option<Class>,
-    /// With --class: at most so many
+    /// With --class: at most so many; 0 lists all
     #[arg(long, value_name = "ROWS", default_value_t = 1_000)]
     limit: u64,
 }
@@ -127,12 +127,14 @@ impl Gap {
         let complete = complete.await.map_err(trouble)?;
         let lag = lag::of_generation(&loaded.settings, reader.generation()).await;
         let asked = comparison(question, &sides, complete.loaded_through, &lag)?;
+        let mut cut = None;
         let (mut sheet, is_found) = match wanted {
             Some((class, Some(wanted))) => {
-                let limit = self.limit.max(1);
-                let list = reader.gap_list(&asked, wanted, limit);
+                let list = reader.gap_list(&asked, wanted, self.most());
                 let list = list.await.map_err(trouble)?;
                 let is_found = class == Class::Unexplained && !list.is_empty();
+                let total = list.first().map_or(0, |row| row.total);
+                cut = listed::cut(list.len(), total, noun(asked.own));
                 (listed::sheet(&list, class, &asked), is_found)
             }
             _ => figures(&reader, &asked, clickhouse).await?,
@@ -148,11 +150,23 @@ impl Gap {
             of_rejects: false,
         };
         frame::finish(sheet, about, &complete, &lag, options, console)?;
+        if let Some(words) = cut {
+            console.warn(words);
+        }
         Ok(if is_found {
             Ending::Found
         } else {
             Ending::Done
         })
+    }
+
+    /// Rows of a list.
+    const fn most(&self) -> u64 {
+        if self.limit == 0 {
+            u64::MAX
+        } else {
+            self.limit
+        }
     }
 }
 
