@@ -1,8 +1,9 @@
 //! The command line.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
-use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+use clap::{ArgAction, Args, ColorChoice, Parser, Subcommand, ValueEnum};
 use jiff::tz::TimeZone;
 
 use crate::cmd;
@@ -12,6 +13,7 @@ use crate::cmd;
 #[command(
     name = "postback",
     version = postback_service::version::VERSION,
+    color = asked_color(std::env::args_os().skip(1)),
     after_help = "Exit codes: 0 done, 1 failed, 2 usage or configuration, 3 ran and found something, 130 interrupted.",
     subcommand_required = true,
     arg_required_else_help = true,
@@ -69,6 +71,29 @@ pub(crate) enum Color {
     Never,
 }
 
+/// What `--color` says, read before everything else: help and what is said of misspelt arguments are
+/// coloured, or not, while the rest is not understood yet.
+fn asked_color(arguments: impl Iterator<Item = OsString>) -> ColorChoice {
+    let mut choice = ColorChoice::Auto;
+    let mut is_next = false;
+    for argument in arguments.take_while(|argument| argument != "--") {
+        let argument = argument.to_string_lossy();
+        let value = match argument.strip_prefix("--color=") {
+            Some(value) => value,
+            None if is_next => &argument,
+            None => "",
+        };
+        is_next = argument == "--color";
+        choice = match Color::from_str(value, false) {
+            Ok(Color::Auto) => ColorChoice::Auto,
+            Ok(Color::Always) => ColorChoice::Always,
+            Ok(Color::Never) => ColorChoice::Never,
+            Err(_) => choice,
+        };
+    }
+    choice
+}
+
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -118,4 +143,26 @@ fn zone(name: &str) -> Result<TimeZone, String> {
         "no IANA time zone has this name; write one such as UTC, Europe/Berlin or America/New_York"
             .to_owned()
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_colour_that_is_asked_for_holds() {
+        let asked = |arguments: &str| asked_color(arguments.split(' ').map(OsString::from));
+        for (arguments, expected) in [
+            ("doctor", ColorChoice::Auto),
+            ("--color never doctr", ColorChoice::Never),
+            ("doctr --color=always", ColorChoice::Always),
+            ("--color=always --color never", ColorChoice::Never),
+            ("--color purple", ColorChoice::Auto),
+            ("annotate never", ColorChoice::Auto),
+            ("annotate -- --color never", ColorChoice::Auto),
+            ("--help --color", ColorChoice::Auto),
+        ] {
+            assert_eq!(asked(arguments), expected, "{arguments}");
+        }
+    }
 }

@@ -158,7 +158,7 @@ impl KeyOption {
         let mut keys = templates.filter_map(|template| template.url.key());
         keys.find(|key| is_known(key.expose())).ok_or_else(|| {
             Failure::Usage(format!(
-                "the URL key of source {} is not known here: the configuration holds its hash alone\n  \
+                "the URL key of source {} is not known here: of what the configuration says only a hash is kept\n  \
                  give it with --key-file FILE or in {KEY_VARIABLE}",
                 source.name
             ))

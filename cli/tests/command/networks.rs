@@ -37,6 +37,13 @@ fn a_profile_is_checked_as_a_whole() {
     });
     let emptied: String = emptied.collect();
     std::fs::write(place.path().join("empty-recipe.toml"), emptied).unwrap();
+    let mistyped = std::fs::read_to_string(builtin).unwrap();
+    let mistyped = mistyped
+        .replacen("column = \"", "column = \"x", 1)
+        .replace("method = ", "methods = ")
+        .replace("\nform = \"", "\nform = \"in_");
+    std::fs::write(place.path().join("mistyped.toml"), mistyped).unwrap();
+    std::fs::write(place.path().join("broken.toml"), "network = rakuten\n").unwrap();
     let pipe = place.path().join("pipe");
     let made = std::process::Command::new("mkfifo").arg(pipe).status();
     assert!(made.unwrap().success());
@@ -46,6 +53,8 @@ fn a_profile_is_checked_as_a_whole() {
         place.run(&["network", "check", "wrong.toml", "-o", "json"]),
         place.run(&["network", "check", "missing.toml"]),
         place.run(&["network", "check", "empty-recipe.toml"]),
+        place.run(&["network", "check", "mistyped.toml"]),
+        place.run(&["network", "check", "broken.toml"]),
         place.run(&["network", "check", "."]),
         place.run(&["network", "check", "/dev/null"]),
         place.run(&["network", "check", "pipe"]),
@@ -71,7 +80,7 @@ fn a_url_is_built_with_its_block() {
             "--static",
             "cid=7 & more",
             "--marker",
-            "2",
+            "7",
         ]),
         place.run(&["url", "build", "--source", "rakuten-us", "--fields", "u1"]),
         place.run(&[
@@ -83,11 +92,77 @@ fn a_url_is_built_with_its_block() {
             "etransactionid=tid",
         ]),
         place.run(&["url", "build", "--source", "rakuten-us", "--static", "cid"]),
+        place.run(&["url", "build", "--source", "rakuten-us", "--fields", "TID"]),
     ];
-    let text = text.join("\n");
-    // The block of a second template says when it was made.
-    let dates = [(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", "[now]")];
-    insta::with_settings!({ filters => dates }, { insta::assert_snapshot!(text) });
+    insta::assert_snapshot!(text.join("\n"));
+}
+
+/// What `url build` gives, and the configuration with its block at its end.
+fn built(configuration: &str, arguments: &[&str]) -> (String, String) {
+    let place = Place::with(configuration);
+    let build = ["url", "build", "--source", "s", "-o", "json"];
+    let output = place.command(&[&build[..], arguments].concat()).output();
+    let output = output.unwrap();
+    let words = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(0), "{words}");
+    let whole: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let block = whole["rows"][0]["toml"].as_str().unwrap();
+    let next = format!("{configuration}{block}");
+    let checked = Place::with(&next).run(&["config", "check"]);
+    assert!(checked.ends_with("--- exit 0\n"), "{checked}");
+    assert!(!words.contains("fills no column"), "{words}");
+    (block.to_owned(), next)
+}
+
+const NEW: &str = "[kafka]\nbrokers = \"127.0.0.1:1\"\n[[source]]\nname = \"s\"\nnetwork = \"rakuten\"\nenabled = false\n";
+
+#[test]
+fn each_template_is_named_by_the_next_free_marker_and_simply_added() {
+    let (first, configuration) = built(NEW, &[]);
+    assert!(
+        first.ends_with("&pbt=1\"\n") && !first.contains("valid_from"),
+        "{first}"
+    );
+    let (second, configuration) = built(&configuration, &["--rename", "u1=unique_id"]);
+    assert!(
+        second.ends_with("&pbt=2\"\n") && !second.contains("valid_from"),
+        "{second}"
+    );
+    let (chosen, configuration) = built(&configuration, &["--marker", "40"]);
+    assert!(chosen.ends_with("&pbt=40\"\n"), "{chosen}");
+    let (own, configuration) = built(&configuration, &["--static", "pbt=spring"]);
+    assert!(own.ends_with("&pbt=spring\"\n"), "{own}");
+    let taken = ["url", "build", "--source", "s", "--marker", "2"];
+    let taken = Place::with(&configuration).run(&taken);
+    assert!(
+        taken.contains("has pbt=2 already")
+            && taken.contains("--marker 41")
+            && taken.contains("exit 2"),
+        "{taken}"
+    );
+    // The newest of several that have a time is known by its time.
+    let timed = configuration.replacen("url =", "valid_from = 2026-01-01\nurl =", 1);
+    let (last, _) = built(&timed, &[]);
+    assert!(
+        last.ends_with("&pbt=41\"\n") && last.contains("valid_from = \"20"),
+        "{last}"
+    );
+}
+
+#[test]
+fn a_template_of_a_statement_names_columns_that_its_own_check_understands() {
+    let statement = NEW.replace("\"rakuten\"", "\"rakuten-item-report\"");
+    let (block, _) = built(&statement, &["--rename", "Member ID=Klick"]);
+    assert!(
+        block.contains("Klick=<U1>&") && block.contains("Order%20ID="),
+        "{block}"
+    );
+    assert!(!block.contains("pbt="), "lines carry none: {block}");
+    let shown = Place::with(&statement).run(&["url", "build", "--source", "s"]);
+    assert!(
+        !shown.contains("to register") && shown.contains("[[source.template]]"),
+        "{shown}"
+    );
 }
 
 #[test]
@@ -116,6 +191,17 @@ fn a_url_is_checked() {
             &format!("{base}?click={{SubId1}}"),
             &["--network", "impact"],
         ),
+        check(
+            &format!(
+                "{base}?tid=<etransaction_id>&a=<TID>&b=<MID>&c=<OID>&d=<member_id>&e=<member+id>&f=<sku>&g=<subid>&h=<shoe_size>"
+            ),
+            &rakuten,
+        ),
+        check(&whole.replace("https", "ftp"), &rakuten),
+        check(&whole.replace("https://", ""), &rakuten),
+        check(&whole.replace("pb.example.com", ""), &rakuten),
+        check(&whole.replace("/postback/", "/in/"), &rakuten),
+        check(&whole.replace("https", "HTTP"), &rakuten),
     ];
     insta::assert_snapshot!(text.join("\n"));
 }

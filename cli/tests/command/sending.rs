@@ -1,3 +1,4 @@
+use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
 
 use crate::run::{AWAY, Place};
@@ -30,6 +31,48 @@ fn what_cannot_be_sent_is_refused_with_what_to_do() {
     let text = text.join("\n");
     assert!(!text.contains("CANARY"), "{text}");
     insta::assert_snapshot!(text);
+}
+
+#[test]
+fn what_takes_a_transaction_back_is_told_where_one_was_sent() {
+    let place = Place::with(AWAY);
+    let send = |url: &str| {
+        let send = [
+            "send",
+            "--source",
+            "rakuten-us",
+            "--transaction",
+            "--wait",
+            "1",
+        ];
+        place.run(&[&send[..], &["--url", url]].concat())
+    };
+    let closed = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = format!("http://{}", closed.local_addr().unwrap());
+    drop(closed);
+    let nothing = send(&address);
+    assert!(
+        nothing.contains("connect") && !nothing.contains("takes it back"),
+        "{nothing}"
+    );
+    // What it says of one that was sent, by the answer; none is not known to be refused.
+    for (answer, is_refused) in [
+        ("", false),
+        ("HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n", true),
+    ] {
+        let server = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = format!("http://{}", server.local_addr().unwrap());
+        let answering = std::thread::spawn(move || {
+            let (mut stream, _) = server.accept().unwrap();
+            let mut request = [0; 16_384];
+            assert!(stream.read(&mut request).unwrap() > 0);
+            stream.write_all(answer.as_bytes()).unwrap();
+        });
+        let sent = send(&address);
+        answering.join().unwrap();
+        assert!(sent.contains("this takes it back:"), "{sent}");
+        assert_eq!(sent.contains("nothing to take back"), is_refused, "{sent}");
+    }
 }
 
 #[test]

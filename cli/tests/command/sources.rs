@@ -18,6 +18,32 @@ fn sources_and_settings_are_shown_without_secrets() {
     insta::assert_snapshot!(text.join("\n"));
 }
 
+#[test]
+fn a_secret_of_a_template_or_a_url_is_shown_nowhere() {
+    let more = "&Token=CANARYtok&s%69g=CANARYsig\"";
+    let masked = "&cid=7&is_event=<is_event>&tid=<etransaction_id>&ordered=<transaction_date>&type=<transaction_type>&x=<shoe_size>&Token=[hidden]&s%69g=[hidden]";
+    let place = Place::with(&AWAY.replace("<shoe_size>\"", &format!("<shoe_size>{more}")));
+    // `run` looks for the canaries.
+    for form in ["table", "json", "csv"] {
+        let shown = place.run(&["config", "show", "-o", form]);
+        assert!(shown.contains(masked), "{shown}");
+    }
+    let public = AWAY.replace(
+        "https://pb.example.com\"",
+        "https://u:CANARYpw@pb.example.com\"",
+    );
+    let api = format!(
+        "{AWAY}[source.api]\nbase_url = \"http://u:CANARYpw@127.0.0.1:1\"\ntoken_path = \"/token?secret=CANARY\"\n"
+    );
+    for configuration in [public, api] {
+        let place = Place::with(&configuration);
+        for form in ["table", "json"] {
+            let shown = place.run(&["config", "check", "-o", form]);
+            assert!(shown.ends_with("--- exit 2\n"), "{shown}");
+        }
+    }
+}
+
 fn new_key(place: &Place, arguments: &[&str]) -> Value {
     let all = [&["source", "key", "new", "-o", "json"], arguments].concat();
     let output = place.command(&all).output().unwrap();

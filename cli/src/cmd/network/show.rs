@@ -19,7 +19,7 @@ pub(super) fn sheet(profile: &Profile) -> Sheet {
         .map(|known| {
             vec![
                 Cell::text(&known.name),
-                Cell::Text(profile.macro_style.write(&known.name)),
+                profile.macro_for(known).map_or(Cell::Missing, Cell::Text),
                 Cell::text(known.column.map_or("extra", Field::as_str)),
                 Cell::List(known.aliases.clone()),
                 Cell::text(known.confidence.as_str()),

@@ -74,11 +74,11 @@ impl Target {
         format!("{scheme}://{}", self.authority.host_field())
     }
 
-    /// Sends it, once.
-    pub(super) async fn send(&self) -> (Times, Result<Answer, Failed>) {
+    /// Sends it, once. `sending` is called where there is a connection, before anything leaves by it.
+    pub(super) async fn send(&self, sending: impl FnOnce()) -> (Times, Result<Answer, Failed>) {
         let mut times = Times::default();
         let begin = Instant::now();
-        let sent = tokio::time::timeout(PATIENCE, self.send_timed(&mut times)).await;
+        let sent = tokio::time::timeout(PATIENCE, self.send_timed(&mut times, sending)).await;
         times.total = begin.elapsed();
         let answer = sent.unwrap_or_else(|_elapsed| {
             Err(Failed {
@@ -90,7 +90,11 @@ impl Target {
         (times, answer)
     }
 
-    async fn send_timed(&self, times: &mut Times) -> Result<Answer, Failed> {
+    async fn send_timed(
+        &self,
+        times: &mut Times,
+        sending: impl FnOnce(),
+    ) -> Result<Answer, Failed> {
         let begin = Instant::now();
         let place = (self.authority.host.as_str(), self.authority.port);
         let stream = TcpStream::connect(place).await.map_err(|error| Failed {
@@ -101,6 +105,7 @@ impl Target {
         stream.set_nodelay(true).ok();
         times.connect = Some(begin.elapsed());
         if !self.authority.is_secure {
+            sending();
             return self.exchange(stream, times).await;
         }
         let begin = Instant::now();
@@ -110,6 +115,7 @@ impl Target {
             remedy: "networks refuse such a connection, too: renew the certificate, or correct its name and chain",
         })?;
         times.tls = Some(begin.elapsed());
+        sending();
         self.exchange(stream, times).await
     }
 

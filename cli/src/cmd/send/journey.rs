@@ -76,9 +76,13 @@ impl Journey {
     }
 
     /// Sends it; the id that it was given, if it was taken.
-    pub(super) async fn deliver(&mut self, target: &Target) -> Option<Uuid> {
+    pub(super) async fn deliver(
+        &mut self,
+        target: &Target,
+        sending: impl FnOnce(),
+    ) -> Option<Uuid> {
         self.sent = Instant::now();
-        let (times, answer) = target.send().await;
+        let (times, answer) = target.send(sending).await;
         if let Some(connect) = times.connect {
             self.step("connected", true, Some(connect), self.to.clone());
         }
@@ -227,6 +231,13 @@ impl Journey {
             self.remedies.push("`postback source show` says what each parameter means; correct the template, or choose other values with --set".to_owned());
         }
         self.conversion = conversion;
+    }
+
+    /// Whether it is certain that it was not stored. A 503 is not: what was too late for the answer
+    /// may still be.
+    pub(super) fn is_refused(&self) -> bool {
+        self.status
+            .is_some_and(|status| (400..500).contains(&status))
     }
 
     pub(super) fn ending(&self) -> Ending {

@@ -100,24 +100,31 @@ impl Send {
                 "with {counting} it would count in reports\n  leave that out, or say --transaction to have it count"
             )));
         }
-        if self.transaction && !is_reversal(&values) {
-            console.warn(format_args!(
-                "this transaction counts in reports; this takes it back:\n  postback send {}{}",
-                self.door.options(),
-                reversal(&values)
-            ));
+        let counts = self.transaction && !is_reversal(&values);
+        // Not before there is a connection; and not after, or who interrupts would not know.
+        let sending = || {
+            if counts {
+                console.warn(format_args!(
+                    "this transaction counts in reports; this takes it back:\n  postback send {}{}",
+                    self.door.options(),
+                    reversal(&values)
+                ));
+            }
+        };
+        let journey = self.follow(&target, &loaded, sending).await;
+        if counts && journey.is_refused() {
+            console.note("It was refused, so it counts nowhere: there is nothing to take back.");
         }
-        let journey = self.follow(&target, &loaded).await;
         journey.sheet(&options.time_zone).write(options, console)?;
         Ok(journey.ending())
     }
 
-    async fn follow(&self, target: &Target, loaded: &Loaded) -> Journey {
+    async fn follow(&self, target: &Target, loaded: &Loaded, sending: impl FnOnce()) -> Journey {
         let settings = &loaded.settings;
         // Before it is sent: what comes behind these offsets may be it.
         let log = Log::look(&settings.kafka).await;
         let mut journey = Journey::begin(target.address_shown());
-        if let Some(id) = journey.deliver(target).await {
+        if let Some(id) = journey.deliver(target, sending).await {
             let until = tokio::time::Instant::now() + Duration::from_secs(self.wait);
             journey.through_kafka(log, id, until).await;
             journey.reach_its_row(&settings.clickhouse, id, until).await;
@@ -128,11 +135,9 @@ impl Send {
     fn chosen(&self, profile: &Profile) -> Result<BTreeMap<String, String>, Failure> {
         for (name, _) in &self.chosen {
             if profile.parameter(name).is_none() {
-                let names = profile.parameters.iter().map(|known| known.name.as_str());
-                let near = super::url::nearest(name, names);
-                let remedy = near.map_or_else(
+                let remedy = super::url::meant(name, profile).map_or_else(
                     || format!("`postback network show {}` lists them", profile.network),
-                    |near| format!("did you mean {near}?"),
+                    |field| format!("did you mean {}?", field.name),
                 );
                 return Err(Failure::Usage(format!(
                     "{} has no field {name:?}\n  {remedy}",

@@ -7,11 +7,12 @@ use clap::Args;
 use jiff::Timestamp;
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use postback_common::config::SourceSettings;
+use postback_normalise::SourceRules;
 use postback_normalise::Template;
-use postback_normalise::profile::{Parameter, Profile};
+use postback_normalise::profile::{Parameter, Profile, Subject};
 use postback_normalise::template::MARKER;
 
-use super::{finding, nearest};
+use super::{finding, meant};
 use crate::arguments::{Form, Options};
 use crate::cmd::{load, source};
 use crate::console::{Console, Tone};
@@ -34,10 +35,10 @@ const ENCODED: &AsciiSet = &CONTROLS
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  \
     postback url build --source rakuten-us\n  \
-    postback url build --source rakuten-us --fields is_event,etransaction_id,u1,commissions --rename u1=unique_id --static cid=7 --marker 2\n\n\
+    postback url build --source rakuten-us --fields is_event,etransaction_id,u1,commissions --rename u1=unique_id --static cid=7\n\n\
     Without --fields it carries every field that fills a column, the unverified ones too (`postback network\n\
-    show`). A marker names the template in each postback, so that an old URL and a new one are told apart\n\
-    while both are in use.\n\
+    show`). The marker at its end (pbt=1, then pbt=2, …) names the template in each postback, so that an old\n\
+    URL and a new one are told apart while both are in use. Lines of a statement carry none.\n\
     The URL has KEY where the key belongs: the configuration knows only its hash.")]
 pub(super) struct Build {
     /// The source, as in the configuration
@@ -52,7 +53,7 @@ pub(super) struct Build {
     /// A parameter that is the same each time, such as cid=7
     #[arg(long = "static", value_name = "NAME=VALUE", value_parser = pair)]
     statics: Vec<(String, String)>,
-    /// Number that names this template in each postback
+    /// Number that names this template in each postback [default: the next free one]
     #[arg(long, value_name = "NUMBER")]
     marker: Option<u32>,
 }
@@ -75,20 +76,26 @@ impl Build {
             return Err(source::unknown(&self.source, &loaded.settings));
         };
         let profile = rules.profile();
-        let query = self.query(profile)?;
+        let marker = self.marker(source, rules);
+        let query = self.query(marker, profile)?;
         let host = loaded.settings.ingest.public_url.as_deref();
         let base = host.unwrap_or("https://YOUR-HOST").trim_end_matches('/');
         let url = format!("{base}/postback/KEY?{query}");
         let template =
             Template::parse(&url, profile).map_err(|error| Failure::Usage(error.to_string()))?;
-        let block = self.block(source, &url);
+        refuse_taken(&template, source, rules)?;
+        let block = block(source, &template, &url);
+        // What comes in files has no URL: its template says how the columns are called.
+        let is_sent = profile.about != Subject::Statements;
         if options.output == Form::Table {
-            let out = console.out();
-            writeln!(
-                out,
-                "{}\n\n{url}\n",
-                Tone::Strong.paint(format!("The URL to register with {}", profile.title))
-            )?;
+            let mut out = console.page();
+            if is_sent {
+                writeln!(
+                    out,
+                    "{}\n\n{url}\n",
+                    Tone::Strong.paint(format!("The URL to register with {}", profile.title))
+                )?;
+            }
             writeln!(
                 out,
                 "{}\n\n{block}",
@@ -102,32 +109,45 @@ impl Build {
             sheet.rows = vec![vec![Cell::Text(url), Cell::Text(block)]];
             sheet.write(options, console)?;
         }
-        console.note("Put the key that `postback source key new` printed in place of KEY at the network; the configuration needs none.");
-        if host.is_none() {
-            console
-                .note("ingest.public_url is not configured: put your host in place of YOUR-HOST.");
+        if is_sent {
+            tell_places(host, console);
         }
         for finding in finding::find(&template, profile, source.currency.is_some()) {
             console.warn(format_args!("{}\n  {}", finding.problem, finding.remedy));
         }
-        self.tell_marker(source, console);
+        if let Some(marker) = template.marker().filter(|_| !source.templates.is_empty()) {
+            console.note(format_args!(
+                "Source {} has a template already: leave it there. What comes with {MARKER}={marker} is read by this one, which a running generation takes by itself.",
+                source.name
+            ));
+        }
         Ok(Ending::Done)
     }
 
-    fn query(&self, profile: &Profile) -> Result<String, Failure> {
+    /// The number that was chosen, or else the next that names no template of the source.
+    fn marker(&self, source: &SourceSettings, rules: &SourceRules) -> Option<u64> {
+        let is_given = self.statics.iter().any(|(name, _)| name == MARKER);
+        let is_carried = rules.profile().about == Subject::Conversions;
+        let next = || (is_carried && !is_given).then(|| next_marker(source, rules));
+        self.marker.map(u64::from).or_else(next)
+    }
+
+    fn query(&self, marker: Option<u64>, profile: &Profile) -> Result<String, Failure> {
         let names = self.names(profile)?;
-        let fields = names
-            .iter()
-            .map(|(field, name)| format!("{}={}", encoded(name), profile.macro_style.write(field)));
+        let mut fields = Vec::new();
+        for (field, name) in names {
+            let carried = profile.macro_for(field).ok_or_else(|| unfit(field))?;
+            fields.push(format!("{}={carried}", encoded(name)));
+        }
         let statics = self.statics.iter();
         let statics = statics.map(|(name, value)| format!("{}={}", encoded(name), encoded(value)));
-        let marker = self.marker.map(|number| format!("{MARKER}={number}"));
-        let parts: Vec<String> = fields.chain(statics).chain(marker).collect();
+        let marker = marker.map(|number| format!("{MARKER}={number}"));
+        let parts: Vec<String> = fields.into_iter().chain(statics).chain(marker).collect();
         Ok(parts.join("&"))
     }
 
     /// Each field with its parameter's name, in order.
-    fn names<'p>(&'p self, profile: &'p Profile) -> Result<Vec<(&'p str, &'p str)>, Failure> {
+    fn names<'p>(&'p self, profile: &'p Profile) -> Result<Vec<(&'p Parameter, &'p str)>, Failure> {
         let renamed: BTreeMap<&str, &str> = self
             .rename
             .iter()
@@ -150,43 +170,78 @@ impl Build {
         }
         let named = |field: &'p Parameter| {
             let name = field.name.as_str();
-            (name, renamed.get(name).copied().unwrap_or(name))
+            (field, renamed.get(name).copied().unwrap_or(name))
         };
         Ok(fields.into_iter().map(named).collect())
     }
+}
 
-    fn block(&self, source: &SourceSettings, url: &str) -> String {
-        // The first template holds from the beginning.
-        let is_first = source.templates.is_empty();
-        let now = Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ");
-        let valid_from = if is_first {
-            String::new()
-        } else {
-            format!("valid_from = \"{now}\"\n")
-        };
-        format!(
-            "[[source.template]]\n{valid_from}url = \"{}\"\n",
-            url.replace('\\', "\\\\").replace('"', "\\\"")
-        )
-    }
+/// Numbers grow, so that none comes to name a second URL.
+fn next_marker(source: &SourceSettings, rules: &SourceRules) -> u64 {
+    let markers = rules.readings().iter();
+    let markers = markers.filter_map(|reading| reading.marker.as_deref()?.parse::<u32>().ok());
+    let highest = markers.max().map_or(0, u64::from);
+    highest.max(source.templates.len() as u64) + 1
+}
 
-    fn tell_marker(&self, source: &SourceSettings, console: &mut Console) {
-        let count = source.templates.len();
-        if self.marker.is_none() && count > 0 {
-            console.note(format_args!(
-                "Source {} has a template already: what is received before valid_from is read by that one. With --marker {} each postback says which URL it came by.",
-                source.name, count + 1
-            ));
-        }
+/// Nothing would say by which of two templates of one marker a request is read.
+fn refuse_taken(
+    template: &Template,
+    source: &SourceSettings,
+    rules: &SourceRules,
+) -> Result<(), Failure> {
+    let Some(marker) = template.marker() else {
+        return Ok(());
+    };
+    let mut readings = rules.readings().iter();
+    if readings.any(|reading| reading.marker.as_deref() == Some(marker)) {
+        return Err(Failure::Usage(format!(
+            "a template of source {} has {MARKER}={marker} already\n  choose another, such as --marker {}",
+            source.name,
+            next_marker(source, rules)
+        )));
     }
+    Ok(())
+}
+
+/// A marker is enough for a new template to be simply added. A time is given where nothing else
+/// would tell it from the others, or say that it is the newest of some that have one.
+fn block(source: &SourceSettings, template: &Template, url: &str) -> String {
+    let others = &source.templates;
+    let has_times = others.iter().any(|other| other.valid_from.is_some());
+    let is_alone = others.is_empty() || (template.marker().is_some() && !has_times);
+    let now = Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ");
+    let valid_from = if is_alone {
+        String::new()
+    } else {
+        format!("valid_from = \"{now}\"\n")
+    };
+    format!(
+        "[[source.template]]\n{valid_from}url = \"{}\"\n",
+        url.replace('\\', "\\\\").replace('"', "\\\"")
+    )
+}
+
+/// What stands in the place of what is not known here.
+fn tell_places(host: Option<&str>, console: &mut Console) {
+    console.note("Put the key that `postback source key new` printed in place of KEY at the network; the configuration needs none.");
+    if host.is_none() {
+        console.note("ingest.public_url is not configured: put your host in place of YOUR-HOST.");
+    }
+}
+
+fn unfit(field: &Parameter) -> Failure {
+    Failure::Usage(format!(
+        "no macro can be called {:?}\n  give it an alias of letters, digits, _, - and . in the profile",
+        field.name
+    ))
 }
 
 fn known<'p>(name: &str, profile: &'p Profile) -> Result<&'p Parameter, Failure> {
     profile.parameter(name).ok_or_else(|| {
-        let names = profile.parameters.iter().map(|known| known.name.as_str());
-        let remedy = nearest(name, names).map_or_else(
+        let remedy = meant(name, profile).map_or_else(
             || format!("`postback network show {}` lists them", profile.network),
-            |near| format!("did you mean {near}?"),
+            |field| format!("did you mean {}?", field.name),
         );
         Failure::Usage(format!(
             "{} has no field {name:?}\n  {remedy}",

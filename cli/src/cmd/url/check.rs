@@ -155,7 +155,11 @@ fn understood(template: &Template, profile: &Profile) -> Vec<Vec<Cell>> {
         let known = profile.parameter(&carrier.network_name);
         vec![
             Cell::Text(printable(&carrier.parameter)),
-            Cell::Text(profile.macro_style.write(&carrier.network_name)),
+            Cell::Text(
+                known
+                    .and_then(|known| profile.macro_for(known))
+                    .unwrap_or_else(|| profile.macro_style.write(&carrier.network_name)),
+            ),
             Cell::text(carrier.column.map_or("extra", Field::as_str)),
             known.map_or(Cell::text("unknown"), |known| {
                 Cell::text(known.confidence.as_str())
@@ -179,15 +183,39 @@ fn understood(template: &Template, profile: &Profile) -> Vec<Vec<Cell>> {
     carriers.chain(statics).collect()
 }
 
-/// What the way to us lacks.
-fn transport(url: &str) -> Option<Finding> {
-    url.starts_with("http://").then(|| Finding {
-        is_error: false,
-        problem:
-            "http: whoever is on the way reads the URL key, and can send in the network's name"
-                .to_owned(),
-        remedy: "register https: see [ingest.tls], or put a proxy before ingest".to_owned(),
-    })
+/// What is wrong with the way to us. Says nothing of what stands in the path: it has the key.
+fn transport(url: &str) -> Vec<Finding> {
+    let address = url.split_once('?').map_or(url, |(address, _)| address);
+    let (scheme, rest) = address.split_once("://").unwrap_or(("", address));
+    let is_plain = scheme.eq_ignore_ascii_case("http");
+    if !is_plain && !scheme.eq_ignore_ascii_case("https") {
+        return vec![Finding::error(
+            "it begins with neither https:// nor http://: no network can send by it",
+            "give the whole URL, such as https://pb.example.com/postback/KEY?…",
+        )];
+    }
+    let (host, path) = rest.split_once('/').unwrap_or((rest, ""));
+    if host.is_empty() {
+        return vec![Finding::error(
+            "it names no host",
+            "give the whole URL, such as https://pb.example.com/postback/KEY?…",
+        )];
+    }
+    let mut findings = Vec::new();
+    if is_plain {
+        findings.push(Finding::warning(
+            "http: whoever is on the way reads the URL key, and can send in the network's name",
+            "register https: see [ingest.tls], or put a proxy before ingest",
+        ));
+    }
+    let key = path.strip_prefix("postback/").unwrap_or_default();
+    if key.is_empty() || key.contains('/') {
+        findings.push(Finding::warning(
+            "its path is another than /postback/KEY: ingest answers 404 there, unless a proxy before it makes that of it",
+            "put /postback/ and the key of the source behind the host",
+        ));
+    }
+    findings
 }
 
 /// Says them.

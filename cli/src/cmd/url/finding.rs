@@ -5,7 +5,7 @@ use postback_common::secret::HIDDEN;
 use postback_normalise::profile::Profile;
 use postback_normalise::{Field, Template, TemplateError, TemplateNote, identity};
 
-use super::nearest;
+use super::meant::macro_meant;
 
 /// One thing.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,15 +59,12 @@ pub(super) fn find(template: &Template, profile: &Profile, has_currency: bool) -
 fn of_note(note: &TemplateNote, profile: &Profile) -> Finding {
     let text = note.to_string();
     let (problem, remedy) = text.split_once("; ").unwrap_or((&text, ""));
-    let TemplateNote::UnknownMacro { name, .. } = note else {
+    let (TemplateNote::UnknownMacro { name, .. } | TemplateNote::UnfitName { name, .. }) = note
+    else {
         return Finding::warning(problem, remedy);
     };
-    let names = profile.parameters.iter().map(|known| known.name.as_str());
-    match nearest(name, names) {
-        Some(near) => {
-            let near = profile.macro_style.write(near);
-            Finding::warning(problem, format!("did you mean {near}? {remedy}"))
-        }
+    match macro_meant(name, profile) {
+        Some(near) => Finding::warning(problem, format!("did you mean {near}? {remedy}")),
         None => Finding::warning(
             problem,
             format!(
@@ -117,17 +114,21 @@ fn foreign_macros<'a>(
 
 fn counting_once(template: &Template, profile: &Profile) -> Vec<Finding> {
     let mut findings = Vec::new();
-    let add = |field| adding(profile, field);
-    match identity::best_of(profile, template.mapping()) {
-        Identity::TransactionId => {}
-        Identity::Order => findings.push(Finding::warning(
+    let mapping = template.mapping();
+    let lacking = identity::lacking(Identity::TransactionId, profile, mapping);
+    // That its signal field is missing is told as an error: with it the identity may be whole.
+    let lacking = lacking.into_iter().find(|field| *field != Field::Signal);
+    let problem = match identity::best_of(profile, mapping) {
+        Identity::TransactionId => None,
+        Identity::Order => Some(
             "no transaction id: repeats are recognised by order, dates and amounts alone, and two equal lines of one order count once",
-            add(Field::TransactionId),
-        )),
-        Identity::None => findings.push(Finding::warning(
+        ),
+        Identity::None => Some(
             "neither transaction id nor what identifies an order: every postback counts, a repeat too",
-            add(Field::TransactionId),
-        )),
+        ),
+    };
+    if let Some((problem, field)) = problem.zip(lacking) {
+        findings.push(Finding::warning(problem, adding(profile, field)));
     }
     let carries = |field: Field| template.mapping().carries(field);
     let rules = &profile.identity;
@@ -142,7 +143,7 @@ fn counting_once(template: &Template, profile: &Profile) -> Vec<Finding> {
         ),
     ] {
         if let Some(field) = field.filter(|field| !carries(*field)) {
-            findings.push(Finding::warning(problem, add(field)));
+            findings.push(Finding::warning(problem, adding(profile, field)));
         }
     }
     findings
@@ -191,8 +192,10 @@ fn money(template: &Template, profile: &Profile, has_currency: bool) -> Vec<Find
 
 /// What to add to the URL for a field.
 fn adding(profile: &Profile, field: Field) -> String {
-    match profile.parameter_for(field) {
-        Some(name) => format!("add {name}={}", profile.macro_style.write(name)),
+    let known = profile.parameter_for(field);
+    let known = known.and_then(|name| profile.parameter(name));
+    match known.and_then(|known| Some((&known.name, profile.macro_for(known)?))) {
+        Some((name, written)) => format!("add {name}={written}"),
         None => format!("{} is not known to send {field}", profile.title),
     }
 }

@@ -3,10 +3,12 @@
 mod build;
 mod check;
 mod finding;
+mod meant;
 mod registered;
 
 pub(super) use check::{findings, tell};
 use clap::{Args, Subcommand};
+pub(super) use meant::{meant, nearest};
 pub(super) use registered::{by_key, parameters};
 
 use crate::arguments::Options;
@@ -34,12 +36,4 @@ impl Url {
             Command::Check(check) => check.run(options, console),
         }
     }
-}
-
-/// The name that a misspelt one was probably meant to be.
-pub(super) fn nearest<'n>(name: &str, known: impl Iterator<Item = &'n str>) -> Option<&'n str> {
-    let distance =
-        |other: &str| strsim::damerau_levenshtein(&name.to_lowercase(), &other.to_lowercase());
-    let near = known.min_by_key(|other| distance(other))?;
-    (distance(near) <= 1 + name.len() / 3).then_some(near)
 }

@@ -2,9 +2,10 @@
 
 use postback_common::config::{SourceSettings, TemplateSettings, TemplateUrl};
 use postback_common::url_key::KeyHash;
-use postback_normalise::{MARKER, decode};
+use postback_normalise::MARKER;
 
 use super::finding::Finding;
+pub(crate) use postback_healing::registered::parameters;
 
 /// The source whose key stands in a URL's path.
 pub(crate) fn by_key<'s>(url: &str, sources: &'s [SourceSettings]) -> Option<&'s SourceSettings> {
@@ -63,15 +64,4 @@ fn unregistered(url: &str, source: &SourceSettings) -> Option<Finding> {
             "add [[source.template]] with it to source {name}{marker}; `postback url build` prints such a block"
         ),
     ))
-}
-
-/// By name: their order means nothing.
-pub(crate) fn parameters(query: &str) -> Vec<(String, String)> {
-    let decoded = decode::decode(query.as_bytes());
-    let pairs = decoded.pairs.into_iter();
-    let mut pairs: Vec<_> = pairs
-        .map(|pair| (pair.name.into_owned(), pair.value.into_owned()))
-        .collect();
-    pairs.sort();
-    pairs
 }
