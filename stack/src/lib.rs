@@ -27,6 +27,6 @@ pub use cancellation::Cancellation;
 pub use clickhouse::{ClickHouseClient, ClickHouseOptions, ClickHouseServer, Password};
 pub use error::StackError;
 pub use install::{Installation, Needs, install, install_packages, promtool, strace, surveillance};
-pub use kafka::{KafkaOptions, KafkaServer, start_cluster};
+pub use kafka::{KafkaOptions, KafkaServer, Secured, start_cluster};
 pub use process::{Launch, Supervised};
 pub use stack::{Stack, StackOptions};

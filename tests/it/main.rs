@@ -29,6 +29,7 @@ mod refusals;
 mod replay;
 mod restart;
 mod secrets;
+mod secured_kafka;
 mod send;
 mod simulate;
 mod sources;

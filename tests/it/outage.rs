@@ -14,13 +14,12 @@ use crate::main_path::scenario;
 use crate::templates::COMPLETE;
 
 pub(crate) fn own_kafka(directory: &std::path::Path) -> (KafkaServer, Servers) {
+    own_kafka_with(KafkaOptions::new(directory.join("kafka")))
+}
+
+pub(crate) fn own_kafka_with(options: KafkaOptions) -> (KafkaServer, Servers) {
     let installation = install(Needs::default(), &Cancellation::new(), &|_| {}).unwrap();
-    let kafka = KafkaServer::start(
-        &installation,
-        KafkaOptions::new(directory.join("kafka")),
-        &Cancellation::new(),
-    )
-    .unwrap();
+    let kafka = KafkaServer::start(&installation, options, &Cancellation::new()).unwrap();
     let servers = Servers {
         brokers: kafka.brokers(),
         ..Servers::from_environment()

@@ -26,6 +26,7 @@ const CONSUMER: &str = "postback-consumer";
 pub struct Setup {
     name: String,
     servers: Servers,
+    reached_at: Option<String>,
     sources: Vec<(String, String)>,
     partitions: u32,
     lines: BTreeMap<&'static str, String>,
@@ -46,12 +47,20 @@ impl Setup {
         Self {
             name: name.to_owned(),
             servers,
+            reached_at: None,
             sources: Vec::new(),
             partitions: 3,
             lines: BTreeMap::new(),
             answer_within: Duration::from_secs(60),
             batch_wait: Duration::from_millis(200),
         }
+    }
+
+    /// Configures these brokers; the test itself reaches them at the servers' own address.
+    #[must_use]
+    pub fn reaching(mut self, brokers: &str) -> Self {
+        self.reached_at = Some(brokers.to_owned());
+        self
     }
 
     /// Adds a source with this query as its template, such as `u1=<u1>&is_event=<is_event>`.
@@ -228,6 +237,7 @@ impl Pipeline {
             clickhouse_user,
             clickhouse_password,
         } = &self.setup.servers;
+        let brokers = self.setup.reached_at.as_ref().unwrap_or(brokers);
         let lines = |section| self.setup.lines.get(section).map_or("", String::as_str);
         let mut text = format!(
             "[kafka]\nbrokers = \"{brokers}\"\ntopic = \"{}\"\nrefused_topic = \"{}\"\npartitions = {}\n{}\n\

@@ -21,14 +21,14 @@ const QUERY: &str = "is_event=<is_event>&tid=<etransaction_id>&u1=<u1>&sale=<sal
     &ordered=<transaction_date>&processed=<process_date>";
 
 /// A network with its API, until it is dropped.
-struct Site {
+pub(crate) struct Site {
     network: Network,
-    address: SocketAddr,
+    pub(crate) address: SocketAddr,
     _runtime: Runtime,
 }
 
 impl Site {
-    fn open() -> Self {
+    pub(crate) fn open() -> Self {
         let network = Network::new(Terms {
             publisher_id: 3_817_122,
             source: "rakuten-us".to_owned(),
@@ -75,7 +75,7 @@ impl Site {
 }
 
 /// The template has the simulated network's own scheme, and KEY where the key belongs.
-fn configured(api: &str) -> Place {
+pub(crate) fn configured(api: &str) -> Place {
     let defaults = [
         ("client_id", "publisher"),
         ("client_secret", "CANARY-secret"),

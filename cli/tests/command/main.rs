@@ -16,6 +16,7 @@ mod pushes;
 mod queries;
 mod reports;
 mod run;
+mod secure;
 mod sending;
 mod sources;
 mod spool;

@@ -29,6 +29,7 @@ pub fn start_cluster(
         let ports = Ports {
             clients,
             controller,
+            secured: None,
         };
         let data = &options.data_dir;
         std::fs::create_dir_all(data).map_err(StackError::io("create", data))?;

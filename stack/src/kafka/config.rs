@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use super::secured::{LISTENER, Secured};
 use super::{KafkaOptions, Ports};
 use crate::StackError;
 
@@ -45,7 +46,12 @@ fn properties(options: &KafkaOptions, ports: Ports) -> String {
     let Ports {
         clients,
         controller,
+        secured,
     } = ports;
+    let mut listeners = format!("PLAINTEXT://127.0.0.1:{clients}");
+    if let Some(secured) = secured {
+        listeners += &format!(",{LISTENER}://127.0.0.1:{secured}");
+    }
     let (node, controllers) = match &options.place {
         Some(place) => (place.node, &place.controllers[..]),
         None => (1, &[controller][..]),
@@ -62,12 +68,9 @@ fn properties(options: &KafkaOptions, ports: Ports) -> String {
         ("node.id", node.to_string()),
         (
             "listeners",
-            format!("PLAINTEXT://127.0.0.1:{clients},CONTROLLER://127.0.0.1:{controller}"),
+            format!("{listeners},CONTROLLER://127.0.0.1:{controller}"),
         ),
-        (
-            "advertised.listeners",
-            format!("PLAINTEXT://127.0.0.1:{clients}"),
-        ),
+        ("advertised.listeners", listeners),
         ("controller.listener.names", "CONTROLLER".to_owned()),
         // Named here and not in the data, so that the next start may use another port.
         ("controller.quorum.voters", voters.join(",")),
@@ -93,6 +96,10 @@ fn properties(options: &KafkaOptions, ports: Ports) -> String {
     let mut text = String::new();
     for (name, value) in ours {
         push(&mut text, name, &value);
+    }
+    let secured = options.secured.iter().flat_map(Secured::properties);
+    for (name, value) in secured {
+        push(&mut text, &name, &value);
     }
     // Java's properties keep the last of two equal names.
     for (name, value) in &options.settings {
@@ -137,9 +144,12 @@ mod tests {
             Ports {
                 clients: 1,
                 controller: 2,
+                secured: Some(3),
             },
         );
-        assert!(text.contains("listeners=PLAINTEXT://127.0.0.1:1,CONTROLLER://127.0.0.1:2\n"));
+        assert!(text.contains(
+            "listeners=PLAINTEXT://127.0.0.1:1,SASL_SSL://127.0.0.1:3,CONTROLLER://127.0.0.1:2\n"
+        ));
         let ours = text.find("offsets.topic.num.partitions=8\n").unwrap();
         let theirs = text.find("offsets.topic.num.partitions=3\n").unwrap();
         assert!(ours < theirs);

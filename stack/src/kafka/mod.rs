@@ -3,11 +3,13 @@
 mod cluster;
 mod config;
 mod probe;
+mod secured;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 pub use cluster::start_cluster;
+pub use secured::Secured;
 
 use crate::{Cancellation, Installation, Launch, StackError, Supervised, port, random, serving};
 
@@ -28,6 +30,8 @@ pub struct KafkaOptions {
     pub heap_mib: u32,
     /// More lines for `server.properties`: names and values, which win over our own.
     pub settings: Vec<(String, String)>,
+    /// A second listener, by TLS and SASL.
+    pub secured: Option<Secured>,
     /// More arguments for the broker's Java.
     java_arguments: Vec<String>,
     /// Its place in a cluster; `None` for a broker alone.
@@ -53,6 +57,7 @@ impl KafkaOptions {
             port: None,
             heap_mib: 512,
             settings: Vec::new(),
+            secured: None,
             java_arguments: Vec::new(),
             place: None,
         }
@@ -69,11 +74,13 @@ pub struct KafkaServer {
     process: Supervised,
 }
 
-/// The two ports of a broker that is its own controller.
+/// The ports of a broker that is its own controller.
 #[derive(Clone, Copy, Debug)]
 struct Ports {
     clients: u16,
     controller: u16,
+    /// Of the second listener, where there is one.
+    secured: Option<u16>,
 }
 
 impl KafkaServer {
@@ -92,7 +99,7 @@ impl KafkaServer {
         std::fs::create_dir_all(directory).map_err(StackError::io("create", directory))?;
         let mut tries = 1;
         loop {
-            let ports = choose_ports(options.port)?;
+            let ports = choose_ports(&options)?;
             match launch(installation, &options, ports, cancellation) {
                 Err(StackError::Ended { .. }) if lost_a_port(ports) && tries < PORT_TRIES => {
                     tries += 1;
@@ -116,6 +123,13 @@ impl KafkaServer {
     #[must_use]
     pub fn brokers(&self) -> String {
         format!("127.0.0.1:{}", self.ports.clients)
+    }
+
+    /// What clients of the second listener connect to: `127.0.0.1:PORT`; `None` without
+    /// [`KafkaOptions::secured`].
+    #[must_use]
+    pub fn secured_brokers(&self) -> Option<String> {
+        Some(format!("127.0.0.1:{}", self.ports.secured?))
     }
 
     /// The port on 127.0.0.1 for clients.
@@ -168,27 +182,31 @@ fn log(directory: &Path) -> PathBuf {
     directory.join("kafka.log")
 }
 
-fn choose_ports(wanted: Option<u16>) -> Result<Ports, StackError> {
-    let [free, controller] = port::free()?;
-    match wanted {
-        None => Ok(Ports {
-            clients: free,
-            controller,
-        }),
-        Some(clients) if port::is_free(clients) => Ok(Ports {
-            clients,
-            controller,
-        }),
-        Some(port) => Err(StackError::PortTaken {
-            port,
-            purpose: "Kafka",
-        }),
-    }
+fn choose_ports(options: &KafkaOptions) -> Result<Ports, StackError> {
+    let [free, controller, secured] = port::free()?;
+    let clients = match options.port {
+        None => free,
+        Some(clients) if port::is_free(clients) => clients,
+        Some(port) => {
+            return Err(StackError::PortTaken {
+                port,
+                purpose: "Kafka",
+            });
+        }
+    };
+    Ok(Ports {
+        clients,
+        controller,
+        secured: options.secured.is_some().then_some(secured),
+    })
 }
 
 /// Whether a broker that ended may have done so because another program took a port first.
 fn lost_a_port(ports: Ports) -> bool {
-    !port::is_free(ports.clients) || !port::is_free(ports.controller)
+    [ports.clients, ports.controller]
+        .into_iter()
+        .chain(ports.secured)
+        .any(|port| !port::is_free(port))
 }
 
 /// Writes the settings, formats a new directory, starts the broker and waits until it serves.
@@ -250,6 +268,7 @@ fn format(
     let process = java(installation, options)
         .args(tool)
         .args(["--cluster-id", &cluster_id])
+        .args(options.secured.iter().flat_map(Secured::format_arguments))
         .log(&log)
         .spawn()?;
     let status = process.wait(cancellation, GRACE)?;
