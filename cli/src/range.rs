@@ -13,8 +13,8 @@ use crate::ending::Failure;
 /// What is accepted, for help and errors.
 const FORMS: &str = "2026-09-01, 2026-09-01T14:30, 2026-09-01T14:30:00Z, today, yesterday, now, 7d (7 days ago) or 12h";
 
-/// Days before today with which a range begins that names no beginning: 30 days with today.
-const DEFAULT_DAYS: i64 = 29;
+/// Days of a range that names no beginning, its last one included.
+const DEFAULT_DAYS: i64 = 30;
 
 /// Reaches back far enough for everything, and keeps calendar arithmetic in bounds.
 const MOST_DAYS: i64 = 36_500;
@@ -22,7 +22,7 @@ const MOST_DAYS: i64 = 36_500;
 /// The options of a range.
 #[derive(Debug, Clone, Default, Args)]
 pub(crate) struct RangeOptions {
-    /// Beginning, inclusive: a date, a time, today, yesterday, 7d or 12h [default: the last 30 days, today included]
+    /// Beginning, inclusive: a date, a time, today, yesterday, 7d or 12h [default: 30 days, up to --to]
     #[arg(long, value_name = "WHEN")]
     pub(crate) from: Option<String>,
     /// End, exclusive, in the same forms [default: the end of today]
@@ -40,18 +40,34 @@ pub(crate) struct Range {
 impl RangeOptions {
     /// Reads both ends as seen at `now`, in the zone that `now` stands in.
     pub(crate) fn resolve(&self, now: &Zoned) -> Result<Range, Failure> {
-        let from = match &self.from {
-            Some(text) => when(text, now).ok_or_else(|| unreadable("--from", text))?,
-            None => day(now, -DEFAULT_DAYS).ok_or_else(|| unreadable("--from", ""))?,
-        };
+        self.resolve_of(DEFAULT_DAYS, now)
+    }
+
+    /// The same with so many days where no beginning is given.
+    pub(crate) fn resolve_of(&self, days: i64, now: &Zoned) -> Result<Range, Failure> {
         let to = match &self.to {
             Some(text) => when(text, now).ok_or_else(|| unreadable("--to", text))?,
             None => day(now, 1).ok_or_else(|| unreadable("--to", ""))?,
+        };
+        let from = match &self.from {
+            Some(text) => when(text, now).ok_or_else(|| unreadable("--from", text))?,
+            None => days_up_to(to, days, now.time_zone())
+                .ok_or_else(|| Failure::Usage("--to is too early\n  give --from too".to_owned()))?,
         };
         if from < to {
             Ok(Range { from, to })
         } else {
             Err(empty(from, to, now.time_zone()))
+        }
+    }
+}
+
+impl Range {
+    /// Both ends as options that mean the same at every time and in every zone.
+    pub(crate) fn given(&self) -> RangeOptions {
+        RangeOptions {
+            from: Some(self.from.to_string()),
+            to: Some(self.to.to_string()),
         }
     }
 }
@@ -153,6 +169,14 @@ fn day(now: &Zoned, days: i64) -> Option<Timestamp> {
     beginning(date, now.time_zone())
 }
 
+/// The beginning of the first of so many days, of which the last ends at a moment or has it in it.
+fn days_up_to(end: Timestamp, days: i64, zone: &TimeZone) -> Option<Timestamp> {
+    let last = end.checked_sub(Span::new().nanoseconds(1)).ok()?;
+    let first = last.to_zoned(zone.clone()).date();
+    let first = first.checked_sub(Span::new().days(days - 1)).ok()?;
+    beginning(first, zone)
+}
+
 fn beginning(date: Date, zone: &TimeZone) -> Option<Timestamp> {
     let start = date.to_zoned(zone.clone()).ok()?.start_of_day().ok()?;
     Some(start.timestamp())
@@ -216,6 +240,25 @@ mod tests {
                 "2026-09-16T00:00:00Z".to_owned()
             )
         );
+    }
+
+    #[test]
+    fn the_default_beginning_follows_from_the_end() {
+        let utc = now("2026-11-22T10:00:00[UTC]");
+        let from = |to, now| resolve(None, Some(to), now).unwrap().0;
+        assert_eq!(from("2026-10-01", &utc), "2026-09-01T00:00:00Z");
+        assert_eq!(from("2026-10-01T00:00:01", &utc), "2026-09-02T00:00:00Z");
+        assert_eq!(from("now", &utc), "2026-10-24T00:00:00Z");
+        assert_eq!(from("today", &utc), "2026-10-23T00:00:00Z");
+        let berlin = now("2026-11-22T10:00:00[Europe/Berlin]");
+        assert_eq!(from("2026-04-01", &berlin), "2026-03-01T23:00:00Z");
+        let week = RangeOptions {
+            from: None,
+            to: Some("2026-10-01".to_owned()),
+        };
+        let week = week.resolve_of(7, &utc).unwrap();
+        assert_eq!(week.from.to_string(), "2026-09-24T00:00:00Z");
+        assert_eq!(week.given().resolve(&berlin).unwrap(), week);
     }
 
     #[test]

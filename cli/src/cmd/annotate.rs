@@ -4,15 +4,24 @@ use clap::{Args, Subcommand};
 use jiff::{Timestamp, Zoned};
 use postback_store::annotations::{self, Annotation};
 use postback_store::{Role, client};
+use uuid::Uuid;
 
 use super::{load, source};
-use crate::arguments::Options;
+use crate::arguments::{Form, Options};
 use crate::console::Console;
 use crate::ending::{Ending, Failure};
 use crate::mark;
-use crate::output::{Cell, Sheet, printable, text};
+use crate::output::{Cell, Column, Sheet, printable, text};
 use crate::range::{self, Range, RangeOptions, shown};
 use crate::servers::Trouble;
+
+/// Of marks.
+const COLUMNS: [Column; 4] = [
+    text("at", "At"),
+    text("text", "What"),
+    text("source", "Source"),
+    text("made_by", "By"),
+];
 
 /// A mark is a line of words, not a document.
 const LONGEST: usize = 500;
@@ -96,6 +105,19 @@ impl Annotate {
             "marked at {}: {text}",
             shown(at, &options.time_zone),
         ));
+        // What people read was said; programs read the mark as `ls` lists it.
+        if options.output != Form::Table {
+            let mut sheet = Sheet::new(&COLUMNS);
+            let mark = Annotation {
+                id: Uuid::nil(),
+                at,
+                text,
+                source: source.to_owned(),
+                made_by: mark::user(),
+            };
+            sheet.rows.push(row(&mark, options));
+            sheet.write(options, console)?;
+        }
         Ok(Ending::Done)
     }
 }
@@ -108,12 +130,7 @@ async fn list(range: Range, options: &Options, console: &mut Console) -> Result<
     let marks = annotations::between(&client, range.from, range.to)
         .await
         .map_err(trouble)?;
-    let mut sheet = Sheet::new(&[
-        text("at", "At"),
-        text("text", "What"),
-        text("source", "Source"),
-        text("made_by", "By"),
-    ]);
+    let mut sheet = Sheet::new(&COLUMNS);
     sheet.rows = marks.iter().map(|mark| row(mark, options)).collect();
     let zone = &options.time_zone;
     let ends: [(&str, Timestamp); 2] = [("from", range.from), ("to", range.to)];

@@ -74,6 +74,22 @@ fn what_is_misspelt_is_suggested() {
 }
 
 #[test]
+fn help_and_usage_errors_are_coloured_as_asked() {
+    let place = Place::with(AWAY);
+    let forced = [("CLICOLOR_FORCE", "1")];
+    for page in [&["--help"][..], &["doctr"], &["report", "--help"]] {
+        let coloured = place.run_with(&forced, page);
+        assert!(coloured.contains('\u{1b}'), "{coloured}");
+        let never = place.run_with(&forced, &[&["--color", "never"], page].concat());
+        assert!(!never.contains('\u{1b}'), "{never}");
+        let never = place.run_with(&forced, &[page, &["--color=never"]].concat());
+        assert!(!never.contains('\u{1b}'), "{never}");
+        let always = place.run(&[page, &["--color", "always"]].concat());
+        assert!(always.contains('\u{1b}'), "{always}");
+    }
+}
+
+#[test]
 fn the_version_names_the_release() {
     let shown = Place::with(AWAY).run(&["--version"]);
     assert!(

@@ -104,6 +104,8 @@ async fn the_reports_of_quality() {
         installed.shown(&report("rejects", &["--where", "via=import"])),
         installed.shown(&report("rejects", &["--where", "click_id="])),
         installed.shown(&report("rejects", &["--where", "outcome=accepted"])),
+        installed.shown(&report("rejects", &["--where", "reason=missing_identity"])),
+        installed.shown(&report("flags", &["--where", "flags=zero_amount"])),
         installed.shown(&report("flags", &[])),
         installed.shown(&report("flags", &["--by", "advertiser", "-o", "csv", "-q"])),
         installed.shown(&report("flags", &["--where", "flags="])),
@@ -171,6 +173,22 @@ async fn breaks_are_marked() {
     let text = [["report", "unattributed"], ["report", "amounts"]]
         .map(|report| installed.shown(&[&report[..], &range].concat()));
     insta::assert_snapshot!(text.join("\n"));
+    installed.remove().await;
+}
+
+#[tokio::test]
+async fn a_mark_is_read_by_programs() {
+    let installed = Installed::new("mark").await;
+    let at = ["--at", "2026-09-01T10:00:00Z", "-o", "json"];
+    let made = installed.shown(&[&["annotate", "deployed"], &at[..]].concat());
+    assert!(
+        made.contains("\"rows\":[\n{\"at\":\"2026-09-01T10:00:00Z\",\"text\":\"deployed\""),
+        "{made}"
+    );
+    assert!(made.contains("--- stderr\nmarked at 2026"), "{made}");
+    let listed = installed.shown(&["annotate", "ls", "--from", "2026-09-01", "-o", "jsonl"]);
+    let row = listed.lines().nth(1).unwrap();
+    assert!(made.contains(row), "{made}{listed}");
     installed.remove().await;
 }
 

@@ -66,6 +66,20 @@ async fn nothing_is_found() {
 }
 
 #[tokio::test]
+async fn an_end_alone_has_its_beginning() {
+    let installed = installed("end").await;
+    let help = installed.shown(&["report", "digest", "--help"]);
+    assert!(help.contains("[default: the beginning of today]"), "{help}");
+    for (report, from) in [("summary", "2026-09-01"), ("digest", "2026-09-24")] {
+        let shown = installed.shown(&["report", report, "--to", "2026-10-01", "-o", "json"]);
+        let expected = format!("\"from\":\"{from}T00:00:00Z\"");
+        assert!(shown.contains(&expected), "{shown}");
+        assert!(shown.contains("\"to\":\"2026-10-01T00:00:00Z\""), "{shown}");
+    }
+    installed.remove().await;
+}
+
+#[tokio::test]
 async fn a_report_cannot_be_asked() {
     let installed = installed("asked").await;
     let away = [("POSTBACK__CLICKHOUSE__URL", "http://127.0.0.1:1")];

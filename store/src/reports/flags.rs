@@ -2,7 +2,7 @@
 //!
 //! - Counted are all conversions of networks in the range, of every kind and status, in the revision
 //!   that counts; one can have several flags, and counts for each.
-//! - *share*: of all these conversions, of the same dimension.
+//! - *share*: of all these conversions, of the same dimension; a condition on flags leaves them all.
 //! - *sample*: the postback of the one that was received last.
 
 use super::Reader;

@@ -2,7 +2,7 @@
 //!
 //! - Counted are postbacks that were received in the range, each id once.
 //! - A *reject* is one of outcome `rejected`; it can have several reasons, and counts for each.
-//! - *share*: of all postbacks received, of the same dimension.
+//! - *share*: of all postbacks received, of the same dimension; a condition on reasons leaves them all.
 //! - *sample*: the newest of them.
 
 use super::Reader;

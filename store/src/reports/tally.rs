@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::Reader;
 use super::decode::micros;
-use super::question::{Question, Table};
+use super::question::{Column, Filter, Question, Table};
 use super::share::Share;
 use crate::error::StoreError;
 
@@ -19,6 +19,7 @@ struct Found {
     /// Empty for all rows, with and without a word.
     word: String,
     rows: u64,
+    chosen: u64,
     with_word: u64,
     #[serde(deserialize_with = "micros")]
     last: Timestamp,
@@ -33,7 +34,8 @@ pub struct Tally {
     pub dimension: Vec<String>,
     /// The word.
     pub word: String,
-    /// Rows that have it, of all rows of the dimension. A row can have several words.
+    /// Rows that have it, of all rows of the dimension, whatever words are asked for. A row can have
+    /// several words.
     pub share: Share,
     /// When the newest of them was received.
     pub last: Timestamp,
@@ -48,6 +50,8 @@ pub struct Tallies {
     pub rows: Vec<Tally>,
     /// Rows with any word, of all rows.
     pub total: Share,
+    /// Rows that a condition on the words lets through; without one, all rows.
+    pub chosen: u64,
 }
 
 impl Reader {
@@ -62,16 +66,27 @@ impl Reader {
             Table::Conversions => "{conversions}",
             Table::Postbacks => "{postbacks}",
         };
+        // Which words are asked for says nothing of how many rows there are.
+        let only = asked.only.clone();
+        let (of_words, others) = match Column::of(table, words) {
+            Some(column) => only.split(&column),
+            None => (Filter::default(), only),
+        };
+        let before = others.conditions().len();
+        let chosen = of_words.sql_behind(before);
         let sql = format!(
             "WITH {{keys}} SELECT {{dimension}} AS dimension, \
-               arrayJoin(arrayConcat([''], arrayMap(word -> toString(word), {words}))) AS word, \
-               count() AS rows, countIf(notEmpty({words})) AS with_word, \
+               arrayJoin(arrayConcat([''], if({chosen}, arrayMap(word -> toString(word), {words}), []))) AS word, \
+               count() AS rows, countIf({chosen}) AS chosen, countIf(notEmpty({words}) AND {chosen}) AS with_word, \
                max(received_at) AS last, argMax({id}, (received_at, {id})) AS sample \
              FROM {from} FINAL WHERE {{scope}} \
              GROUP BY {{by}}, word ORDER BY dimension, rows DESC, word"
         );
-        let found = self.all(attempt, self.asked(&sql, table, asked)).await?;
-        Ok(tallies(found, asked))
+        let mut asked = asked.clone();
+        asked.only = others;
+        let query = of_words.bind_behind(before, self.asked(&sql, table, &asked));
+        let found = self.all(attempt, query).await?;
+        Ok(tallies(found, &asked))
     }
 }
 
@@ -80,6 +95,7 @@ fn tallies(found: Vec<Found>, asked: &Question) -> Tallies {
     let total = all.iter().fold(Share::default(), |sum, row| {
         Share::new(sum.of + row.with_word, sum.all + row.rows)
     });
+    let chosen = all.iter().map(|row| row.chosen).sum();
     let all: BTreeMap<_, _> = all
         .into_iter()
         .map(|row| (row.dimension, row.rows))
@@ -97,5 +113,6 @@ fn tallies(found: Vec<Found>, asked: &Question) -> Tallies {
     Tallies {
         rows: rows.collect(),
         total,
+        chosen,
     }
 }

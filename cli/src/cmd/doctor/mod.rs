@@ -98,7 +98,7 @@ impl Doctor {
 
 fn write(checks: &[Check], options: &Options, console: &mut Console) -> Result<(), Failure> {
     if options.output == Form::Table {
-        let out = console.out();
+        let mut out = console.page();
         for check in checks {
             let tone = check.state.tone();
             writeln!(

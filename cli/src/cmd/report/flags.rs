@@ -23,7 +23,8 @@ use crate::output::{number, plural, text};
     postback report flags --from 7d --to now --compare\n\n\
     Rows are by source unless --by says otherwise, and by flag always; a conversion with two flags\n\
     counts for both.\n\n\
-    share   of all conversions of the same source, or what else rows are by, signals included\n\
+    share   of all conversions of the same source, or what else rows are by, signals included;\n\
+    \x20       --where flags= chooses rows and leaves the share\n\
     sample  the newest of them: postback trace ID shows the whole of it\n\n\
     A flag is no error: one that all postbacks of a source have, or suddenly many, says that a\n\
     template or a network has changed.")]
@@ -69,9 +70,9 @@ impl Report for Flags {
         let (flagged, all) = (found.total.of, found.total.all);
         sheet.fact("flagged", flagged);
         sheet.fact("conversions", all);
-        if all > 0 {
+        if found.chosen > 0 {
             sheet.notes.push(match flagged {
-                0 => format!("No flag on any of {}.", plural(all, "conversion")),
+                0 => format!("No flag on any of {}.", plural(found.chosen, "conversion")),
                 _ => format!(
                     "{flagged} of {} have a flag; look closer with `postback trace SAMPLE`",
                     plural(all, "conversion")
@@ -80,7 +81,7 @@ impl Report for Flags {
         }
         Ok(Answer {
             sheet,
-            is_about_something: all > 0,
+            is_about_something: found.chosen > 0,
         })
     }
 }

@@ -25,7 +25,8 @@ use crate::range::shown;
     postback report rejects --from 7d --to now --compare\n\n\
     Rows are by source unless --by says otherwise (hour, day, week, month, source, network, account,\n\
     via, remote, nothing), and by reason always; a postback with two reasons counts for both.\n\n\
-    share   of all postbacks received of the same source, or what else rows are by\n\
+    share   of all postbacks received of the same source, or what else rows are by; --where reason=\n\
+    \x20       chooses rows and leaves the share\n\
     sample  the newest of them: postback trace ID shows the whole of it\n\n\
     Nothing is lost: the raw records stay, and a replay with better rules can accept them.")]
 pub(super) struct Rejects {
@@ -67,9 +68,12 @@ impl Report for Rejects {
         let (rejected, all) = (found.total.of, found.total.all);
         sheet.fact("rejected", rejected);
         sheet.fact("received", all);
-        if all > 0 {
+        if found.chosen > 0 {
             sheet.notes.push(match rejected {
-                0 => format!("Nothing was rejected of {}.", plural(all, "postback")),
+                0 => format!(
+                    "Nothing was rejected of {}.",
+                    plural(found.chosen, "postback")
+                ),
                 _ => format!(
                     "{rejected} of {} rejected; look closer with `postback trace SAMPLE`",
                     plural(all, "postback")
@@ -78,7 +82,7 @@ impl Report for Rejects {
         }
         Ok(Answer {
             sheet,
-            is_about_something: all > 0,
+            is_about_something: found.chosen > 0,
         })
     }
 }

@@ -42,6 +42,13 @@ pub(super) struct Look {
     pub(super) unknown_lag: Option<String>,
 }
 
+impl Look {
+    /// Whether everything could be judged, and nothing is wrong.
+    pub(super) const fn is_well(&self) -> bool {
+        self.alerts.is_empty() && self.judged > 0 && self.unknown_lag.is_none()
+    }
+}
+
 /// Rows of days that are over: read once, until the next day begins.
 #[derive(Default)]
 pub(super) struct Past {

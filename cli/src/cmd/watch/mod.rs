@@ -27,7 +27,7 @@ use postback_service::probes::{Probe, Readiness};
 use tokio::sync::mpsc;
 
 use super::{load, source};
-use crate::arguments::Options;
+use crate::arguments::{Form, Options};
 use crate::console::Console;
 use crate::ending::{Ending, Failure};
 use crate::servers::Trouble;
@@ -104,12 +104,19 @@ async fn once(
     let clickhouse = &watched.loaded.settings.clickhouse;
     let look = watched.look(&mut Past::default(), Timestamp::now()).await;
     let look = look.map_err(|error| Trouble::of_clickhouse(&error, clickhouse))?;
-    sheet::of(&look, options).write(options, console)?;
+    if !is_silent(&look, options) {
+        sheet::of(&look, options).write(options, console)?;
+    }
     Ok(if look.alerts.is_empty() {
         Ending::Done
     } else {
         Ending::Found
     })
+}
+
+/// A cron line mails what it gets to read: nothing where all is well, if it was asked to be quiet.
+fn is_silent(look: &Look, options: &Options) -> bool {
+    options.quiet && options.output == Form::Table && look.is_well()
 }
 
 /// What goes on between looks.
@@ -218,5 +225,38 @@ impl Watcher {
         while let Ok(words) = self.troubles.try_recv() {
             console.warn(words);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use super::*;
+    use crate::arguments::Arguments;
+
+    fn look(judged: usize, unknown_lag: Option<&str>) -> Look {
+        Look {
+            alerts: Vec::new(),
+            through: Some(Timestamp::UNIX_EPOCH),
+            learning: Vec::new(),
+            new: Vec::new(),
+            judged,
+            unknown_lag: unknown_lag.map(str::to_owned),
+        }
+    }
+
+    #[test]
+    fn what_is_well_is_not_told_to_who_wants_quiet() {
+        let silent = |look: &Look, more: &[&str]| {
+            let words = [&["postback", "watch", "--once"], more].concat();
+            is_silent(look, &Arguments::parse_from(words).options)
+        };
+        assert!(silent(&look(1, None), &["-q"]));
+        assert!(!silent(&look(1, None), &[]));
+        // Data are never left out, nor that something could not be judged.
+        assert!(!silent(&look(1, None), &["-q", "-o", "json"]));
+        assert!(!silent(&look(0, None), &["-q"]));
+        assert!(!silent(&look(1, Some("away")), &["-q"]));
     }
 }

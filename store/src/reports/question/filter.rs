@@ -64,8 +64,19 @@ impl Filter {
         &self.0
     }
 
+    /// The conditions of one column alone, and all others.
+    pub(in crate::reports) fn split(self, column: &Column) -> (Self, Self) {
+        let (of, others) = self.0.into_iter().partition(|one| one.column == *column);
+        (Self(of), Self(others))
+    }
+
     pub(in crate::reports) fn sql(&self) -> String {
-        let conditions = self.0.iter().enumerate();
+        self.sql_behind(0)
+    }
+
+    /// The same for a query that has so many conditions already.
+    pub(in crate::reports) fn sql_behind(&self, others: usize) -> String {
+        let conditions = (others..).zip(&self.0);
         let conditions = conditions.map(|(index, condition)| condition.sql(index));
         let all: Vec<String> = std::iter::once("true".to_owned())
             .chain(conditions)
@@ -74,7 +85,12 @@ impl Filter {
     }
 
     pub(in crate::reports) fn bind(&self, query: Query) -> Query {
-        let conditions = self.0.iter().enumerate();
+        self.bind_behind(0, query)
+    }
+
+    /// The same for a query that has so many conditions already.
+    pub(in crate::reports) fn bind_behind(&self, others: usize, query: Query) -> Query {
+        let conditions = (others..).zip(&self.0);
         conditions.fold(query, |query, (index, condition)| {
             let query = query.param(&format!("only{index}"), condition.values.clone());
             match condition.column.key() {
@@ -147,6 +163,19 @@ mod tests {
             only.sql(),
             "true AND (status IN {only0:Array(String)}) AND NOT (source IN {only1:Array(String)})"
         );
+    }
+
+    #[test]
+    fn conditions_of_one_column_stand_behind_the_others() {
+        let mut only = Filter::default();
+        for (name, value) in [("flags", "zero_amount"), ("source", "us"), ("flags", "")] {
+            only.add(column(name), false, value).unwrap();
+        }
+        let (flags, others) = only.split(&column("flag"));
+        assert_eq!(flags.conditions()[0].values, ["zero_amount", ""]);
+        let expected = "true AND (source IN {only0:Array(String)})";
+        assert_eq!(others.sql(), expected);
+        assert!(flags.sql_behind(1).contains("{only1:Array(String)}"));
     }
 
     #[test]
