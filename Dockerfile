@@ -3,9 +3,9 @@
 
 FROM rust:1.95-bookworm AS build
 WORKDIR /src
-# librdkafka is built from source, with TLS and compression.
+# librdkafka is built from source, with TLS, compression and libcurl (tokens by OIDC).
 RUN apt-get update \
- && apt-get install --yes --no-install-recommends gcc g++ make pkg-config libssl-dev zlib1g-dev \
+ && apt-get install --yes --no-install-recommends cmake gcc g++ make pkg-config libssl-dev zlib1g-dev \
  && rm -rf /var/lib/apt/lists/*
 COPY . .
 ARG POSTBACK_COMMIT=""

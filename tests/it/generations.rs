@@ -99,11 +99,44 @@ fn a_changed_rule_is_accepted_with_the_group_stopped_and_only_where_nothing_move
         "time_zone would change",
     );
     assert_eq!(pipeline.database.count(zone), before);
+    // So would a key that is read out of another parameter of the same requests.
+    let swapped_keys = (swapped().replace("<etransaction_id>", "<KEPT>"))
+        .replace("<order_id>", "<etransaction_id>")
+        .replace("<KEPT>", "<order_id>");
+    pipeline.sources[0].configure_template(&swapped_keys);
+    pipeline.write_configuration();
+    refused(
+        &pipeline,
+        &["generation", "accept", "rakuten-us"],
+        "key_template would change",
+    );
+
+    // And what a consumer stored and did not live to commit would be loaded by both rules.
+    std::fs::write(pipeline.configuration(), &file).unwrap();
+    let crash = ("POSTBACK_CRASH_AT", "before_commit:1".to_owned());
+    let crashing = pipeline.start_consumer_with(&[crash]);
+    get(&pipeline, 0, &sale(2));
+    wait::until_true("the consumer is killed", || {
+        !crashing.process().is_running()
+    });
+    pipeline.sources[0].configure_template(COMPLETE);
+    pipeline.write_configuration();
+    wait::until_true(
+        "the group is empty, and accepting refused all the same",
+        || {
+            let finished = pipeline.postback(&["generation", "accept", "rakuten-us"]);
+            assert_ne!(finished.code, 0, "{}", finished.shown());
+            finished
+                .stderr
+                .contains("stored records that it did not commit")
+        },
+    );
+    assert_eq!(pipeline.database.count(zone), before);
     std::fs::write(pipeline.configuration(), file).unwrap();
 
     let consumer = pipeline.start_consumer();
-    get(&pipeline, 0, &sale(2));
-    pipeline.wait_until_loaded(2);
+    get(&pipeline, 0, &sale(3));
+    pipeline.wait_until_loaded(3);
     let rows = pipeline
         .database
         .rows("SELECT order_id, click_id, sku FROM {db}.conversions ORDER BY order_id");
@@ -112,7 +145,12 @@ fn a_changed_rule_is_accepted_with_the_group_stopped_and_only_where_nothing_move
             ["order_id", "click_id", "sku"].map(|name| row[name].as_str().unwrap().to_owned())
         })
         .collect();
-    assert_eq!(shown, [["o1", "click1", "sku1"], ["o2", "sku2", "click2"]]);
+    let expected = [
+        ["o1", "click1", "sku1"],
+        ["o2", "sku2", "click2"],
+        ["o3", "sku3", "click3"],
+    ];
+    assert_eq!(shown, expected);
     assert_eq!((ingest.terminate(), consumer.terminate()), (0, 0));
 }
 
@@ -139,6 +177,8 @@ fn a_replay_can_be_cancelled_and_a_new_source_is_added_to_every_generation() {
     );
 
     pipeline.json(&["replay", "start", "--wait"]);
+    let identities = "SELECT count() FROM {db}.account_identities WHERE generation = 2";
+    assert_eq!(pipeline.database.count(identities), 1);
     refused(
         &pipeline,
         &["replay", "start"],

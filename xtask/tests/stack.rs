@@ -196,7 +196,7 @@ fn without_root_it_names_what_is_missing() {
         .env("PATH", empty)
         .output()
         .unwrap();
-    let packages = "gcc g++ make pkg-config libssl-dev zlib1g-dev docker-compose";
+    let packages = "cmake gcc g++ make pkg-config libssl-dev zlib1g-dev docker-compose";
     let expected = format!(
         "error: missing on this machine: {packages}\n\
          Only root may install packages. Run this, then try again:\n  \

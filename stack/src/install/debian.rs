@@ -15,7 +15,8 @@ const JAVA: &str = "openjdk-17-jre-headless";
 pub(super) const STRACE: &str = "strace";
 
 /// What the build of librdkafka with TLS runs, and the packages that hold it.
-const BUILD_PROGRAMS: [(&str, &str); 4] = [
+const BUILD_PROGRAMS: [(&str, &str); 5] = [
+    ("cmake", "cmake"),
     ("gcc", "gcc"),
     ("g++", "g++"),
     ("make", "make"),

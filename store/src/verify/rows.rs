@@ -1,6 +1,6 @@
 //! Single rows of `postbacks`, by id or by place.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use clickhouse::Row as Columns;
 use jiff::Timestamp;
@@ -52,11 +52,21 @@ impl Tables {
         if wanted.is_empty() {
             return Ok(Vec::new());
         }
-        let days: BTreeSet<String> = wanted
+        // By the server's own arithmetic: days that its dates do not reach are others there.
+        let days: BTreeMap<String, Timestamp> = wanted
             .iter()
-            .map(|wanted| format!("'{}'", wanted.received_at.strftime("%Y-%m-%d")))
+            .map(|wanted| {
+                (
+                    wanted.received_at.strftime("%F").to_string(),
+                    wanted.received_at,
+                )
+            })
             .collect();
-        let days: Vec<String> = days.into_iter().collect();
+        let day = |at: &Timestamp| {
+            let micros = at.as_microsecond();
+            format!("toDate(fromUnixTimestamp64Micro(toInt64({micros}), 'UTC'))")
+        };
+        let days: Vec<String> = days.values().map(day).collect();
         let ids: Vec<String> = wanted.iter().map(|w| format!("'{}'", w.id)).collect();
         // Both are columns of the primary key; neither text comes from outside.
         let sql = format!(

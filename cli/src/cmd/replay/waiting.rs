@@ -94,8 +94,10 @@ impl Until {
                 meter.begin(what, total);
                 (phase, done) = (Some(now), 0);
             }
-            meter.advance(far.done.saturating_sub(done));
-            done = far.done;
+            if now == Phase::Loading {
+                meter.advance(far.done.saturating_sub(done));
+                done = far.done;
+            }
             if lag.members > 0 {
                 nobody_since = None;
             } else {
