@@ -54,21 +54,27 @@ fn to_the_second(moment: Timestamp, zone: &TimeZone) -> String {
     }
 }
 
+/// A condition on the reasons chooses among the words: the share is of all that was received.
 fn rejects<'a>(world: &'a World<'_>, question: &Question) -> Vec<Item<'a>> {
-    let chosen = world.postbacks.iter().filter(|one| {
-        let reasons = question.only.iter().all(|only| {
+    let is_asked_for = |one: &super::Postback| {
+        question.only.iter().all(|only| {
             let reason = only.strip_prefix("reason=");
             reason.is_none_or(|reason| one.reasons.contains(&reason))
-        });
-        question.contains(one.at) && reasons
-    });
+        })
+    };
     let item = |one: &'a super::Postback| Item {
         labels: question.labels_of(Some(one.at), |column| one.text(column)),
-        words: one.reasons.clone(),
+        words: if is_asked_for(one) {
+            one.reasons.clone()
+        } else {
+            Vec::new()
+        },
         at: one.at,
         id: &one.id,
     };
-    chosen.map(item).collect()
+    let received = world.postbacks.iter();
+    let received = received.filter(|one| question.contains(one.at));
+    received.map(item).collect()
 }
 
 fn flags<'a>(world: &'a World<'_>, question: &Question) -> Vec<Item<'a>> {
