@@ -3,12 +3,12 @@
 use std::process::ExitCode;
 
 use clap::Parser as _;
-use postback_ingest::args::Args;
-use postback_ingest::{run, tls};
+use postback_ingest::args::{self, Args};
+use postback_ingest::run;
 
 fn main() -> ExitCode {
     let options = Args::parse().options;
-    let settings = match options.load(tls::load_configuration) {
+    let settings = match options.load(args::load_to_start) {
         Ok(settings) => settings,
         Err(code) => return code.into(),
     };

@@ -9,15 +9,13 @@ mod watch;
 
 use std::fmt;
 use std::io;
-use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use postback_common::config::{self, ConfigError, Settings, TlsSettings};
+use postback_common::config::{Fault, TlsSettings};
 pub use postback_service::certificate::PairError;
 use postback_service::certificate::{Pair, Print};
-use postback_service::kafka::{Clients, refused_options};
 use rustls::ServerConfig;
 use rustls::crypto::ring::Ticketer;
 use rustls::server::ProducesTickets;
@@ -40,24 +38,10 @@ pub struct Tls {
     metrics: TlsMetrics,
 }
 
-/// Reads the configuration, and checks that the certificate it names can be used and that librdkafka
-/// takes its options: what the file alone cannot tell. For the start only; a certificate that goes bad
-/// later does not stop sources from being reloaded.
-///
-/// # Errors
-/// [`ConfigError`] with everything that is wrong.
-pub fn load_configuration(file: &Path) -> Result<Settings, ConfigError> {
-    let settings = config::load(file)?;
-    let mut faults = refused_options(&settings, Clients::Producers);
-    if let Some(tls) = &settings.ingest.tls {
-        let checked = Pair::read(tls).and_then(Pair::checked);
-        faults.extend(checked.err().map(|error| error.fault(tls)));
-    }
-    if faults.is_empty() {
-        Ok(settings)
-    } else {
-        Err(ConfigError::refused(file, faults))
-    }
+/// Why the certificate cannot be used, as a fault of the configuration.
+pub(crate) fn fault(settings: &TlsSettings) -> Option<Fault> {
+    let checked = Pair::read(settings).and_then(Pair::checked);
+    checked.err().map(|error| error.fault(settings))
 }
 
 impl Tls {

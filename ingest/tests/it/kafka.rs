@@ -5,11 +5,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use postback_common::config::{self, Settings};
+use postback_ingest::args;
 use postback_ingest::breaker::Breaker;
 use postback_ingest::confirmation::{Confirmation, Unconfirmed, Waiting};
 use postback_ingest::kafka::{KafkaProducer, NotTaken, Producer as _};
 use postback_ingest::metrics::{BreakerMetrics, IngestMetrics};
-use postback_ingest::tls;
 use postback_ingest::topic_watch::{Sight, TopicSight as _};
 use postback_service::kafka::{KafkaMetrics, client_config, producer_config};
 use postback_service::metrics::Metrics;
@@ -118,7 +118,7 @@ fn options_that_librdkafka_refuses_end_the_start_and_the_check() {
     ] {
         let text = format!("[kafka]\nbrokers = \"127.0.0.1:1\"\n[kafka.options]\n{options}\n");
         std::fs::write(&file, text).unwrap();
-        let error = tls::load_configuration(&file).unwrap_err().to_string();
+        let error = args::load_to_start(&file).unwrap_err().to_string();
         assert!(
             error.contains(expected) && !error.contains("canary"),
             "{error}"

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use postback_common::config::TlsSettings;
+use postback_ingest::args;
 use postback_ingest::limits::Limits;
 use postback_ingest::tls::{self, Tls, TlsMetrics};
 use postback_service::lifecycle::{Reloads, Shutdown};
@@ -312,7 +313,7 @@ fn refusal(directory: &Path, cert_file: &Path, key_file: &Path) -> String {
     );
     let file = directory.join("postback.toml");
     std::fs::write(&file, text).unwrap();
-    tls::load_configuration(&file).unwrap_err().to_string()
+    args::load_to_start(&file).unwrap_err().to_string()
 }
 
 #[test]
@@ -373,5 +374,5 @@ fn files_that_cannot_be_used_are_refused_at_the_start_with_a_remedy() {
         "[kafka]\nbrokers = \"a:1\"\n[ingest.tls]\ncert_file = {cert:?}\nkey_file = {key:?}\n"
     );
     let file = put("postback.toml", &good);
-    assert!(tls::load_configuration(&file).unwrap().ingest.tls.is_some());
+    assert!(args::load_to_start(&file).unwrap().ingest.tls.is_some());
 }

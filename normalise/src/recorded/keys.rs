@@ -7,12 +7,12 @@ use crate::field::Field;
 use crate::identity::{self, KeyDayRule};
 use crate::mapping::Mapping;
 use crate::profile::Profile;
-use crate::template::Template;
 
 /// What a network sends by one template, and how it is read.
 struct Sent {
-    template: Option<Template>,
     mapping: Mapping,
+    /// Parameters that are the same each time.
+    statics: Vec<(String, String)>,
 }
 
 impl Sent {
@@ -20,22 +20,34 @@ impl Sent {
         let template = template.registered(profile).ok()?.template;
         Some(Self {
             mapping: template.mapping().clone(),
-            template: Some(template),
+            statics: template.statics().to_vec(),
         })
     }
 
     fn by_own_names(profile: &Profile) -> Self {
         Self {
-            template: None,
             mapping: Mapping::of_profile(profile),
+            statics: Vec::new(),
         }
+    }
+
+    /// By each template that the rules have and `others` have not; without a template the network's
+    /// own names hold.
+    fn by_rules_alone(rules: &Recorded, others: &Recorded, profile: &Profile) -> Vec<Self> {
+        if rules.templates.is_empty() {
+            return vec![Self::by_own_names(profile)];
+        }
+        let alone = rules.templates.iter();
+        let alone = alone.filter(|template| !others.templates.contains(template));
+        alone
+            .filter_map(|template| Self::by(template, profile))
+            .collect()
     }
 
     /// True when a request by this template has the parameter.
     fn has(&self, parameter: &str) -> bool {
-        let statics = self.template.iter().flat_map(Template::statics);
         carriers(&self.mapping).any(|(name, _)| name == parameter)
-            || statics.map(|(name, _)| name).any(|name| name == parameter)
+            || self.statics.iter().any(|(name, _)| name == parameter)
     }
 }
 
@@ -56,29 +68,8 @@ fn of_field(mapping: &Mapping, field: Field) -> BTreeSet<&str> {
 /// was changed in its place. A template that was added, with a marker or a time of its own, reads
 /// what a network sends by its own URL.
 pub(super) fn are_read_elsewhere(before: &Recorded, after: &Recorded, profile: &Profile) -> bool {
-    let own_names = || vec![Sent::by_own_names(profile)];
-    let read = |templates: &[&RecordedTemplate]| -> Vec<Sent> {
-        let read = templates
-            .iter()
-            .filter_map(|template| Sent::by(template, profile));
-        read.collect()
-    };
-    let gone: Vec<_> = (before.templates.iter())
-        .filter(|template| !after.templates.contains(template))
-        .collect();
-    let gone = if before.templates.is_empty() {
-        own_names()
-    } else {
-        read(&gone)
-    };
-    let instead: Vec<_> = (after.templates.iter())
-        .filter(|template| !before.templates.contains(template))
-        .collect();
-    let instead = if after.templates.is_empty() {
-        own_names()
-    } else {
-        read(&instead)
-    };
+    let gone = Sent::by_rules_alone(before, after, profile);
+    let instead = Sent::by_rules_alone(after, before, profile);
     gone.iter()
         .any(|sent| instead.iter().any(|by| is_moved(before, profile, sent, by)))
 }

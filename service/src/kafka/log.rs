@@ -14,7 +14,7 @@ use rdkafka::message::BorrowedMessage;
 use rdkafka::metadata::MetadataPartition;
 use rdkafka::{Message as _, Offset, TopicPartitionList};
 
-use super::{client_config, explain};
+use super::{client_config, explain, set_unless_given};
 
 /// How long Kafka gets for each answer.
 const ANSWER_WITHIN: Duration = Duration::from_secs(10);
@@ -91,16 +91,13 @@ pub(super) fn reader_config(
 ) -> ClientConfig {
     let mut config = client_config(settings, client_id);
     // Memory is bounded whatever the topic holds.
-    for (option, value) in [
+    let bounded = [
         ("queued.max.messages.kbytes", "16384"),
         ("fetch.max.bytes", "8388608"),
         ("fetch.wait.max.ms", "100"),
         ("fetch.queue.backoff.ms", "20"),
-    ] {
-        if config.get(option).is_none() {
-            config.set(option, value);
-        }
-    }
+    ];
+    set_unless_given(&mut config, bounded);
     config
         .set("group.id", group)
         .set("enable.auto.commit", "false")

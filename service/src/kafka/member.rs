@@ -3,7 +3,7 @@
 use postback_common::config::{ConsumerSettings, KafkaSettings};
 use rdkafka::ClientConfig;
 
-use super::client_config;
+use super::{client_config, set_unless_given};
 
 /// What a member of a group begins with. The operator's `kafka.options` win over what is merely a
 /// good value.
@@ -14,7 +14,7 @@ pub fn member_config(
     group: &str,
 ) -> ClientConfig {
     let mut config = client_config(kafka, "postback-consumer");
-    for (option, value) in [
+    let measured = [
         // A member that was killed keeps its partitions for so long; Kafka's 45 s would be a long
         // silence. It is the least that brokers allow by default: loading is to go on within 10 s, of
         // which a supervisor takes one.
@@ -30,11 +30,8 @@ pub fn member_config(
         ("fetch.message.max.bytes", "131072"),
         // librdkafka's second would be a pause in every catching up.
         ("fetch.queue.backoff.ms", "10"),
-    ] {
-        if config.get(option).is_none() {
-            config.set(option, value);
-        }
-    }
+    ];
+    set_unless_given(&mut config, measured);
     config
         .set("group.id", group)
         .set("auto.offset.reset", "earliest")

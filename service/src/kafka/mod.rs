@@ -49,6 +49,18 @@ pub fn client_config(settings: &KafkaSettings, client_id: &str) -> ClientConfig 
     config
 }
 
+/// Sets what is merely a good value: what the operator passes on in `kafka.options` stays.
+fn set_unless_given<'v>(
+    config: &mut ClientConfig,
+    values: impl IntoIterator<Item = (&'v str, &'v str)>,
+) {
+    for (option, value) in values {
+        if config.get(option).is_none() {
+            config.set(option, value);
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::path::Path;

@@ -3,7 +3,7 @@
 use postback_common::config::Settings;
 use rdkafka::ClientConfig;
 
-use super::client_config;
+use super::{client_config, set_unless_given};
 use crate::topic::record_bytes_max;
 
 /// librdkafka's settings for the promise, and the measured ones for its price. `client_id` as in
@@ -30,12 +30,8 @@ pub fn producer_config(settings: &Settings, client_id: &str) -> ClientConfig {
     ];
     let largest = record_bytes_max(&settings.ingest).to_string();
     let largest = [("message.max.bytes", largest.as_str())];
-    for (option, value) in promised.into_iter().chain(measured).chain(largest) {
-        let given = settings.kafka.options.contains_key(option);
-        if !given {
-            config.set(option, value);
-        }
-    }
+    let all = promised.into_iter().chain(measured).chain(largest);
+    set_unless_given(&mut config, all);
     config
 }
 
