@@ -36,11 +36,13 @@ pub fn load(file: &Path) -> Result<(Settings, Configured), ConfigError> {
 /// # Errors
 /// [`ConfigError`] with everything that is wrong.
 pub fn load_to_start(file: &Path) -> Result<(Settings, Configured), ConfigError> {
-    let (settings, rules) = load(file)?;
-    let faults = refused_options(&settings, Clients::Consumers);
-    if faults.is_empty() {
-        Ok((settings, rules))
-    } else {
-        Err(ConfigError::refused(file, faults))
-    }
+    config::load_checked(file, |draft| {
+        let mut faults = refused_options(draft, Clients::Consumers);
+        if draft.is_good {
+            let rules = Configured::new(&draft.settings.sources, &BTreeMap::new());
+            faults.extend(rules.err().unwrap_or_default());
+        }
+        faults
+    })?;
+    load(file)
 }

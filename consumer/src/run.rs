@@ -133,7 +133,8 @@ async fn consume(
 ) -> Result<ExitCode, RunError> {
     let (mut sockets, address) = (sockets?, settings.consumer.admin_listen);
     let operators = take_or_bind(&mut sockets, "admin", "consumer.admin_listen", address);
-    let operators = operators.await?.listener;
+    let operators = operators.await?;
+    let admin_address = operators.address(address);
     let shutdown = shutdown_on_signal()?;
     let reloads = Reloads::listen()?;
     let (mut metrics, readiness) = (Metrics::new(), Readiness::new());
@@ -145,8 +146,8 @@ async fn consume(
         metrics: Arc::new(metrics),
     };
     let admin_end = Shutdown::new();
-    tokio::spawn(admin::serve(operators, admin, admin_end.clone()));
-    info!(version = VERSION, admin = %settings.consumer.admin_listen, "starting");
+    tokio::spawn(admin::serve(operators.listener, admin, admin_end.clone()));
+    info!(version = VERSION, admin = %admin_address, "starting");
     if settings.sources.is_empty() {
         warn!("no source is configured: every record is rejected as unknown_source");
     }

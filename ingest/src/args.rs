@@ -26,12 +26,9 @@ pub struct Args {
 /// # Errors
 /// [`ConfigError`] with everything that is wrong.
 pub fn load_to_start(file: &Path) -> Result<Settings, ConfigError> {
-    let settings = config::load(file)?;
-    let mut faults = refused_options(&settings, Clients::Producers);
-    faults.extend(settings.ingest.tls.as_ref().and_then(tls::fault));
-    if faults.is_empty() {
-        Ok(settings)
-    } else {
-        Err(ConfigError::refused(file, faults))
-    }
+    config::load_checked(file, |draft| {
+        let mut faults = refused_options(draft, Clients::Producers);
+        faults.extend(draft.settings.ingest.tls.as_ref().and_then(tls::fault));
+        faults
+    })
 }

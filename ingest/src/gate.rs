@@ -42,7 +42,7 @@ pub struct Head<'a> {
 
 /// Judges the head of a request: first whether the path is ours, so that nobody without a key learns
 /// anything, then who sends it, then the method, then the query's length and the announced length of
-/// the body.
+/// the body. Of a target that was cut only the path is judged.
 #[must_use]
 pub fn judge(sources: &Sources, head: &Head<'_>, limits: &Sizes) -> Verdict {
     let Some(key) = owner(sources, head.target) else {
@@ -63,6 +63,10 @@ pub fn owner(sources: &Sources, target: &Target<'_>) -> Option<Arc<UrlKey>> {
 }
 
 fn refusal(key: &UrlKey, head: &Head<'_>, limits: &Sizes) -> Option<Refusal> {
+    // Its headers were not read: nothing is known of credentials, nor of whom a proxy names.
+    if head.target.cut {
+        return Some(Refusal::QueryTooLarge);
+    }
     if (key.allow_from.as_ref()).is_some_and(|allowed| !allowed.contain(head.caller)) {
         return Some(Refusal::Forbidden);
     }
@@ -75,7 +79,7 @@ fn refusal(key: &UrlKey, head: &Head<'_>, limits: &Sizes) -> Option<Refusal> {
     if head.method != Method::GET && head.method != Method::POST {
         return Some(Refusal::WrongMethod);
     }
-    if head.target.cut || head.target.query.len() > limits.query_bytes {
+    if head.target.query.len() > limits.query_bytes {
         return Some(Refusal::QueryTooLarge);
     }
     let body_bytes = u64::try_from(limits.body_bytes).unwrap_or(u64::MAX);

@@ -1,6 +1,7 @@
 //! Puts the parts together, and takes them apart at the end.
 
 use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use postback_common::config::{Fault, Settings};
@@ -83,6 +84,7 @@ async fn ingest(
     let socket = take_or_bind(&mut sockets, "ingest", "ingest.listen", ours.listen).await?;
     let address = ours.admin_listen;
     let operators = take_or_bind(&mut sockets, "admin", "ingest.admin_listen", address).await?;
+    let admin_address = operators.address(address);
     let shutdown = shutdown_on_signal()?;
     let reloads = Reloads::listen()?;
 
@@ -124,7 +126,7 @@ async fn ingest(
         shutdown.clone(),
     ));
     let door = Door { socket, tls };
-    announce(&settings, &door);
+    announce(&settings, &door, admin_address);
     supervisor::tell_ready();
     serve(door, server, draining, shutdown).await;
     let code = places.empty(spool, limits).await;
@@ -158,12 +160,11 @@ fn tls(
     Ok(Some(tls))
 }
 
-fn announce(settings: &Settings, door: &Door) {
-    let listen = door.socket.listener.local_addr();
-    let listen = listen.map_or_else(|_| settings.ingest.listen.to_string(), |at| at.to_string());
+fn announce(settings: &Settings, door: &Door, admin: SocketAddr) {
+    let listen = door.socket.address(settings.ingest.listen);
     let handed_over = door.socket.handed_over;
     let tls = door.tls.is_some();
-    info!(version = VERSION, listen, handed_over, tls, admin = %settings.ingest.admin_listen, "listening");
+    info!(version = VERSION, %listen, handed_over, tls, %admin, "listening");
     if !settings.sources.iter().any(|source| source.enabled) {
         warn!("no source is enabled: every request gets 404");
     }

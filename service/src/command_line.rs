@@ -40,9 +40,13 @@ impl Options {
         })
     }
 
-    /// Prints the effective settings as TOML to stdout.
+    /// Prints the effective settings as TOML to stdout, and to stderr when the log would be another
+    /// one than was asked for.
     #[must_use]
     pub fn print(&self, settings: &Settings) -> ExitCode {
+        if let Some(doubt) = log::doubt() {
+            complain(&format_args!("warning: {doubt}"));
+        }
         let printed = settings
             .to_toml()
             .map_err(io::Error::other)

@@ -22,6 +22,15 @@ pub struct Listening {
     pub handed_over: bool,
 }
 
+impl Listening {
+    /// Where it listens; `setting` where the operating system does not say. A socket that was handed
+    /// over may listen elsewhere than the setting says.
+    #[must_use]
+    pub fn address(&self, setting: SocketAddr) -> SocketAddr {
+        self.listener.local_addr().unwrap_or(setting)
+    }
+}
+
 /// Takes the socket `name` that was handed over, or binds `address`.
 ///
 /// # Errors

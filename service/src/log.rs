@@ -4,13 +4,18 @@ use std::fmt;
 use std::io::{self, IsTerminal};
 use std::str::FromStr;
 
+use tracing::warn;
 use tracing_appender::non_blocking::{NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::{SubscriberInitExt, TryInitError};
 
-/// The filter when `RUST_LOG` is not set.
+/// The filter when `RUST_LOG` is not set, or cannot be followed.
 pub const DEFAULT_FILTER: &str = "info";
+
+/// What targets of our own, and librdkafka's, begin with.
+const TARGETS: [&str; 2] = ["postback", "librdkafka"];
 
 /// How a line looks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,16 +64,17 @@ impl fmt::Display for LogFormat {
     }
 }
 
-/// Why there is no log.
+/// Logs were already set up.
 #[derive(Debug, thiserror::Error)]
-pub enum LogError {
-    /// `RUST_LOG` cannot be read.
-    #[error("RUST_LOG is no filter: {0}; write it like \"info\" or \"info,postback_ingest=debug\"")]
-    Filter(#[from] tracing_subscriber::filter::ParseError),
-    /// Logs were already set up.
-    #[error(transparent)]
-    Twice(#[from] TryInitError),
-}
+#[error(transparent)]
+pub struct LogError(#[from] TryInitError);
+
+/// Why `RUST_LOG` is not followed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "RUST_LOG is not followed, \"{DEFAULT_FILTER}\" holds: {0}; write it like \"info\" or \"info,postback_ingest=debug\""
+)]
+pub struct FilterError(String);
 
 /// Lines that wait for a stderr that does not take them; later ones are dropped.
 const WAITING_LINES: usize = 8_192;
@@ -85,14 +91,19 @@ pub struct Log {
 /// A thread of its own writes: a full pipe, or a log on a disk that hangs, must not stop those that
 /// answer requests.
 ///
-/// The filter is `RUST_LOG`, or [`DEFAULT_FILTER`]; librdkafka's own lines come from `warn` on
-/// unless `RUST_LOG` names the target `librdkafka`.
+/// The filter is `RUST_LOG`, or [`DEFAULT_FILTER`], with a warning, where that cannot be followed;
+/// librdkafka's own lines come from `warn` on unless `RUST_LOG` names the target `librdkafka`.
 ///
 /// # Errors
-/// [`LogError`] when `RUST_LOG` is no filter, or when called twice.
+/// [`LogError`] when called twice.
 pub fn init(format: Option<LogFormat>) -> Result<Log, LogError> {
-    let given = std::env::var("RUST_LOG").unwrap_or_default();
-    let filter = EnvFilter::try_new(filter(&given))?;
+    let given = given();
+    let (filter, doubt) = match &given {
+        Ok(given) => (filter(given), None),
+        Err(error) => (filter(""), Some(error)),
+    };
+    // What can be refused of it has been looked at.
+    let filter = EnvFilter::new(filter);
     let registry = tracing_subscriber::registry().with(filter);
     let (writer, guard) = NonBlockingBuilder::default()
         .buffered_lines_limit(WAITING_LINES)
@@ -115,7 +126,42 @@ pub fn init(format: Option<LogFormat>) -> Result<Log, LogError> {
             )
             .try_init()?,
     }
+    if let Some(error) = doubt {
+        warn!("{error}");
+    }
     Ok(Log { _writer: guard })
+}
+
+/// Why `RUST_LOG` cannot be followed, if it cannot: for those who ask before there is a log.
+#[must_use]
+pub fn doubt() -> Option<FilterError> {
+    given().err()
+}
+
+/// `RUST_LOG`; empty where it is not set.
+fn given() -> Result<String, FilterError> {
+    let given = std::env::var_os("RUST_LOG").unwrap_or_default();
+    let given = given.into_string();
+    let given = given.map_err(|_| FilterError("it is not UTF-8".to_owned()))?;
+    followed(&given)?;
+    Ok(given)
+}
+
+/// Whether a filter says what somebody can have meant. A word alone that is no level would be a
+/// target, and all but that target silent: mostly it is a misspelt level.
+fn followed(given: &str) -> Result<(), FilterError> {
+    EnvFilter::try_new(filter(given)).map_err(|error| FilterError(error.to_string()))?;
+    let is_level = |word: &str| word.parse::<LevelFilter>().is_ok();
+    let is_target = |word: &str| TARGETS.iter().any(|target| word.starts_with(target));
+    let parts = given.split(',').map(str::trim);
+    let mut words =
+        parts.filter(|part| !part.is_empty() && !part.contains(['=', '[', ']', '{', '}']));
+    match words.find(|word| !is_level(word) && !is_target(word)) {
+        Some(word) => Err(FilterError(format!(
+            "{word:?} is no level; a target has its level behind it, as in {word}=debug"
+        ))),
+        None => Ok(()),
+    }
 }
 
 /// The filter that holds when `RUST_LOG` is `given`.
@@ -146,6 +192,35 @@ mod tests {
         assert_eq!(filter(""), "info,librdkafka=warn");
         assert_eq!(filter("debug"), "debug,librdkafka=warn");
         assert_eq!(filter("info,librdkafka=debug"), "info,librdkafka=debug");
+    }
+
+    #[test]
+    fn a_filter_that_nobody_can_have_meant_is_not_followed() {
+        for good in [
+            "",
+            " ",
+            "info",
+            "WARN",
+            "3",
+            "off",
+            "info,postback_ingest=debug",
+            "postback_ingest",
+            "librdkafka,warn",
+            "hyper=trace, info",
+            "info,[request{source=shop}]=debug",
+        ] {
+            assert_eq!(followed(good), Ok(()), "{good:?}");
+        }
+        for (bad, why) in [
+            ("infoo", "\"infoo\" is no level; a target has its level"),
+            ("info,hyper", "\"hyper\" is no level"),
+            ("postback_ingest=debgu", "error parsing level filter"),
+            ("[[[", "invalid filter directive"),
+        ] {
+            let text = followed(bad).unwrap_err().to_string();
+            let begins = format!("RUST_LOG is not followed, \"info\" holds: {why}");
+            assert!(text.starts_with(&begins), "{text}");
+        }
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! A configuration with a typo: every binary refuses it with the same words and exit code 2.
 
-use postback_tests::{Setup, secret};
+use postback_stack::Launch;
+use postback_tests::program::binary;
+use postback_tests::{Setup, secret, wait};
 
 use crate::templates::COMPLETE;
 
@@ -206,4 +208,90 @@ fn options_that_librdkafka_refuses_are_said_before_the_start() {
         }
         assert!(!shown.contains("canary"), "{binary} {arguments:?}: {shown}");
     }
+}
+
+#[test]
+fn what_postback_and_what_librdkafka_refuse_is_said_at_once() {
+    let options = "[kafka.options]\nacks = \"1\"\nnonsense = 3";
+    let pipeline = Setup::new("all_options")
+        .source("rakuten-us", COMPLETE)
+        .lines("kafka", options)
+        .lines("ingest", "max_in_flight = 0")
+        .prepare();
+    for (binary, arguments) in [
+        ("postback-ingest", &["--check-config"][..]),
+        ("postback-consumer", &["--check-config"]),
+        ("postback", &["config", "check"]),
+    ] {
+        let finished = pipeline.run(binary, arguments);
+        let shown = finished.shown();
+        assert_eq!(finished.code, 2, "{binary}: {shown}");
+        for line in [
+            "3 settings are refused\n",
+            "  kafka.options.\"acks\": cannot be set [bad_value]",
+            "  ingest.max_in_flight = 0: must be a whole number from 1 to 1000000",
+            "  kafka.options.\"nonsense\": No such configuration property",
+        ] {
+            assert!(finished.stderr.contains(line), "{binary}: {line}: {shown}");
+        }
+    }
+}
+
+#[test]
+fn a_spool_without_room_for_one_record_is_refused_by_every_binary() {
+    let pipeline = Setup::new("small_spool")
+        .source("rakuten-us", COMPLETE)
+        .lines(
+            "ingest",
+            "spool_dir = \"spool\"\nspool_max_bytes = 1048576\nmax_body_bytes = 262144",
+        )
+        .prepare();
+    for (binary, arguments) in [
+        ("postback-ingest", &["--check-config"][..]),
+        ("postback-ingest", &[]),
+        ("postback-consumer", &["--check-config"]),
+        ("postback", &["config", "check"]),
+        ("postback", &["doctor"]),
+    ] {
+        let finished = pipeline.run(binary, arguments);
+        let shown = finished.shown();
+        assert_eq!(finished.code, 2, "{binary} {arguments:?}: {shown}");
+        for words in [
+            "ingest.spool_max_bytes = 1048576: has no room for one record",
+            // 6 * (16,384 + 262,144) + 131,072 + 1,024
+            "remedy: give at least 1803264,",
+        ] {
+            let is_said = finished.stderr.contains(words);
+            assert!(is_said, "{binary} {arguments:?}: {words}: {shown}");
+        }
+    }
+}
+
+#[test]
+fn a_log_filter_that_cannot_be_followed_is_told_and_the_default_holds() {
+    const MISSPELT: &str = "export RUST_LOG=infoo; exec \"$0\" \"$@\"";
+    let pipeline = Setup::new("log_filter")
+        .source("rakuten-us", COMPLETE)
+        .prepare();
+    let start = |more: &'static str| {
+        pipeline.start_ingest_by(|name, arguments| {
+            Launch::new("sh")
+                .args(["-c", MISSPELT])
+                .args([binary(name)])
+                .args(arguments)
+                .args(Some(more).filter(|more| !more.is_empty()))
+        })
+    };
+    let words = "RUST_LOG is not followed, \\\"info\\\" holds: ";
+    let ingest = start("");
+    wait::until_true("it listens", || ingest.output().contains("listening"));
+    let said = ingest.output();
+    assert!(said.contains(words) && said.contains("\"WARN\""), "{said}");
+    assert_eq!(ingest.terminate(), 0);
+
+    let log = pipeline.log("postback-ingest");
+    assert_eq!(start("--check-config").exit_code(), 0);
+    let said = std::fs::read_to_string(log).unwrap();
+    let words = "warning: RUST_LOG is not followed, \"info\" holds: \"infoo\" is no level";
+    assert!(said.contains(words), "{said}");
 }

@@ -10,6 +10,8 @@ use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Instant;
 
+use postback_stack::Launch;
+use postback_tests::program::binary;
 use postback_tests::raw::{exchange, request};
 use postback_tests::{Pipeline, Program, Setup, wait};
 
@@ -181,4 +183,24 @@ fn the_supervisor_is_told_when_it_is_ready_and_when_it_ends() {
     );
     assert_eq!(ingest.terminate(), 0);
     assert_eq!(next().trim(), "STOPPING=1");
+}
+
+#[test]
+fn the_log_names_the_address_that_was_handed_over_for_operators() {
+    const HAND_OVER: &str = "exec 3<&0 0</dev/null; \
+        export LISTEN_PID=$$ LISTEN_FDS=1 LISTEN_FDNAMES=admin; exec \"$0\" \"$@\"";
+    let (pipeline, socket) = prepared("handover_admin");
+    let admin = socket.local_addr().unwrap();
+    assert_ne!(admin, pipeline.ingest_admin);
+    let ingest = pipeline.start_ingest_by(|name, arguments| {
+        Launch::new("sh")
+            .args(["-c", HAND_OVER])
+            .args([binary(name)])
+            .args(arguments)
+            .stdin(OwnedFd::from(socket))
+    });
+    pipeline.wait_until_ready(admin, &ingest);
+    let said = ingest.output();
+    assert!(said.contains(&format!("\"admin\":\"{admin}\"")), "{said}");
+    assert_eq!(ingest.terminate(), 0);
 }

@@ -1,9 +1,12 @@
 //! `postback config`: is the configuration good, and what is in force?
 
+use std::collections::BTreeMap;
+
 use clap::{Args, Subcommand};
 use jiff::Zoned;
 use jiff::tz::TimeZone;
-use postback_common::config::{ConfigError, Fault, Settings};
+use postback_common::config::{self as settings, ConfigError, Draft, Fault, Settings};
+use postback_normalise::Configured;
 use postback_service::kafka::{Clients, refused_options};
 use postback_store::retention::Horizon;
 use serde_json::Value;
@@ -52,7 +55,7 @@ fn check(options: &Options, console: &mut Console) -> Result<Ending, Failure> {
         text("remedy", "Remedy"),
     ]);
     sheet.fact("file", file.as_str());
-    match load(options, console).and_then(|loaded| tried(loaded, options)) {
+    match tried(options, console) {
         Ok(Loaded {
             settings,
             configured,
@@ -85,14 +88,24 @@ fn check(options: &Options, console: &mut Console) -> Result<Ending, Failure> {
     }
 }
 
-/// The same, where librdkafka takes `[kafka.options]`.
-fn tried(loaded: Loaded, options: &Options) -> Result<Loaded, Failure> {
-    let faults = refused_options(&loaded.settings, Clients::All);
-    if faults.is_empty() {
-        Ok(loaded)
-    } else {
-        Err(ConfigError::refused(&options.config, faults).into())
+/// The configuration, where librdkafka takes `[kafka.options]`. What is refused by anybody is told
+/// together.
+fn tried(options: &Options, console: &mut Console) -> Result<Loaded, Failure> {
+    settings::load_checked(&options.config, |draft| {
+        let mut faults = refused_options(draft, Clients::All);
+        faults.extend(refused_rules(draft));
+        faults
+    })?;
+    load(options, console)
+}
+
+/// What is wrong with the sources' rules. Of those of a source that is refused nothing can be said.
+fn refused_rules(draft: Draft<'_>) -> Vec<Fault> {
+    if !draft.is_good {
+        return Vec::new();
     }
+    let rules = Configured::new(&draft.settings.sources, &BTreeMap::new());
+    rules.err().unwrap_or_default()
 }
 
 /// What `keep_days` means today.

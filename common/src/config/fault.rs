@@ -123,6 +123,14 @@ pub enum ConfigError {
         /// The operating system's words.
         problem: String,
     },
+    /// The file is no text. The line is not shown: it may hold a secret.
+    #[error("{}: line {line} is not UTF-8\n    remedy: save the file as UTF-8", file.display())]
+    NotUtf8 {
+        /// The file.
+        file: PathBuf,
+        /// The first such line, from 1.
+        line: usize,
+    },
     /// The file is no TOML. The text names the place, never quotes the line: it may hold a secret.
     #[error("{}: no valid TOML at line {line}, column {column}: {problem}", file.display())]
     Syntax {
@@ -160,6 +168,17 @@ impl ConfigError {
             file: file.to_owned(),
             problem: error.to_string(),
         }
+    }
+
+    /// The bytes of the file as its text.
+    pub(super) fn utf8(file: &Path, bytes: Vec<u8>) -> Result<String, Self> {
+        String::from_utf8(bytes).map_err(|error| {
+            let good = &error.as_bytes()[..error.utf8_error().valid_up_to()];
+            Self::NotUtf8 {
+                file: file.to_owned(),
+                line: good.iter().filter(|byte| **byte == b'\n').count() + 1,
+            }
+        })
     }
 
     pub(super) fn syntax(file: &Path, text: &str, error: &toml::de::Error) -> Self {

@@ -63,6 +63,18 @@ pub struct IngestSettings {
 /// Largest `max_query_bytes`. hyper takes request targets up to 65,534 bytes, path included.
 const MAX_QUERY_BYTES: usize = 61_440;
 
+/// Room in a record for everything but query and body: recorded headers, names, punctuation.
+const ENVELOPE_BYTES: usize = 128 * 1024;
+
+/// Most bytes that a raw record can have under these limits of ingest.
+///
+/// JSON writes a control character in six bytes (`\u0001`), and text of nothing else is valid UTF-8;
+/// base64, for bytes that are none, takes only a third more.
+#[must_use]
+pub fn record_bytes_max(ingest: &IngestSettings) -> usize {
+    6 * (ingest.max_query_bytes + ingest.max_body_bytes) + ENVELOPE_BYTES
+}
+
 /// Headers that carry credentials; a record must not.
 const NEVER_RECORDED: &[&str] = &["authorization", "proxy-authorization", "cookie"];
 
@@ -120,6 +132,9 @@ impl IngestSettings {
                 "make it clearly shorter than answer_within_ms",
             );
             section.refuse(fault.with_value(self.kafka_wait.as_millis()));
+        }
+        if let Some(spool) = &self.spool {
+            spool.check(self, section);
         }
         if let Some(problem) = overlap(self.listen, self.admin_listen) {
             let fault = Fault::new(

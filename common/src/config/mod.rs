@@ -38,14 +38,14 @@ pub use api::{ApiSettings, FieldNames, TokenAuth};
 pub use clickhouse::{ClickHouseSettings, LEAST_KEEP_DAYS};
 pub use consumer::ConsumerSettings;
 pub use fault::{ConfigError, Fault, FaultCode};
-pub use ingest::IngestSettings;
+pub use ingest::{IngestSettings, record_bytes_max};
 pub use kafka::{KafkaOption, KafkaSettings};
 pub use source::{
     Identity, ProfileFile, Reply, ReplyContent, SourceKey, SourceSettings, TemplateSettings,
     TemplateUrl,
 };
 pub use sources::dropped_sources;
-pub use spool::SpoolSettings;
+pub use spool::{SEGMENT_HEAD_BYTES, SpoolSettings};
 pub use tls::TlsSettings;
 pub use watch::WatchSettings;
 
@@ -83,19 +83,40 @@ impl Settings {
     }
 }
 
+/// Settings that are not accepted yet, for checks that another crate adds.
+#[derive(Debug, Clone, Copy)]
+pub struct Draft<'a> {
+    /// What could be read; of what is refused, defaults or nothing.
+    pub settings: &'a Settings,
+    /// Nothing is refused so far.
+    pub is_good: bool,
+}
+
 /// Reads the file, the process's environment and the files that secrets stand in.
 ///
 /// # Errors
 /// [`ConfigError`] with everything that is wrong.
 pub fn load(file: &Path) -> Result<Settings, ConfigError> {
-    let text =
-        std::fs::read_to_string(file).map_err(|error| ConfigError::unreadable(file, &error))?;
+    load_checked(file, |_| Vec::new())
+}
+
+/// The same, and `check` adds what it finds, so that all faults are told together.
+///
+/// # Errors
+/// [`ConfigError`] with everything that is wrong.
+pub fn load_checked(
+    file: &Path,
+    check: impl FnOnce(Draft<'_>) -> Vec<Fault>,
+) -> Result<Settings, ConfigError> {
+    let bytes = std::fs::read(file).map_err(|error| ConfigError::unreadable(file, &error))?;
+    let text = ConfigError::utf8(file, bytes)?;
     let variables = std::env::vars_os();
     let text_of = |text: OsString| text.to_string_lossy().into_owned();
-    read(
+    read_checked(
         file,
         &text,
         variables.map(|(name, value)| (text_of(name), text_of(value))),
+        check,
     )
 }
 
@@ -107,6 +128,19 @@ pub fn read(
     file: &Path,
     text: &str,
     environment: impl IntoIterator<Item = (String, String)>,
+) -> Result<Settings, ConfigError> {
+    read_checked(file, text, environment, |_| Vec::new())
+}
+
+/// The same, and `check` adds what it finds, so that all faults are told together.
+///
+/// # Errors
+/// [`ConfigError`] with everything that is wrong.
+pub fn read_checked(
+    file: &Path,
+    text: &str,
+    environment: impl IntoIterator<Item = (String, String)>,
+    check: impl FnOnce(Draft<'_>) -> Vec<Fault>,
 ) -> Result<Settings, ConfigError> {
     let mut root: toml::Table =
         toml::from_str(text).map_err(|error| ConfigError::syntax(file, text, &error))?;
@@ -156,15 +190,21 @@ pub fn read(
     ];
     faults.extend(root.keys().map(|key| Fault::unknown(key, key, &known)));
     faults.extend(environment.leftovers());
+    let settings = Settings {
+        kafka,
+        clickhouse,
+        ingest,
+        consumer,
+        watch,
+        sources,
+    };
+    let draft = Draft {
+        settings: &settings,
+        is_good: faults.is_empty(),
+    };
+    faults.extend(check(draft));
     if faults.is_empty() {
-        Ok(Settings {
-            kafka,
-            clickhouse,
-            ingest,
-            consumer,
-            watch,
-            sources,
-        })
+        Ok(settings)
     } else {
         Err(ConfigError::refused(file, faults))
     }

@@ -5,7 +5,12 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 use super::fault::{Fault, FaultCode};
+use super::ingest::{IngestSettings, record_bytes_max};
 use super::section::Section;
+
+/// Room in a segment for everything but its longest record: its own head, that of a frame, and some
+/// more.
+pub const SEGMENT_HEAD_BYTES: u64 = 1024;
 
 const MIB: u64 = 1024 * 1024;
 
@@ -42,6 +47,23 @@ impl SpoolSettings {
                 None
             }
         }
+    }
+
+    /// Refuses a spool that has no room for one record of the longest kind: it could not be opened.
+    pub(super) fn check(&self, ingest: &IngestSettings, section: &mut Section<'_>) {
+        let record = record_bytes_max(ingest);
+        let least = record as u64 + SEGMENT_HEAD_BYTES;
+        if self.max_bytes >= least {
+            return;
+        }
+        let problem = format!(
+            "has no room for one record, which may have {record} bytes with max_query_bytes = {} and max_body_bytes = {}",
+            ingest.max_query_bytes, ingest.max_body_bytes
+        );
+        let remedy = format!("give at least {least}, or lower max_query_bytes or max_body_bytes");
+        let key = "ingest.spool_max_bytes";
+        let fault = Fault::new(FaultCode::Contradiction, key, problem, remedy);
+        section.refuse(fault.with_value(self.max_bytes));
     }
 }
 

@@ -6,6 +6,7 @@ mod files;
 mod listeners;
 mod options;
 mod replies;
+mod spools;
 
 const CANARY: &str = "canary-5f2d";
 

@@ -98,9 +98,9 @@ where
     };
     if let Some(refusal) = refusal {
         let unclaimed = handover.unclaimed();
-        let unseen = unclaimed.as_ref().map(Target::of_original);
-        let unseen = unseen.or_else(|| stream.unseen_target());
-        let glimpse = Glimpse::of_unread(&parts.read_buf, unseen, peer.as_str());
+        let kept = unclaimed.as_ref().map(Target::of_original);
+        let kept = kept.or_else(|| stream.unseen_target());
+        let glimpse = Glimpse::of_unread(&parts.read_buf, kept, peer.as_str());
         server.refuse_unread(refusal, &glimpse);
     }
     let unread = refusal.is_some_and(|refusal| refusal != Refusal::HeadIncomplete);

@@ -44,16 +44,17 @@ impl<'a> Glimpse<'a> {
         }
     }
 
-    /// Of a request that hyper could not read: `unread` is what it has of it, and `unseen` the target
-    /// that it was not shown, if so.
+    /// Of a request that hyper could not read: `unread` is what it has of it, and `kept` the target
+    /// where it was not shown that, or has dropped it.
+    ///
+    /// Of a head with a bad `Content-Length` or `Transfer-Encoding` hyper has nothing any more: the
+    /// method is gone, and the target too where it was not kept, that of a `GET` or `HEAD`.
     #[must_use]
-    pub fn of_unread(unread: &'a [u8], unseen: Option<Target<'a>>, remote: &'a str) -> Self {
-        let Some((method, target)) = request_line(unread) else {
-            return Self::of_sender(remote);
-        };
+    pub fn of_unread(unread: &'a [u8], kept: Option<Target<'a>>, remote: &'a str) -> Self {
+        let line = request_line(unread);
         Self {
-            method: Some(method),
-            target: unseen.or(target),
+            method: line.map(|(method, _)| method),
+            target: kept.or(line.and_then(|(_, target)| target)),
             user_agent: None,
             remote,
         }

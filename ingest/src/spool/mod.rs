@@ -14,8 +14,9 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use postback_common::config::{IngestSettings, SpoolSettings};
-use postback_service::topic::record_bytes_max;
+use postback_common::config::{
+    IngestSettings, SEGMENT_HEAD_BYTES, SpoolSettings, record_bytes_max,
+};
 use postback_spool::disk::Disk;
 use postback_spool::{Completion, OpenError, Options, Spool, Status, SubmitError};
 use tokio::sync::oneshot;
@@ -213,13 +214,13 @@ impl Completion for Waiting {
 
 /// Segments of 64 MiB, smaller in a small spool, so that draining gives space back in portions.
 fn options(settings: &SpoolSettings, ingest: &IngestSettings) -> Options {
-    /// Head of a segment and of a frame, and some more.
-    const FRAMING: u64 = 1024;
     let record = record_bytes_max(ingest) as u64;
     let segment = (settings.max_bytes / 16).min(64 * MIB);
     Options {
         max_bytes: settings.max_bytes,
-        segment_max_bytes: segment.max(record + FRAMING).min(settings.max_bytes),
+        segment_max_bytes: segment
+            .max(record + SEGMENT_HEAD_BYTES)
+            .min(settings.max_bytes),
         record_max_bytes: record,
         ..Options::default()
     }

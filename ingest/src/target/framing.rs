@@ -1,5 +1,7 @@
 //! Where in a connection's requests the stream is, and how far hyper may read. Pure.
 
+use std::ops::Range;
+
 use memchr::{memchr, memchr_iter};
 
 use super::chunks::{Chunks, Progress};
@@ -14,6 +16,10 @@ pub(super) struct Framer {
     target_bytes: usize,
     /// The request under way is the last that is read.
     last: bool,
+    /// The method of the request under way is one that bodies come with.
+    may_have_body: bool,
+    /// Where the target of such a request is in the bytes that passed last, if it is there.
+    shown: Option<Range<usize>>,
 }
 
 #[derive(Clone, Copy)]
@@ -69,6 +75,8 @@ impl Framer {
             phase: Phase::METHOD,
             target_bytes,
             last: false,
+            may_have_body: false,
+            shown: None,
         }
     }
 
@@ -98,6 +106,12 @@ impl Framer {
     /// What is held is a target that is not whole.
     pub(super) const fn is_in_target(&self) -> bool {
         matches!(self.phase, Phase::Target { .. })
+    }
+
+    /// Where the target of a request that may have a body was in the bytes that passed last. hyper
+    /// sees it, and drops it with the head if it refuses how the head announces the body.
+    pub(super) fn take_shown(&mut self) -> Option<Range<usize>> {
+        self.shown.take()
     }
 
     /// A head has passed, and hyper must have said what body it announces before it reads on.
@@ -132,6 +146,8 @@ impl Framer {
                 self.phase = Phase::Method { begun };
                 return (fits.len(), Then::GoOn);
             };
+            // One that came in pieces is not put together to be looked at.
+            self.may_have_body = begun || !has_no_body(&fits[..space]);
             passed = space + 1;
             self.phase = Phase::Target { searched: 0 };
         }
@@ -140,6 +156,8 @@ impl Framer {
             if then != Then::GoOn {
                 return (passed, then);
             }
+            let target = self.shown.take();
+            self.shown = target.map(|target| passed + target.start..passed + target.end);
         }
         let fits = &fits[passed..];
         let (more, then) = match self.phase {
@@ -169,6 +187,10 @@ impl Framer {
         self.phase = Phase::Headers(Line::Text);
         match line::judge(&bytes[..line_end]) {
             Verdict::Passes => Then::GoOn,
+            Verdict::Clean(length) => {
+                self.shown = self.may_have_body.then_some(0..length);
+                Then::GoOn
+            }
             Verdict::Hidden(length) => Then::Hide(length),
         }
     }
@@ -212,6 +234,11 @@ impl Framer {
         };
         (passed, Then::GoOn)
     }
+}
+
+/// Whether a method, with what came before it, is one that bodies do not come with.
+fn has_no_body(method: &[u8]) -> bool {
+    matches!(method.trim_ascii_start(), b"GET" | b"HEAD")
 }
 
 /// Where the head ends in `bytes`, of which the first continue `line`; and the line after them. Lines

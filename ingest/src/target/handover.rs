@@ -24,7 +24,7 @@ struct Exchange {
     /// Its body, when it is claimed: its length, or one of the values below.
     body: AtomicU64,
     /// Whether `original` has its target; it is locked only then.
-    hidden: AtomicBool,
+    kept: AtomicBool,
     original: Mutex<Option<Original>>,
 }
 
@@ -64,31 +64,35 @@ impl Handover {
         exchange.head.store(false, Relaxed);
         let length = body.size_hint().exact();
         exchange.body.store(length.unwrap_or(CHUNKED), Relaxed);
-        if !exchange.hidden.load(Relaxed) {
+        if !exchange.kept.load(Relaxed) {
             return Some(Seen::AsItCame);
         }
-        self.original().take().map(Seen::StandIn)
+        let original = self.original().take()?;
+        Some(match original.shown {
+            true => Seen::AsItCame,
+            false => Seen::StandIn(original),
+        })
     }
 
     /// The target of a head that passed and was never claimed, because hyper refused it; `None` if
-    /// hyper has seen it.
+    /// it was not kept.
     #[must_use]
     pub fn unclaimed(&self) -> Option<Original> {
         let exchange = &*self.0;
-        if !exchange.head.load(Relaxed) || !exchange.hidden.load(Relaxed) {
+        if !exchange.head.load(Relaxed) || !exchange.kept.load(Relaxed) {
             return None;
         }
         self.original().take()
     }
 
-    /// A whole head passes; `hidden` is its target if hyper has not seen it.
-    pub(super) fn publish(&self, hidden: Option<Original>) {
+    /// A whole head passes; `kept` is its target if hyper has not seen it, or may drop it.
+    pub(super) fn publish(&self, kept: Option<Original>) {
         let exchange = &*self.0;
         exchange.body.store(UNCLAIMED, Relaxed);
         exchange.head.store(true, Relaxed);
-        exchange.hidden.store(hidden.is_some(), Relaxed);
-        if hidden.is_some() {
-            *self.original() = hidden;
+        exchange.kept.store(kept.is_some(), Relaxed);
+        if kept.is_some() {
+            *self.original() = kept;
         }
     }
 
@@ -130,22 +134,24 @@ mod tests {
         let handover = Handover::default();
         let body = Full::new(&b"abc"[..]);
         assert!(handover.claim(&body).is_none(), "nothing has passed");
-        for is_hidden in [false, true, false] {
-            let bytes = b"/#".as_slice().into();
-            let hidden = is_hidden.then_some(Original { bytes, cut: false });
-            handover.publish(hidden);
+        let original = |shown| Original {
+            bytes: b"/#".as_slice().into(),
+            cut: false,
+            shown,
+        };
+        for kept in [None, Some(false), Some(true), None] {
+            handover.publish(kept.map(original));
             assert!(handover.body().is_none(), "it is not claimed");
             let seen = handover.claim(&body);
+            let is_hidden = kept == Some(false);
             assert_eq!(matches!(seen, Some(Seen::StandIn(_))), is_hidden);
             assert_eq!(matches!(seen, Some(Seen::AsItCame)), !is_hidden);
             assert!(matches!(handover.body(), Some(Framing::Length(3))));
             assert!(handover.claim(&body).is_none(), "it is claimed");
             assert!(handover.unclaimed().is_none(), "it is claimed");
-            handover.publish(is_hidden.then(|| Original {
-                bytes: b"/#".as_slice().into(),
-                cut: false,
-            }));
-            assert_eq!(handover.unclaimed().is_some(), is_hidden);
+            assert!(handover.original().is_none(), "it is given free");
+            handover.publish(kept.map(original));
+            assert_eq!(handover.unclaimed().is_some(), kept.is_some());
         }
     }
 }

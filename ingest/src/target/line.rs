@@ -4,8 +4,10 @@
 /// or refuse.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Verdict {
-    /// The line may pass as it came.
+    /// The line may pass as it came, and hyper refuses it.
     Passes,
+    /// The line may pass as it came, and so many of its first bytes are a target that hyper takes.
+    Clean(usize),
     /// So many of its first bytes are a target that hyper must not see.
     Hidden(usize),
 }
@@ -22,7 +24,8 @@ pub(super) fn judge(line: &[u8]) -> Verdict {
     // The first two: no request of a version that is spoken here, and hyper says so.
     match target {
         None | Some([]) => Verdict::Passes,
-        Some(target) if is_clean(target) || target.contains(&b'\r') => Verdict::Passes,
+        Some(target) if is_clean(target) => Verdict::Clean(target.len()),
+        Some(target) if target.contains(&b'\r') => Verdict::Passes,
         Some(target) => Verdict::Hidden(target.len()),
     }
 }
@@ -93,7 +96,7 @@ mod tests {
 
     fn hidden(line: &[u8]) -> Option<&[u8]> {
         match judge(line) {
-            Verdict::Passes => None,
+            Verdict::Passes | Verdict::Clean(_) => None,
             Verdict::Hidden(length) => Some(&line[..length]),
         }
     }

@@ -10,10 +10,14 @@
 //!    be made to read different requests ("request smuggling"). So nothing is guessed here: hyper
 //!    itself says what body a head announces, and when in doubt the connection ends.
 //! 3. **An ordinary request costs next to nothing**: its bytes are searched where hyper's buffer
-//!    has them, not copied, and nothing is allocated.
+//!    has them, not copied, and nothing is allocated. Ordinary is a `GET` or `HEAD` whose method
+//!    comes in one piece. Of a request that may have a body the target is copied, until hyper has
+//!    said what body its head announces: if it refuses how (`Content-Length: +5`,
+//!    `Transfer-Encoding: gzip`), it has dropped the head by then, and only this module knows whose
+//!    request it was. Such a header in a `GET` leaves a trace without source and path.
 //! 4. **Memory is bounded** whatever is sent: at most one target of the longest permitted length and
 //!    what one read brought are held back for a connection, and given free as soon as they are
-//!    passed on.
+//!    passed on; a copied target, as long at most, as soon as hyper has called the service.
 //! 5. **Time is bounded**, if asked for: between two requests, and for a head that has begun. Only
 //!    this module can tell the two apart. So is what heads under way hold, all connections together.
 //! 6. **Targets carry URL keys**: no type here has `Debug`, nothing here is logged.
@@ -67,11 +71,14 @@ use memchr::memchr;
 /// below the 65,534 bytes that hyper takes.
 const ROOM: usize = 4_000;
 
-/// A target that hyper has not seen, as it came. No `Debug`: it holds a URL key.
+/// A target as it came, kept because hyper has not seen it, or may drop it. No `Debug`: it holds a
+/// URL key.
 pub struct Original {
     bytes: Box<[u8]>,
     /// These bytes are only its beginning.
     cut: bool,
+    /// hyper has seen it as it came.
+    shown: bool,
 }
 
 /// A request target, split. A `#` is a byte like any other: requests have no fragment (RFC 9112,
@@ -97,7 +104,7 @@ impl<'a> Target<'a> {
         }
     }
 
-    /// Of a target that hyper has not seen.
+    /// Of a target that was kept.
     #[must_use]
     pub fn of_original(original: &'a Original) -> Self {
         Self::of_bytes(&original.bytes, original.cut)

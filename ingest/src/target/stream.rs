@@ -23,8 +23,8 @@ pub struct TargetStream<S> {
     io: S,
     framer: Framer,
     held: Held,
-    /// The target of the head under way, if hyper does not see it.
-    hidden: Option<Original>,
+    /// The target of the head under way, if hyper does not see it, or may drop it.
+    kept: Option<Original>,
     handover: Handover,
     longest_target: usize,
     /// `None` waits for ever.
@@ -56,7 +56,7 @@ impl<S> TargetStream<S> {
             io,
             framer: Framer::new(longest_target),
             held: Held::default(),
-            hidden: None,
+            kept: None,
             handover,
             longest_target,
             patience: None,
@@ -93,11 +93,11 @@ impl<S> TargetStream<S> {
         self.gave_up
     }
 
-    /// The target of the head under way, as far as it came, if hyper has not seen it.
+    /// The target of the head under way, as far as it came, if hyper has not seen it or may drop it.
     #[must_use]
     pub fn unseen_target(&self) -> Option<Target<'_>> {
-        if let Some(hidden) = &self.hidden {
-            return Some(Target::of_original(hidden));
+        if let Some(kept) = &self.kept {
+            return Some(Target::of_original(kept));
         }
         let held = self.held.bytes();
         let is_target = self.framer.is_in_target() && !held.is_empty();
@@ -123,7 +123,7 @@ impl<S> TargetStream<S> {
                 self.held.reset(LAST_HEAD);
             }
             Then::Head => {
-                self.handover.publish(self.hidden.take());
+                self.handover.publish(self.kept.take());
                 if let Some(patience) = &mut self.patience {
                     patience.begin_anew();
                 }
@@ -163,13 +163,17 @@ impl<S> TargetStream<S> {
     fn hide(&mut self, length: usize, cut: bool) {
         let bytes = self.held.bytes();
         let bytes = bytes.get(..length).unwrap_or(bytes).into();
-        self.hidden = Some(Original { bytes, cut });
+        let shown = false;
+        self.kept = Some(Original { bytes, cut, shown });
     }
 
     /// Passes on what it may of the bytes that are held, and returns how many.
     fn pass_held(&mut self, buf: &mut ReadBuf<'_>) -> (usize, Then) {
         let (count, then) = self.framer.advance(self.held.bytes(), buf.remaining());
         buf.put_slice(&self.held.bytes()[..count]);
+        if let Some(target) = self.framer.take_shown() {
+            self.kept = Some(copy(&self.held.bytes()[target]));
+        }
         self.held.remove(count);
         self.follow(then);
         (count, then)
@@ -185,11 +189,23 @@ impl<S> TargetStream<S> {
             return;
         }
         let (count, then) = self.framer.advance(fresh, fresh.len());
+        if let Some(target) = self.framer.take_shown() {
+            self.kept = Some(copy(&fresh[target]));
+        }
         if count < fresh.len() {
             self.held.push(&fresh[count..]);
             buf.set_filled(from + count);
         }
         self.follow(then);
+    }
+}
+
+/// A target that hyper sees as well.
+fn copy(target: &[u8]) -> Original {
+    Original {
+        bytes: target.into(),
+        cut: false,
+        shown: true,
     }
 }
 
@@ -297,9 +313,37 @@ mod tests {
     #[test]
     fn a_clean_head_is_neither_held_nor_copied() {
         let head = b"GET /postback/k?a=b HTTP/1.1\r\nHost: x\r\n\r\n";
-        let (came, most) = read(head, |stream| stream.framer.awaits_framing());
+        let (came, most) = read(head, |stream| {
+            assert!(stream.kept.is_none() && stream.handover.unclaimed().is_none());
+            stream.framer.awaits_framing()
+        });
         assert_eq!(came, head);
         assert_eq!(most, 0);
+    }
+
+    #[test]
+    fn the_target_of_a_request_that_may_have_a_body_is_copied_and_hyper_sees_it() {
+        for method in ["POST", "PUT", "BREW", "\r\nPOST"] {
+            for size in [1, 7, READ] {
+                let head = format!("{method} /postback/k?a=b HTTP/1.1\r\nHost: x\r\n\r\n");
+                let handover = Handover::default();
+                let pieces = head.as_bytes();
+                let mut stream = TargetStream::new(pieces, QUERY_BYTES, handover.clone());
+                let mut cx = Context::from_waker(Waker::noop());
+                let mut came = Vec::new();
+                while !stream.framer.awaits_framing() {
+                    let mut buf = vec![0; size];
+                    let mut buf = ReadBuf::new(&mut buf);
+                    let polled = Pin::new(&mut stream).poll_read(&mut cx, &mut buf);
+                    assert!(matches!(polled, Poll::Ready(Ok(()))));
+                    came.extend_from_slice(buf.filled());
+                }
+                assert_eq!(came, head.as_bytes());
+                let kept = handover.unclaimed().expect("it is kept");
+                assert_eq!(&*kept.bytes, b"/postback/k?a=b", "{method} {size}");
+                assert!(kept.shown && !kept.cut);
+            }
+        }
     }
 
     #[test]

@@ -76,6 +76,51 @@ async fn user_and_password_are_asked_for() {
 }
 
 #[tokio::test]
+async fn nothing_is_said_of_headers_that_were_not_read() {
+    let too_long = "HTTP/1.1 414 URI Too Long\r\ncontent-type: text/plain; charset=utf-8\r\n\
+                    connection: close\r\ncontent-length: 14\r\n\r\nquery too long";
+    // Longer than the longest query and the 4,000 bytes beside it.
+    let query = "q".repeat(16_384 + 4_001);
+    let authorization = "Authorization: Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==\r\n";
+    let forwarded = "X-Forwarded-For: 192.0.2.1\r\n";
+    for (lines, source, header) in [
+        (
+            "",
+            "basic_auth = { user = \"Aladdin\", password = \"open sesame\" }",
+            authorization,
+        ),
+        (
+            "trusted_proxies = \"127.0.0.1\"",
+            "allow_from = [\"192.0.2.0/24\"]",
+            forwarded,
+        ),
+    ] {
+        let settings = settings(lines, source);
+        let ingest = Ingest::with(Kafka::Confirms, &settings, Limits::default()).await;
+        let let_in = ingest.exchange(request("GET", PATH, header, "")).await;
+        assert!(let_in.starts_with("HTTP/1.1 200 "), "{let_in}");
+        for method in ["GET", "POST", "PUT"] {
+            for header in [header, ""] {
+                let long = request(method, &format!("{PATH}?{query}"), header, "");
+                assert_eq!(ingest.exchange(long).await, too_long, "{method} {source}");
+            }
+        }
+        let head = request("HEAD", &format!("{PATH}?{query}"), header, "");
+        let head = ingest.exchange(head).await;
+        assert!(head.starts_with("HTTP/1.1 414 "), "{head}");
+        let stranger = ingest
+            .exchange(get(&format!("/postback/unknown?{query}")))
+            .await;
+        assert_eq!(stranger, NOT_FOUND);
+        let counted =
+            "postback_ingest_requests_total{source=\"shop\",key=\"spring\",status=\"414\"}";
+        assert_eq!(ingest.metric(counted), 7.0);
+        assert_eq!(ingest.refusals("unauthorized"), 0.0);
+        assert_eq!(ingest.refusals("forbidden"), 0.0);
+    }
+}
+
+#[tokio::test]
 async fn both_change_with_a_reload() {
     let ingest = with_source("").await;
     let running = settings("", "");

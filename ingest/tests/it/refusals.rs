@@ -238,6 +238,61 @@ async fn each_reason_leaves_its_trace() {
     }
 }
 
+/// hyper has dropped the head when it looks at these headers.
+#[tokio::test]
+async fn a_body_that_is_announced_badly_leaves_a_trace_of_whose_it_was() {
+    let mut ingest = Ingest::start(Kafka::Confirms).await;
+    let known = format!("/postback/[23 characters, sha256 {KEY_HASH}]");
+    let headers = [
+        "Content-Length: +5\r\n",
+        "Content-Length: abc\r\n",
+        "Content-Length: 99999999999999999999999\r\n",
+        "Content-Length: 1\r\nContent-Length: 2\r\n",
+        "Transfer-Encoding: gzip\r\n",
+    ];
+    let mut requests: Vec<String> = headers
+        .iter()
+        .flat_map(|header| ["POST", "PUT"].map(|method| (method, header)))
+        .map(|(method, header)| request(method, &format!("{PATH}?u1=a"), header, "12345"))
+        .collect();
+    let chunked = "Transfer-Encoding: chunked\r\n\r\n5\r\n12345\r\n0\r\n\r\n";
+    requests.push(format!("POST {PATH}?u1=a HTTP/1.0\r\n{chunked}"));
+    let mut counted = 0.0;
+    for request in &requests {
+        let record = ingest.trace(request).await;
+        assert_eq!(record["reason"], "unparsable", "{request:?}");
+        assert_eq!(record["status"], 400, "{request:?}");
+        assert_eq!(record["source"], "shop", "{request:?}");
+        assert_eq!(record["key"], "spring", "{request:?}");
+        assert_eq!(record["path"], known, "{request:?}");
+        assert_eq!(record["query"], "u1=a", "{request:?}");
+        assert_eq!(record["method"], Value::Null, "{request:?}");
+        counted += 1.0;
+        let name = "postback_ingest_requests_total{source=\"shop\",key=\"spring\",status=\"400\"}";
+        assert_eq!(ingest.metric(name), counted, "{request:?}");
+    }
+    // A target that hyper was not shown is known of any request, and that of a GET otherwise not.
+    let header = "Content-Length: +5\r\n";
+    let hidden = request("GET", &format!("{PATH}?u1=<a>"), header, "");
+    let record = ingest.trace(hidden).await;
+    assert_eq!(
+        (&record["path"], &record["query"]),
+        (&json!(known), &json!("u1=<a>"))
+    );
+    let record = ingest.trace(request("GET", PATH, header, "")).await;
+    assert_eq!(
+        (&record["path"], &record["source"]),
+        (&json!(null), &json!(null))
+    );
+    // A good request before it on the connection is not taken for it.
+    let good = format!("POST {PATH}?u1=good HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n");
+    let record = ingest.trace(good + &request("GET", PATH, header, "")).await;
+    assert_eq!(
+        (&record["path"], &record["source"]),
+        (&json!(null), &json!(null))
+    );
+}
+
 #[tokio::test]
 async fn what_could_not_be_stored_leaves_a_trace_too() {
     for (kafka, reason) in [

@@ -393,3 +393,17 @@ async fn at_the_end_it_drains_what_it_can_and_says_what_is_left() {
     assert_eq!(drainer.finish(LIMIT).await, Left::default());
     assert!(bench.disk.files().is_empty(), "{:?}", bench.disk.files());
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_smallest_spool_that_is_permitted_takes_the_longest_record() {
+    // 6 * (61,440 + 524,288) + 131,072, and 1,024 for the heads around it.
+    let (longest, least) = (3_645_440, 3_646_464);
+    let limits = "max_query_bytes = 61440\nmax_body_bytes = 524288\n";
+    let lines = format!("{PATIENT}{limits}spool_max_bytes = {least}");
+    let bench = Bench::start(Kafka::Silent, &lines).await;
+    let spooler = bench.ingest.spooler.clone().unwrap();
+    assert!(spooler.submit(&vec![b'x'; longest + 1], 0).is_err());
+    let spooled = spooler.submit(&vec![b'x'; longest], 0).unwrap();
+    assert!(spooled.await.is_ok());
+    assert_eq!(bench.figure("records "), 1);
+}

@@ -1,10 +1,9 @@
 //! How raw records are produced, whoever does it.
 
-use postback_common::config::Settings;
+use postback_common::config::{Settings, record_bytes_max};
 use rdkafka::ClientConfig;
 
 use super::{client_config, set_unless_given};
-use crate::topic::record_bytes_max;
 
 /// librdkafka's settings for the promise, and the measured ones for its price. `client_id` as in
 /// [`client_config`].

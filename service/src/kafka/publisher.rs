@@ -112,7 +112,10 @@ impl Publisher {
             }
             Err(error) => return Err(error.into()),
         }
-        let producer = FutureProducer::from_config(&producer_config(settings, client));
+        let mut config = producer_config(settings, client);
+        // Nobody reads its figures here, and rdkafka would log them.
+        config.set("statistics.interval.ms", "0");
+        let producer = FutureProducer::from_config(&config);
         let producer =
             producer.map_err(|error| PublishError::Options(explain(&settings.kafka, &error)))?;
         Ok(Self {

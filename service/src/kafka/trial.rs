@@ -3,7 +3,7 @@
 //! The clients are those of the start but for their brokers, of which they get none: nothing is
 //! connected to, and nothing is logged.
 
-use postback_common::config::{Fault, Settings};
+use postback_common::config::{Draft, Fault, Settings};
 use rdkafka::client::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, ConsumerContext};
@@ -32,28 +32,17 @@ pub enum Clients {
 /// What librdkafka refuses of `[kafka.options]`; empty when a program can start with them. All names
 /// and values are tried, and, when they are good, whether they go together and their files can be
 /// used.
+///
+/// Of settings of which something is refused already, names and values alone are tried: what an
+/// option needs beside it may be what is refused.
 #[must_use]
-pub fn refused_options(settings: &Settings, clients: Clients) -> Vec<Fault> {
+pub fn refused_options(draft: Draft<'_>, clients: Clients) -> Vec<Fault> {
+    let settings = draft.settings;
     let mut faults: Vec<Fault> = Vec::new();
-    let alone = settings.kafka.options.iter().map(|(option, value)| {
-        let mut config = ClientConfig::new();
-        config.set(option, value.expose());
-        config.create_native_config().map(drop)
-    });
-    let alone: Vec<_> = alone.collect();
-    let together = || match clients {
-        Clients::Producers => vec![produce(settings)],
-        Clients::Consumers => consume(settings),
-        Clients::All => {
-            let mut tried = consume(settings);
-            tried.insert(0, produce(settings));
-            tried
-        }
-    };
-    let tried = match alone.iter().any(Result::is_err) {
-        true => alone,
-        false => together(),
-    };
+    let mut tried = alone(settings);
+    if draft.is_good && tried.iter().all(Result::is_ok) {
+        tried = together(settings, clients);
+    }
     for error in tried.into_iter().filter_map(Result::err) {
         let fault = fault(&settings.kafka, &error);
         if !faults.contains(&fault) {
@@ -61,6 +50,30 @@ pub fn refused_options(settings: &Settings, clients: Clients) -> Vec<Fault> {
         }
     }
     faults
+}
+
+/// Each option by itself.
+fn alone(settings: &Settings) -> Vec<Result<(), KafkaError>> {
+    let options = settings.kafka.options.iter();
+    let tried = options.map(|(option, value)| {
+        let mut config = ClientConfig::new();
+        config.set(option, value.expose());
+        config.create_native_config().map(drop)
+    });
+    tried.collect()
+}
+
+/// All options, in the clients that are made with them.
+fn together(settings: &Settings, clients: Clients) -> Vec<Result<(), KafkaError>> {
+    match clients {
+        Clients::Producers => vec![produce(settings)],
+        Clients::Consumers => consume(settings),
+        Clients::All => {
+            let mut tried = consume(settings);
+            tried.insert(0, produce(settings));
+            tried
+        }
+    }
 }
 
 fn produce(settings: &Settings) -> Result<(), KafkaError> {
@@ -130,7 +143,11 @@ mod tests {
         // Nobody may be asked: a connection to this port would be refused and logged.
         let text = format!("[kafka]\nbrokers = \"127.0.0.1:1\"\n[kafka.options]\n{options}\n");
         let settings = postback_common::config::read(Path::new("t.toml"), &text, []).unwrap();
-        let faults = refused_options(&settings, clients);
+        let draft = Draft {
+            settings: &settings,
+            is_good: true,
+        };
+        let faults = refused_options(draft, clients);
         faults.iter().map(ToString::to_string).collect()
     }
 
@@ -199,6 +216,31 @@ mod tests {
         // Only what sends needs it.
         let reads = refused("\"max.in.flight\" = 100", Clients::Consumers);
         assert_eq!(reads, [""; 0]);
+    }
+
+    #[test]
+    fn beside_what_is_refused_already_names_and_values_are_tried_and_no_more() {
+        let read = |options: &str| {
+            let text = format!("[kafka]\nbrokers = \"127.0.0.1:1\"\n[kafka.options]\n{options}\n");
+            let check = |draft: Draft<'_>| refused_options(draft, Clients::All);
+            postback_common::config::read_checked(Path::new("t.toml"), &text, [], check)
+                .unwrap_err()
+                .to_string()
+        };
+        let text = read("acks = \"1\"\n\"socket.timeout.ms\" = 1\nnonsense = 3");
+        for expected in [
+            "3 settings are refused\n",
+            "kafka.options.\"acks\": cannot be set [bad_value]",
+            "kafka.options.\"nonsense\": No such configuration property",
+            "kafka.options.\"socket.timeout.ms\" = \"1\": ",
+        ] {
+            assert!(text.contains(expected), "{expected}: {text}");
+        }
+        // That a password is missing is a consequence.
+        let needed = "\"security.protocol\" = \"sasl_plaintext\"\n\"sasl.mechanism\" = \"PLAIN\"\n\
+                      \"sasl.username\" = \"u\"\n\"sasl.password_file\" = \"/nowhere/password\"";
+        let text = read(needed);
+        assert!(text.contains("1 setting is refused\n"), "{text}");
     }
 
     #[test]

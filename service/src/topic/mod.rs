@@ -18,7 +18,7 @@ pub use error::TopicError;
 pub use findings::{Finding, findings};
 pub use history::{Kept, history, history_findings};
 pub use making::{Ensured, ensure};
-pub use wanted::record_bytes_max;
+pub use postback_common::config::record_bytes_max;
 
 use postback_common::config::KafkaSettings;
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use postback_common::config::{IngestSettings, Settings};
+use postback_common::config::{Settings, record_bytes_max};
 
 use super::Purpose;
 
@@ -13,18 +13,6 @@ const REFUSALS_KEPT_DAYS: u64 = 14;
 
 /// Kafka's own default of `max.message.bytes` (1 MiB and the 12 bytes of a batch's old header).
 const KAFKAS_MESSAGE_BYTES: usize = 1_048_588;
-
-/// Room in a record for everything but query and body: recorded headers, names, punctuation.
-const ENVELOPE_BYTES: usize = 128 * 1024;
-
-/// Most bytes that a raw record can have under these limits of ingest.
-///
-/// JSON writes a control character in six bytes (`\u0001`), and text of nothing else is valid UTF-8;
-/// base64, for bytes that are none, takes only a third more.
-#[must_use]
-pub fn record_bytes_max(ingest: &IngestSettings) -> usize {
-    6 * (ingest.max_query_bytes + ingest.max_body_bytes) + ENVELOPE_BYTES
-}
 
 /// The topic as the configuration and the number of brokers want it.
 #[derive(Debug, Clone, PartialEq, Eq)]

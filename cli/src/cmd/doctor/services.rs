@@ -30,7 +30,7 @@ async fn ready(name: &'static str, program: &str, listen: SocketAddr) -> Vec<Che
     let url = format!("http://{address}/readyz");
     let asked = tokio::task::spawn_blocking(move || ask(&url)).await;
     match asked {
-        Ok(Ok((true, _))) => vec![Check::well(name, format!("ready at {address}"))],
+        Ok(Ok((true, body))) => ready_at(name, address, &body),
         Ok(Ok((false, body))) => unready(name, address, &body),
         Ok(Err(words)) => {
             let what = format!("no answer at {address}: {words}");
@@ -70,24 +70,55 @@ fn ask(url: &str) -> Result<(bool, String), String> {
     Ok((answer.status().is_success(), body))
 }
 
-/// One check per failed probe: a line `fail NAME: REASON: REMEDY`.
+/// Ready, and one check per probe that something else stands in for: as the spool for Kafka, until
+/// it is needed.
+fn ready_at(name: &'static str, address: SocketAddr, body: &str) -> Vec<Check> {
+    let log = see(address);
+    let doubts = said(body, "warn ").map(|(reason, remedy)| {
+        let what = format!("ready at {address}, but {reason}");
+        Check::doubtful(name, what, remedy.unwrap_or(&log))
+    });
+    let mut checks: Vec<Check> = doubts.collect();
+    if checks.is_empty() {
+        checks.push(Check::well(name, format!("ready at {address}")));
+    }
+    checks
+}
+
+/// One check per failed probe.
 fn unready(name: &'static str, address: SocketAddr, body: &str) -> Vec<Check> {
-    let remedy = format!("see http://{address}/readyz and the log");
-    let failed = body.lines().filter_map(|line| line.strip_prefix("fail "));
-    let mut checks: Vec<Check> = failed
-        .map(|line| match line.rsplit_once(": ") {
-            Some((reason, remedy)) => Check::broken(name, format!("not ready: {reason}"), remedy),
-            None => Check::broken(name, format!("not ready: {line}"), remedy.clone()),
-        })
-        .collect();
+    let log = see(address);
+    let faults = said(body, "fail ").map(|(reason, remedy)| {
+        Check::broken(name, format!("not ready: {reason}"), remedy.unwrap_or(&log))
+    });
+    let mut checks: Vec<Check> = faults.collect();
     if checks.is_empty() {
         checks.push(Check::broken(
             name,
             format!("not ready at {address}"),
-            remedy,
+            log.clone(),
         ));
     }
     checks
+}
+
+fn see(address: SocketAddr) -> String {
+    format!("see http://{address}/readyz and the log")
+}
+
+/// What probes say that begin with `state`: the name with the reason, and the remedy. A line is
+/// `STATE NAME: REASON: REMEDY`, or without a remedy where waiting is all there is.
+fn said<'a>(
+    body: &'a str,
+    state: &'a str,
+) -> impl Iterator<Item = (&'a str, Option<&'a str>)> + use<'a> {
+    let lines = body
+        .lines()
+        .filter_map(move |line| line.strip_prefix(state));
+    lines.map(|line| match line.rsplit_once(": ") {
+        Some((reason, remedy)) if reason.contains(": ") => (reason, Some(remedy)),
+        _ => (line, None),
+    })
 }
 
 #[cfg(test)]
@@ -112,6 +143,28 @@ mod tests {
         ];
         assert_eq!(unready("ingest", address, body), expected);
         assert_eq!(unready("ingest", address, "").len(), 1);
+    }
+
+    #[test]
+    fn a_probe_that_another_stands_in_for_is_to_be_seen_to() {
+        let address = "127.0.0.1:9100".parse().unwrap();
+        let body =
+            "ok   kafka\nwarn spool: /a: cannot be used: list: not found: make it\nok   stranded\n";
+        let expected = [Check::doubtful(
+            "ingest",
+            "ready at 127.0.0.1:9100, but spool: /a: cannot be used: list: not found",
+            "make it",
+        )];
+        assert_eq!(ready_at("ingest", address, body), expected);
+        let body = "warn kafka: not checked yet\n";
+        let expected = [Check::doubtful(
+            "ingest",
+            "ready at 127.0.0.1:9100, but kafka: not checked yet",
+            "see http://127.0.0.1:9100/readyz and the log",
+        )];
+        assert_eq!(ready_at("ingest", address, body), expected);
+        let expected = [Check::well("ingest", "ready at 127.0.0.1:9100")];
+        assert_eq!(ready_at("ingest", address, "ok   kafka\n"), expected);
     }
 
     #[test]

@@ -29,6 +29,25 @@ fn an_empty_file_holds_no_secret() {
 }
 
 #[test]
+fn a_file_that_is_no_text_is_told_its_line_and_none_of_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("postback.toml");
+    let latin = LEAST.replace(KEY, &format!("{KEY}\n# caf\u{e9} {CANARY}"));
+    let latin: Vec<u8> = latin.chars().map(|c| u8::try_from(c).unwrap()).collect();
+    // [`LEAST`] begins with an empty line and has its key in the ninth.
+    for (bytes, line) in [(latin, 10), (vec![0xff, 0xfe, b'[', 0], 1)] {
+        std::fs::write(&file, bytes).unwrap();
+        let error = load(&file).unwrap_err();
+        let expected = format!(
+            "{}: line {line} is not UTF-8\n    remedy: save the file as UTF-8",
+            file.display()
+        );
+        assert_eq!(error.to_string(), expected);
+        assert!(!format!("{error:?}").contains(CANARY));
+    }
+}
+
+#[test]
 fn a_secret_that_cannot_be_read_is_one_fault_with_its_own_remedy() {
     let folder = tempfile::tempdir().unwrap();
     let bytes = folder.path().join("bytes");

@@ -250,6 +250,8 @@ fn config(settings: &Settings) -> ClientConfig {
     if !settings.kafka.options.contains_key("message.max.bytes") {
         config.set("message.max.bytes", LARGEST.to_string());
     }
+    // Nobody reads its figures here, and rdkafka would log them.
+    config.set("statistics.interval.ms", "0");
     config
 }
 
