@@ -10,8 +10,8 @@ pub const SCALE: usize = 4;
 /// Units in one: an [`Amount`] counts ten-thousandths.
 const UNITS_PER_ONE: i64 = 10_i64.pow(4);
 
-/// Most digits before the decimal point: an amount is less than 10^13 either way.
-const MAX_WHOLE_DIGITS: usize = 13;
+/// Most digits, decimals and all: an amount is less than 10^13 either way.
+const MAX_DIGITS: usize = 13 + SCALE;
 
 /// A decimal with four places, exact. Its magnitude is below 10^13. The currency stands beside it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -54,6 +54,25 @@ impl Amount {
     /// # Errors
     /// [`AmountFault`] says which of the two ways it is wrong. An empty text is unreadable.
     pub fn parse(text: &str) -> Result<Self, AmountFault> {
+        Self::read(text, SCALE)
+    }
+
+    /// The same of a text that counts minor units (cents) as whole ones; `decimals` is how many the
+    /// currency has. It is the amount that is bounded, not the number that is written.
+    ///
+    /// # Errors
+    /// As [`Amount::parse`]; out of range is also what has more decimals than an amount.
+    pub fn parse_minor_units(text: &str, decimals: u8) -> Result<Self, AmountFault> {
+        match SCALE.checked_sub(decimals.into()) {
+            Some(scale) => Self::read(text, scale),
+            // No currency has that many.
+            None => Self::parse(text).and(Err(AmountFault::OutOfRange)),
+        }
+    }
+
+    /// What is written with at most `scale` decimals, as a number of the last of them.
+    #[inline]
+    fn read(text: &str, scale: usize) -> Result<Self, AmountFault> {
         let text = trim(text).as_bytes();
         let (negative, digits) = match text {
             [b'-', rest @ ..] => (true, rest),
@@ -76,14 +95,14 @@ impl Amount {
             match &mut places {
                 None if units == 0 && digit == 0 => continue,
                 None => whole_digits += 1,
-                Some(places) if *places < SCALE => *places += 1,
+                Some(places) if *places < scale => *places += 1,
                 // Nothing is rounded: only zeros may follow.
                 Some(_) => {
                     fits &= digit == 0;
                     continue;
                 }
             }
-            fits &= whole_digits <= MAX_WHOLE_DIGITS;
+            fits &= whole_digits <= MAX_DIGITS - scale;
             if fits {
                 // At most 17 digits: this cannot overflow.
                 units = units * 10 + digit;
@@ -95,18 +114,10 @@ impl Amount {
         if !fits {
             return Err(AmountFault::OutOfRange);
         }
-        for _ in places.unwrap_or(0)..SCALE {
+        for _ in places.unwrap_or(0)..scale {
             units *= 10;
         }
         Ok(Self(if negative { -units } else { units }))
-    }
-
-    /// The amount whose minor units (cents) were read as whole ones; `decimals` is how many the
-    /// currency has. `None` where it would have more decimals than [`SCALE`].
-    #[must_use]
-    pub fn of_minor_units(self, decimals: u8) -> Option<Self> {
-        let per_one = 10_i64.checked_pow(u32::from(decimals))?;
-        (self.0 % per_one == 0).then_some(Self(self.0 / per_one))
     }
 
     /// Ten-thousandths: what a `Decimal(18, 4)` column stores.
@@ -187,9 +198,18 @@ mod tests {
             ("0.001", 2, None),
             ("1", 5, None),
             ("1", 30, None),
+            // The amount is bounded, not the number of its minor units.
+            ("10000000000000", 2, Some("100000000000.0000")),
+            ("-999999999999999.99", 2, Some("-9999999999999.9999")),
+            ("1000000000000000", 2, None),
+            ("99999999999999999", 4, Some("9999999999999.9999")),
+            ("9999999999999", 0, Some("9999999999999.0000")),
+            ("10000000000000", 0, None),
+            ("1.234", 2, None),
+            ("1,5", 2, None),
         ];
         for (text, decimals, expected) in cases {
-            let amount = Amount::parse(text).unwrap().of_minor_units(decimals);
+            let amount = Amount::parse_minor_units(text, decimals).ok();
             let shown = amount.map(|amount| amount.to_string());
             assert_eq!(shown.as_deref(), expected, "{text} with {decimals}");
         }

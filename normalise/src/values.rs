@@ -176,19 +176,19 @@ fn money_in(
 }
 
 fn in_form(sent: &str, form: AmountForm, currency: Option<Currency>) -> Result<Amount, Flag> {
-    let amount = Amount::parse(sent).map_err(|fault| match fault {
+    let flag_of = |fault| match fault {
         AmountFault::Unreadable => Flag::UnreadableAmount,
         AmountFault::OutOfRange => Flag::AmountOutOfRange,
-    })?;
+    };
     match form {
-        AmountForm::Decimal => Ok(amount),
-        AmountForm::MinorUnits => {
-            let decimals = currency.and_then(Currency::decimals);
-            let decimals = decimals.ok_or(Flag::AmountWithoutCurrency)?;
-            amount
-                .of_minor_units(decimals)
-                .ok_or(Flag::AmountOutOfRange)
-        }
+        AmountForm::Decimal => Amount::parse(sent).map_err(flag_of),
+        AmountForm::MinorUnits => match currency.and_then(Currency::decimals) {
+            Some(decimals) => Amount::parse_minor_units(sent, decimals).map_err(flag_of),
+            // What is no number is that first.
+            None => Amount::parse(sent)
+                .map_err(flag_of)
+                .and(Err(Flag::AmountWithoutCurrency)),
+        },
     }
 }
 

@@ -16,6 +16,13 @@ const FIRST_SECOND: i64 = 946_684_800;
 /// First second beyond: the beginning of 2101 in UTC.
 const BEYOND_SECOND: i64 = 4_133_980_800;
 
+/// Last second of the year 9999 in UTC: `9999-12-31 23:59:59`, which says never.
+const LAST_SECOND: i64 = 253_402_300_799;
+
+/// The library's instants end a day before the year 9999 does. What lies beyond is a date all the
+/// same, and out of reason.
+const BEYOND: Timestamp = Timestamp::MAX;
+
 /// Why a text is not the date of a postback.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DateFault {
@@ -41,8 +48,10 @@ pub fn parse(text: &str, forms: &[DateForm], zone: &TimeZone) -> Result<Timestam
         DateForm::Iso8601 => iso_8601(text, zone),
         DateForm::DateTime => date_time(text, zone),
         DateForm::MonthDayYear => month_day_year(text, zone),
-        DateForm::UnixSeconds => Timestamp::from_second(unix(text)?).ok(),
-        DateForm::UnixMilliseconds => Timestamp::from_millisecond(unix(text)?).ok(),
+        DateForm::UnixSeconds => unix(text, LAST_SECOND, Timestamp::from_second),
+        DateForm::UnixMilliseconds => {
+            unix(text, LAST_SECOND * 1_000 + 999, Timestamp::from_millisecond)
+        }
     };
     let instant = forms.iter().find_map(read).ok_or(DateFault::Unreadable)?;
     if !(FIRST_SECOND..BEYOND_SECOND).contains(&instant.as_second()) {
@@ -118,11 +127,8 @@ fn javascript_in_places(text: &[u8]) -> Option<Timestamp> {
     )
     .ok()?;
     let is_word = weekday.iter().all(u8::is_ascii_alphabetic);
-    is_word.then(|| {
-        Offset::UTC
-            .to_timestamp(DateTime::from_parts(date, time))
-            .ok()
-    })?
+    let instant = || Offset::UTC.to_timestamp(DateTime::from_parts(date, time));
+    is_word.then(|| instant().unwrap_or(BEYOND))
 }
 
 fn javascript_in_words(text: &str) -> Option<Timestamp> {
@@ -138,7 +144,7 @@ fn javascript_in_words(text: &str) -> Option<Timestamp> {
         return None;
     }
     let local = DateTime::from_parts(Date::new(year, month, day).ok()?, time);
-    offset.to_timestamp(local).ok()
+    Some(offset.to_timestamp(local).unwrap_or(BEYOND))
 }
 
 /// `18:28:18`. By hand: the library tries other forms first, and every postback passes here twice.
@@ -214,8 +220,25 @@ fn iso_8601(text: &str, zone: &TimeZone) -> Option<Timestamp> {
     if let Ok(instant) = PARSER.parse_timestamp(&*text) {
         return Some(instant);
     }
-    let local = PARSER.parse_datetime(&*text).ok()?;
-    zone.to_ambiguous_timestamp(local).compatible().ok()
+    match PARSER.parse_datetime(&*text) {
+        Ok(local) => Some(instant_in(zone, local)),
+        Err(_) => beyond_with_offset(&PARSER, &text),
+    }
+}
+
+/// A local time's instant.
+fn instant_in(zone: &TimeZone, local: DateTime) -> Timestamp {
+    let instant = zone.to_ambiguous_timestamp(local).compatible();
+    instant.unwrap_or(BEYOND)
+}
+
+/// A time with an offset that is no instant only because it lies beyond all of them.
+#[cold]
+fn beyond_with_offset(parser: &DateTimeParser, text: &str) -> Option<Timestamp> {
+    let pieces = parser.parse_pieces(text).ok()?;
+    let local = pieces.date().to_datetime(pieces.time()?);
+    let instant = pieces.to_numeric_offset()?.to_timestamp(local);
+    instant.is_err().then_some(BEYOND)
 }
 
 /// `2014-04-30 02:18:36`, with nothing behind it but decimals of the second.
@@ -232,7 +255,7 @@ fn date_time(text: &str, zone: &TimeZone) -> Option<Timestamp> {
     static PARSER: DateTimeParser = DateTimeParser::new();
     let rest_is_number = rest.bytes().skip(1).all(|b| b.is_ascii_digit());
     let local = rest_is_number.then(|| PARSER.parse_datetime(text).ok())??;
-    zone.to_ambiguous_timestamp(local).compatible().ok()
+    Some(instant_in(zone, local))
 }
 
 /// `4/30/2014`, `04/30/14`, and a time of day behind it: `2:18`, `02:18:36`, `2:18 PM`. Years of two
@@ -251,7 +274,7 @@ fn month_day_year(text: &str, zone: &TimeZone) -> Option<Timestamp> {
         i8::try_from(day).ok()?,
     );
     let local = DateTime::from_parts(date.ok()?, clock_time(time.trim())?);
-    zone.to_ambiguous_timestamp(local).compatible().ok()
+    Some(instant_in(zone, local))
 }
 
 /// `2:18`, `02:18:36`, `2:18 PM`.
@@ -274,10 +297,19 @@ fn clock_time(text: &str) -> Option<Time> {
     parts.next().is_none().then_some(time)
 }
 
-/// A whole number of seconds or milliseconds: digits alone.
-fn unix(text: &str) -> Option<i64> {
+/// A whole number of seconds or milliseconds, digits alone, of which `last` is the last of the year
+/// 9999.
+fn unix(
+    text: &str,
+    last: i64,
+    instant: impl Fn(i64) -> Result<Timestamp, jiff::Error>,
+) -> Option<Timestamp> {
     let is_number = text.bytes().all(|b| b.is_ascii_digit());
-    is_number.then(|| text.parse().ok())?
+    let number = is_number.then(|| text.parse().ok())??;
+    match instant(number) {
+        Ok(instant) => Some(instant),
+        Err(_) => (number <= last).then_some(BEYOND),
+    }
 }
 
 /// Gives `…18:28:18 00:00` its `+` back, which an unencoded query turned into a space.
@@ -360,6 +392,9 @@ mod tests {
             "2020-03-14T18:28:18+26:00",
             "2020-03-14T18:28:18 26:00",
             "2020-03-14T18:28:18Z Z",
+            "9999-12-32T23:59:59Z",
+            "9999-12-31Z",
+            "9999-12-31T23:59:59+26:00",
         ];
         for text in unreadable {
             assert_eq!(utc(text), Err(DateFault::Unreadable), "{text}");
@@ -369,6 +404,16 @@ mod tests {
             "2101-01-01",
             "0001-01-01",
             "2000-01-01T00:00:00+01:00",
+            // Never, as databases and programs write it.
+            "9999-12-31",
+            "9999-12-31 23:59:59",
+            "9999-12-31T23:59:59.999999",
+            "9999-12-31T23:59:59Z",
+            "9999-12-31T23:59:59 00:00",
+            "9999-12-31T23:59:59-0500",
+            "9999-12-30T12:00:00Z",
+            "Fri Dec 31 9999 23:59:59 GMT+0000 (UTC)",
+            "Fri Dec 31 9999 23:59:59 GMT-0500",
         ] {
             assert_eq!(utc(text), Err(DateFault::OutOfReason), "{text}");
         }
@@ -437,9 +482,19 @@ mod tests {
         for (text, expected) in [
             ("946684799", Err(DateFault::OutOfReason)),
             ("99999999999", Err(DateFault::OutOfReason)),
+            ("253402300799", Err(DateFault::OutOfReason)),
+            ("253402300800", Err(DateFault::Unreadable)),
             ("99999999999999999999", Err(DateFault::Unreadable)),
         ] {
             assert_eq!(parse(text, &[seconds], &berlin), expected, "{text}");
+        }
+        for (form, never) in [
+            (DateForm::DateTime, "9999-12-31 23:59:59"),
+            (DateForm::MonthDayYear, "12/31/9999"),
+            (DateForm::UnixMilliseconds, "253402300799999"),
+        ] {
+            let read = parse(never, &[form], &berlin);
+            assert_eq!(read, Err(DateFault::OutOfReason), "{never}");
         }
         let both = [DateForm::UnixSeconds, DateForm::UnixMilliseconds];
         let read = parse("1398824316789", &both, &berlin).unwrap();

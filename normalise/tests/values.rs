@@ -127,16 +127,17 @@ proptest! {
     }
 
     #[test]
-    fn minor_units_times_their_number_are_the_amount_again(
+    fn minor_units_are_the_amount_with_its_point_further_right(
         units in -99_999_999_999_999_999_i64..=99_999_999_999_999_999,
         decimals in 0..=4_u8,
     ) {
-        let whole = Amount::parse(&format!("{}{}.{:04}", if units < 0 { "-" } else { "" }, units.abs() / 10_000, units.abs() % 10_000)).unwrap();
-        if let Some(amount) = whole.of_minor_units(decimals) {
-            prop_assert_eq!(amount.units() * 10_i64.pow(decimals.into()), units);
-        } else {
-            prop_assert!(units % 10_i64.pow(decimals.into()) != 0);
-        }
+        let sign = if units < 0 { "-" } else { "" };
+        let (digits, point) = (format!("{:018}", units.abs()), 14 + usize::from(decimals));
+        let text = format!("{sign}{}.{}", &digits[..point], &digits[point..]);
+        let amount = Amount::parse_minor_units(&text, decimals).unwrap();
+        prop_assert_eq!(amount.units(), units, "{}", text);
+        let beyond = Amount::parse_minor_units(&format!("{sign}1{}", &digits[..point]), decimals);
+        prop_assert_eq!(beyond, Err(AmountFault::OutOfRange));
     }
 
     #[test]

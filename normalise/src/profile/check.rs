@@ -12,9 +12,10 @@ use super::file::{
     SignalFile, StatusFile,
 };
 use super::{
-    AmountRules, BodyForm, Confidence, DateRules, EligibleWords, IdentityRules, MacroStyle, Method,
-    Parameter, PayloadRules, Profile, SignalValues, StatusRules, Subject,
+    AmountRules, BodyForm, Confidence, DateForm, DateRules, EligibleWords, IdentityRules,
+    MacroStyle, Method, Parameter, PayloadRules, Profile, SignalValues, StatusRules, Subject,
 };
+use crate::decode::trim;
 use crate::field::Field;
 
 /// What is wrong so far.
@@ -126,6 +127,7 @@ fn eligible(file: EligibleFile, faults: &mut Faults) -> EligibleWords {
     if file.yes.is_empty() || file.no.is_empty() || file.no.iter().any(both) {
         faults.push(ProfileError::EligibleWords);
     }
+    words_alone("eligible", file.yes.iter().chain(&file.no), faults);
     EligibleWords {
         yes: file.yes,
         no: file.no,
@@ -204,7 +206,25 @@ fn signal(file: SignalFile, faults: &mut Faults) -> SignalValues {
     if values.signal.is_empty() || values.transaction.is_empty() || values.signal.iter().any(both) {
         faults.push(ProfileError::SignalValues);
     }
+    words_alone(
+        "signal",
+        values.signal.iter().chain(&values.transaction),
+        faults,
+    );
     values
+}
+
+/// What is sent is compared without the spaces around it. An empty word is what sends nothing.
+fn words_alone<'w>(
+    section: &'static str,
+    words: impl Iterator<Item = &'w String>,
+    faults: &mut Faults,
+) {
+    let spaced = words.filter(|word| trim(word) != word.as_str());
+    faults.extend(spaced.map(|word| ProfileError::NoWord {
+        section,
+        word: word.clone(),
+    }));
 }
 
 fn status(file: StatusFile, is_filled: bool, faults: &mut Faults) -> StatusRules {
@@ -213,7 +233,14 @@ fn status(file: StatusFile, is_filled: bool, faults: &mut Faults) -> StatusRules
     }
     let mut words: Vec<(String, _)> = Vec::new();
     for (status, own) in file.words {
+        words_alone("status.words", own.iter(), faults);
         for word in own {
+            if word.is_empty() {
+                faults.push(ProfileError::NoWord {
+                    section: "status.words",
+                    word: word.clone(),
+                });
+            }
             if words
                 .iter()
                 .any(|(known, _)| known.eq_ignore_ascii_case(&word))
@@ -303,6 +330,11 @@ fn recipe(name: &'static str, fields: Option<Vec<Field>>, faults: &mut Faults) -
 fn dates(file: DatesFile, faults: &mut Faults) -> Option<DateRules> {
     if file.forms.is_empty() {
         faults.push(ProfileError::NoDateForm);
+    }
+    let place = |form: DateForm| file.forms.iter().position(|known| *known == form);
+    let milliseconds = place(DateForm::UnixMilliseconds);
+    if milliseconds.is_some() && milliseconds < place(DateForm::UnixSeconds) {
+        faults.push(ProfileError::SecondsBehindMilliseconds);
     }
     let zone = match &file.time_zone {
         None => TimeZone::UTC,

@@ -123,6 +123,16 @@ pub enum ProfileError {
     /// One word for two statuses.
     #[error("[status.words] has {0:?} twice; keep one")]
     StatusWordTwice(String),
+    /// A word that no value can be: values are read without the spaces around them.
+    #[error(
+        "[{section}] has {word:?}, which nothing that is sent can be: values are read without the spaces around them, and an empty one is none; write the word alone"
+    )]
+    NoWord {
+        /// The section.
+        section: &'static str,
+        /// As it is written.
+        word: String,
+    },
     /// A rule about a column that no parameter fills.
     #[error(
         "[identity] {rule} names {field}, which no parameter fills; add the parameter or drop it from the rule"
@@ -159,6 +169,11 @@ pub enum ProfileError {
     /// No form of date.
     #[error("[dates] forms is empty; name at least one form")]
     NoDateForm,
+    /// A form that is never tried with success.
+    #[error(
+        "[dates] forms has unix_seconds behind unix_milliseconds, which reads every such number first; put unix_seconds first, or keep the one that the network sends"
+    )]
+    SecondsBehindMilliseconds,
     /// No such zone.
     #[error(
         "[dates] time_zone = {0:?} is no IANA time zone; give one such as \"America/New_York\""
@@ -187,7 +202,10 @@ impl ProfileError {
             | Self::RecipeLacks { .. }
             | Self::EmptyRecipe(_)
             | Self::WrongField { .. } => "profile_identity",
-            Self::NoDateForm | Self::TimeZone(_) => "profile_dates",
+            Self::NoWord { .. } => "profile_word",
+            Self::NoDateForm | Self::SecondsBehindMilliseconds | Self::TimeZone(_) => {
+                "profile_dates"
+            }
         }
     }
 }

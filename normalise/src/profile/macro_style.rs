@@ -80,6 +80,27 @@ impl MacroStyle {
                     .is_ok_and(|text| self.name_in(&text).is_some()))
     }
 
+    /// The text without the macros of this style that stand in it.
+    #[must_use]
+    pub fn without_macros(&self, text: &str) -> String {
+        let mut kept = String::with_capacity(text.len());
+        let mut rest = text;
+        while let Some(at) = rest.find(&*self.before) {
+            let (ahead, from) = rest.split_at(at);
+            kept.push_str(ahead);
+            let inside = &from[self.before.len()..];
+            let name = inside.split_once(&*self.after);
+            let name = name.filter(|(name, _)| Self::can_name(name));
+            let beginning = from.chars().next().map_or(0, char::len_utf8);
+            rest = name.map_or(&from[beginning..], |(_, behind)| behind);
+            if name.is_none() {
+                kept.push_str(&from[..beginning]);
+            }
+        }
+        kept.push_str(rest);
+        kept
+    }
+
     /// True when a macro of this style could stand somewhere inside the text.
     pub(crate) fn occurs_in(&self, text: &str) -> bool {
         text.split_once(&*self.before)
@@ -117,6 +138,16 @@ mod tests {
             assert_eq!(style.unfit_name_in(text), None, "{text}");
         }
         assert!(style.occurs_in("a-<u1>-b") && !style.occurs_in("a > b < c"));
+        for (style, text, expected) in [
+            ("#name#", "a=#s1#&b=#s2#", "a=&b="),
+            ("#name#", "a=7#&b=#s2#", "a=7#&b="),
+            ("#name#", "a=#s1#s2#&b=##", "a=s2#&b=##"),
+            ("!!name!!", "a=!!!x!!é!&b=!", "a=!é!&b=!"),
+            ("<name>", "a=<u1>#<>", "a=#<>"),
+        ] {
+            let style = MacroStyle::parse(style).unwrap();
+            assert_eq!(style.without_macros(text), expected, "{text}");
+        }
         for bad in ["", "name", "<name", "name>", "<macro>"] {
             assert_eq!(MacroStyle::parse(bad), None, "{bad}");
         }

@@ -174,6 +174,10 @@ impl Recorded {
     /// These rules with every template of `proposed` that names itself by a marker which none of
     /// these has: no request that came before can have meant it. `None` where there is none, or
     /// where one cannot serve what these rules are.
+    ///
+    /// Where each template has a marker, other requests go by `valid_from`. A new one is taken with a
+    /// `valid_from` by which none of them comes to be read by it: that it is another than the proposed
+    /// one stays a difference, and waits like any changed rule.
     #[must_use]
     pub fn with_new_templates(&self, proposed: &Self) -> Option<Self> {
         let profile = self.profile().ok()?;
@@ -193,8 +197,24 @@ impl Recorded {
             return None;
         }
         let mut merged = self.clone();
-        merged.templates.extend(new);
+        let is_by_time = known.iter().all(Option::is_some);
+        for mut template in new {
+            if is_by_time {
+                template.valid_from = self.unobtrusive(template.valid_from);
+            }
+            merged.templates.push(template);
+        }
         merged.rules().is_ok().then_some(merged)
+    }
+
+    /// The given `valid_from` if a template of these rules has the same: of those of one time the first
+    /// is taken. Otherwise the first of all, which the first template has.
+    fn unobtrusive(&self, valid_from: Option<Timestamp>) -> Option<Timestamp> {
+        let times = || self.templates.iter().map(|template| template.valid_from);
+        if times().any(|time| time == valid_from) {
+            return valid_from;
+        }
+        times().min().flatten()
     }
 
     fn profile(&self) -> Result<Arc<Profile>, RecordedError> {

@@ -1,4 +1,8 @@
+use postback_common::record::{Payload, RawRecord, Via};
+use uuid::Uuid;
+
 use super::*;
+use crate::{Outcome, normalise};
 
 const TEMPLATE: &str = "t=<etransaction_id>&d=<transaction_date>&is_event=<is_event>";
 
@@ -144,6 +148,91 @@ fn a_template_with_a_new_marker_is_added_and_nothing_else_changes() {
     let twice = [(false, &*later), (false, &*later)];
     let rules = RecordedRules::with_later(&made.to_json().unwrap(), twice).unwrap();
     assert_eq!(rules.sources, [added]);
+}
+
+/// The article of a request, by these rules; each template of these tests has it by another name.
+fn article(rules: &Recorded, query: &str, received_at: &str) -> String {
+    let record = RawRecord {
+        id: Uuid::from_u128(7),
+        source: "us".into(),
+        key: None,
+        received_at: received_at.parse().unwrap(),
+        method: "GET".into(),
+        query: Payload::of(query.as_bytes()),
+        content_type: None,
+        body: None,
+        remote: None,
+        headers: Vec::new(),
+        via: Via::Http,
+    };
+    match normalise(&record, &rules.rules().unwrap()) {
+        Outcome::Accepted(row) => row.sku.to_string(),
+        other => panic!("{query}: {other:?}"),
+    }
+}
+
+#[test]
+fn a_template_that_is_added_reads_nothing_but_what_names_it() {
+    let by = |names: &[(&str, Option<&str>)]| {
+        let templates = names.iter().map(|(name, valid_from)| {
+            let (name, marker) = name
+                .split_once('=')
+                .map_or((*name, None), |(n, m)| (n, Some(m)));
+            let marker = marker.map_or_else(String::new, |marker| format!("&pbt={marker}"));
+            RecordedTemplate {
+                valid_from: valid_from.map(|from| from.parse().unwrap()),
+                query: format!("{TEMPLATE}&{name}=<sku_number>{marker}"),
+            }
+        });
+        Recorded {
+            templates: templates.collect(),
+            ..recorded()
+        }
+    };
+    let (may, june) = (Some("2026-05-01T00:00:00Z"), Some("2026-06-01T00:00:00Z"));
+    let sent = "t=E1&d=2026-01-02T00:00:00Z&is_event=N&a=A&b=B&c=C&x=X";
+    // What there was, what is added, and whether something of that has to wait.
+    type Named = (&'static str, Option<&'static str>);
+    let cases: [(&[Named], Named, bool); 8] = [
+        (&[("a=1", None)], ("x=9", None), false),
+        (&[("a=1", None)], ("x=9", june), true),
+        (&[("a=1", may)], ("x=9", None), true),
+        (&[("a=1", may)], ("x=9", may), false),
+        (&[("a=1", None), ("b=2", june)], ("x=9", june), false),
+        (&[("a=1", None), ("b=2", june)], ("x=9", may), true),
+        // Other requests are those of the template without a marker.
+        (&[("a", None), ("b=2", None)], ("x=9", june), false),
+        (
+            &[("a", may), ("b=2", None), ("c", june)],
+            ("x=9", None),
+            false,
+        ),
+    ];
+    for (before, new, waits) in cases {
+        let before_rules = by(before);
+        let proposed = by(&[before, &[new]].concat());
+        let added = before_rules.with_new_templates(&proposed).unwrap();
+        for at in [
+            "2026-04-30T23:59:59Z",
+            "2026-05-01T00:00:00Z",
+            "2026-06-01T00:00:00Z",
+        ] {
+            for marker in ["", "&pbt=", "&pbt=1", "&pbt=2", "&pbt=none"] {
+                let query = format!("{sent}{marker}");
+                let then = article(&before_rules, &query, at);
+                assert_eq!(
+                    article(&added, &query, at),
+                    then,
+                    "{before:?} {new:?} {query} {at}"
+                );
+            }
+            assert_eq!(article(&added, &format!("{sent}&pbt=9"), at), "X");
+        }
+        let differences = added.differences(&proposed);
+        let expected: &[Difference] = if waits { &[Difference::Template] } else { &[] };
+        assert_eq!(differences, expected, "{before:?} {new:?}");
+        assert_eq!(added.with_new_templates(&proposed), None, "it is known");
+    }
 }
 
 #[test]

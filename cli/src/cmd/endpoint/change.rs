@@ -66,7 +66,8 @@ impl Intent<'_> {
             Ok(plan) => plan,
             Err(trouble) => return Err(trouble.into()),
         };
-        for words in plan.warnings(&site) {
+        let while_off = until_interrupted(async { Ok(plan.while_off(&site).await) }).await?;
+        for words in while_off.into_iter().chain(plan.warnings(&site)) {
             console.warn(words);
         }
         if plan.before == plan.after {

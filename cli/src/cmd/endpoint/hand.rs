@@ -14,6 +14,39 @@ pub(super) struct NotedOff {
     was_off: bool,
 }
 
+/// Why an endpoint is off, and so whether it stays so.
+#[derive(Debug, Clone, Copy)]
+enum Off {
+    /// Whoever did it, nothing but a person switches it on.
+    ForGood,
+    /// `reenable` is on, and leaves what a person wants off.
+    ByHand,
+    /// `reenable` is on, and switches it on.
+    ByNetwork,
+    /// `reenable` is on, and who did it cannot be asked.
+    Unknown,
+}
+
+impl Off {
+    fn words(self, name: &str) -> String {
+        const WHEN: &str =
+            "as soon as the registered URL is the source's own and answers test postbacks in time";
+        let enable = format!("postback endpoint enable --source {name}");
+        match self {
+            Self::ForGood => format!("the endpoint is off and stays off\n  then: {enable}"),
+            Self::ByHand => format!(
+                "the endpoint is off and stays off: a person wants it so, and reenable leaves it\n  then: {enable}"
+            ),
+            Self::ByNetwork => format!(
+                "the endpoint is off: with reenable the consumer switches it on by itself, {WHEN}\n  at once: {enable}; for it to stay off: postback endpoint disable --source {name}"
+            ),
+            Self::Unknown => format!(
+                "the endpoint is off: with reenable the consumer switches it on by itself, {WHEN}, unless a person wants it off, which ClickHouse does not say now\n  at once: {enable}"
+            ),
+        }
+    }
+}
+
 impl Plan {
     /// Notes what a person wants; nothing where the change says nothing of that.
     pub(super) async fn note_by_hand(&self, site: &Site) -> Result<(), Trouble> {
@@ -55,6 +88,24 @@ impl Plan {
                 Err(Trouble::new(what, remedy))
             }
         }
+    }
+
+    /// What becomes of an endpoint that is off and gets its URL; `None` for any other.
+    pub(super) async fn while_off(&self, site: &Site) -> Option<String> {
+        if !self.is_set_while_off() {
+            return None;
+        }
+        let name = site.source.name.as_str();
+        let whose = if site.settings.reenable {
+            match mark::is_off_by_hand(&site.loaded.settings.clickhouse, name).await {
+                Ok(true) => Off::ByHand,
+                Ok(false) => Off::ByNetwork,
+                Err(_) => Off::Unknown,
+            }
+        } else {
+            Off::ForGood
+        };
+        Some(whose.words(name))
     }
 
     /// Off, and still there.
@@ -140,4 +191,24 @@ async fn noted_off(site: &Site) -> Result<NotedOff, Trouble> {
 async fn note(site: &Site, is_on: bool, at: Timestamp) -> Result<(), Trouble> {
     let clickhouse = &site.loaded.settings.clickhouse;
     mark::note_by_hand(clickhouse, site.source.name.as_str(), is_on, at).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whether_an_endpoint_stays_off_is_told_as_it_will_be() {
+        for (off, stays, asks) in [
+            (Off::ForGood, true, false),
+            (Off::ByHand, true, false),
+            (Off::ByNetwork, false, true),
+            (Off::Unknown, false, true),
+        ] {
+            let words = off.words("us");
+            assert_eq!(words.contains("stays off"), stays, "{words}");
+            assert_eq!(words.contains("by itself"), asks, "{words}");
+            assert!(words.contains("postback endpoint enable --source us"));
+        }
+    }
 }

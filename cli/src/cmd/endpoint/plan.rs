@@ -122,16 +122,17 @@ impl Plan {
         sheet
     }
 
+    /// An endpoint that is off gets its URL.
+    pub(super) fn is_set_while_off(&self) -> bool {
+        let is_off = |endpoint: &Endpoint| !endpoint.is_active;
+        self.is_about_url && self.before.is_some() && self.after.as_ref().is_some_and(is_off)
+    }
+
     /// What a person should know before.
     pub(super) fn warnings(&self, site: &Site) -> Vec<String> {
         let name = &site.source.name;
         let mut warnings = Vec::new();
         match (&self.before, &self.after) {
-            (Some(_), Some(after)) if self.is_about_url && !after.is_active => {
-                warnings.push(format!(
-                    "the endpoint is off and stays off\n  then: postback endpoint enable --source {name}"
-                ));
-            }
             (Some(_), Some(after)) if !self.is_about_url && after.is_active => {
                 let sources = &site.loaded.settings.sources;
                 let address = Address::of(&after.url, &site.source, sources);

@@ -84,7 +84,8 @@ impl Build {
         let template =
             Template::parse(&url, profile).map_err(|error| Failure::Usage(error.to_string()))?;
         refuse_taken(&template, source, rules)?;
-        let block = block(source, &template, &url);
+        let is_dated = needs_time(source, &template);
+        let block = block(is_dated, &url);
         // What comes in files has no URL: its template says how the columns are called.
         let is_sent = profile.about != Subject::Statements;
         if options.output == Form::Table {
@@ -117,8 +118,13 @@ impl Build {
         }
         if let Some(marker) = template.marker().filter(|_| !source.templates.is_empty()) {
             console.note(format_args!(
-                "Source {} has a template already: leave it there. What comes with {MARKER}={marker} is read by this one, which a running generation takes by itself.",
-                source.name
+                "Source {} has a template already: leave it there. What comes with {MARKER}={marker} is read by this one, which a running generation takes by itself.{}",
+                source.name,
+                if is_dated && rules.readings().iter().all(|reading| reading.marker.is_some()) {
+                    " Its valid_from, by which it would get what comes without a marker, waits for `postback generation accept` or a replay."
+                } else {
+                    ""
+                }
             ));
         }
         Ok(Ending::Done)
@@ -204,22 +210,26 @@ fn refuse_taken(
     Ok(())
 }
 
-/// A marker is enough for a new template to be simply added. A time is given where nothing else
-/// would tell it from the others, or say that it is the newest of some that have one.
-fn block(source: &SourceSettings, template: &Template, url: &str) -> String {
-    let others = &source.templates;
-    let has_times = others.iter().any(|other| other.valid_from.is_some());
-    let is_alone = others.is_empty() || (template.marker().is_some() && !has_times);
+/// The template for the configuration, from now on where it is dated.
+fn block(is_dated: bool, url: &str) -> String {
     let now = Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ");
-    let valid_from = if is_alone {
-        String::new()
-    } else {
+    let valid_from = if is_dated {
         format!("valid_from = \"{now}\"\n")
+    } else {
+        String::new()
     };
     format!(
         "[[source.template]]\n{valid_from}url = \"{}\"\n",
         url.replace('\\', "\\\\").replace('"', "\\\"")
     )
+}
+
+/// True where nothing but its time would tell it from the others, or say that it is the newest of some
+/// that have one.
+fn needs_time(source: &SourceSettings, template: &Template) -> bool {
+    let others = &source.templates;
+    let has_times = others.iter().any(|other| other.valid_from.is_some());
+    !others.is_empty() && (template.marker().is_none() || has_times)
 }
 
 /// What stands in the place of what is not known here.

@@ -8,7 +8,7 @@ use postback_normalise::profile::Profile;
 use postback_normalise::{Field, Template, TemplateError};
 
 use super::finding::{self, Finding};
-use super::registered;
+use super::{registered, transport};
 use crate::arguments::Options;
 use crate::cmd::{load, source};
 use crate::console::{Console, Tone};
@@ -134,7 +134,7 @@ fn examine(
         (understood(&template, profile), findings)
     };
     findings.extend(unexpected);
-    findings.extend(transport(url));
+    findings.extend(transport::find(url, profile));
     // Those first by which nothing counts.
     findings.sort_by_key(|finding| !finding.is_error);
     (rows, findings)
@@ -181,41 +181,6 @@ fn understood(template: &Template, profile: &Profile) -> Vec<Vec<Cell>> {
         ]
     });
     carriers.chain(statics).collect()
-}
-
-/// What is wrong with the way to us. Says nothing of what stands in the path: it has the key.
-fn transport(url: &str) -> Vec<Finding> {
-    let address = url.split_once('?').map_or(url, |(address, _)| address);
-    let (scheme, rest) = address.split_once("://").unwrap_or(("", address));
-    let is_plain = scheme.eq_ignore_ascii_case("http");
-    if !is_plain && !scheme.eq_ignore_ascii_case("https") {
-        return vec![Finding::error(
-            "it begins with neither https:// nor http://: no network can send by it",
-            "give the whole URL, such as https://pb.example.com/postback/KEY?…",
-        )];
-    }
-    let (host, path) = rest.split_once('/').unwrap_or((rest, ""));
-    if host.is_empty() {
-        return vec![Finding::error(
-            "it names no host",
-            "give the whole URL, such as https://pb.example.com/postback/KEY?…",
-        )];
-    }
-    let mut findings = Vec::new();
-    if is_plain {
-        findings.push(Finding::warning(
-            "http: whoever is on the way reads the URL key, and can send in the network's name",
-            "register https: see [ingest.tls], or put a proxy before ingest",
-        ));
-    }
-    let key = path.strip_prefix("postback/").unwrap_or_default();
-    if key.is_empty() || key.contains('/') {
-        findings.push(Finding::warning(
-            "its path is another than /postback/KEY: ingest answers 404 there, unless a proxy before it makes that of it",
-            "put /postback/ and the key of the source behind the host",
-        ));
-    }
-    findings
 }
 
 /// Says them.

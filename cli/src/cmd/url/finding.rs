@@ -178,10 +178,15 @@ fn money(template: &Template, profile: &Profile, has_currency: bool) -> Vec<Find
         }
     }
     if !template.mapping().carries(Field::Currency) && !has_currency {
-        let remedy = format!(
-            "{}, or give the source a currency in the configuration",
-            adding(profile, Field::Currency)
-        );
+        let remedy = match carrying(profile, Field::Currency) {
+            Some(carrying) => {
+                format!("add {carrying}, or give the source a currency in the configuration")
+            }
+            None => format!(
+                "give the source a currency in the configuration: {} is not known to send one",
+                profile.title
+            ),
+        };
         findings.push(Finding::warning(
             "no currency: amounts without one stand apart in reports",
             remedy,
@@ -192,10 +197,15 @@ fn money(template: &Template, profile: &Profile, has_currency: bool) -> Vec<Find
 
 /// What to add to the URL for a field.
 fn adding(profile: &Profile, field: Field) -> String {
-    let known = profile.parameter_for(field);
-    let known = known.and_then(|name| profile.parameter(name));
-    match known.and_then(|known| Some((&known.name, profile.macro_for(known)?))) {
-        Some((name, written)) => format!("add {name}={written}"),
+    match carrying(profile, field) {
+        Some(carrying) => format!("add {carrying}"),
         None => format!("{} is not known to send {field}", profile.title),
     }
+}
+
+/// A parameter for a field, such as `u1=<u1>`; `None` where the network is not known to send it.
+fn carrying(profile: &Profile, field: Field) -> Option<String> {
+    let known = profile.parameter(profile.parameter_for(field)?)?;
+    let written = profile.macro_for(known)?;
+    Some(format!("{}={written}", known.name))
 }

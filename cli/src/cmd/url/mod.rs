@@ -5,6 +5,7 @@ mod check;
 mod finding;
 mod meant;
 mod registered;
+mod transport;
 
 pub(super) use check::{findings, tell};
 use clap::{Args, Subcommand};

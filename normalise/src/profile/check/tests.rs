@@ -120,10 +120,48 @@ fn a_contradiction_is_refused_with_its_remedy() {
             "[status.words]\napproved = [\"ok\"]\npending = [\"OK\"]\n[identity]",
             "\"ok\" twice",
         ),
+        (
+            "[identity]",
+            "[status.words]\napproved = [\" ok \"]\n[identity]",
+            "[status.words] has \" ok \", which nothing that is sent can be",
+        ),
+        (
+            "[identity]",
+            "[status.words]\napproved = [\"\"]\n[identity]",
+            "[status.words] has \"\"",
+        ),
+        (
+            "signal = [\"Y\"]",
+            "signal = [\"Y\\t\"]",
+            "[signal] has \"Y\\t\"",
+        ),
+        (
+            "forms = [\"javascript\", \"iso_8601\"]",
+            "forms = [\"unix_milliseconds\", \"iso_8601\", \"unix_seconds\"]",
+            "put unix_seconds first",
+        ),
     ];
     for (from, to, expected) in cases {
         let error = error_with(from, to);
         assert!(error.contains(expected), "{to}: {error}");
+    }
+}
+
+#[test]
+fn what_can_be_sent_is_taken() {
+    for (from, to) in [
+        ("signal = [\"Y\"]", "signal = [\"Y\", \"\"]"),
+        (
+            "forms = [\"javascript\", \"iso_8601\"]",
+            "forms = [\"unix_seconds\", \"unix_milliseconds\"]",
+        ),
+        (
+            "forms = [\"javascript\", \"iso_8601\"]",
+            "forms = [\"unix_milliseconds\"]",
+        ),
+    ] {
+        let text = GOOD.replace(from, to);
+        assert!(text != GOOD && Profile::parse(&text).is_ok(), "{to}");
     }
 }
 
