@@ -148,44 +148,64 @@ async fn fetch(query: Query, limits: Limits) -> Result<Answer, StoreError> {
     let bytes = run_within(limits.within + GRACE, "ask", async {
         query.fetch_bytes(FORMAT)?.collect().await
     });
-    read(&bytes.await?).ok_or_else(other_format)
+    Ok(read(&bytes.await?)?)
 }
 
-fn other_format() -> StoreError {
-    StoreError::own(
-        Kind::Data,
-        "read the answer",
-        "it is in another format than was asked for",
-        "leave FORMAT out of the query",
-    )
+/// Why an answer cannot be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Unread {
+    /// It is in another format.
+    Format,
+    /// A text in it is none: the server writes its bytes as they are.
+    Text,
 }
 
-/// `None` where it is in another format.
-fn read(bytes: &[u8]) -> Option<Answer> {
+impl From<Unread> for StoreError {
+    fn from(unread: Unread) -> Self {
+        let (what, remedy) = match unread {
+            Unread::Format => (
+                "it is in another format than was asked for",
+                "leave FORMAT out of the query",
+            ),
+            Unread::Text => (
+                "a text in it is not UTF-8",
+                "ask for hex(…) of it, or for toValidUTF8(…), which shows broken bytes as U+FFFD",
+            ),
+        };
+        Self::own(Kind::Data, "read the answer", what, remedy)
+    }
+}
+
+fn read(bytes: &[u8]) -> Result<Answer, Unread> {
     let mut lines = bytes
         .split(|byte| *byte == b'\n')
         .filter(|line| !line.is_empty());
     let Some(names) = lines.next() else {
-        return Some(Answer::default());
+        return Ok(Answer::default());
     };
-    let names: Vec<String> = serde_json::from_slice(names).ok()?;
-    let kinds: Vec<String> = serde_json::from_slice(lines.next()?).ok()?;
+    let texts = |line| serde_json::from_slice::<Vec<String>>(line).map_err(|_| Unread::Format);
+    let names = texts(names)?;
+    let kinds = texts(lines.next().ok_or(Unread::Format)?)?;
     if names.len() != kinds.len() {
-        return None;
+        return Err(Unread::Format);
     }
     let named = names.into_iter().zip(kinds);
     let columns: Vec<Column> = named.map(|(name, kind)| Column { name, kind }).collect();
     let mut rows = Vec::new();
     for line in lines {
-        let values: Vec<Value> = serde_json::from_slice(line).ok()?;
+        let values = serde_json::from_slice::<Vec<Value>>(line);
+        let values = values.map_err(|_| match str::from_utf8(line) {
+            Ok(_) => Unread::Format,
+            Err(_) => Unread::Text,
+        })?;
         if values.len() != columns.len() {
-            return None;
+            return Err(Unread::Format);
         }
         let typed = columns.iter().zip(values);
         let row = typed.map(|(column, value)| typed_value(&column.kind, value));
         rows.push(row.collect());
     }
-    Some(Answer {
+    Ok(Answer {
         columns,
         rows,
         is_cut: false,
@@ -270,8 +290,18 @@ mod tests {
             "[\"a\"]\n[1]\n",
             "[\"a\"]\n[\"UInt8\"]\n[1,2]\n",
         ] {
-            assert_eq!(read(other.as_bytes()), None, "{other}");
+            assert_eq!(read(other.as_bytes()), Err(Unread::Format), "{other}");
         }
-        assert_eq!(read(b""), Some(Answer::default()));
+        assert_eq!(read(b""), Ok(Answer::default()));
+    }
+
+    #[test]
+    fn a_text_that_is_none_is_told_from_another_format() {
+        let told = |row: &[u8]| read(&[b"[\"a\"]\n[\"String\"]\n", row].concat());
+        assert_eq!(told(b"[\"\xff\"]\n"), Err(Unread::Text));
+        assert_eq!(told(b"[\"x\"]\n[\"\xff\"]\n"), Err(Unread::Text));
+        // Rows of bytes that begin otherwise are of another format.
+        assert_eq!(read(b"\x01\xff\n\xfe\n"), Err(Unread::Format));
+        assert!(told(b"[\"\xc3\xbf\"]\n").is_ok());
     }
 }

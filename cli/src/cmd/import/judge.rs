@@ -3,12 +3,21 @@
 use std::collections::{BTreeMap, HashMap};
 
 use postback_common::reason::Flag;
-use postback_common::record::RawRecord;
+use postback_common::record::{Payload, RawRecord};
+use postback_normalise::decode::MAX_TEXT_BYTES;
 use postback_normalise::{Field, Outcome, SourceRules, normalise};
+use serde_json::value::RawValue;
+
+use super::equals::Equals;
 
 /// What a row of a file would become.
+#[derive(Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
-    Fit,
+    /// A row of the tables.
+    Fit {
+        /// Revisions of the same that stand before it in the file and say the same time.
+        equals: u32,
+    },
     /// Why not, for people; and whether it is of somebody else's account.
     Refused {
         reasons: Vec<String>,
@@ -23,6 +32,8 @@ pub(super) struct Judge<'r> {
     occurrence: Option<&'r str>,
     /// How often a row came, by the hash of it.
     seen: HashMap<u128, u32>,
+    /// Revisions that nothing tells apart but their place in the file.
+    equals: Equals,
     /// What is remarkable: how often, and in which line first.
     pub(super) remarks: BTreeMap<&'static str, Remark>,
 }
@@ -43,6 +54,7 @@ impl<'r> Judge<'r> {
             rules,
             occurrence: occurrence.map(|carrier| &*carrier.parameter),
             seen: HashMap::new(),
+            equals: Equals::default(),
             remarks: BTreeMap::new(),
         }
     }
@@ -89,23 +101,25 @@ impl<'r> Judge<'r> {
                     });
                     remark.rows += 1;
                 }
-                Verdict::Fit
+                Verdict::Fit {
+                    equals: self.equals.before(&row),
+                }
             }
             Outcome::Rejected(rejected) => Verdict::Refused {
                 reasons: rejected
                     .reasons
                     .iter()
-                    .map(|reason| self.words(*reason))
+                    .map(|reason| self.words(*reason, record))
                     .collect(),
                 is_foreign: false,
             },
             // One object is not several.
-            Outcome::Several(_) => Verdict::Fit,
+            Outcome::Several(_) => Verdict::Fit { equals: 0 },
         }
     }
 
     /// The reason, and the column that it is about.
-    fn words(&self, reason: postback_common::reason::Rejection) -> String {
+    fn words(&self, reason: postback_common::reason::Rejection, record: &RawRecord<'_>) -> String {
         use postback_common::reason::Rejection;
         let profile = self.rules.profile();
         let column = |field: Option<Field>| {
@@ -118,7 +132,12 @@ impl<'r> Judge<'r> {
                     postback_normalise::Identity::TransactionId => Field::TransactionId,
                     _ => Field::OrderId,
                 };
-                format!("{} is missing", column(Some(needed)))
+                let name = column(Some(needed));
+                if self.is_too_long(needed, record) {
+                    let most = MAX_TEXT_BYTES / 1024;
+                    return format!("{name} is too long: a text has {most} KiB at most");
+                }
+                format!("{name} is missing")
             }
             Rejection::UnreadableKeyDate => {
                 let date = column(profile.identity.immutable_date);
@@ -126,6 +145,21 @@ impl<'r> Judge<'r> {
             }
             other => other.explanation().to_owned(),
         }
+    }
+
+    /// Whether what was sent for a field is left out for its length.
+    fn is_too_long(&self, field: Field, record: &RawRecord<'_>) -> bool {
+        let body = record.body.as_ref().map_or(&[][..], Payload::as_bytes);
+        let Ok(members) = serde_json::from_slice::<BTreeMap<String, &RawValue>>(body) else {
+            return false;
+        };
+        let readings = self.rules.readings().iter();
+        let mut carriers = readings.flat_map(|reading| reading.mapping.carriers());
+        carriers.any(|carrier| {
+            let value = members.get(&*carrier.parameter);
+            carrier.column == Some(field)
+                && value.is_some_and(|value| value.get().len() > MAX_TEXT_BYTES)
+        })
     }
 }
 
@@ -135,4 +169,60 @@ const fn is_remarkable(flag: Flag) -> bool {
         flag,
         Flag::UnknownParameter | Flag::AssumedCurrency | Flag::WholeAmount | Flag::NoIdentity
     )
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use std::path::Path;
+    use std::sync::Arc;
+
+    use postback_common::config;
+    use postback_normalise::Configured;
+    use uuid::Uuid;
+
+    use super::super::record::Origin;
+    use super::*;
+
+    /// The rules of a source of that network.
+    pub(in crate::cmd::import) fn rules(network: &str) -> Arc<SourceRules> {
+        let text = format!(
+            "[kafka]\nbrokers = \"a:1\"\n[[source]]\nname = \"s\"\nnetwork = \"{network}\"\nenabled = false\n"
+        );
+        let settings = config::read(Path::new("t.toml"), &text, []).unwrap();
+        let configured = Configured::new(&settings.sources, &BTreeMap::new()).unwrap();
+        Arc::clone(configured.source("s").unwrap())
+    }
+
+    /// One import's records, begun a hair before a millisecond is over.
+    pub(in crate::cmd::import) fn origin(rules: &SourceRules) -> Origin {
+        Origin {
+            id: Uuid::from_u128(7),
+            source: rules.source().clone(),
+            started_at: "2026-09-01T10:00:00.000998Z".parse().unwrap(),
+        }
+    }
+
+    #[test]
+    fn an_order_number_that_is_too_long_is_not_called_missing() {
+        let rules = rules("orders");
+        let origin = origin(&rules);
+        let reason = |order: &str| {
+            let row = format!("{{{order}\"ordered_at\":\"2026-09-01\"}}");
+            Judge::new(&rules).judge(&origin.record(1, &row), 2)
+        };
+        let refused = |words: &str| Verdict::Refused {
+            reasons: vec![words.to_owned()],
+            is_foreign: false,
+        };
+        let too_long = refused("order_id is too long: a text has 64 KiB at most");
+        let missing = refused("order_id is missing");
+        let long = "x".repeat(100_000);
+        assert_eq!(reason(&format!("\"order_id\":\"{long}\",")), too_long);
+        assert_eq!(reason(&format!("\"order_number\":\"{long}\",")), too_long);
+        assert_eq!(reason(&format!("\"note\":\"{long}\",")), missing);
+        assert_eq!(reason("\"order_id\":\"\","), missing);
+        let fits = "x".repeat(64 * 1024);
+        let fit = Verdict::Fit { equals: 0 };
+        assert_eq!(reason(&format!("\"order_id\":\"{fits}\",")), fit);
+    }
 }

@@ -1,7 +1,8 @@
 //! `postback order ls`, `postback statement ls`: what was imported.
 
 use postback_normalise::profile::Subject;
-use postback_store::{Role, client, imports};
+use postback_store::imports::{self, Import};
+use postback_store::{Role, client};
 
 use crate::arguments::Options;
 use crate::cmd::load;
@@ -43,10 +44,12 @@ pub(in crate::cmd) async fn run(
                 Cell::Count(import.rows),
                 Cell::Count(import.sent),
                 Cell::Count(import.refused),
-                Cell::text(if import.is_finished {
-                    "finished"
-                } else {
-                    "interrupted: import it again to go on"
+                Cell::text(match import {
+                    Import {
+                        is_finished: true, ..
+                    } => "finished",
+                    Import { rows: 0, .. } => "begun: if it was stopped, import it again to go on",
+                    _ => "interrupted: import it again to go on",
                 }),
             ]
         })

@@ -2,10 +2,12 @@
 //! statements, as raw records into Kafka.
 //!
 //! Each row is a record of its own (`via = import`), so a replay includes it. Its id follows from the
-//! import and the row's number: an import that was killed goes on behind its last note, and what it
-//! sends again is the same record. Before a row is sent it is read by the source's rules; what could
-//! be no row of the tables is refused here, where somebody can mend it.
+//! import and the row's number, and the import is noted before its first row is sent: one that was
+//! killed goes on behind its last note, and what it sends again is the same record. Before a row is
+//! sent it is read by the source's rules; what could be no row of the tables is refused here, where
+//! somebody can mend it.
 
+mod equals;
 mod file;
 mod judge;
 mod list;

@@ -14,23 +14,18 @@ pub(super) struct Origin {
     pub(super) id: Uuid,
     /// The source.
     pub(super) source: SourceName,
-    /// When the import was begun: rows are received one µs after the other, so that the later of two
-    /// revisions in one file counts.
+    /// When the import was begun: rows are received one µs after the other.
     pub(super) started_at: Timestamp,
 }
 
 impl Origin {
     /// The record of the row of that number, from 1. The same whenever it is made.
     pub(super) fn record<'a>(&'a self, number: u64, object: &'a str) -> RawRecord<'a> {
-        let after = Duration::from_micros(number);
         RawRecord {
             id: self.id_of(number),
             source: self.source.as_str().into(),
             key: None,
-            received_at: self
-                .started_at
-                .checked_add(after)
-                .unwrap_or(self.started_at),
+            received_at: self.received_at(number, 0),
             method: "POST".into(),
             query: Payload::of(b""),
             content_type: Some("application/json".into()),
@@ -39,6 +34,15 @@ impl Origin {
             headers: Vec::new(),
             via: Via::Import,
         }
+    }
+
+    /// When the row of that number was received, with so many before it that say the same time: a
+    /// revision goes by milliseconds, so each is one after the other, and the last of them counts.
+    pub(super) fn received_at(&self, number: u64, equals: u32) -> Timestamp {
+        let after = Duration::from_micros(number) + Duration::from_millis(equals.into());
+        self.started_at
+            .checked_add(after)
+            .unwrap_or(self.started_at)
     }
 
     /// A UUIDv7 whose 74 free bits are those of a hash over the import and the row's number.

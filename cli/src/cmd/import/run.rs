@@ -84,10 +84,7 @@ impl Import {
             return outcome::done_before(done, options, console);
         }
         if let Some(known) = &known {
-            console.note(format_args!(
-                "Going on behind row {}: an earlier run stopped there.",
-                known.rows
-            ));
+            console.note(going_on(known));
         }
         let begun = known.unwrap_or(Note {
             id: Uuid::new_v4(),
@@ -134,6 +131,18 @@ async fn heeding<T>(
         _ = interrupts.recv() => Err(Failure::Interrupted),
         done = work => done,
     }
+}
+
+fn going_on(known: &Note) -> String {
+    if known.rows == 0 {
+        return "Beginning once more: an earlier run stopped before it noted how far it was. What it sent \
+                counts once."
+            .to_owned();
+    }
+    format!(
+        "Going on behind row {}: an earlier run stopped there.",
+        known.rows
+    )
 }
 
 /// Where rows go, and where is noted how far.
@@ -258,8 +267,12 @@ impl<'a> Work<'a> {
             line = row.line;
             let (is_first, is_new) = (number == 1, number > behind);
             match self.judge(row, number, &origin, journey, &mut bytes) {
-                Verdict::Fit => {
+                Verdict::Fit { .. } => {
                     if let (true, Some(to)) = (is_new, to.as_deref_mut()) {
+                        // Killed from here on, it goes on with the same records.
+                        if journey.note.step == 0 {
+                            self.settle(journey, Some(to), (0, 0, 0), false).await?;
+                        }
                         to.publisher.send(&bytes).await?;
                         sent += 1;
                     }
@@ -291,9 +304,10 @@ impl<'a> Work<'a> {
             }
         }
         if number == 0 && !was_stopped {
-            return Err(Failure::Usage(
-                "the file has a heading and no row\n  name a file with something in it".to_owned(),
-            ));
+            return Err(Failure::Usage(format!(
+                "{}\n  name a file with something in it",
+                rows.nothing()
+            )));
         }
         // Stopped while it passed over what was sent before: the old note holds.
         if number >= behind {
@@ -320,8 +334,11 @@ impl<'a> Work<'a> {
                 };
             }
         };
-        let record = origin.record(number, &object);
+        let mut record = origin.record(number, &object);
         let verdict = journey.judge.judge(&record, row.line);
+        if let Verdict::Fit { equals } = verdict {
+            record.received_at = origin.received_at(number, equals);
+        }
         bytes.clear();
         record.encode_into(bytes);
         verdict

@@ -5,7 +5,7 @@ use postback_store::reports::Reader;
 use postback_store::reports::tail::Arrived;
 
 use super::seen::{AT_ONCE, Seen};
-use super::{Out, PAUSE, Tail};
+use super::{Out, PAUSE, Tail, sent};
 use crate::cmd::Loaded;
 use crate::cmd::report::check_sources;
 use crate::ending::{Ending, Failure};
@@ -63,26 +63,28 @@ fn nothing(tail: &Tail) -> Vec<String> {
 }
 
 fn sheet(rows: &[Arrived], loaded: &Loaded, out: &Out<'_>) -> Sheet {
-    let mut sheet = Sheet::new(&[
+    let form = out.options.output;
+    let columns = [
         text("received_at", "Received"),
         text("source", "Source"),
         text("via", "Via"),
         text("outcome", "Outcome"),
         text("reasons", "Reasons"),
         text("id", "Id"),
-        text("query", "Query"),
-    ]);
+    ];
+    let mut sheet = Sheet::new(&[&columns[..], &sent::columns(form)].concat());
     let row = |row: &Arrived| {
         let record = Record::of(&row.raw, &row.source, &row.network, &loaded.configured);
-        vec![
+        let mut cells = vec![
             Cell::Text(shown_exactly(row.received_at, &out.options.time_zone)),
             Cell::text(&row.source),
             Cell::text(&row.via),
             Cell::text(&row.outcome),
             Cell::List(row.reasons.clone()),
             Cell::text(&row.id),
-            record.query.map_or(Cell::Missing, Cell::Text),
-        ]
+        ];
+        cells.extend(sent::cells(Some(record), form));
+        cells
     };
     sheet.rows = rows.iter().map(row).collect();
     sheet

@@ -3,6 +3,7 @@
 mod loaded;
 mod refused;
 mod seen;
+mod sent;
 mod topic;
 
 use std::time::Duration;

@@ -6,10 +6,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use jiff::Timestamp;
 use postback_common::record::{Message, RawRecord};
+use postback_normalise::Configured;
 use postback_service::kafka::{LogError, LogReader, Span, next_to_load};
 use postback_store::reports::Reader;
 
-use super::{Out, Outcome, PAUSE, Tail};
+use super::{Out, Outcome, PAUSE, Tail, sent};
 use crate::cmd::Loaded;
 use crate::ending::{Ending, Failure};
 use crate::output::{Cell, Sheet, text};
@@ -178,24 +179,23 @@ fn seen(message: &Message<'_>, is_loaded: Option<bool>) -> Found {
 }
 
 fn sheet(found: &[Found], tail: &Tail, loaded: &Loaded, out: &Out<'_>) -> Sheet {
-    let mut sheet = Sheet::new(&[
+    let form = out.options.output;
+    let columns = [
         text("received_at", "Received"),
         text("source", "Source"),
         text("state", "State"),
         text("place", "Partition:offset"),
         text("id", "Id"),
-        text("query", "Query"),
-    ]);
+    ];
+    let mut sheet = Sheet::new(&[&columns[..], &sent::columns(form)].concat());
     let is_asked = |found: &&Found| {
-        tail.source
-            .as_ref()
-            .is_none_or(|source| *source == found.source)
+        let is_of = |asked: &String| is_of_source(found, asked, &loaded.configured);
+        tail.source.as_ref().is_none_or(is_of)
             && (tail.outcome != Some(Outcome::Waiting) || found.is_loaded == Some(false))
     };
     let row = |found: &Found| {
-        let sources = loaded.settings.sources.iter();
-        let mut known = sources.filter(|source| source.name.as_str() == found.source);
-        let network = known.next().map_or("", |source| source.network.as_str());
+        let rules = loaded.configured.source(&found.source);
+        let network = rules.map_or("", |rules| rules.profile().network.as_str());
         let record = found
             .raw
             .as_deref()
@@ -206,17 +206,27 @@ fn sheet(found: &[Found], tail: &Tail, loaded: &Loaded, out: &Out<'_>) -> Sheet 
             (false, _) => "no record",
             (true, None) => "not known",
         };
-        vec![
+        let mut cells = vec![
             Cell::Text(shown_exactly(found.received_at, &out.options.time_zone)),
-            Cell::text(&found.source),
+            Cell::text(name_of(found, &loaded.configured)),
             Cell::text(state),
             Cell::Text(format!("{}:{}", found.partition, found.offset)),
             Cell::text(&found.id),
-            record
-                .and_then(|record| record.query)
-                .map_or(Cell::Missing, Cell::Text),
-        ]
+        ];
+        cells.extend(sent::cells(record, form));
+        cells
     };
     sheet.rows = found.iter().filter(is_asked).map(row).collect();
     sheet
+}
+
+/// What the source is called by now: a record has the name that it was received under.
+fn name_of<'a>(found: &'a Found, configured: &'a Configured) -> &'a str {
+    let rules = configured.source(&found.source);
+    rules.map_or(&found.source, |rules| rules.source().as_str())
+}
+
+/// By either name.
+fn is_of_source(found: &Found, asked: &str, configured: &Configured) -> bool {
+    asked == found.source || asked == name_of(found, configured)
 }

@@ -44,6 +44,11 @@ impl From<io::Error> for FileFault {
 pub(super) trait Rows {
     /// The next row; `None` at the end.
     fn next(&mut self) -> Result<Option<Row>, FileFault>;
+
+    /// What is said of a file without any.
+    fn nothing(&self) -> &'static str {
+        "the file has a heading and no row"
+    }
 }
 
 /// What is known of a file before its rows are read.
@@ -115,6 +120,10 @@ pub(super) fn open(path: &Path, rules: &SourceRules) -> Result<Box<dyn Rows + Se
             remedy: "name a CSV file with a heading, JSON lines, or XML".to_owned(),
         }),
         Some(b'<') => Ok(Box::new(xml::Xml::new(file))),
+        Some(b'{') if jsonl::is_in_several_lines(text) => Err(FileFault::Form {
+            what: "the file is JSON in several lines".to_owned(),
+            remedy: "write one object on each line: jq -c . FILE > FILE.jsonl".to_owned(),
+        }),
         Some(b'{') => Ok(Box::new(jsonl::JsonLines::new(file))),
         Some(b'[') => Err(FileFault::Form {
             what: "the file is one JSON array".to_owned(),

@@ -186,6 +186,10 @@ fn json_lines_are_kept_as_they_are() {
     assert!(rows[2].0 == 4 && rows[2].1.is_err());
     assert_eq!(rows[3], good(5, "{\"order_id\":\"x\"}"));
     assert_eq!((rows.len(), end), (4, None));
+    // Cut off, and not laid out.
+    let (rows, end) = read("orders", b"{\"order_id\":\n\n {\"order_id\":2}\n");
+    assert!(rows[0].1.is_err() && rows[1] == good(3, "{\"order_id\":2}"));
+    assert_eq!((rows.len(), end), (2, None));
     let long = format!("{{\"a\":\"{}\"}}\n{{}}\n", "x".repeat(600_000));
     let (rows, _) = read("orders", long.as_bytes());
     assert_eq!(
@@ -218,8 +222,16 @@ fn what_is_cut_off_or_of_no_form_is_told() {
     let (rows, end) = read("rakuten-signature-feed", b"<XROOT><T><A>1</A></T><T><A>2");
     assert_eq!(rows, [good(1, r#"{"A":"1"}"#)]);
     assert!(end.unwrap().contains("it ends in the middle of an element"));
-    let cases: [(&[u8], &str); 4] = [
+    let cases: [(&[u8], &str); 6] = [
         (b"", "the file is empty"),
+        (
+            b"{\n  \"order_id\": \"1\"\n}\n",
+            "the file is JSON in several lines",
+        ),
+        (
+            b"\n{ \"order_id\": 1,\r\n\r\n  \"amount\": 2 }",
+            "the file is JSON in several lines",
+        ),
         (b"[{}]", "the file is one JSON array"),
         (b"\xff\xfeo\x00", "the file is UTF-16"),
         (

@@ -102,6 +102,10 @@ impl<R: BufRead> Xml<R> {
 }
 
 impl<R: BufRead> Rows for Xml<R> {
+    fn nothing(&self) -> &'static str {
+        "the file has no transaction: no element inside its root has attributes, or elements with texts"
+    }
+
     fn next(&mut self) -> Result<Option<Row>, FileFault> {
         loop {
             let mut buffer = std::mem::take(&mut self.buffer);
