@@ -124,6 +124,10 @@ pub(crate) fn bar(done: u64, total: u64) -> String {
     reason = "a rate for people"
 )]
 fn line(what: &str, done: u64, total: u64, elapsed: Duration) -> String {
+    if total == 0 {
+        // Nothing of it is counted.
+        return what.to_owned();
+    }
     let seconds = elapsed.as_secs_f64().max(0.001);
     let rate = (done as f64 / seconds).round() as u64;
     let left = if done == 0 {
@@ -146,6 +150,8 @@ mod tests {
         assert_eq!(shown, "reading: 50000 of 200000, 5000/s, 30 s left");
         let shown = line("reading", 0, 7, Duration::ZERO);
         assert_eq!(shown, "reading: 0 of 7, 0/s, time left unknown");
+        let shown = line("switching readers", 0, 0, Duration::from_secs(3));
+        assert_eq!(shown, "switching readers");
     }
 
     #[test]

@@ -189,7 +189,7 @@ impl ConsumerMetrics {
         part.register("skipped_offsets", help, self.skipped_offsets.clone());
         let help = "Partitions whose log began anew below what was read: the topic was deleted and made again, or cut short";
         part.register("log_restarts", help, self.log_restarts.clone());
-        let help = "Sources of which the file says something else than a generation is loaded by";
+        let help = "Sources of which the file says something else than what is loaded by";
         part.register("changed_sources", help, self.changed_sources.clone());
     }
 

@@ -61,7 +61,7 @@ pub(crate) async fn prepare(
     for (source, note) in proposed.notes() {
         warn!(%source, "{note}");
     }
-    tell(&offered, parts);
+    tell(&offered);
     Ok(Some(()))
 }
 

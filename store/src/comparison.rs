@@ -73,6 +73,19 @@ pub struct Change {
     pub other: Vec<String>,
 }
 
+/// Conversions of postbacks with several that the other generation lacks: it made another conversion
+/// of the order, or none, or has it from another postback.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Row, Deserialize)]
+pub struct Unpaired {
+    /// Of the first generation.
+    pub one: u64,
+    /// Of the second.
+    pub other: u64,
+    /// The postback of one of them; all zeros without any.
+    #[serde(with = "clickhouse::serde::uuid")]
+    pub postback_id: Uuid,
+}
+
 /// Columns of a conversion in which two generations can differ.
 const COLUMNS: [&str; 25] = [
     "source",
@@ -199,17 +212,19 @@ impl Comparison {
     }
 
     /// Conversions of both that were made of the same postback and differ, by the columns in which
-    /// they do.
+    /// they do. Where a postback has several, those of one key belong together.
     ///
     /// # Errors
     /// As the server answers.
     pub async fn changes(&self) -> Result<Vec<Change>, StoreError> {
+        let several = self.several();
         let side = |generation: Generation, prefix: char| {
             let columns: Vec<_> = (COLUMNS.iter())
                 .map(|column| format!("toString({column}) AS {prefix}_{column}"))
                 .collect();
             let mut sql = format!(
-                "SELECT postback_id, {} FROM {} FINAL",
+                "SELECT postback_id, if(postback_id IN ({several}), sipHash128(account, conversion_key), \
+                 toFixedString('', 16)) AS nth, {} FROM {} FINAL",
                 columns.join(", "),
                 generation.conversions()
             );
@@ -231,7 +246,7 @@ impl Comparison {
                arrayFilter((n, a, b) -> a != b, names, all_one, all_other) AS columns, \
                arrayFilter((a, b) -> a != b, all_one, all_other) AS ones, \
                arrayFilter((b, a) -> a != b, all_other, all_one) AS others \
-               FROM ({}) AS o INNER JOIN ({}) AS n USING (postback_id)) \
+               FROM ({}) AS o INNER JOIN ({}) AS n USING (postback_id, nth)) \
              WHERE notEmpty(columns) GROUP BY columns ORDER BY rows DESC, columns LIMIT {MAX_CHANGES} \
              SETTINGS {FINAL_WITHIN_PARTITIONS}, join_algorithm = 'grace_hash'",
             texts('o'),
@@ -240,6 +255,47 @@ impl Comparison {
             side(self.other, 'n')
         );
         self.all("compare the conversions", &sql).await
+    }
+
+    /// What [`Comparison::changes`] finds no counterpart for.
+    ///
+    /// # Errors
+    /// As the server answers.
+    pub async fn unpaired(&self) -> Result<Unpaired, StoreError> {
+        let mut of = self.several();
+        if self.until.is_some() {
+            of = format!("SELECT id FROM ({of}) WHERE id IN ({})", self.ids_before());
+        }
+        let side = |generation: Generation, is_other: u8| {
+            format!(
+                "SELECT postback_id AS id, account, conversion_key, {is_other} AS is_other FROM {} FINAL \
+                 WHERE postback_id IN ({of})",
+                generation.conversions()
+            )
+        };
+        let sql = format!(
+            "SELECT countIf(is_last = 0) AS one, countIf(is_first = 1) AS other, min(id) AS postback_id FROM (\
+               SELECT id, min(is_other) AS is_first, max(is_other) AS is_last FROM ({} UNION ALL {}) \
+               GROUP BY id, account, conversion_key HAVING is_first = is_last) \
+             SETTINGS {FINAL_WITHIN_PARTITIONS}",
+            side(self.one, 0),
+            side(self.other, 1)
+        );
+        let query = self.client.query_raw(&sql);
+        let query = query.with_setting("max_execution_time", WITHIN.as_secs().to_string());
+        let attempt = "compare postbacks with several conversions";
+        run_within(WITHIN, attempt, query.fetch_one()).await
+    }
+
+    /// The postbacks that have several conversions in one of them: such rows have no key.
+    fn several(&self) -> String {
+        let of = |generation: Generation| {
+            format!(
+                "SELECT id FROM {} WHERE outcome = 'accepted' AND isNull(conversion_key)",
+                generation.postbacks()
+            )
+        };
+        format!("{} UNION DISTINCT {}", of(self.one), of(self.other))
     }
 
     /// True for postbacks before the offsets.

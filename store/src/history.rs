@@ -3,6 +3,8 @@
 //! Read by slices of a day, so that neither the server nor the reader needs memory for more than a
 //! slice's ids.
 
+use std::ops::Range;
+
 use clickhouse::query::RowCursor;
 use clickhouse::{Client, Row};
 use jiff::Timestamp;
@@ -26,6 +28,15 @@ pub struct Slice {
     day: u16,
     part: u64,
     parts: u64,
+}
+
+/// A record that another generation lacks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lacked {
+    /// Topic that it was read from: not always the one of the configuration.
+    pub topic: String,
+    /// The record.
+    pub kept: Kept,
 }
 
 /// A record as a generation keeps it.
@@ -70,16 +81,22 @@ pub async fn slices(client: &Client, base: Generation) -> Result<Vec<Slice>, Sto
     Ok(slices.collect())
 }
 
-/// The offset behind the last one, for each partition from which a generation has rows.
+/// The offset behind the last one, for each partition of the topic from which a generation has rows.
 ///
 /// # Errors
 /// As the server answers.
-pub async fn next_offsets(client: &Client, generation: Generation) -> Result<Offsets, StoreError> {
+pub async fn next_offsets(
+    client: &Client,
+    generation: Generation,
+    topic: &str,
+) -> Result<Offsets, StoreError> {
     let sql = format!(
-        "SELECT toInt32(kafka_partition) AS partition, toInt64(max(kafka_offset) + 1) AS next FROM {} GROUP BY partition",
+        "SELECT toInt32(kafka_partition) AS partition, toInt64(max(kafka_offset) + 1) AS next FROM {} \
+         WHERE kafka_topic = {{topic:String}} GROUP BY partition",
         generation.postbacks()
     );
-    let found = client.query_raw(&sql).fetch_all::<(i32, i64)>();
+    let query = client.query_raw(&sql).param("topic", topic);
+    let found = query.fetch_all::<(i32, i64)>();
     let found = run("read how far a generation has rows", found).await?;
     Ok(found.into_iter().collect())
 }
@@ -89,6 +106,7 @@ struct KeptRow {
     #[serde(with = "clickhouse::serde::uuid")]
     id: Uuid,
     received_at: i64,
+    kafka_topic: String,
     kafka_partition: u32,
     kafka_offset: u64,
     raw: String,
@@ -108,10 +126,12 @@ pub fn lacking(
     slice: &Slice,
 ) -> Result<Lacking, StoreError> {
     let Slice { day, part, parts } = slice;
-    let of_slice =
-        format!("toDate(received_at) = toDate({day}) AND cityHash64(id) % {parts} = {part}");
+    let of_slice = format!(
+        "{} AND cityHash64(id) % {parts} = {part}",
+        received_on(*day)
+    );
     let sql = format!(
-        "SELECT id, received_at, kafka_partition, kafka_offset, raw FROM {} FINAL \
+        "SELECT id, received_at, kafka_topic, kafka_partition, kafka_offset, raw FROM {} FINAL \
          WHERE {of_slice} AND id NOT IN (SELECT id FROM {} WHERE {of_slice}) \
          SETTINGS {FINAL_WITHIN_PARTITIONS}",
         base.postbacks(),
@@ -123,6 +143,22 @@ pub fn lacking(
         .map_err(|error| StoreError::from_client(ATTEMPT, &error))
 }
 
+/// Days that no day of June 2149 counts as: dates end with 2149-06-06, and those behind it count from
+/// 1970-01-01 again.
+const DAYS_ONCE: Range<u16> = 24..65_530;
+
+/// True for rows that were received on this day since 1970-01-01, as the server's dates count.
+///
+/// The server passes over parts by the first and the last `received_at` that they have. Where June 2149
+/// is in one part, its days do not stand between these two: there every row is looked at.
+pub(crate) fn received_on(day: u16) -> String {
+    if DAYS_ONCE.contains(&day) {
+        format!("toDate(received_at) = toDate({day})")
+    } else {
+        format!("bitAnd(toUInt16(toDate(received_at)), 65535) = {day}")
+    }
+}
+
 const ATTEMPT: &str = "read what a generation lacks";
 
 impl Lacking {
@@ -130,15 +166,18 @@ impl Lacking {
     ///
     /// # Errors
     /// As the server answers.
-    pub async fn next(&mut self) -> Result<Option<Kept>, StoreError> {
+    pub async fn next(&mut self) -> Result<Option<Lacked>, StoreError> {
         let row = run_within(ANSWER_WITHIN, ATTEMPT, self.0.next()).await?;
-        Ok(row.map(|row| Kept {
-            id: row.id,
-            received_at: Timestamp::from_microsecond(row.received_at).unwrap_or_default(),
-            // Both come from Kafka, which counts them in these types.
-            partition: i32::try_from(row.kafka_partition).unwrap_or(i32::MAX),
-            offset: i64::try_from(row.kafka_offset).unwrap_or(i64::MAX),
-            raw: row.raw,
+        Ok(row.map(|row| Lacked {
+            topic: row.kafka_topic,
+            kept: Kept {
+                id: row.id,
+                received_at: Timestamp::from_microsecond(row.received_at).unwrap_or_default(),
+                // Both come from Kafka, which counts them in these types.
+                partition: i32::try_from(row.kafka_partition).unwrap_or(i32::MAX),
+                offset: i64::try_from(row.kafka_offset).unwrap_or(i64::MAX),
+                raw: row.raw,
+            },
         }))
     }
 }

@@ -130,7 +130,8 @@ impl Coordinator {
         if !left.all_marked(mark) {
             return Ok(None);
         }
-        let inserted = history::next_offsets(&self.client, active).await?;
+        let topic = &self.parts.settings.kafka.topic;
+        let inserted = history::next_offsets(&self.client, active, topic).await?;
         Ok(Some(left.next_with(&inserted)))
     }
 

@@ -4,6 +4,7 @@
 //! generation was at the beginning, it has all that Kafka has of the past; what Kafka has no more
 //! stands in the live generation's `postbacks`, as raw records, and is loaded from there.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use postback_normalise::Rules;
@@ -106,33 +107,37 @@ impl Coordinator {
         let bounds = Bounds::of(&self.parts.settings.consumer);
         let mut filled = 0;
         loop {
-            let mut kept = Vec::new();
-            let mut bytes = 0;
-            while let Some(record) = lacking.next().await? {
-                bytes += record.raw.len();
-                kept.push(record);
-                if bounds.is_full(kept.len(), bytes) {
+            let mut kept: BTreeMap<String, Vec<Kept>> = BTreeMap::new();
+            let (mut records, mut bytes) = (0, 0);
+            while let Some(lacked) = lacking.next().await? {
+                records += 1;
+                bytes += lacked.kept.raw.len();
+                kept.entry(lacked.topic).or_default().push(lacked.kept);
+                if bounds.is_full(records, bytes) {
                     break;
                 }
             }
-            if kept.is_empty() {
+            if records == 0 {
                 return Ok(filled);
             }
-            filled += kept.len() as u64;
-            self.store(generation, kept, rules, until).await?;
+            filled += records as u64;
+            for (topic, kept) in kept {
+                self.store(generation, &topic, kept, rules, until).await?;
+            }
         }
     }
 
-    /// The same way as for records from Kafka, poison and pressure included.
+    /// The same way as for records from Kafka, poison and pressure included. They stay rows of the
+    /// topic that they came from: their offsets are its own.
     async fn store(
         &self,
         generation: Generation,
+        topic: &str,
         kept: Vec<Kept>,
         rules: &Arc<Rules>,
         until: &Shutdown,
     ) -> Result<(), StepError> {
         let progress = SharedProgress::default();
-        let topic = self.parts.settings.kafka.topic.as_str();
         let mut batch = Batch::new(topic.into(), Arc::clone(rules));
         {
             let mut progress = progress.lock();
@@ -141,7 +146,7 @@ impl Coordinator {
             partitions.sort_unstable();
             partitions.dedup();
             progress.assign(partitions);
-            let epochs: std::collections::BTreeMap<_, _> = (progress.assignments())
+            let epochs: BTreeMap<_, _> = (progress.assignments())
                 .map(|(partition, epoch, _)| (partition, epoch))
                 .collect();
             let now = std::time::Instant::now();
@@ -158,7 +163,7 @@ impl Coordinator {
         let loader = Loader {
             client: self.parts.loading.clone(),
             generation,
-            topic: self.parts.settings.kafka.topic.clone(),
+            topic: topic.to_owned(),
             progress,
             health: self.parts.health.told_by(&metrics),
             metrics,

@@ -4,6 +4,7 @@
 //! that appears is joined, one that is dropped is left, one that is held stands still. A generation
 //! of another version of the normaliser is left to programs of that version.
 
+mod changes;
 mod offer;
 mod rules;
 mod running;
@@ -15,7 +16,6 @@ use std::time::Duration;
 use clickhouse::Client;
 use postback_common::config::{self, ConfigError, Settings, SourceSettings};
 use postback_common::name::SourceName;
-use postback_normalise::recorded::Difference;
 use postback_normalise::{NORMALISER_VERSION, RecordedRules, Rules};
 use postback_service::lifecycle::{Reloads, Shutdown};
 use postback_service::probes::Probe;
@@ -24,6 +24,7 @@ use tokio::sync::watch;
 use tokio::task::JoinError;
 use tracing::{debug, error, info, warn};
 
+use changes::Changes;
 pub(crate) use offer::{OfferError, Offered, offer};
 pub(crate) use rules::{RulesError, current};
 use running::Running;
@@ -69,6 +70,7 @@ pub(crate) struct Keeper {
     /// The sources, for who coordinates.
     sources: watch::Sender<Vec<SourceSettings>>,
     told: BTreeSet<Generation>,
+    changes: Changes,
 }
 
 impl Keeper {
@@ -90,6 +92,7 @@ impl Keeper {
             lineage: Lineage::default(),
             coordinating: None,
             told: BTreeSet::new(),
+            changes: Changes::default(),
         }
     }
 
@@ -165,7 +168,11 @@ impl Keeper {
                     self.running.insert(generation, running);
                 }
             }
+            self.changes
+                .look_at(generation, &rules, is_active, &self.settings.sources);
         }
+        self.changes.keep(&self.running.keys().copied().collect());
+        self.changes.show(&self.parts.metrics, &self.parts.standby);
         for (generation, running) in &self.running {
             running.play(lineage.active == Some(*generation));
             running.hold(lineage.hold_on(*generation));
@@ -258,7 +265,7 @@ impl Keeper {
             return Err(ReloadError::Dropped(source));
         }
         let offered = offer(&self.client, &self.file, &settings.sources, &self.lineage).await?;
-        tell(&offered, &self.parts);
+        tell(&offered);
         for life in self.lineage.live() {
             if let Some(running) = self.running.get_mut(&life.generation) {
                 let rules = current(&self.client, life)
@@ -275,43 +282,15 @@ impl Keeper {
         let sources = settings.sources.len();
         self.sources.send_replace(settings.sources.clone());
         self.settings.sources = settings.sources;
+        self.changes.forget();
         Ok(sources)
     }
 }
 
-/// Says what was added, and what a changed file does not change.
-pub(crate) fn tell(offered: &Offered, parts: &Parts) {
+/// Says what was added.
+pub(crate) fn tell(offered: &Offered) {
     for (generation, source) in &offered.added {
         info!(%generation, %source, "new source, or a template with a new marker: its rules are recorded");
-    }
-    for (generation, source, differences) in &offered.changed {
-        let differs: Vec<_> = differences
-            .iter()
-            .map(|difference| difference.as_str())
-            .collect();
-        warn!(
-            %generation,
-            %source,
-            differs = differs.join(", "),
-            remedy = remedy(differences),
-            "the file has other rules for this source than the generation, which goes on being loaded by its own"
-        );
-    }
-    let changed: BTreeSet<_> = offered
-        .changed
-        .iter()
-        .map(|(_, source, _)| source)
-        .collect();
-    parts.metrics.changed_sources(changed.len());
-}
-
-/// How the file's rules come into force.
-fn remedy(differences: &[Difference]) -> &'static str {
-    if differences.iter().any(|found| found.moves_conversions()) {
-        "`postback replay start` loads everything anew by the file's; or take the change back"
-    } else {
-        "`postback generation accept` has what comes from now on loaded by the file's, with the consumers stopped; \
-         `postback replay start` loads everything anew; or take the change back"
     }
 }
 

@@ -1,5 +1,5 @@
 //! What a file says, offered to the generations that are loaded: a new source is added, a changed
-//! one changes nothing, and is named.
+//! one changes nothing.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -8,7 +8,6 @@ use clickhouse::Client;
 use postback_common::config::{ConfigError, Fault, SourceSettings};
 use postback_common::name::{AccountName, SourceName};
 use postback_normalise::configured::{Account, Fixed};
-use postback_normalise::recorded::Difference;
 use postback_normalise::{Configured, NORMALISER_VERSION, Recorded, RecordedRules};
 use postback_service::version::RELEASE;
 use postback_store::generations::{Change, LaterRule, record_rule};
@@ -55,8 +54,6 @@ impl OfferError {
 pub(crate) struct Offered {
     /// Sources that a generation did not have, and those of which it did not have a template.
     pub(crate) added: Vec<(Generation, SourceName)>,
-    /// Sources of which the file says something else than the generation is loaded by.
-    pub(crate) changed: Vec<(Generation, SourceName, Vec<Difference>)>,
 }
 
 /// Offers the sources to every live generation that this version loads.
@@ -137,12 +134,6 @@ async fn add_to(
         if let Some(added) = &added {
             record_added(client, generation, added).await?;
             offered.added.push((generation, source.clone()));
-        }
-        let now = added.as_ref().or(known);
-        let differences = now.map_or_else(Vec::new, |now| now.differences(proposed));
-        if !differences.is_empty() {
-            let changed = (generation, source.clone(), differences);
-            offered.changed.push(changed);
         }
     }
     Ok(())

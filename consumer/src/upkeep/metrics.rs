@@ -12,7 +12,8 @@ use super::seconds;
 use super::spot_check::Look;
 use crate::metrics::unix_seconds;
 
-/// All handles. Cloning shares them. They move only in the process that coordinates.
+/// All handles. Cloning shares them. They move only in the process that coordinates; in another one
+/// only the counter is not 0.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct UpkeepMetrics {
     checked: Counter,
@@ -28,7 +29,7 @@ impl UpkeepMetrics {
         let part = metrics.part("verify");
         let help = "Records of the topic that were looked for in the table";
         part.register("checked_records", help, all.checked.clone());
-        let help = "Records of the last look that count as loaded and have no row";
+        let help = "Records of the last look that count as loaded and have no row; 0 where another process looks";
         part.register("missing_records", help, all.missing.clone());
         let help = "When samples of the topic were last compared with the table; 0 for never";
         part.register(
@@ -49,8 +50,27 @@ impl UpkeepMetrics {
         self.last_success.set(unix_seconds(now));
     }
 
+    /// Another process may show it now.
+    pub(super) fn forget(&self) {
+        self.missing.set(0);
+        self.last_success.set(0.0);
+        self.retention.set(0.0);
+    }
+
     /// The broker's word.
     pub(super) fn topic_keeps(&self, kept: Option<Kept>) {
         self.retention.set(kept.map_or(0.0, seconds));
+    }
+
+    /// Checked and missing records, and whether a success and a retention are shown.
+    #[cfg(test)]
+    pub(super) fn values(&self) -> (u64, u64, bool, bool) {
+        let (success, retention) = (self.last_success.get(), self.retention.get());
+        (
+            self.checked.get(),
+            self.missing.get(),
+            success > 0.0,
+            retention > 0.0,
+        )
     }
 }

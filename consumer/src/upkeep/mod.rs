@@ -44,6 +44,7 @@ pub(crate) struct Upkeep {
 impl Upkeep {
     /// Works until it is dropped. What fails is tried again at the next turn.
     pub(crate) async fn run(self) {
+        let _shown = Shown(self.metrics.clone());
         tokio::join!(self.look(), self.drop_months(), self.watch_topic());
     }
 
@@ -130,6 +131,16 @@ impl Upkeep {
     }
 }
 
+/// What is shown of the tables ends with the work: an alert would stay otherwise, though the process
+/// that looks now finds nothing.
+struct Shown(UpkeepMetrics);
+
+impl Drop for Shown {
+    fn drop(&mut self) {
+        self.0.forget();
+    }
+}
+
 fn turns(every: Duration) -> tokio::time::Interval {
     let mut turns = tokio::time::interval(every);
     turns.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -141,5 +152,25 @@ fn seconds(kept: Kept) -> f64 {
     match kept {
         Kept::ForEver => f64::INFINITY,
         Kept::For(kept) => kept.as_secs_f64(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_found_is_not_shown_when_another_process_looks() {
+        let metrics = UpkeepMetrics::default();
+        let look = spot_check::Look {
+            checked: 5,
+            missing: vec![spot_check::tests::sampled(); 2],
+        };
+        let shown = Shown(metrics.clone());
+        metrics.looked(&look, Timestamp::now());
+        metrics.topic_keeps(Some(Kept::ForEver));
+        assert_eq!(metrics.values(), (5, 2, true, true));
+        drop(shown);
+        assert_eq!(metrics.values(), (5, 0, false, false));
     }
 }

@@ -146,3 +146,22 @@ fn loaded(reader: &LogReader) -> Result<Vec<Span>, LogError> {
 fn random(below: u64) -> u64 {
     getrandom::u64().unwrap_or(0) % below.max(1)
 }
+
+#[cfg(test)]
+pub(super) mod tests {
+    use jiff::Timestamp;
+
+    use super::*;
+
+    pub(in crate::upkeep) fn sampled() -> Sampled {
+        Sampled {
+            id: Uuid::nil(),
+            partition: 0,
+            offset: 7,
+            wanted: Wanted {
+                id: Uuid::nil(),
+                received_at: Timestamp::UNIX_EPOCH,
+            },
+        }
+    }
+}

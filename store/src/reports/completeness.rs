@@ -14,8 +14,9 @@ use crate::tables::Generation;
 pub struct Completeness {
     /// The generation that was asked.
     pub generation: Generation,
-    /// When the newest loaded postback was received; `None` where nothing is loaded. Partitions of
-    /// the topic are read independently: older ones can still be on their way.
+    /// When the newest loaded postback was received, as far as it was before now: see
+    /// [`Reader::loaded_through`]. Partitions of the topic are read independently: older ones can
+    /// still be on their way.
     pub loaded_through: Option<Timestamp>,
     /// Postbacks received in the range that could not become conversions.
     pub rejected: u64,
@@ -23,8 +24,19 @@ pub struct Completeness {
 
 const ATTEMPT: &str = "read how complete the tables are";
 
+/// A month of receipt, by the server's clock.
 #[derive(Row, Deserialize)]
-struct Loaded {
+struct Month {
+    month: u32,
+    current: u32,
+    #[serde(deserialize_with = "micros")]
+    newest: Timestamp,
+    #[serde(deserialize_with = "micros")]
+    now: Timestamp,
+}
+
+#[derive(Row, Deserialize)]
+struct Newest {
     rows: u64,
     #[serde(deserialize_with = "micros")]
     newest: Timestamp,
@@ -56,11 +68,35 @@ impl Reader {
 
     /// When the newest loaded postback was received; `None` where nothing is loaded.
     ///
+    /// What carries a time to come, by the server's clock, does not count: one wrong clock would claim
+    /// that all until then is loaded. Where nothing else is loaded, it is now.
+    ///
     /// # Errors
     /// As the server answers.
     pub async fn loaded_through(&self) -> Result<Option<Timestamp>, StoreError> {
-        let sql = "SELECT count() AS rows, max(received_at) AS newest FROM {postbacks}";
-        let loaded: Loaded = self.one(ATTEMPT, self.query(sql)).await?;
-        Ok((loaded.rows > 0).then_some(loaded.newest))
+        // By month, the server knows it of each part and reads no row.
+        let sql = "SELECT toYYYYMM(received_at) AS month, toYYYYMM(now64(6, 'UTC')) AS current, \
+             max(received_at) AS newest, now64(6, 'UTC') AS now FROM {postbacks} GROUP BY month";
+        let months: Vec<Month> = self.all(ATTEMPT, self.query(sql)).await?;
+        let Some(now) = months.first().map(|month| month.now) else {
+            return Ok(None);
+        };
+        let past = months.iter().filter(|month| month.newest <= now);
+        let mut newest = past.map(|month| month.newest).max();
+        let mut divided = months.iter().filter(|month| month.newest > now);
+        if divided.any(|month| month.month == month.current) {
+            newest = newest.max(self.newest_of_month(now).await?);
+        }
+        Ok(Some(newest.unwrap_or(now)))
+    }
+
+    /// The newest of the month of `now` that is not later.
+    async fn newest_of_month(&self, now: Timestamp) -> Result<Option<Timestamp>, StoreError> {
+        let sql = "SELECT count() AS rows, max(received_at) AS newest FROM {postbacks} \
+             WHERE received_at >= toStartOfMonth(fromUnixTimestamp64Micro({now:Int64}, 'UTC')) \
+             AND received_at <= fromUnixTimestamp64Micro({now:Int64}, 'UTC')";
+        let query = self.query(sql).param("now", now.as_microsecond());
+        let found: Newest = self.one(ATTEMPT, query).await?;
+        Ok((found.rows > 0).then_some(found.newest))
     }
 }

@@ -158,13 +158,15 @@ impl Reader {
         self.all(ATTEMPT, self.of_span(&sql, span)).await
     }
 
-    /// How far each partition is loaded, of those from which anything was received since `from`.
+    /// How far each partition is loaded, of those from which anything was received since `from`. What
+    /// was received by a clock that is ahead says nothing of the time until then.
     ///
     /// # Errors
     /// As the server answers.
     pub async fn partition_ends(&self, from: Timestamp) -> Result<Vec<PartitionEnd>, StoreError> {
         let sql = "SELECT kafka_partition AS partition, max(received_at) AS newest FROM {postbacks} \
-             WHERE received_at >= fromUnixTimestamp64Micro({from:Int64}) GROUP BY partition";
+             WHERE received_at >= fromUnixTimestamp64Micro({from:Int64}) AND received_at <= now64(6) \
+             GROUP BY partition";
         let query = self.query(sql).param("from", from.as_microsecond());
         self.all("read how far partitions are loaded", query).await
     }

@@ -1,12 +1,11 @@
 //! Rows by the block of offsets that they stand under: how many, and the exclusive or of their ids.
 
 use clickhouse::Row;
-use jiff::civil::Date;
 use serde::Deserialize;
 
 use super::{Scope, Tables};
 use crate::error::StoreError;
-use crate::reports::day;
+use crate::history::received_on;
 
 /// Some offsets of a partition that follow each other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -55,8 +54,7 @@ impl Sum {
 
 #[derive(Row, Deserialize)]
 struct Day {
-    #[serde(deserialize_with = "day")]
-    day: Date,
+    day: u16,
     rows: u64,
 }
 
@@ -73,12 +71,13 @@ const OLDER: i64 = -2;
 const OTHER_TOPIC: i64 = -3;
 
 impl Tables {
-    /// The days of receipt that have rows in the scope, with how many, copies included.
+    /// The days of receipt that have rows in the scope, since 1970-01-01, with how many, copies
+    /// included.
     ///
     /// # Errors
     /// As the server answers.
-    pub async fn days(&self, scope: &Scope) -> Result<Vec<(Date, u64)>, StoreError> {
-        let sql = "SELECT toDate(received_at) AS day, count() AS rows FROM {postbacks} \
+    pub async fn days(&self, scope: &Scope) -> Result<Vec<(u16, u64)>, StoreError> {
+        let sql = "SELECT toUInt16(toDate(received_at)) AS day, count() AS rows FROM {postbacks} \
              WHERE {range} GROUP BY day ORDER BY day";
         let days: Vec<Day> = self
             .all("read the days of the postbacks", self.query(sql, scope))
@@ -93,7 +92,7 @@ impl Tables {
     pub async fn blocks(
         &self,
         scope: &Scope,
-        day: Date,
+        day: u16,
         size: u64,
     ) -> Result<Vec<(Group, Sum)>, StoreError> {
         let sql = format!(
@@ -102,10 +101,11 @@ impl Tables {
              kafka_offset < {{low}}, toInt64({OLDER}), kafka_offset >= {{end}}, toInt64({BEYOND}), \
              toInt64(intDiv(kafka_offset, {size}))) AS block, \
              count() AS rows, groupBitXor(toUInt128(id)) AS ids \
-             FROM {{postbacks}} FINAL WHERE toDate(received_at) = {{day:Date}} AND {{range}} \
-             GROUP BY partition, block"
+             FROM {{postbacks}} FINAL WHERE {} AND {{range}} \
+             GROUP BY partition, block",
+            received_on(day)
         );
-        let query = self.query(&sql, scope).param("day", day.to_string());
+        let query = self.query(&sql, scope);
         let summed: Vec<Summed> = self.all("sum up the ids of a day", query).await?;
         Ok(summed.into_iter().map(Summed::placed).collect())
     }

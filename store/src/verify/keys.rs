@@ -22,7 +22,8 @@ const SHARE_ROWS: u64 = 2_000_000;
 pub enum Fault {
     /// It stands under two days, and so counts twice.
     TwoDays,
-    /// An accepted postback of it is there, and no conversion.
+    /// An accepted postback of it is there, and no conversion. Postbacks with several orders have no
+    /// key here: see [`Tables::without_own`].
     NoConversion,
     /// The view does not show its highest revision, once.
     WrongRevision,
@@ -62,7 +63,7 @@ pub struct Keys {
 }
 
 impl Keys {
-    fn condition(self, key: &str) -> String {
+    pub(super) fn condition(self, key: &str) -> String {
         format!("cityHash64({key}) % {} = {}", self.of, self.share)
     }
 }
@@ -109,6 +110,24 @@ impl Tables {
 }
 
 impl KeyFinding {
+    /// One that was found otherwise than by [`Tables::keys`].
+    #[must_use]
+    pub const fn of(
+        account: String,
+        conversion_key: Uuid,
+        key_day: Date,
+        received_at: Timestamp,
+    ) -> Self {
+        Self {
+            account,
+            conversion_key,
+            key_day,
+            other_day: key_day,
+            received_at,
+            total: 1,
+        }
+    }
+
     fn is_same(&self, other: &Self) -> bool {
         (&self.account, self.conversion_key, self.key_day)
             == (&other.account, other.conversion_key, other.key_day)

@@ -6,7 +6,9 @@
 mod blocks;
 mod keys;
 mod rows;
+mod several;
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use clickhouse::query::Query;
@@ -20,6 +22,7 @@ use crate::tables::{FINAL_WITHIN_PARTITIONS, Generation};
 pub use blocks::{Block, Group, Sum};
 pub use keys::{Fault, KeyFinding, Keys};
 pub use rows::{Row, Wanted};
+pub use several::{Several, WithoutOwn};
 
 /// Longest time for one statement; each asks for a day, for a share of the keys, or for some ids.
 const WITHIN: Duration = Duration::from_secs(600);
@@ -46,8 +49,10 @@ pub struct Scope {
     pub from: Option<Timestamp>,
     /// Only what was received before.
     pub to: Option<Timestamp>,
-    /// Only this source.
+    /// Only this source, as rows name it.
     pub source: Option<String>,
+    /// As its records name it.
+    pub names: BTreeSet<String>,
 }
 
 /// The tables of one generation, to be checked.

@@ -39,8 +39,11 @@ pub struct Row {
 
 const COLUMNS: &str = "SELECT id, received_at, kafka_topic, kafka_partition, kafka_offset";
 
+/// The month in which the server's dates end and begin again: by its days it passes over rows of it.
+const LAST_MONTH: &str = "2149-06";
+
 /// For some thousands of ids written out.
-const QUERY_BYTES: &str = "16777216";
+pub(super) const QUERY_BYTES: &str = "16777216";
 
 impl Tables {
     /// The rows that have these ids, whatever offset they stand under: of copies of a record, one
@@ -66,12 +69,17 @@ impl Tables {
             let micros = at.as_microsecond();
             format!("toDate(fromUnixTimestamp64Micro(toInt64({micros}), 'UTC'))")
         };
-        let days: Vec<String> = days.values().map(day).collect();
+        let mut on_day = format!(
+            "toDate(received_at) IN ({})",
+            days.values().map(day).collect::<Vec<_>>().join(",")
+        );
+        if days.keys().any(|day| day.starts_with(LAST_MONTH)) {
+            on_day.push_str(" OR toYYYYMM(received_at) = 214906");
+        }
         let ids: Vec<String> = wanted.iter().map(|w| format!("'{}'", w.id)).collect();
         // Both are columns of the primary key; neither text comes from outside.
         let sql = format!(
-            "{COLUMNS} FROM {{postbacks}} FINAL WHERE toDate(received_at) IN ({}) AND id IN ({})",
-            days.join(","),
+            "{COLUMNS} FROM {{postbacks}} FINAL WHERE ({on_day}) AND id IN ({})",
             ids.join(",")
         );
         let query = self.query(&sql, &Scope::default());

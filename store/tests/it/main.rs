@@ -6,6 +6,7 @@ mod comparison;
 mod database;
 mod endpoints;
 mod errors;
+mod history;
 mod identities;
 mod migrations;
 mod retention;

@@ -84,7 +84,8 @@ impl Accept {
             let remedy = "stop every postback-consumer first, and start them again afterwards";
             return Err(Trouble::new(what, remedy).into());
         }
-        let stored = history::next_offsets(&record.client, active).await;
+        let topic = &loaded.settings.kafka.topic;
+        let stored = history::next_offsets(&record.client, active, topic).await;
         let stored = stored.map_err(|error| record.trouble(&error))?;
         if is_loaded_beyond_its_commits(&lag, &stored) {
             let what = format!(

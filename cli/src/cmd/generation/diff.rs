@@ -1,7 +1,7 @@
 //! `postback generation diff`: what differs between two generations.
 
 use clap::Args;
-use postback_store::comparison::{Change, Comparison, Money, Outcomes};
+use postback_store::comparison::{Change, Comparison, Money, Outcomes, Unpaired};
 use postback_store::{Generation, Life, Offsets};
 use serde_json::{Value, json};
 
@@ -59,6 +59,7 @@ pub(crate) struct Differences {
     outcomes: Vec<Outcomes>,
     money: Vec<Money>,
     changes: Vec<Change>,
+    unpaired: Unpaired,
     /// Conversions of each that outlived their postbacks.
     outlived: (u64, u64),
 }
@@ -77,6 +78,7 @@ impl Differences {
             outcomes: comparison.outcomes().await.map_err(trouble)?,
             money: comparison.money().await.map_err(trouble)?,
             changes: comparison.changes().await.map_err(trouble)?,
+            unpaired: comparison.unpaired().await.map_err(trouble)?,
             outlived: comparison.without_postbacks().await.map_err(trouble)?,
         })
     }
@@ -86,7 +88,8 @@ impl Differences {
         let same_money = (self.money.iter())
             .all(|found| (found.one, found.one_rows) == (found.other, found.other_rows));
         let (one, other) = self.outlived;
-        same_outcomes && same_money && one == other && self.changes.is_empty()
+        let is_paired = self.unpaired.one + self.unpaired.other == 0;
+        same_outcomes && same_money && one == other && self.changes.is_empty() && is_paired
     }
 
     fn sheet(&self) -> Sheet {
@@ -132,6 +135,16 @@ impl Differences {
                 signed(one, other),
             ]);
         }
+        let Unpaired { one, other, .. } = self.unpaired;
+        if one + other > 0 {
+            sheet.rows.push(vec![
+                Cell::text("conversions"),
+                Cell::text("of postbacks with several, in one of the two only"),
+                Cell::Count(one),
+                Cell::Count(other),
+                signed(one, other),
+            ]);
+        }
         for change in &self.changes {
             sheet.rows.push(vec![
                 Cell::text("changed"),
@@ -146,7 +159,17 @@ impl Differences {
 
     /// One change of each kind.
     fn samples(&self) -> Vec<String> {
-        self.changes.iter().map(sample).collect()
+        let Unpaired {
+            one,
+            other,
+            postback_id,
+        } = self.unpaired;
+        let unpaired = (one + other > 0).then(|| {
+            format!(
+                "{one} and {other} × of postbacks with several conversions, under a key that the other generation does not have for it, such as postback {postback_id}"
+            )
+        });
+        (self.changes.iter().map(sample)).chain(unpaired).collect()
     }
 
     /// For the notes of `replay status`.
@@ -207,6 +230,7 @@ impl Differences {
             "outcomes": outcomes.collect::<Vec<_>>(),
             "money": amounts.collect::<Vec<_>>(),
             "changes": changes.collect::<Vec<_>>(),
+            "unpaired": {"one": self.unpaired.one, "other": self.unpaired.other},
             "outlived": {"one": self.outlived.0, "other": self.outlived.1},
         })
     }

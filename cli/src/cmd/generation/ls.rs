@@ -3,7 +3,7 @@
 use clap::Args;
 use jiff::Timestamp;
 use postback_normalise::{NORMALISER_VERSION, RecordedRules};
-use postback_store::{Life, Lineage};
+use postback_store::{Generation, Life, Lineage};
 
 use crate::arguments::Options;
 use crate::cmd::load;
@@ -57,8 +57,10 @@ impl Ls {
             }
         }
         let rules: RecordedRules = record.rules(&lineage.lives[&active]).await?;
-        if let Ok(file) = renewed(&loaded.settings, options, &rules) {
-            waits = changed_sources(&rules, &file);
+        let file = renewed(&loaded.settings, options, &rules);
+        match &file {
+            Ok(file) => waits = changed_sources(&rules, file),
+            Err(failure) => sheet.notes.push(unfit(active, failure)),
         }
         if !waits.is_empty() {
             sheet.notes.push(format!(
@@ -71,6 +73,16 @@ impl Ls {
         sheet.write(options, console)?;
         Ok(Ending::Done)
     }
+}
+
+/// The configuration lacks a source of what readers see, or does not fit under what is fixed.
+fn unfit(active: Generation, failure: &Failure) -> String {
+    let text = failure.to_string();
+    let lines: Vec<&str> = text.lines().map(str::trim).collect();
+    format!(
+        "The configuration does not fit generation {active}, and no replay can begin by it: {}.",
+        lines.join("; ")
+    )
 }
 
 async fn row(

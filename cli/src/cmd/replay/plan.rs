@@ -20,7 +20,8 @@ use prediction::Prediction;
 #[command(after_help = "Examples:\n  \
     postback replay plan\n  \
     postback replay plan --sample 200000\n\n\
-    The sample is chosen by a hash of the ids: the same one each time. Exit code 3 when something would change.")]
+    The sample is chosen by a hash of the ids: the same one each time. Of a postback with several orders\n\
+    only the outcome is compared. Exit code 3 when something would change.")]
 pub(super) struct Plan {
     /// Postbacks to judge anew
     #[arg(long, value_name = "NUMBER", default_value_t = 20_000, value_parser = clap::value_parser!(u64).range(1..=1_000_000))]

@@ -1,7 +1,9 @@
 //! `postback verify`: is everything that Kafka has in the tables, and counted once?
 
+mod asked;
 mod differing;
 mod outcome;
+mod several;
 mod sheet;
 mod topic;
 
@@ -12,22 +14,26 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use clap::Args;
 use jiff::{Timestamp, Zoned};
 use postback_common::config::Settings;
+use postback_normalise::{NORMALISER_VERSION, Rules};
 use postback_service::kafka::LogReader;
 use postback_store::reports::Reader;
 use postback_store::retention::Horizon;
 use postback_store::verify::{Block, Fault, Keys, Scope, Sum, Tables};
-use postback_store::{Role, client};
+use postback_store::{Generation, Role, client};
 
-use super::{load, source};
+use super::load;
 use crate::arguments::Options;
 use crate::console::Console;
 use crate::ending::{Ending, Failure};
 use crate::lag;
 use crate::progress::{self, Meter};
 use crate::range;
+use crate::replays::{Record, live_one};
 use crate::servers::Trouble;
+use asked::Asked;
 use differing::{Differing, VerifyError};
 use outcome::{Outcome, Rows};
+use several::{Lacking, Looking};
 use topic::Topic;
 
 /// Compare the ids in Kafka with the ids in the tables, and look for keys that count twice
@@ -38,7 +44,8 @@ use topic::Topic;
     missing         a record of the topic, loaded by its offset, has no row\n\
     extra           a row stands under an offset of the topic that has another record, or none\n\
     two_days        a conversion stands under two days, and counts twice\n\
-    no_conversion   a postback was accepted, and its conversion is not there\n\
+    no_conversion   a postback was accepted, and its conversion is not there; of an array of orders:\n                  \
+                    none of its conversions\n\
     wrong_revision  the view does not show the highest revision of a conversion, once\n\
     older_counts    the revision that counts was received before another one: the network dated the\n                  \
                     later one earlier. Right as it is; listed with --verbose only\n\n\
@@ -51,7 +58,7 @@ pub(crate) struct Verify {
     /// Only what was received before, in the same forms
     #[arg(long, value_name = "WHEN")]
     to: Option<String>,
-    /// Only this source
+    /// Only this source, by its name or one that it had before
     #[arg(long, value_name = "NAME")]
     source: Option<String>,
     /// Most rows to list of each finding
@@ -77,12 +84,10 @@ impl Verify {
         let now = Zoned::now().with_time_zone(options.time_zone.clone());
         let (from, to) = range::open(self.from.as_deref(), self.to.as_deref(), &now)?;
         let settings = load(options, console)?.settings;
-        if let Some(name) = &self.source {
-            source::find(name, &settings)?;
-        }
         let trouble = |error| Trouble::of_clickhouse(&error, &settings.clickhouse);
         let reader = Reader::of_active(&settings.clickhouse).await;
         let generation = reader.map_err(trouble)?.generation();
+        let (asked, rules) = self.by_rules(generation, &settings).await?;
         let client = client(&settings.clickhouse, Role::Query).map_err(trouble)?;
         let tables = Tables::of(client, generation);
         // Before anything is read: what was committed by now is in the tables.
@@ -95,13 +100,15 @@ impl Verify {
             settings: &settings,
             tables: &tables,
             horizon,
+            rules,
             limit: self.limit,
             scope: Scope {
                 topic: settings.kafka.topic.clone(),
                 extents: topic::extents(&lag),
                 from: later(from, horizon.map(Horizon::begins_at)),
                 to,
-                source: self.source.clone(),
+                source: asked.as_ref().map(|asked| asked.source.clone()),
+                names: asked.map(|asked| asked.names).unwrap_or_default(),
             },
             stop: StopAtEnd(Arc::default()),
         };
@@ -119,6 +126,27 @@ impl Verify {
         };
         about.sheet(is_well, options).write(options, console)?;
         Ok(if is_well { Ending::Done } else { Ending::Found })
+    }
+
+    /// `--source` as the generation calls it, and its rules where this program loads by them.
+    async fn by_rules(
+        &self,
+        generation: Generation,
+        settings: &Settings,
+    ) -> Result<(Option<Asked>, Option<Rules>), Failure> {
+        let record = Record::of(settings)?;
+        let lineage = record.lineage().await?;
+        let life = live_one(&lineage, generation.number())?;
+        let is_ours = life.record.normaliser_version == NORMALISER_VERSION;
+        if !is_ours && self.source.is_none() {
+            return Ok((None, None));
+        }
+        let rules = record.rules(life).await?;
+        let asked = self.source.as_ref();
+        let asked = asked.map(|name| Asked::of(name, &rules, settings));
+        let rules = is_ours.then(|| Rules::of(&rules.sources));
+        let rules = rules.transpose().map_err(Failure::failed)?;
+        Ok((asked.transpose()?, rules))
     }
 }
 
@@ -139,6 +167,8 @@ struct Check<'a> {
     settings: &'a Settings,
     tables: &'a Tables,
     horizon: Option<Horizon>,
+    /// Those of the generation; `None` where another version of the normaliser loads it.
+    rules: Option<Rules>,
     limit: usize,
     scope: Scope,
     stop: StopAtEnd,
@@ -212,6 +242,7 @@ impl Check<'_> {
             "looking at the conversions' keys",
             shares * Fault::ALL.len() as u64,
         );
+        let mut lacking = Lacking::default();
         for share in 0..shares {
             let keys = Keys { share, of: shares };
             for fault in Fault::ALL {
@@ -222,7 +253,19 @@ impl Check<'_> {
                 outcome.add(fault, total, some, self.limit);
                 meter.advance(1);
             }
+            if let Some(rules) = &self.rules {
+                let several = Looking {
+                    tables: self.tables,
+                    scope: &self.scope,
+                    rules,
+                    horizon: self.horizon,
+                    limit: self.limit,
+                };
+                several.look(keys, &mut lacking).await?;
+            }
         }
+        let total = lacking.total();
+        outcome.add(Fault::NoConversion, total, lacking.some, self.limit);
         Ok(())
     }
 }

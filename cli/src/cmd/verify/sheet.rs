@@ -159,7 +159,7 @@ impl About<'_> {
         for (fault, words) in [
             (
                 Fault::TwoDays,
-                "under two days: they count twice. Mostly a source's time_zone was changed; a replay mends it",
+                "under two days: they count twice. Mostly a source's time_zone was changed, which a replay mends; where the network itself sent the id again with another date of the transaction, a replay does not: ask the network which is right",
             ),
             (
                 Fault::NoConversion,

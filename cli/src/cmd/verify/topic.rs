@@ -99,7 +99,7 @@ impl Topic {
 pub(super) fn is_asked(identity: &Identity, scope: &Scope) -> bool {
     scope.from.is_none_or(|from| identity.received_at >= from)
         && scope.to.is_none_or(|to| identity.received_at < to)
-        && (scope.source.as_ref()).is_none_or(|source| **source == *identity.source)
+        && (scope.source.is_none() || scope.names.contains(&*identity.source))
 }
 
 /// Reads everything from each part's start to its end. Blocks.
@@ -200,6 +200,7 @@ mod tests {
             from: Some(moment("2026-09-01T00:00:00Z")),
             to: Some(moment("2026-09-02T00:00:00Z")),
             source: Some("a".to_owned()),
+            names: ["a", "earlier"].map(str::to_owned).into(),
             ..Scope::default()
         };
         for (source, received_at, expected) in [
@@ -207,6 +208,7 @@ mod tests {
             ("a", "2026-09-01T23:59:59.999999Z", true),
             ("a", "2026-09-02T00:00:00Z", false),
             ("a", "2026-08-31T23:59:59.999999Z", false),
+            ("earlier", "2026-09-01T12:00:00Z", true),
             ("b", "2026-09-01T12:00:00Z", false),
         ] {
             let identity = Identity {
