@@ -165,6 +165,24 @@ fn a_replay_can_be_cancelled_and_a_new_source_is_added_to_every_generation() {
     pipeline.wait_until_loaded(1);
     assert_eq!(pipeline.postback(&["replay", "status"]).code, 3);
     assert_eq!(pipeline.postback(&["replay", "cancel"]).code, 3);
+    assert!(
+        !pipeline
+            .postback(&["generation", "ls"])
+            .stdout
+            .contains("does not fit")
+    );
+    let file = std::fs::read_to_string(pipeline.configuration()).unwrap();
+    let other = file.replace("\"rakuten-us\"", "\"another\"");
+    std::fs::write(pipeline.configuration(), other).unwrap();
+    let listed = pipeline.postback(&["generation", "ls"]);
+    assert!(
+        listed.code == 0
+            && listed.stdout.contains("does not fit generation 1")
+            && listed.stdout.contains("lacks source rakuten-us"),
+        "{}",
+        listed.shown()
+    );
+    std::fs::write(pipeline.configuration(), file).unwrap();
     assert_eq!(
         pipeline.postback(&["replay", "plan"]).code,
         0,

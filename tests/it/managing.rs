@@ -357,11 +357,14 @@ fn another_url_says_nothing_of_who_wants_it_off() {
     assert!(!source.is_on());
     let (code, shown) = set(&other);
     assert_eq!(code, 0, "{shown}");
+    let by_itself = "with reenable the consumer switches it on by itself";
+    assert!(shown.contains(by_itself) && !shown.contains("stays off"));
     assert!(!source.is_on());
     assert_eq!(source.noted(), [ON]);
     // A person switched it off: it is not.
     source.run("disable", 0);
     let (code, shown) = set(&other.replace("pbt=2", "pbt=3"));
     assert_eq!(code, 0, "{shown}");
+    assert!(shown.contains("stays off: a person wants it so") && !shown.contains(by_itself));
     assert_eq!(source.noted(), [ON, OFF]);
 }

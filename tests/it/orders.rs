@@ -516,3 +516,86 @@ fn an_import_that_is_killed_goes_on_and_sends_nothing_twice() {
         ROWS
     );
 }
+
+#[test]
+fn an_import_that_is_killed_before_its_first_note_sends_the_same_records_again() {
+    let running = started("import_killed_early", &secret::fresh());
+    let pipeline = &running.pipeline;
+    let folder = tempfile::tempdir().unwrap();
+    // Fewer rows than there are between two notes, and long ones: it takes its time.
+    const ROWS: u64 = 15_000;
+    let note = "n".repeat(4_000);
+    let mut csv = "order_id,ordered_at,amount,currency,note\n".to_owned();
+    for n in 0..ROWS {
+        writeln!(csv, "N{n},2026-09-01,1.50,USD,{note}").unwrap();
+    }
+    let file = written(folder.path(), "orders.csv", &csv);
+    let importer = pipeline.start_with("postback", &["order", "import", file.to_str().unwrap()]);
+    wait::until_true("something was sent", || pipeline.topic.end() > 0);
+    importer.process().kill();
+    drop(importer);
+    let listed = &pipeline.json(&["order", "ls"])["rows"];
+    assert_eq!(listed.as_array().unwrap().len(), 1, "{listed}");
+    assert_eq!(
+        (&listed[0]["rows"], &listed[0]["sent"]),
+        (&0.into(), &0.into())
+    );
+    let state = listed[0]["state"].as_str().unwrap();
+    assert!(state.starts_with("begun"), "{state}");
+    let shown = import(pipeline, "order", &file, "shop").1;
+    let meta = &shown["meta"];
+    assert_eq!((&meta["rows"], &meta["sent"]), (&ROWS.into(), &ROWS.into()));
+    pipeline.wait_until_loaded(ROWS);
+    let ids = "SELECT uniqExact(id) FROM {db}.postbacks";
+    assert_eq!(pipeline.database.count(ids), ROWS);
+    assert_eq!(
+        pipeline.database.count("SELECT count() FROM {db}.orders"),
+        ROWS
+    );
+    let listed = &pipeline.json(&["order", "ls"])["rows"];
+    assert_eq!(listed.as_array().unwrap().len(), 1, "{listed}");
+    assert_eq!(listed[0]["state"], "finished");
+}
+
+#[test]
+fn of_rows_of_one_file_that_say_the_same_time_the_later_counts() {
+    let running = started("import_equals", &secret::fresh());
+    let pipeline = &running.pipeline;
+    let folder = tempfile::tempdir().unwrap();
+    const ORDERS: u64 = 60;
+    let mut csv = "order_id,ordered_at,amount,currency,updated_at,status\n".to_owned();
+    for n in 0..ORDERS {
+        for status in ["paid", "cancelled"] {
+            writeln!(csv, "N{n},2026-09-01,1.50,USD,2026-09-03,{status}").unwrap();
+        }
+    }
+    let file = written(folder.path(), "orders.csv", &csv);
+    assert_eq!(import(pipeline, "order", &file, "shop").0, 0);
+    let mut xml = "<XROOT>".to_owned();
+    for sale in [3, 2, 1] {
+        for n in 0..ORDERS {
+            writeln!(
+                xml,
+                "<T><TID>T{n}</TID><OrderID>N{n}</OrderID><SaleAmount>{sale}.00</SaleAmount><Currency>USD</Currency><TransactionDate>9/1/2026</TransactionDate><ProcessDate>9/2/2026</ProcessDate></T>"
+            )
+            .unwrap();
+        }
+    }
+    xml.push_str("</XROOT>");
+    let feed = written(folder.path(), "feed.xml", &xml);
+    assert_eq!(import(pipeline, "statement", &feed, "feed").0, 0);
+    pipeline.wait_until_loaded(ORDERS * 5);
+    let count = |sql: &str| pipeline.database.count(sql);
+    let cancelled = "SELECT countIf(status = 'cancelled') FROM {db}.orders";
+    assert_eq!(count(cancelled), ORDERS);
+    assert_eq!(count("SELECT count() FROM {db}.orders"), ORDERS);
+    let last = "SELECT countIf(sale_amount = 1) FROM {db}.statements";
+    assert_eq!(count(last), ORDERS);
+    // A file with a correction, imported right afterwards, is newer than all of it.
+    let corrected = csv.replace("cancelled", "returned");
+    let corrected = written(folder.path(), "corrected.csv", &corrected);
+    assert_eq!(import(pipeline, "order", &corrected, "shop").0, 0);
+    pipeline.wait_until_loaded(ORDERS * 7);
+    let returned = "SELECT countIf(status = 'returned') FROM {db}.orders";
+    assert_eq!(count(returned), ORDERS);
+}

@@ -4,7 +4,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use postback_simulator::{Ledger, garbage, plan};
-use postback_tests::pipeline::{Pipeline, Running};
+use postback_tests::pipeline::{self, Pipeline, Running};
 use postback_tests::{Setup, wait};
 use serde_json::Value;
 
@@ -76,6 +76,16 @@ fn assert_equal(replayed: &Pipeline, generation: u32, scratch: &Pipeline) {
     assert_eq!(revisions(replayed, generation), revisions(scratch, 1));
 }
 
+/// Sources that differ in the file: from what readers see, and from what is beside it.
+fn changed_sources(pipeline: &Pipeline) -> [Option<f64>; 2] {
+    ["consumer", "standby"].map(|role| {
+        let (_, page) = pipeline::get(pipeline.consumer_admin, "/metrics")?;
+        let name = format!("postback_{role}_changed_sources ");
+        let line = page.lines().find_map(|line| line.strip_prefix(&*name));
+        line.and_then(|rest| rest.trim().parse().ok())
+    })
+}
+
 #[test]
 fn a_replay_is_equal_to_a_load_from_scratch_also_where_kafka_has_the_past_no_more() {
     let Running {
@@ -94,6 +104,12 @@ fn a_replay_is_equal_to_a_load_from_scratch_also_where_kafka_has_the_past_no_mor
         .map(|(partition, _, high)| (*partition, high * 2 / 3))
         .collect();
     pipeline.topic.forget_before(&kept);
+    // Some of that came through a topic that had another name.
+    let (partition, before_offset) = kept[1];
+    pipeline.database.run(&format!(
+        "ALTER TABLE {{db}}.postbacks_g1 UPDATE kafka_topic = 'earlier' WHERE kafka_partition = {partition} \
+         AND kafka_offset < {before_offset} SETTINGS mutations_sync = 2"
+    ));
     let late = send(&pipeline, 72, 300);
     let all = before.counts().acknowledged + late.counts().acknowledged;
     pipeline.wait_until_loaded(all);
@@ -114,6 +130,9 @@ fn a_replay_is_equal_to_a_load_from_scratch_also_where_kafka_has_the_past_no_mor
         consumer
             .output()
             .contains("which goes on being loaded by its own")
+    });
+    wait::until_true("its metrics count it", || {
+        changed_sources(&pipeline) == [Some(1.0), Some(0.0)]
     });
     let planned = pipeline.postback(&["-o", "json", "replay", "plan"]);
     assert_eq!(planned.code, 3, "{}", planned.shown());
@@ -136,6 +155,14 @@ fn a_replay_is_equal_to_a_load_from_scratch_also_where_kafka_has_the_past_no_mor
     assert_eq!(started["rows"][0]["phase"], "standby", "{started}");
     let scratch = from_scratch("replay_scratch", &messages, all);
     assert_equal(&pipeline, 2, &scratch);
+    let of_topic = |generation: u32| {
+        let sql = format!(
+            "SELECT count() FROM {{db}}.postbacks_g{generation} FINAL WHERE kafka_topic = 'earlier'"
+        );
+        pipeline.database.count(&sql)
+    };
+    assert!(of_topic(1) > 0 && of_topic(2) == of_topic(1));
+    assert_eq!(changed_sources(&pipeline), [Some(1.0), Some(0.0)]);
 
     // Readers still see the old rules.
     let clicks =
@@ -174,6 +201,9 @@ fn a_replay_is_equal_to_a_load_from_scratch_also_where_kafka_has_the_past_no_mor
 
     pipeline.json(&["generation", "activate", "2"]);
     assert_eq!(pipeline.database.count(skus), 0);
+    wait::until_true("what readers see is what the file says", || {
+        changed_sources(&pipeline) == [Some(0.0), Some(1.0)]
+    });
     let report = pipeline.report(&["summary", "--from", "2026-01-01"]);
     assert_eq!(report["meta"]["generation"], 2, "{report}");
 
@@ -201,6 +231,9 @@ fn a_replay_is_equal_to_a_load_from_scratch_also_where_kafka_has_the_past_no_mor
         consumer
             .output()
             .contains("the generation was dropped: leaving it")
+    });
+    wait::until_true("nothing differs any more", || {
+        changed_sources(&pipeline) == [Some(0.0), Some(0.0)]
     });
     // A restart does not bring it back.
     assert_eq!(consumer.terminate(), 0);

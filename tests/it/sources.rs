@@ -76,6 +76,44 @@ fn a_template_with_a_new_marker_is_used_at_once() {
 }
 
 #[test]
+fn a_new_template_with_a_time_reads_nothing_but_what_names_it() {
+    let Running {
+        ingest,
+        consumer,
+        pipeline,
+    } = Setup::new("new_marker_with_time")
+        .source("rakuten-us", &format!("{COMPLETE}&pbt=1"))
+        .start();
+    get(&pipeline, &sale(1));
+    pipeline.wait_until_loaded(1);
+    let more = template(&pipeline, &format!("{}&pbt=2", swapped()));
+    let more = more.replace("url =", "valid_from = 2020-01-01\nurl =");
+    rewrite(&pipeline, |text| text + &more);
+    consumer.signal(Signal::HUP);
+    wait::until_true("the consumer names the source", || {
+        consumer
+            .output()
+            .contains("goes on being loaded by its own")
+    });
+    get(&pipeline, &sale(2));
+    get(&pipeline, &format!("{}&pbt=2", sale(3)));
+    pipeline.wait_until_loaded(3);
+    let expected = [("o1", "click1"), ("o2", "click2"), ("o3", "sku3")];
+    assert_eq!(orders_and_clicks(&pipeline), pairs(&expected));
+    assert_eq!(consumer.terminate(), 0);
+    wait::until_true("it is accepted once the group is empty", || {
+        let accepted = pipeline.postback(&["generation", "accept", "rakuten-us"]);
+        accepted.code == 0
+    });
+    let consumer = pipeline.start_consumer();
+    get(&pipeline, &sale(4));
+    pipeline.wait_until_loaded(4);
+    let (_, last) = orders_and_clicks(&pipeline).pop().unwrap();
+    assert_eq!(last, "sku4");
+    assert_eq!((ingest.terminate(), consumer.terminate()), (0, 0));
+}
+
+#[test]
 fn a_first_template_changes_nothing_and_what_to_do_is_told() {
     let pipeline = Setup::new("first_template")
         .source("rakuten-us", COMPLETE)

@@ -327,3 +327,140 @@ fn a_topic_that_was_made_again_explains_its_rows() {
         "{shown}"
     );
 }
+
+#[test]
+fn a_renamed_sources_records_are_compared_under_its_new_name() {
+    let (running, ledger) = loaded("verify_renamed", 300);
+    let Running {
+        ingest: _ingest,
+        consumer,
+        pipeline,
+    } = running;
+    assert_eq!(consumer.terminate(), 0);
+    let file = std::fs::read_to_string(pipeline.configuration()).unwrap();
+    let renamed = file.replace(
+        "name = \"rakuten-us\"\n",
+        "name = \"rakuten-usa\"\naccount = \"rakuten-us\"\naliases = [\"rakuten-us\"]\n",
+    );
+    std::fs::write(pipeline.configuration(), renamed).unwrap();
+    let all = ledger.counts().acknowledged;
+
+    // The rows have the old name, and so are asked for by it.
+    let (code, shown) = verify(&pipeline, &["--source", "rakuten-us"]);
+    assert_only(&shown, &[]);
+    assert_eq!((code, count(&shown, "records")), (0, all), "{shown}");
+
+    let _consumer = pipeline.start_consumer();
+    pipeline.json(&["replay", "start", "--activate", "--wait"]);
+    wait_until_committed(&pipeline);
+    let lost: Vec<String> = (ledger.acknowledged_ids().iter().step_by(60))
+        .map(|id| format!("'{id}'"))
+        .collect();
+    pipeline.database.run(&format!(
+        "ALTER TABLE {{db}}.postbacks_g2 DELETE WHERE id IN ({}) SETTINGS mutations_sync = 2",
+        lost.join(",")
+    ));
+    for name in ["rakuten-usa", "rakuten-us"] {
+        let (code, shown) = verify(&pipeline, &["--source", name]);
+        assert_only(&shown, &[("missing", lost.len() as u64)]);
+        assert_eq!((code, count(&shown, "records")), (3, all), "{shown}");
+        assert_eq!(shown["meta"]["source"], "rakuten-usa");
+    }
+}
+
+/// A record of the shop with an order of each of these numbers.
+fn orders(id: &str, minute: u32, numbers: &[u32]) -> Vec<u8> {
+    let order = |number: &u32| {
+        serde_json::json!({
+            "order_id": format!("A-{number}"), "ordered_at": "2026-09-01T10:00:00Z",
+            "amount": format!("{number}.50"), "status": "paid",
+        })
+    };
+    let body: Vec<Value> = numbers.iter().map(order).collect();
+    let record = serde_json::json!({
+        "v": 1, "id": id, "source": "shop", "key": "k1",
+        "received_at": format!("2026-09-02T00:{minute:02}:00.000000Z"), "method": "POST",
+        "query": {"utf8": ""}, "content_type": "application/json",
+        "body": {"utf8": Value::from(body).to_string()}, "remote": "203.0.113.9", "headers": {},
+        "via": "http",
+    });
+    record.to_string().into_bytes()
+}
+
+#[test]
+fn an_array_of_orders_without_a_conversion_is_found_and_one_that_was_replaced_is_not() {
+    let shop =
+        "[[source]]\nname = \"shop\"\nnetwork = \"orders\"\ncurrency = \"USD\"\nenabled = false\n";
+    let running = Setup::new("verify_arrays")
+        .lines("consumer", shop)
+        .source("rakuten-us", COMPLETE)
+        .start();
+    let pipeline = &running.pipeline;
+    let ids = [1, 2, 3, 4].map(|n| format!("01a05a43-fc00-7f54-8d8e-00000000000{n}"));
+    // The second says all of the first again; the third is half replaced by the fourth.
+    let sent = [
+        orders(&ids[0], 1, &[1, 2, 3]),
+        orders(&ids[1], 2, &[1, 2, 3, 4]),
+        orders(&ids[2], 3, &[10, 11]),
+        orders(&ids[3], 4, &[11, 12]),
+    ];
+    let sent: Vec<&[u8]> = sent.iter().map(Vec::as_slice).collect();
+    pipeline.topic.publish(1, &sent);
+    pipeline.wait_until_loaded(4);
+    wait_until_committed(pipeline);
+    assert_eq!(
+        pipeline.database.count("SELECT count() FROM {db}.orders"),
+        7
+    );
+    pipeline
+        .database
+        .run("OPTIMIZE TABLE {db}.conversions_g1 FINAL");
+    let (code, shown) = verify(pipeline, &[]);
+    assert_only(&shown, &[]);
+    assert_eq!((code, count(&shown, "records")), (0, 4), "{shown}");
+
+    // A generation of the same rules has the same, order by order.
+    pipeline.json(&["replay", "start", "--wait"]);
+    let same = pipeline.postback(&["generation", "diff", "1", "2"]);
+    assert!(
+        same.code == 0 && same.stdout.contains("They are the same."),
+        "{}",
+        same.shown()
+    );
+
+    let delete = |condition: &str| {
+        pipeline.database.run(&format!(
+            "ALTER TABLE {{db}}.conversions_g1 DELETE WHERE {condition} SETTINGS mutations_sync = 2"
+        ));
+    };
+    // What is left of the third record is no proof that it was whole; of the second nothing is left.
+    delete("order_id IN ('A-1', 'A-2', 'A-3', 'A-4', 'A-10')");
+    let (code, shown) = verify(pipeline, &[]);
+    // The orders of the second record; three of them are the first's, too.
+    assert_only(&shown, &[("no_conversion", 4)]);
+    assert_eq!(code, 3, "{shown}");
+    let key = pipeline.database.run(
+        "SELECT toString(conversion_key) FROM {db}.conversions_g2 FINAL WHERE order_id = 'A-4'",
+    );
+    assert!(ids_of(&shown).contains(key.trim()), "{shown}");
+    assert_eq!(ids_of(&shown).len(), 4, "keys: {shown}");
+    let (code, shown) = verify(pipeline, &["--limit", "1", "--source", "shop"]);
+    assert_eq!((code, ids_of(&shown).len()), (3, 1), "{shown}");
+    let (code, shown) = verify(pipeline, &["--source", "rakuten-us"]);
+    assert_only(&shown, &[]);
+    assert_eq!(code, 0, "{shown}");
+
+    let differs = pipeline.postback(&["-o", "json", "generation", "diff", "1", "2"]);
+    assert_eq!(differs.code, 3, "{}", differs.shown());
+    assert!(
+        differs
+            .stdout
+            .contains("of postbacks with several, in one of the two only"),
+        "{}",
+        differs.shown()
+    );
+}
+
+fn ids_of(shown: &Value) -> BTreeSet<&str> {
+    ids(shown, "no_conversion")
+}

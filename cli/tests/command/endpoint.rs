@@ -182,6 +182,10 @@ fn a_url_is_registered_after_it_was_checked_and_agreed_to() {
         ])),
         set(&["--url", &wrong_key]),
         set(&also(&["--url", "/postback/KEY?is_event=<is_event>"])),
+        set(&also(&[
+            "--url",
+            "http://pb.example.com/postback/KEY?cid=7#&is_event=<is_event>&tid=<etransaction_id>",
+        ])),
         set(&also(&["--dry-run"])),
         set(&also(&[])),
     ];
@@ -234,6 +238,28 @@ fn it_is_switched_and_deleted() {
     text.push(run("delete", &["--yes", "-o", "json"]));
     text.push(run("get", &["-q"]));
     snapshot("it_is_switched_and_deleted", &text);
+}
+
+#[test]
+fn one_that_reenable_switches_on_is_not_said_to_stay_off() {
+    let site = Site::open();
+    site.register(&url(KEY));
+    let place = site.place();
+    endpoint(&place, "disable", &["--yes"]);
+    assert!(!site.network.is_active());
+    let set = |place: &Place| {
+        let url = "http://pb.example.com/postback/KEY?pbt=2&is_event=<is_event>";
+        let more = ["--dry-run", "--url", url, "--key-file", "url-key"];
+        endpoint(place, "set", &more)
+    };
+    let shown = set(&place);
+    assert!(shown.contains("is off and stays off\n"), "{shown}");
+    // ClickHouse, which notes what a person wants, is away.
+    let shown = set(&site.place_with("reenable = true"));
+    assert!(
+        !shown.contains("stays off") && shown.contains("the consumer switches it on by itself"),
+        "{shown}"
+    );
 }
 
 /// What the doctor says of endpoints.

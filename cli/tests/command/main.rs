@@ -6,6 +6,7 @@
 #![expect(clippy::unwrap_used, reason = "a test's helpers are tests too")]
 
 mod backfill;
+mod compared;
 mod endpoint;
 mod errors;
 mod help;

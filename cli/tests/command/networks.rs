@@ -147,6 +147,12 @@ fn each_template_is_named_by_the_next_free_marker_and_simply_added() {
         last.ends_with("&pbt=41\"\n") && last.contains("valid_from = \"20"),
         "{last}"
     );
+    let words =
+        |configuration: &str| Place::with(configuration).run(&["url", "build", "--source", "s"]);
+    let waits = "Its valid_from, by which it would get what comes without a marker, waits for";
+    let plain = timed.replacen("&pbt=2\"", "\"", 1);
+    assert!(plain != timed && words(&timed).contains(waits));
+    assert!(!words(&plain).contains(waits) && !words(&configuration).contains(waits));
 }
 
 #[test]
@@ -202,6 +208,18 @@ fn a_url_is_checked() {
         check(&whole.replace("pb.example.com", ""), &rakuten),
         check(&whole.replace("/postback/", "/in/"), &rakuten),
         check(&whole.replace("https", "HTTP"), &rakuten),
+        check(
+            &whole
+                .replace("pb.example.com", "user:word@pb.example.com:70000")
+                .replace("&pbt", "#&pbt"),
+            &rakuten,
+        ),
+        check(
+            &format!(
+                "{base}?t=!!transID!!&ref=!!afftrack!!&sale=!!amountOfSale!!&earned=!!commission!!"
+            ),
+            &["--network", "shareasale"],
+        ),
     ];
     insta::assert_snapshot!(text.join("\n"));
 }

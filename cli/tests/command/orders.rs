@@ -3,7 +3,9 @@
 use std::fs;
 use std::process::Command;
 
+use postback_store::imports::{self, Import};
 use postback_store::rows::ConversionRow;
+use uuid::Uuid;
 
 use crate::installed::{Installed, insert_conversions, told};
 use crate::run::AWAY;
@@ -57,6 +59,31 @@ async fn files_with_faults_and_none_at_all() {
     let pipe = Command::new("mkfifo").arg(place.join("pipe")).status();
     assert!(pipe.unwrap().success());
     write("broken.xml", "<XROOT><T><OrderID>1</OrderID>");
+    write("empty.xml", "<feed/>\n");
+    write(
+        "laid_out.json",
+        "{\n  \"order_id\": \"P1\",\n  \"ordered_at\": \"2026-09-01\"\n}\n",
+    );
+    let long = "x".repeat(100_000);
+    write(
+        "long.csv",
+        &format!("order_id,ordered_at\n{long},2026-09-01\n"),
+    );
+    // Killed before it was noted how far it was.
+    let begun = Import {
+        id: Uuid::from_u128(7),
+        step: 1,
+        about: "statements".to_owned(),
+        source: "items".to_owned(),
+        file: "killed.csv".to_owned(),
+        digest: "00".to_owned(),
+        started_at: "2026-09-01T10:00:00Z".parse().unwrap(),
+        rows: 0,
+        sent: 0,
+        refused: 0,
+        is_finished: false,
+        recorded_at: "2026-09-01T10:00:00Z".parse().unwrap(),
+    };
     let away = [("POSTBACK__CLICKHOUSE__URL", "http://127.0.0.1:1")];
     let text = [
         no_source,
@@ -69,11 +96,18 @@ async fn files_with_faults_and_none_at_all() {
         installed.shown(&["order", "import", "nowhere.csv"]),
         installed.shown(&["order", "import", "words.csv"]),
         installed.shown(&["order", "import", "heading.csv"]),
+        installed.shown(&["order", "import", "laid_out.json"]),
+        installed.shown(&["order", "import", "long.csv", "--dry-run"]),
         installed.shown(&["order", "import", "orders.csv", "--source", "rakuten-us"]),
         installed.shown(&["order", "import", "orders.csv", "--source", "shp"]),
         installed.shown(&["statement", "import", "other.csv"]),
         installed.shown(&["statement", "import", "broken.xml"]),
+        installed.shown(&["statement", "import", "empty.xml"]),
         installed.shown(&["statement", "ls"]),
+        {
+            imports::note(&installed.loader, &begun).await.unwrap();
+            installed.shown(&["statement", "ls"])
+        },
         installed
             .shown_with(&away, &["order", "import", "words.csv"])
             .replace("http://127.0.0.1:1", "AWAY"),

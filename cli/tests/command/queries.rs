@@ -57,6 +57,7 @@ async fn questions_are_answered_in_every_form_and_change_nothing() {
         query(&["SELECT 1 FROM sales"]),
         query(&["SELEKT 1"]),
         query(&["SELECT 1 FORMAT TSV"]),
+        query(&["SELECT char(255)", "-o", "json"]),
         query(&[
             "SELECT sum(number % 7) FROM system.numbers",
             "--max-time",

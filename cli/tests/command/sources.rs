@@ -77,11 +77,34 @@ fn a_new_key_is_random_and_goes_with_its_hash() {
 }
 
 #[test]
+fn the_url_is_known_while_a_new_source_has_no_key_yet() {
+    let new = "[[source]]\nname = \"new\"\nnetwork = \"impact\"\n";
+    let place = Place::with(&format!("{AWAY}{new}"));
+    assert!(place.run(&["config", "check"]).ends_with("--- exit 2\n"));
+    let made = new_key(&place, &[]);
+    let key = made["key"].as_str().unwrap();
+    assert_eq!(
+        made["url"],
+        format!("https://pb.example.com/postback/{key}")
+    );
+    let shown = place.run(&["source", "key", "new"]);
+    assert!(!shown.contains("YOUR-HOST"), "{shown}");
+}
+
+#[test]
 fn a_key_can_be_made_before_there_is_a_configuration() {
     let place = Place::with("[kafka]\n");
     assert_eq!(new_key(&place, &[])["url"], Value::Null);
     let shown = place.run(&["source", "key", "new"]);
     assert!(shown.contains("https://YOUR-HOST/postback/"), "{shown}");
+    let why = "ingest.public_url is not configured: put your host";
+    assert!(shown.contains(why), "{shown}");
+    let broken = Place::with("[kafka\n").run(&["source", "key", "new"]);
+    let why = "ingest.public_url is not known (postback.toml: no valid TOML at line 1";
+    assert!(broken.contains(why), "{broken}");
+    let bad = Place::with("[ingest]\npublic_url = 3\n").run(&["source", "key", "new"]);
+    let why = "ingest.public_url is refused (`postback config check` says why): put your host";
+    assert!(bad.contains(why), "{bad}");
     let shown = place.run(&["source", "key", "new", "--name", "K 2"]);
     assert!(
         shown.contains("'K 2'") && shown.ends_with("--- exit 2\n"),

@@ -1,12 +1,16 @@
 use std::io::{BufRead as _, BufReader, Lines};
 use std::process::{Child, ChildStdout, Stdio};
+use std::time::Duration;
 
+use postback_service::kafka::client_config;
+use postback_service::kafka::rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
 use postback_store::rows::{PostbackRow, RefusalRow};
 use postback_store::{Generation, insert};
 use rustix::process::{Pid, Signal, kill_process};
 use uuid::Uuid;
 
 use crate::installed::{Installed, RAW, load, produce, told};
+use crate::run::AWAY;
 
 fn refusal() -> RefusalRow<'static> {
     RefusalRow {
@@ -66,6 +70,63 @@ async fn the_newest_are_shown() {
     let away = installed.shown_with(&away, &["tail", "--from", "kafka", "-o", "jsonl"]);
     text.push(away.replace("http://127.0.0.1:1", "AWAY"));
     insta::assert_snapshot!(text.join("\n"));
+    installed.remove().await;
+}
+
+/// An own order as a shop posts it, under a name that its source had once.
+const POSTED: &str = r#"{"v":1,"id":"01a05a43-fc00-7f54-8d8e-0023af5570aa","source":"old-shop","key":"k1","received_at":"2026-09-01T10:08:00.000001Z","method":"POST","query":{"utf8":""},"content_type":"application/json","body":{"utf8":"{\n \"order_id\": \"A-17\",\n \"token\": \"CANARY-7\"\n}"},"remote":"203.0.113.7","headers":{},"via":"http"}"#;
+
+/// What it is called now.
+const RENAMED: &str = r#"
+[[source]]
+name = "shop"
+account = "old-shop"
+network = "orders"
+aliases = ["old-shop"]
+currency = "USD"
+enabled = false
+"#;
+
+fn produce_one(installed: &Installed, raw: &str) {
+    let kafka = &installed.settings.kafka;
+    let producer: BaseProducer = client_config(kafka, "test").create().unwrap();
+    let record = BaseRecord::<(), str>::to(&kafka.topic).payload(raw);
+    producer.send(record).map_err(|(error, _)| error).unwrap();
+    producer.flush(Duration::from_secs(30)).unwrap();
+}
+
+#[tokio::test]
+async fn bodies_are_shown_and_sources_by_their_new_names() {
+    let installed = Installed::new("tail_bodies").await;
+    let file = installed.place.path().join("postback.toml");
+    std::fs::write(file, format!("{AWAY}{RENAMED}")).unwrap();
+    load(&installed).await;
+    // As it is loaded by the rules of the source that it belongs to by now.
+    let row = PostbackRow {
+        source: "shop",
+        network: "orders",
+        ..told(8, POSTED, (0, 0)).postback
+    };
+    let mut rows = [row].into_iter().collect();
+    insert::postbacks(&installed.loader, Generation::FIRST, [&mut rows], || {})
+        .await
+        .unwrap();
+    produce(&installed);
+    produce_one(&installed, POSTED);
+    let mut text = Vec::new();
+    for form in ["table", "json", "jsonl", "csv"] {
+        for from in ["table", "kafka"] {
+            let words = ["tail", "-q", "-n", "2", "-o", form, "--from", from];
+            text.push(installed.shown(&words));
+        }
+    }
+    for source in ["shop", "old-shop", "rakuten-us"] {
+        let words = ["tail", "--from", "kafka", "--source", source];
+        text.push(installed.shown(&words));
+    }
+    let text = text.join("\n");
+    assert!(!text.contains("CANARY"), "{text}");
+    insta::assert_snapshot!(text);
     installed.remove().await;
 }
 

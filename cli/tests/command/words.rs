@@ -59,6 +59,7 @@ async fn nothing_is_found() {
     let text = [
         // The digest has each source's silence until now.
         each(&installed, &["activity", "digest"], &AUGUST),
+        installed.shown(&["report", "activity", "--where", "network!=rakuten"]),
         installed.shown(&["report", "activity", "--network", "awin"]),
     ];
     insta::assert_snapshot!(text.join("\n"));

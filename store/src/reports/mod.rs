@@ -13,6 +13,7 @@ pub mod flags;
 pub mod gap;
 pub mod held;
 pub mod latency;
+mod own;
 pub mod pushes;
 pub mod question;
 mod reader;
@@ -30,4 +31,5 @@ pub mod unattributed;
 
 pub use decode::Money;
 pub(crate) use decode::{day, micros, optional_micros};
+pub use own::OwnSource;
 pub use reader::Reader;

@@ -1,4 +1,4 @@
-//! Which sources the tables know.
+//! Which sources and networks the tables know.
 
 use super::Reader;
 use crate::error::StoreError;
@@ -14,5 +14,16 @@ impl Reader {
              (SELECT DISTINCT source FROM {conversions} UNION ALL SELECT DISTINCT source FROM {postbacks}) \
              WHERE name != '' ORDER BY name";
         self.all("list the sources", self.query(sql)).await
+    }
+
+    /// The same of networks.
+    ///
+    /// # Errors
+    /// As the server answers.
+    pub async fn networks(&self) -> Result<Vec<String>, StoreError> {
+        let sql = "SELECT DISTINCT toString(network) AS name FROM \
+             (SELECT DISTINCT network FROM {conversions} UNION ALL SELECT DISTINCT network FROM {postbacks}) \
+             WHERE name != '' ORDER BY name";
+        self.all("list the networks", self.query(sql)).await
     }
 }

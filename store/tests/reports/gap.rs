@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan as _};
-use postback_store::reports::Money;
 use postback_store::reports::gap::{Comparison, Figures, Own, Wanted};
 use postback_store::reports::question::{Column, DateBy, Dimension, Question, Table};
+use postback_store::reports::{Money, OwnSource};
 use postback_store::rows::{ConversionRow, Decimal4};
 
 use crate::database::with_database;
@@ -34,6 +34,15 @@ fn order<'a>(
     }
 }
 
+/// A source of its own account.
+fn source(name: &str, compared_with: &[&str]) -> OwnSource {
+    OwnSource {
+        name: name.to_owned(),
+        account: name.to_owned(),
+        compared_with: compared_with.iter().map(|&name| name.to_owned()).collect(),
+    }
+}
+
 fn asked(own: Own, by: &str) -> Comparison {
     let (from, to) = (at("2026-09-01T00:00:00Z"), at("2026-09-03T00:00:00Z"));
     let mut question = Question::new(from, to, DateBy::Occurred, TimeZone::UTC);
@@ -41,7 +50,10 @@ fn asked(own: Own, by: &str) -> Comparison {
     Comparison {
         question,
         own,
-        sources: vec!["shop".to_owned(), "items".to_owned()],
+        sources: vec![match own {
+            Own::Orders => source("shop", &["main"]),
+            Own::Statements => source("items", &["main"]),
+        }],
         accounts: vec!["main".to_owned()],
         mature_until: at("2026-09-02T20:00:00Z"),
     }
@@ -132,7 +144,7 @@ async fn every_order_is_in_one_class() {
                     status: "rejected",
                     ..sale(113, "refused", "c", "USD", ("10", "1"), DAY)
                 },
-                // Another account's; a sale that nobody knows; the next day's order.
+                // Another account's; a sale that nobody knows; that of the next day's order, which is known.
                 ConversionRow {
                     account: "other",
                     ..sale(114, "elsewhere", "c", "USD", ("10", "1"), DAY)
@@ -160,7 +172,7 @@ async fn every_order_is_in_one_class() {
             total.missing,
             total.extra,
         ];
-        assert_eq!(counts, [17, 7, 2, 1, 1, 1, 1, 1, 3, 2]);
+        assert_eq!(counts, [17, 7, 2, 1, 1, 1, 1, 1, 3, 1]);
         assert_eq!(
             total.explained() + total.unexplained() + total.matched + total.immature,
             17
@@ -175,7 +187,7 @@ async fn every_order_is_in_one_class() {
         // 20 + 30 + 10.01 + 10 + 10 + 4 + 10, and 4 × 10 unexplained.
         assert_eq!(total.matched_amount, money("94.01"));
         assert_eq!(total.unexplained_amount, money("40"));
-        assert_eq!(total.extra_amount, money("109"));
+        assert_eq!(total.extra_amount, money("99"));
         assert_eq!(total.standing_amount, money("7.5"));
         assert_eq!(total.amount_difference, money("-0.01"));
         assert!(gap.by_advertiser, "every order names advertiser 10");
@@ -204,10 +216,9 @@ async fn every_order_is_in_one_class() {
             listed(&reader, &asked, Wanted::Immature).await,
             pairs(&[("young", "immature")])
         );
-        let expected = [("strange", "extra"), ("away", "extra")];
         assert_eq!(
             listed(&reader, &asked, Wanted::Extra).await,
-            pairs(&expected)
+            pairs(&[("strange", "extra")])
         );
         assert_eq!(
             listed(&reader, &asked, Wanted::Standing).await,
@@ -337,6 +348,270 @@ async fn conditions_are_about_the_own_side_and_days_are_those_of_the_zone() {
         let gap = reader.gap(&asked).await.unwrap();
         assert_eq!(days(&gap.totals), [named("", "USD", 0, 2)]);
         assert_eq!(gap.totals[0].extra, 0, "what is left out is not unknown");
+    })
+    .await;
+}
+
+/// Shops with accounts of their own that both number from 1001; the second has a second source.
+#[tokio::test]
+async fn each_own_account_numbers_its_orders_by_itself() {
+    with_database("gap_sides", |loader, reader| async move {
+        let of_shop = |source, key, number, amount| ConversionRow {
+            source,
+            ..order(key, number, "placed", amount, DAY)
+        };
+        let of_account = |account, key, number, amount| ConversionRow {
+            account,
+            ..sale(key, number, "c", "USD", (amount, "1"), DAY)
+        };
+        let rows = [
+            // The same number at both, and at the first one's network alone.
+            of_shop("a", 1, "5001", "40.5"),
+            of_shop("b", 2, "5001", "99"),
+            of_account("us", 101, "5001", "40.5"),
+            // At both, and at both networks.
+            of_shop("a", 3, "5002", "7"),
+            of_shop("b", 4, "5002", "8"),
+            of_account("us", 102, "5002", "7"),
+            of_account("eu", 103, "5002", "9"),
+            // Of an account that both are compared with.
+            of_shop("a", 5, "5003", "3"),
+            of_account("both", 104, "5003", "3"),
+            of_shop("a", 6, "5004", "4"),
+            of_shop("b", 7, "5004", "4"),
+            of_account("both", 105, "5004", "4"),
+            // The second source of the second shop.
+            of_shop("b2", 8, "5005", "5"),
+            of_account("eu", 106, "5005", "5"),
+            // One shop's number is unknown at the other one's network; one that nobody knows is once.
+            of_shop("b", 9, "5006", "6"),
+            of_account("us", 107, "5006", "60"),
+            of_account("both", 108, "9001", "100"),
+            of_account("us", 109, "", "1"),
+            of_account("both", 110, "", "1"),
+            of_shop("b", 10, "", "1"),
+        ];
+        insert_conversions(&loader, rows).await;
+        let mut asked = asked(Own::Orders, "source");
+        let account = "b".to_owned();
+        asked.sources = vec![
+            source("a", &["us", "both"]),
+            source("b", &["eu", "both"]),
+            OwnSource {
+                account,
+                ..source("b2", &["eu"])
+            },
+        ];
+        asked.accounts = ["us", "eu", "both"].map(str::to_owned).to_vec();
+        for by_advertiser in [true, false] {
+            if !by_advertiser {
+                let nobody = ConversionRow {
+                    advertiser_id: "",
+                    ..of_shop("a", 11, "5007", "1")
+                };
+                insert_conversions(&loader, [nobody]).await;
+            }
+            let more = u64::from(!by_advertiser);
+            let gap = reader.gap(&asked).await.unwrap();
+            assert_eq!(gap.by_advertiser, by_advertiser);
+            assert_eq!((gap.own_unnumbered, gap.their_unnumbered), (1, 2));
+            let of_source: Vec<_> = gap
+                .rows
+                .iter()
+                .map(|row| {
+                    (
+                        row.dimension.concat(),
+                        row.own,
+                        row.matched,
+                        row.missing,
+                        row.extra,
+                    )
+                })
+                .collect();
+            // Extra ones are of the networks' source.
+            let expected = [
+                ("a".to_owned(), 4 + more, 4, more, 0),
+                ("b".to_owned(), 4, 2, 2, 0),
+                ("b2".to_owned(), 1, 1, 0, 0),
+                ("us".to_owned(), 0, 0, 0, 2),
+            ];
+            assert_eq!(of_source, expected);
+            let total = &gap.totals[0];
+            assert_eq!(
+                total.own_amount,
+                money("176.5") + money(if more == 1 { "1" } else { "0" })
+            );
+            assert_eq!((total.other_amounts, total.extra_amount), (1, money("160")));
+            assert_eq!(
+                listed(&reader, &asked, Wanted::Amounts).await,
+                pairs(&[("5002", "matched")])
+            );
+            let extra = listed(&reader, &asked, Wanted::Extra).await;
+            assert_eq!(extra, pairs(&[("5006", "extra"), ("9001", "extra")]));
+            let missing = listed(&reader, &asked, Wanted::Unexplained).await;
+            let expected = [
+                ("5001", "missing"),
+                ("5006", "missing"),
+                ("5007", "missing"),
+            ];
+            assert_eq!(
+                missing,
+                pairs(&expected[..expected.len() - 1 + usize::from(more == 1)])
+            );
+            let days = reader.gap_before(&asked).await.unwrap();
+            let of_days: Vec<(u64, u64)> = days.values().map(|day| (day.of, day.all)).collect();
+            assert_eq!(of_days, [(more, 4 + more), (2, 4), (0, 1)]);
+        }
+        // Under a condition nothing is extra.
+        let column = Column::of(Table::Conversions, "source").unwrap();
+        asked.question.only.add(column, false, "b").unwrap();
+        let gap = reader.gap(&asked).await.unwrap();
+        let total = &gap.totals[0];
+        assert_eq!(
+            (total.own, total.matched, total.missing, total.extra),
+            (4, 2, 2, 0)
+        );
+        assert_eq!((gap.own_unnumbered, gap.their_unnumbered), (1, 2));
+    })
+    .await;
+}
+
+/// Shops that share no account.
+#[tokio::test]
+async fn own_accounts_that_share_no_network_are_apart() {
+    with_database("gap_apart", |loader, reader| async move {
+        let of_shop = |source, key, number, amount| ConversionRow {
+            source,
+            ..order(key, number, "placed", amount, DAY)
+        };
+        let of_account = |account, key, number, amount| ConversionRow {
+            account,
+            source: account,
+            ..sale(key, number, "c", "USD", (amount, "1"), DAY)
+        };
+        let rows = [
+            of_shop("a", 1, "5001", "40.5"),
+            of_shop("b", 2, "5001", "99"),
+            of_account("us", 101, "5001", "40.5"),
+            of_shop("b", 3, "5002", "2"),
+            of_account("us", 102, "5002", "3"),
+            of_account("eu", 103, "5002", "2"),
+            of_account("eu", 104, "9001", "4"),
+            of_account("jp", 105, "9001", "5"),
+            of_account("us", 106, "9001", "6"),
+            of_shop("a", 4, "", "1"),
+            of_account("us", 107, "", "1"),
+            of_account("eu", 108, "", "1"),
+            // The day before, at another shop than that of the account.
+            ConversionRow {
+                source: "a",
+                ..order(5, "5003", "placed", "7", "2026-08-31T12:00:00Z")
+            },
+            of_account("us", 109, "5003", "7"),
+            of_account("eu", 110, "5003", "8"),
+        ];
+        insert_conversions(&loader, rows).await;
+        let mut asked = asked(Own::Orders, "source");
+        asked.sources = vec![source("a", &["us"]), source("b", &["eu", "jp"])];
+        asked.accounts = ["us", "eu", "jp"].map(str::to_owned).to_vec();
+        let gap = reader.gap(&asked).await.unwrap();
+        assert_eq!((gap.own_unnumbered, gap.their_unnumbered), (1, 2));
+        let total = &gap.totals[0];
+        let counts = [total.own, total.matched, total.missing, total.extra];
+        assert_eq!(counts, [3, 2, 1, 4]);
+        assert_eq!((total.other_amounts, total.extra_amount), (0, money("26")));
+        let extra = listed(&reader, &asked, Wanted::Extra).await;
+        let expected = ["5002", "5003", "9001", "9001"].map(|number| (number, "extra"));
+        assert_eq!(extra, pairs(&expected));
+        let missing = listed(&reader, &asked, Wanted::Unexplained).await;
+        assert_eq!(missing, pairs(&[("5001", "missing")]));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn orders_of_the_days_around_the_range_are_known() {
+    with_database("gap_margin", |loader, reader| async move {
+        let known = [
+            ("before", "2026-08-29T00:00:00Z", "2026-09-01T00:00:00Z"),
+            ("behind", "2026-09-05T23:59:59Z", "2026-09-02T23:59:59Z"),
+            // Further away than what is looked at.
+            ("early", "2026-08-28T23:59:59Z", "2026-09-01T00:00:00Z"),
+            ("late", "2026-09-06T00:00:00Z", "2026-09-02T23:59:59Z"),
+        ];
+        let orders = (1..).zip(known);
+        let orders =
+            orders.map(|(key, (number, placed, _))| order(key, number, "placed", "5", placed));
+        insert_conversions(&loader, orders).await;
+        let sales = (101..).zip(known);
+        let sales =
+            sales.map(|(key, (number, _, sold))| sale(key, number, "c", "USD", ("5", "1"), sold));
+        insert_conversions(&loader, sales).await;
+        let asked = asked(Own::Orders, "nothing");
+        let gap = reader.gap(&asked).await.unwrap();
+        let total = &gap.totals[0];
+        assert_eq!(
+            (total.own, total.extra, total.own_amount),
+            (0, 2, money("0"))
+        );
+        let extra = listed(&reader, &asked, Wanted::Extra).await;
+        assert_eq!(extra, pairs(&[("early", "extra"), ("late", "extra")]));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_order_without_an_amount_has_no_other_amount() {
+    with_database("gap_unpriced", |loader, reader| async move {
+        let unpriced = |key, number, currency| ConversionRow {
+            currency,
+            sale_amount: None,
+            ..order(key, number, "placed", "0", DAY)
+        };
+        let rows = [
+            unpriced(1, "same", "USD"),
+            unpriced(2, "other", ""),
+            order(3, "nothing", "placed", "0", DAY),
+            sale(101, "same", "c", "USD", ("20", "1"), DAY),
+            sale(102, "other", "c", "USD", ("20", "1"), DAY),
+            sale(103, "nothing", "c", "USD", ("20", "1"), DAY),
+            order(4, "given", "placed", "20", DAY),
+            ConversionRow {
+                sale_amount: None,
+                ..sale(104, "given", "c", "USD", ("0", "1"), DAY)
+            },
+        ];
+        insert_conversions(&loader, rows).await;
+        let asked = asked(Own::Orders, "nothing");
+        let gap = reader.gap(&asked).await.unwrap();
+        let sum = |of: fn(&Figures) -> u64| gap.totals.iter().map(of).sum::<u64>();
+        assert_eq!((sum(|row| row.matched), gap.own_unpriced), (4, 2));
+        // Of those that name one: the network's 20 against 0, and none at all against 20.
+        assert_eq!(
+            (
+                sum(|row| row.other_amounts),
+                sum(|row| row.other_currencies)
+            ),
+            (2, 0)
+        );
+        let list = reader.gap_list(&asked, Wanted::Matched, 100).await.unwrap();
+        let amounts: Vec<_> = list
+            .iter()
+            .map(|row| (&*row.order_no, row.own_amount, row.their_amount))
+            .collect();
+        let (zero, twenty) = (Some(money("0")), Some(money("20")));
+        let expected = [
+            ("given", twenty, None),
+            ("nothing", zero, twenty),
+            ("other", None, twenty),
+            ("same", None, twenty),
+        ];
+        assert_eq!(amounts, expected);
+        let others = listed(&reader, &asked, Wanted::Amounts).await;
+        assert_eq!(
+            others,
+            pairs(&[("given", "matched"), ("nothing", "matched")])
+        );
     })
     .await;
 }

@@ -7,6 +7,7 @@
 
 mod books;
 mod clocks;
+mod completeness;
 mod database;
 mod gap;
 mod measures;

@@ -1,7 +1,8 @@
 //! Shares, delays, reversals and amounts against sums of the same rows made here.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use postback_store::reports::OwnSource;
 use postback_store::reports::amounts::Why;
 use postback_store::reports::delay::Delay;
 use postback_store::reports::question::{DateBy, Dimension, Question, Table};
@@ -13,7 +14,8 @@ use crate::books::{
     units,
 };
 use crate::database::with_database;
-use crate::sales::at;
+use crate::insert_conversions;
+use crate::sales::{at, sale};
 
 const ROWS: u128 = 6_000;
 /// Enough for a day of one advertiser to show a break.
@@ -29,6 +31,19 @@ fn asked(by: &str) -> Question {
 }
 
 type Row = ConversionRow<'static>;
+
+/// Own orders stand under the sources of their conversions: one side.
+fn own_sources() -> [OwnSource; 2] {
+    ["us", "eu"].map(|name| own_source(name, "main", &["main"]))
+}
+
+fn own_source(name: &str, account: &str, compared_with: &[&str]) -> OwnSource {
+    OwnSource {
+        name: name.to_owned(),
+        account: account.to_owned(),
+        compared_with: compared_with.iter().map(|&name| name.to_owned()).collect(),
+    }
+}
 
 /// Counts by a key.
 fn shares<K: Ord>(
@@ -256,7 +271,7 @@ async fn amounts_are_those_of_the_rows_and_breaks_are_marked() {
         load(&loader, &rows).await;
         let has_minor_units = |currency: &str| currency != "JPY";
         let found = reader
-            .amounts(&asked("advertiser"), has_minor_units)
+            .amounts(&asked("advertiser"), &own_sources(), has_minor_units)
             .await
             .unwrap();
         let of = |in_period: fn(&Row) -> bool, advertiser: &str, currency: &str| {
@@ -353,7 +368,10 @@ async fn orders_that_differ_are_counted_with_one_of_them() {
     with_database("mismatch", |loader, reader| async move {
         let rows = conversions(ROWS);
         load(&loader, &rows).await;
-        let found = reader.amounts(&asked(""), |_| true).await.unwrap();
+        let found = reader
+            .amounts(&asked(""), &own_sources(), |_| true)
+            .await
+            .unwrap();
         // What the network says of an order, by (advertiser, order, currency), and what the shop says.
         let mut sold = BTreeMap::<_, i64>::new();
         for row in rows
@@ -365,13 +383,20 @@ async fn orders_that_differ_are_counted_with_one_of_them() {
                 .or_default() += units(row.sale_amount);
         }
         let mut own = BTreeMap::<_, (Vec<&str>, i64)>::new();
+        let mut unpriced = BTreeSet::new();
         for row in rows.iter().step_by(5) {
             let order = own.entry((row.advertiser_id, row.order_id)).or_default();
             if !order.0.contains(&row.currency) {
                 order.0.push(row.currency);
             }
             order.1 += units(row.sale_amount);
+            if row.sale_amount.is_none() {
+                unpriced.insert((row.advertiser_id, row.order_id));
+            }
         }
+        // What is not known is not 0.
+        own.retain(|key, _| !unpriced.contains(key));
+        assert!(unpriced.len() > 5, "{unpriced:?}");
         for line in found {
             let mut expected = Share::default();
             let mut differing = Vec::new();
@@ -397,6 +422,64 @@ async fn orders_that_differ_are_counted_with_one_of_them() {
                 differing.iter().max().copied().or(Some(""))
             );
         }
+    })
+    .await;
+}
+
+/// Two shops that number alike, and both statements of a network.
+#[tokio::test]
+async fn each_own_side_is_compared_by_itself() {
+    with_database("mismatch_sides", |loader, reader| async move {
+        let placed = "2026-10-25T12:00:00Z";
+        let own = |source, kind, key, number, amount| ConversionRow {
+            source,
+            account: source,
+            kind,
+            status: if kind == "order" {
+                "placed"
+            } else {
+                "reported"
+            },
+            ..sale(key, number, "", "USD", (amount, "0"), placed)
+        };
+        let sold = |account, key, number, amount| ConversionRow {
+            account,
+            ..sale(key, number, "c", "USD", (amount, "1"), placed)
+        };
+        let rows = [
+            own("a", "order", 1, "1001", "10"),
+            own("b", "order", 2, "1001", "99"),
+            sold("us", 101, "1001", "10"),
+            own("a", "order", 3, "1002", "7"),
+            own("b", "order", 4, "1002", "8"),
+            sold("us", 102, "1002", "7"),
+            sold("eu", 103, "1002", "9"),
+            own("items", "statement", 5, "1003", "5"),
+            own("feed", "statement", 6, "1003", "5"),
+            sold("us", 104, "1003", "5"),
+            // Nobody is compared with it, and it with nobody.
+            own("c", "order", 7, "1003", "1"),
+            sold("jp", 105, "1001", "1"),
+        ];
+        insert_conversions(&loader, rows).await;
+        let sources = [
+            own_source("a", "a", &["us"]),
+            own_source("b", "b", &["eu"]),
+            own_source("items", "items", &["us"]),
+            own_source("feed", "feed", &["us"]),
+        ];
+        let compared = async |sources: &[OwnSource]| {
+            let found = reader.amounts(&asked(""), sources, |_| true).await.unwrap();
+            let compared = found.into_iter().next().unwrap().compared;
+            (compared.share, compared.sample)
+        };
+        // a's two, b's second, which is another at its network, and both lines of the statements.
+        let expected = (Share::new(1, 5), "1002".to_owned());
+        assert_eq!(compared(&sources).await, expected);
+        // By themselves.
+        assert_eq!(compared(&sources[..1]).await.0, Share::new(0, 2));
+        assert_eq!(compared(&sources[1..2]).await.0, Share::new(1, 1));
+        assert_eq!(compared(&[]).await, (Share::default(), String::new()));
     })
     .await;
 }

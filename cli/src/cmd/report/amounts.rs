@@ -3,19 +3,21 @@
 use clap::Args;
 use postback_normalise::Currency;
 use postback_store::StoreError;
-use postback_store::reports::Reader;
 use postback_store::reports::amounts::{Line, Suspicion, Why};
 use postback_store::reports::question::{Question, Table};
+use postback_store::reports::{OwnSource, Reader};
 
 use super::asked::Asked;
 use super::frame::{self, Answer, Report, names, without_currency};
+use super::gap::{Repeated, Sides};
 use crate::arguments::Options;
+use crate::cmd::{Loaded, load};
 use crate::console::Console;
 use crate::ending::{Ending, Failure};
 use crate::output::{Cell, Sheet, number, plural, text};
 
 /// Amounts that look wrong: zero, rounded, jumped, in another currency, not those of own orders
-#[derive(Debug, Default, Args)]
+#[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  \
     postback report amounts --from 7d\n  \
     postback report amounts --all --by source --from 7d\n\n\
@@ -25,8 +27,8 @@ use crate::output::{Cell, Sheet, number, plural, text};
     whole           share of the amounts without decimals\n\
     typical         the median amount; half of all are lower\n\
     usual           the same of the period before\n\
-    compared        orders that own orders or statements know too; mismatched: with another amount\n                \
-    or currency there\n\n\
+    compared        orders that own orders or statements know too, with an amount; mismatched:\n                \
+    with another amount or currency there\n\n\
     Suspicions:\n\
     zero            more zeros than usual: often the wrong field is mapped\n\
     rounded         amounts lost their decimals: rounded, or another field\n\
@@ -50,17 +52,34 @@ impl Amounts {
     ) -> Result<Ending, Failure> {
         let question = self.asked.question(&["advertiser"], &frame::now(options))?;
         let question = without_currency(question);
-        frame::run(self, &question, false, options, console).await
+        let loaded = load(options, console)?;
+        let report = Beside::of(&loaded, self.all);
+        frame::run_loaded(&report, (&question, None), &loaded, options, console).await
     }
 }
 
-impl Report for Amounts {
+/// The report, beside what one knows oneself.
+pub(super) struct Beside {
+    all: bool,
+    own: Vec<OwnSource>,
+    repeated: Repeated,
+}
+
+impl Beside {
+    /// `all`: also what is as usual.
+    pub(super) fn of(loaded: &Loaded, all: bool) -> Self {
+        let (own, repeated) = Sides::all(loaded);
+        Self { all, own, repeated }
+    }
+}
+
+impl Report for Beside {
     const NAME: &'static str = "amounts";
     const TABLE: Table = Table::Conversions;
     const OF_MONEY: bool = true;
 
     async fn answer(&self, reader: &Reader, question: &Question) -> Result<Answer, StoreError> {
-        let found = reader.amounts(question, has_minor_units).await?;
+        let found = reader.amounts(question, &self.own, has_minor_units).await?;
         let mut columns = names(question);
         columns.extend([
             text("currency", "Currency"),
@@ -86,6 +105,9 @@ impl Report for Amounts {
         sheet.fact("suspicious", suspicious);
         sheet.fact("looked_at", found.len());
         sheet.notes.extend(notes(&found, suspicious, self.all));
+        if !found.is_empty() {
+            self.repeated.tell(&mut sheet);
+        }
         Ok(Answer {
             sheet,
             is_about_something: !found.is_empty(),

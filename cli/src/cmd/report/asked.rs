@@ -118,6 +118,15 @@ impl Rows {
     pub(super) fn of_orders(&self, by: &[&str], now: &Zoned) -> Result<Question, Failure> {
         const USABLE: [&str; 6] = ["hour", "day", "week", "month", "advertiser", "source"];
         let question = self.question(Table::Conversions, DateBy::Occurred, by, now)?;
+        let mut conditions = question.only.conditions().iter();
+        if conditions.any(|condition| condition.column == Column::network()) {
+            return Err(Failure::Usage(
+                "--network: orders of your side are of no network, so none can be chosen by it\n  \
+                 choose some by --source or --where; which accounts of networks a source of orders or statements \
+                 is compared with, its compare_with says in the configuration"
+                    .to_owned(),
+            ));
+        }
         match question
             .by
             .iter()

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use serde_json::{Map, Value};
+
 use crate::output::{Cell, Column, Sheet};
 
 /// Which columns of a report's sheet are compared.
@@ -25,12 +27,52 @@ pub(super) fn join(now: Sheet, before: Sheet, names: usize, compared: Compared) 
         columns.extend(with_change(&now.columns[place]));
     }
     let rows = |now: Vec<Vec<Cell>>, before: Vec<Vec<Cell>>| beside(now, before, keys, &places);
-    Sheet {
+    let mut joined = Sheet {
         columns,
         rows: rows(now.rows, before.rows),
         totals: rows(now.totals, before.totals),
         meta: now.meta,
         notes: now.notes,
+    };
+    // Where rows are by nothing, they are the totals.
+    let totals = if names == 0 {
+        &joined.rows
+    } else {
+        &joined.totals
+    };
+    if let Some(Value::Array(known)) = joined.meta.get_mut("totals") {
+        tell_changes(
+            known,
+            &joined.columns[names..],
+            totals,
+            names,
+            compared.keys,
+        );
+    }
+    joined
+}
+
+/// The totals for programs, with the changes that those for people have. `columns` are those behind
+/// the question's names, the first `keys` of which say what a total is of.
+fn tell_changes(
+    known: &mut Vec<Value>,
+    columns: &[Column],
+    totals: &[Vec<Cell>],
+    names: usize,
+    keys: usize,
+) {
+    for total in totals {
+        let cells = columns.iter().zip(&total[names..]);
+        let facts = cells.map(|(column, cell)| (column.name.to_string(), cell.for_json()));
+        let facts: Map<String, Value> = facts.collect();
+        let is_same = |one: &&mut Value| {
+            let mut keys = columns[..keys].iter();
+            keys.all(|key| one.get(&*key.name) == facts.get(&*key.name))
+        };
+        match known.iter_mut().find(is_same) {
+            Some(Value::Object(one)) => one.extend(facts),
+            _ => known.push(Value::Object(facts)),
+        }
     }
 }
 
@@ -133,6 +175,8 @@ fn percent(now: i128, before: i128) -> Cell {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
     use crate::output::{number, text};
 
@@ -191,5 +235,30 @@ mod tests {
                 "eu EUR 0 -4 -100.00 0.00 -8.00 -100.00   ",
             ]
         );
+    }
+
+    #[test]
+    fn totals_for_programs_have_the_changes_too() {
+        let total = |currency, orders, net| row("total", currency, orders, net, 0.0);
+        let mut now = sheet(Vec::new());
+        now.totals = vec![total("USD", 12, 1_500_000)];
+        now.fact(
+            "totals",
+            json!([{"currency": "USD", "orders": 12, "gross": "160.00", "net": "150.00"}]),
+        );
+        let mut before = sheet(Vec::new());
+        before.totals = vec![total("EUR", 4, 80_000), total("USD", 10, -1_000_000)];
+        let compared = Compared {
+            keys: 1,
+            figures: &["orders", "net"],
+        };
+        let joined = join(now, before, 1, compared);
+        let expected = json!([
+            {"currency": "USD", "orders": 12, "orders_change": 2, "orders_change_percent": 20.0,
+             "gross": "160.00", "net": "150.00", "net_change": "250.00", "net_change_percent": 250.0},
+            {"currency": "EUR", "orders": 0, "orders_change": -4, "orders_change_percent": -100.0,
+             "net": "0.00", "net_change": "-8.00", "net_change_percent": -100.0},
+        ]);
+        assert_eq!(joined.meta["totals"], expected);
     }
 }

@@ -12,7 +12,7 @@ use super::compared::{self, Compared};
 use super::footer::Footer;
 use super::sources;
 use crate::arguments::Options;
-use crate::cmd::load;
+use crate::cmd::{Loaded, load};
 use crate::console::Console;
 use crate::ending::{Ending, Failure};
 use crate::lag::{self, GroupLag};
@@ -84,6 +84,24 @@ pub(super) async fn run<R: Report>(
     let before = compare.then(|| question.before()).transpose();
     let before = before.map_err(|error| Failure::Usage(format!("--compare: {error}")))?;
     let loaded = load(options, console)?;
+    run_loaded(
+        report,
+        (question, before.as_ref()),
+        &loaded,
+        options,
+        console,
+    )
+    .await
+}
+
+/// The same where the configuration is loaded, with the period to compare with.
+pub(super) async fn run_loaded<R: Report>(
+    report: &R,
+    (question, before): (&Question, Option<&Question>),
+    loaded: &Loaded,
+    options: &Options,
+    console: &mut Console,
+) -> Result<Ending, Failure> {
     let clickhouse = &loaded.settings.clickhouse;
     let trouble = |error| Trouble::of_clickhouse(&error, clickhouse);
     let reader = Reader::of_active(clickhouse).await.map_err(trouble)?;
@@ -92,7 +110,7 @@ pub(super) async fn run<R: Report>(
     let complete = reader.completeness(question.from, question.to);
     let complete = complete.await.map_err(trouble)?;
     let (answer, lag) = tokio::join!(
-        answer(report, question, before.as_ref(), &reader),
+        answer(report, question, before, &reader),
         lag::of_generation(&loaded.settings, reader.generation()),
     );
     let Answer {
@@ -102,7 +120,7 @@ pub(super) async fn run<R: Report>(
     for (name, value) in facts(R::NAME, question) {
         sheet.fact(name, value);
     }
-    if let Some(before) = &before {
+    if let Some(before) = before {
         tell_before(&mut sheet, question, before);
     }
     if !is_about_something && sheet.rows.is_empty() {

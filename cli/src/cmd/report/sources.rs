@@ -1,4 +1,4 @@
-//! Whether the sources that a report is asked for exist.
+//! Whether the sources and networks that a report is asked for exist.
 
 use postback_common::config::Settings;
 use postback_store::reports::Reader;
@@ -8,43 +8,59 @@ use crate::ending::Failure;
 use crate::nearest;
 use crate::servers::Trouble;
 
-/// Refuses a source that is neither configured nor in the tables: every report about it would be
-/// empty, and look as if nothing had come.
+/// Refuses a source or network that is neither configured nor in the tables: every report about it
+/// would be empty, and look as if nothing had come.
 pub(in crate::cmd) async fn check(
     only: &Filter,
     settings: &Settings,
     reader: &Reader,
 ) -> Result<(), Failure> {
-    let conditions = only.conditions().iter();
-    let wanted = conditions.filter(|known| known.column == Column::source() && !known.negated);
-    let is_not_configured = |name: &&String| {
-        let mut sources = settings.sources.iter();
-        !sources.any(|source| source.name.as_str() == name.as_str())
-    };
-    let strange: Vec<&String> = wanted
-        .flat_map(|known| &known.values)
-        .filter(is_not_configured)
-        .collect();
-    if strange.is_empty() {
-        return Ok(());
-    }
     let trouble = |error| Trouble::of_clickhouse(&error, &settings.clickhouse);
-    let mut known = reader.sources().await.map_err(trouble)?;
-    known.extend(
-        settings
-            .sources
-            .iter()
-            .map(|source| source.name.to_string()),
-    );
+    let sources = settings.sources.iter();
+    let configured: Vec<String> = sources.map(|source| source.name.to_string()).collect();
+    let strange = strange(only, &Column::source(), &configured);
+    if !strange.is_empty() {
+        let known = reader.sources().await.map_err(trouble)?;
+        refuse_unknown(
+            "no source is called",
+            &strange,
+            [known, configured].concat(),
+        )?;
+    }
+    let sources = settings.sources.iter();
+    let configured: Vec<String> = sources.map(|source| source.network.to_string()).collect();
+    let strange = self::strange(only, &Column::network(), &configured);
+    if !strange.is_empty() {
+        let known = reader.networks().await.map_err(trouble)?;
+        refuse_unknown(
+            "nothing is of a network called",
+            &strange,
+            [known, configured].concat(),
+        )?;
+    }
+    Ok(())
+}
+
+/// What a column is asked to be that is not configured; an empty value means that it is missing.
+fn strange<'a>(only: &'a Filter, column: &Column, configured: &[String]) -> Vec<&'a String> {
+    let conditions = only.conditions().iter();
+    let wanted = conditions.filter(|known| known.column == *column && !known.negated);
+    let values = wanted.flat_map(|known| &known.values);
+    values
+        .filter(|name| !name.is_empty() && !configured.contains(name))
+        .collect()
+}
+
+fn refuse_unknown(what: &str, strange: &[&String], mut known: Vec<String>) -> Result<(), Failure> {
     known.sort();
     known.dedup();
-    match strange.into_iter().find(|name| !known.contains(name)) {
-        Some(name) => Err(unknown(name, &known)),
+    match strange.iter().find(|name| !known.contains(name)) {
+        Some(name) => Err(unknown(what, name, &known)),
         None => Ok(()),
     }
 }
 
-fn unknown(name: &str, known: &[String]) -> Failure {
+fn unknown(what: &str, name: &str, known: &[String]) -> Failure {
     let known: Vec<&str> = known.iter().map(String::as_str).collect();
     let remedy = if known.is_empty() {
         "the configuration has no [[source]] yet".to_owned()
@@ -52,6 +68,6 @@ fn unknown(name: &str, known: &[String]) -> Failure {
         nearest::remedy(name, &known)
     };
     Failure::Usage(format!(
-        "no source is called {name:?}: neither the configuration nor the tables have it\n  {remedy}"
+        "{what} {name:?}: neither the configuration nor the tables have it\n  {remedy}"
     ))
 }

@@ -8,10 +8,11 @@ use serde::Deserialize;
 use super::Key;
 use super::judgement::{Suspicion, Why};
 use crate::error::StoreError;
-use crate::reports::Reader;
+use crate::reports::own::Sides;
 use crate::reports::question::{DateBy, Question, Table};
 use crate::reports::share::Share;
 use crate::reports::unattributed::IS_TRANSACTION;
+use crate::reports::{OwnSource, Reader};
 
 /// Days before and after the range within which an own order is that of a sale of the range.
 const MARGIN_DAYS: u8 = 31;
@@ -20,7 +21,7 @@ const MARGIN_DAYS: u8 = 31;
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Mismatch {
     /// Those with another amount or currency, of all that both know; an order that stands in own
-    /// orders and in a statement is compared with each.
+    /// orders and in a statement is compared with each, and so are orders of several own sides.
     pub share: Share,
     /// The order id of one of them; empty where there is none.
     pub sample: String,
@@ -50,19 +51,37 @@ impl Reader {
     pub(super) async fn mismatches(
         &self,
         asked: &Question,
+        sources: &[OwnSource],
     ) -> Result<BTreeMap<Key, Mismatch>, StoreError> {
+        let sides = Sides::of(sources);
+        if sides.are_none() {
+            return Ok(BTreeMap::new());
+        }
         let any = format!(
             "SELECT count() FROM (SELECT 1 FROM {{conversions}} WHERE {} LIMIT 1)",
             own(asked)
         );
-        let any = self.asked(&any, Table::Conversions, asked);
+        let any = sides.bind(self.asked(&any, Table::Conversions, asked));
         if self.one::<u64>("look for own orders", any).await? == 0 {
             return Ok(BTreeMap::new());
         }
+        let (by_side, own_side, their_side) = if sides.are_several() {
+            let of_row = Sides::without_meetings("kind IN ('order', 'statement')");
+            (
+                ", side",
+                format!(", {of_row}[1] AS side"),
+                format!(", arrayJoin({of_row}) AS side"),
+            )
+        } else {
+            ("", String::new(), String::new())
+        };
         let sql = include_str!("mismatch.sql")
+            .replace("{by_side}", by_side)
+            .replace("{own_side}", &own_side)
+            .replace("{their_side}", &their_side)
             .replace("{is_own}", &own(asked))
             .replace("{is_transaction}", IS_TRANSACTION);
-        let query = self.asked(&sql, Table::Conversions, asked);
+        let query = sides.bind(self.asked(&sql, Table::Conversions, asked));
         let found: Vec<Found> = self.all("compare with own orders", query).await?;
         let found = found.into_iter().map(|row| {
             let mismatch = Mismatch {
@@ -85,5 +104,5 @@ fn own(asked: &Question) -> String {
         ),
         DateBy::Processed | DateBy::Received => String::new(),
     };
-    format!("kind IN ('order', 'statement'){of_time}")
+    format!("kind IN ('order', 'statement') AND source IN {{sources:Array(String)}}{of_time}")
 }

@@ -9,8 +9,9 @@
 //!   [`Suspicion`] for what is marked.
 //! - *mismatched*: orders that own orders or statements know too, and whose currency or sale is
 //!   another there: gross sales of (advertiser, order id) against the sum of the own orders that are
-//!   `placed`, or of a statement's lines that are `reported`; each kind for itself. By date of sale, own
-//!   sides that are dated within 31 days of the range.
+//!   `placed`, or of a statement's lines that are `reported`; each kind and own side for itself
+//!   ([`OwnSource`]), with the accounts that it is compared with. By date of sale, own sides that are
+//!   dated within 31 days of the range. An own order without an amount is not compared.
 
 mod judgement;
 mod mismatch;
@@ -28,7 +29,7 @@ use super::decode::day;
 use super::question::{Question, Table};
 use super::share::Share;
 use super::unattributed::{IS_TRANSACTION, timeless};
-use super::{Money, Reader};
+use super::{Money, OwnSource, Reader};
 use crate::error::StoreError;
 
 /// What the amounts of some transactions are like.
@@ -118,20 +119,21 @@ type Key = (Vec<String>, String);
 
 impl Reader {
     /// Calculates it, by dimension, then currency. `has_minor_units` says of a currency whether its
-    /// amounts have decimals.
+    /// amounts have decimals; `own` are the sources that they are compared with.
     ///
     /// # Errors
     /// As the server answers.
     pub async fn amounts(
         &self,
         asked: &Question,
+        own: &[OwnSource],
         has_minor_units: impl Fn(&str) -> bool,
     ) -> Result<Vec<Line>, StoreError> {
         let past = asked.past();
         let (now, past, mismatches) = tokio::try_join!(
             self.found_amounts(Some(asked), Per::Day),
             self.found_amounts(past.as_ref(), Per::Period),
-            self.mismatches(asked)
+            self.mismatches(asked, own)
         )?;
         let (now, days): (Vec<_>, Vec<_>) = now.into_iter().partition(|found| found.is_all == 1);
         let past: BTreeMap<Key, Amounts> = past

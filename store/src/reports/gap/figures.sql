@@ -24,6 +24,7 @@ SELECT
     sumIf(their_amount - own_amount, other_amount) AS amount_difference,
     countIf(other_currency) AS other_currencies,
     countIf(other_click) AS other_clicks,
+    countIf(has_own AND own_is_unpriced) AS own_unpriced,
     sumIf(own_rows, class = 0) AS own_unnumbered,
     sumIf(sales, class = 0) AS their_unnumbered
 FROM ({keyed})

@@ -1,5 +1,7 @@
 -- One row for each order number of the own side or of the networks', with what both say of it. States
 -- of texts are what such an aggregation costs: so statuses, currencies and clicks are numbers here.
+-- Of several own sides (see own.rs), each has its own rows; rows of their meetings are transactions that
+-- no side of theirs knows.
 SELECT
     -- Without a number nothing can be compared: all of that is one row, of no class.
     max(number = '') AS is_unnumbered,
@@ -17,14 +19,18 @@ SELECT
     -- 1 cancelled, 2 returned, 3 out of network, 4 reversed; of several lines the highest.
     maxIf(fate, is_own) AS own_fate,
     sumIf(amount, is_own) AS own_amount,
+    -- 1 the own side has it, 2 an amount of it is not known, which is not 0.
+    max(knowledge) AS own_knowledge,
+    own_knowledge = 2 AS own_is_unpriced,
     sumIf(standing, is_sale) AS their_amount,
     maxIf(click, is_own) AS own_click_hash,
     -- Taken back as a whole: by negative transactions that outweigh it, or by its status.
     sales > 0 AND countIf(is_sale AND (amount < 0 OR fate >= 4)) > 0 AND their_amount <= 0 AS is_reversed,
     has_own AND sales > 0 AND NOT is_reversed AS is_matched,
-    is_matched AND own_money != their_money AS other_currency,
+    is_matched AND NOT own_is_unpriced AND own_money != their_money AS other_currency,
     is_matched AND own_fate BETWEEN 1 AND 3 AS is_standing,
-    is_matched AND NOT is_standing AND NOT other_currency AND own_amount != their_amount AS other_amount,
+    is_matched AND NOT own_is_unpriced AND NOT is_standing AND NOT other_currency AND own_amount != their_amount
+        AS other_amount,
     is_matched AND own_click_hash != 0 AND own_click_hash != maxIf(click, is_sale) AS other_click,
     -- Numbers of the classes: see CLASSES of this folder.
     multiIf(
@@ -46,16 +52,22 @@ FROM
         if(click_id = '', 0, sipHash64(click_id)) AS click,
         toUInt8(indexOf(['cancelled', 'returned', 'out_of_network', 'reversed', 'rejected'], status)) AS fate,
         ifNull(sale_amount, toDecimal64(0, 4)) AS amount,
+        isNull(sale_amount) AS is_unpriced,
         if(fate >= 4 AND amount > 0, toDecimal64(0, 4), amount) AS standing,
         ifNull(occurred_at, received_at) AS placed,
-        kind = {own:String} AS is_own,
+        kind = {own:String} AS is_ours{side},
+        -- Own orders of the days around the range are known, and nothing else is said of them.
+        is_ours AND placed >= fromUnixTimestamp64Micro({from:Int64}) AND placed < fromUnixTimestamp64Micro({to:Int64}){is_real}
+            AS is_own,
+        toUInt8(is_ours + (is_own AND is_unpriced)) AS knowledge,
         kind = 'transaction' AS is_sale{also}
     FROM {conversions} FINAL
     WHERE placed >= fromUnixTimestamp64Micro({from:Int64}) - toIntervalDay({margin:UInt8})
         AND placed < fromUnixTimestamp64Micro({to:Int64}) + toIntervalDay({margin:UInt8})
         AND (
             kind = {own:String} AND source IN {sources:Array(String)}
-                AND placed >= fromUnixTimestamp64Micro({from:Int64}) AND placed < fromUnixTimestamp64Micro({to:Int64})
+                AND ({is_whole:Bool}
+                    OR placed >= fromUnixTimestamp64Micro({from:Int64}) AND placed < fromUnixTimestamp64Micro({to:Int64}))
                 AND {only}
             OR kind IN ('transaction', 'signal') AND account IN {accounts:Array(String)})
         -- Chooses granules, and is not looked up for each row again.
@@ -65,7 +77,7 @@ FROM
                 AND ifNull(occurred_at, received_at) < fromUnixTimestamp64Micro({to:Int64}) + toIntervalDay({margin:UInt8})))
 )
 -- Of 100 million orders, two have one hash in one of 3,700 cases.
-GROUP BY if(number = '', 0, sipHash64({key}))
+GROUP BY {by_side}if(number = '', 0, sipHash64({key}))
 -- A sale of the days around the range has its order there.
-HAVING is_unnumbered OR has_own OR (sales > 0 AND {is_whole:Bool}
+HAVING is_unnumbered OR has_own OR (sales > 0 AND {is_whole:Bool} AND own_knowledge = 0{is_meeting}
     AND occurred_at >= fromUnixTimestamp64Micro({from:Int64}) AND occurred_at < fromUnixTimestamp64Micro({to:Int64}))

@@ -4,7 +4,7 @@ use clickhouse::Row;
 use jiff::Timestamp;
 use serde::Deserialize;
 
-use super::{CLASSES, Comparison, Texts, keyed};
+use super::{CLASSES, Comparison, Extra, Texts, keyed};
 use crate::error::StoreError;
 use crate::reports::decode::micros;
 use crate::reports::{Money, Reader};
@@ -55,6 +55,8 @@ pub struct Listed {
     pub occurred_at: Timestamp,
     /// Of the own side, else of the networks'.
     pub advertiser_id: String,
+    /// The own side's, else the networks'.
+    pub source: String,
     /// The class, the reasons of explained and unexplained ones apart.
     #[serde(rename = "class_name")]
     pub class: String,
@@ -62,12 +64,14 @@ pub struct Listed {
     pub own_status: String,
     /// Of `own_amount`.
     pub own_currency: String,
-    /// The own side's.
-    pub own_amount: Money,
+    /// The own side's; `None` where it knows none.
+    #[serde(rename = "own_sum")]
+    pub own_amount: Option<Money>,
     /// Of `their_amount`.
     pub their_currency: String,
-    /// What stands of the networks' transactions.
-    pub their_amount: Money,
+    /// What stands of the networks' transactions; `None` where none of them has an amount.
+    #[serde(rename = "their_sum")]
+    pub their_amount: Option<Money>,
     /// The own side's.
     pub own_click: String,
     /// The networks'.
@@ -78,7 +82,8 @@ pub struct Listed {
 
 /// Texts that only a list needs, which is short.
 const TEXTS: Texts = Texts {
-    shown: ",\n    any(number) AS order_no, maxIf(state, is_own) AS own_status, \
+    shown: ",\n    any(number) AS order_no, if(has_own AND NOT own_is_unpriced, own_amount, NULL) AS own_sum, \
+            if(countIf(is_sale AND NOT is_unpriced) > 0, their_amount, NULL) AS their_sum, maxIf(state, is_own) AS own_status, \
             reinterpretAsString(own_money) AS own_currency, reinterpretAsString(their_money) AS their_currency, \
             maxIf(clicked, is_own) AS own_click, maxIf(clicked, is_sale) AS their_click",
     read: ", toString(status) AS state, click_id AS clicked",
@@ -96,15 +101,20 @@ impl Reader {
         limit: u64,
     ) -> Result<Vec<Listed>, StoreError> {
         let by_advertiser = self.names_advertisers(asked).await?;
+        let extra = if wanted == Wanted::Extra {
+            Extra::Wanted
+        } else {
+            Extra::LeftOut
+        };
         let sql = format!(
-            "SELECT order_no, occurred_at, advertiser_id, [{}][class + 1] AS class_name, own_status, own_currency, own_amount, \
-             their_currency, their_amount, own_click, their_click, count() OVER () AS total \
-             FROM ({}) WHERE {} ORDER BY occurred_at, order_no LIMIT {limit}",
+            "SELECT order_no, occurred_at, advertiser_id, source, [{}][class + 1] AS class_name, own_status, own_currency, own_sum, \
+             their_currency, their_sum, own_click, their_click, count() OVER () AS total \
+             FROM ({}) WHERE {} ORDER BY occurred_at, order_no, source LIMIT {limit}",
             CLASSES.map(|class| format!("'{class}'")).join(", "),
             keyed(asked, by_advertiser, &TEXTS),
             wanted.condition()
         );
-        let query = self.gap_query(&sql, asked);
+        let query = self.gap_query(&sql, asked, extra);
         self.all("list orders", query).await
     }
 }

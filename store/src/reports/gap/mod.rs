@@ -9,8 +9,10 @@
 //! - *immature*: placed so recently that its postback may still come.
 //! - *unexplained*: *missing*, or known by an early signal alone (*`signal_only`*).
 //!
-//! Every own order is in one of them. *Extra* are transactions whose order number is not known on the
-//! own side, by number. The gap is unexplained / (matched + unexplained), by count and by money.
+//! Every own order is in one of them. Sources of different accounts are sides of their own
+//! ([`OwnSource`]): one number at two of them is two orders, and each is compared with the accounts of
+//! its side alone. *Extra* are transactions whose order number no side knows that is compared with
+//! their account, by number; orders of the days around the range are known, too. The gap is unexplained / (matched + unexplained), by count and by money.
 //!
 //! Of matched orders: *standing* are those that are cancelled, returned or out of network on the own
 //! side, and not taken back by the network; *other amounts* differ in one currency (*difference* is
@@ -27,8 +29,9 @@ use clickhouse::query::Query;
 use jiff::Timestamp;
 use serde::Deserialize;
 
+use super::own::Sides;
 use super::question::Question;
-use super::{Money, Reader};
+use super::{Money, OwnSource, Reader};
 use crate::error::StoreError;
 
 pub use list::{Listed, Wanted};
@@ -85,9 +88,9 @@ pub struct Comparison {
     pub question: Question,
     /// The own side.
     pub own: Own,
-    /// Sources of the own side.
-    pub sources: Vec<String>,
-    /// Accounts whose conversions these are.
+    /// Sources of the own side, and what each is compared with.
+    pub sources: Vec<OwnSource>,
+    /// Accounts whose conversions these are, of all sources together.
     pub accounts: Vec<String>,
     /// Orders that were placed from then on are immature.
     pub mature_until: Timestamp,
@@ -143,6 +146,7 @@ pub struct Figures {
     pub other_currencies: u64,
     /// See the head of this page.
     pub other_clicks: u64,
+    own_unpriced: u64,
     own_unnumbered: u64,
     their_unnumbered: u64,
 }
@@ -188,6 +192,8 @@ pub struct Gap {
     pub totals: Vec<Figures>,
     /// Every order of the own side names its advertiser: the number counts together with it.
     pub by_advertiser: bool,
+    /// Orders of the own side without an amount: in no sum, and no amount is compared with theirs.
+    pub own_unpriced: u64,
     /// Rows of the own side without an order number: compared with nothing.
     pub own_unnumbered: u64,
     /// Transactions without an order number: compared with nothing.
@@ -210,7 +216,7 @@ impl Reader {
         let by_advertiser = self.names_advertisers(asked).await?;
         let sql = (asked.question.grouped(include_str!("figures.sql")))
             .replace("{keyed}", &keyed(asked, by_advertiser, &Texts::default()));
-        let query = self.gap_query(&sql, asked);
+        let query = self.gap_query(&sql, asked, Extra::Wanted);
         let figures: Vec<Figures> = self.all("compare with conversions", query).await?;
         let (totals, mut rows): (Vec<_>, Vec<_>) = figures
             .into_iter()
@@ -220,6 +226,7 @@ impl Reader {
         }
         Ok(Gap {
             by_advertiser,
+            own_unpriced: totals.iter().map(|total| total.own_unpriced).sum(),
             own_unnumbered: totals.iter().map(|total| total.own_unnumbered).sum(),
             their_unnumbered: totals.iter().map(|total| total.their_unnumbered).sum(),
             rows: rows.into_iter().filter(Figures::has_figures).collect(),
@@ -239,7 +246,7 @@ impl Reader {
         let by_advertiser = self.names_advertisers(asked).await?;
         let sql = (asked.question.grouped(include_str!("usual.sql")))
             .replace("{keyed}", &keyed(asked, by_advertiser, &Texts::default()));
-        let query = self.gap_query(&sql, asked);
+        let query = self.gap_query(&sql, asked, Extra::LeftOut);
         let days: Vec<Day> = self.all("see which gap is usual", query).await?;
         let days = days.into_iter().map(|day| {
             let share = super::share::Share::new(day.unexplained, day.all_of_them);
@@ -257,12 +264,14 @@ impl Reader {
              AND occurred_at >= fromUnixTimestamp64Micro({{from:Int64}}) AND occurred_at < fromUnixTimestamp64Micro({{to:Int64}})",
             only = asked.question.only.sql()
         );
-        let query = self.gap_query(&sql, asked);
+        let query = self.gap_query(&sql, asked, Extra::LeftOut);
         self.one("look by what orders can be compared", query).await
     }
 
-    fn gap_query(&self, sql: &str, asked: &Comparison) -> Query {
+    fn gap_query(&self, sql: &str, asked: &Comparison, extra: Extra) -> Query {
         let question = &asked.question;
+        // Under a condition about the own side, what is left out is not unknown.
+        let is_whole = question.only.is_empty() && extra == Extra::Wanted;
         let query = self
             .query(sql)
             .with_setting("use_skip_indexes_if_final", "0")
@@ -272,10 +281,8 @@ impl Reader {
             .param("margin", MARGIN_DAYS)
             .param("mature", asked.mature_until.as_microsecond())
             .param("own", asked.own.kind())
-            .param("sources", &asked.sources)
-            .param("accounts", &asked.accounts)
-            .param("is_whole", question.only.is_empty());
-        question.only.bind(query)
+            .param("is_whole", is_whole);
+        question.only.bind(Sides::of(&asked.sources).bind(query))
     }
 }
 
@@ -286,6 +293,13 @@ struct Texts {
     read: &'static str,
 }
 
+/// Whether orders are of interest that no own side knows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Extra {
+    Wanted,
+    LeftOut,
+}
+
 /// The SQL of both sides together.
 fn keyed(asked: &Comparison, by_advertiser: bool, texts: &Texts) -> String {
     let key = if by_advertiser {
@@ -293,9 +307,29 @@ fn keyed(asked: &Comparison, by_advertiser: bool, texts: &Texts) -> String {
     } else {
         "number"
     };
+    let sides = Sides::of(&asked.sources);
+    let all = Sides::of_row("is_ours");
+    let (side, by_side) = if !sides.are_several() {
+        (String::new(), "")
+    } else if sides.are_meeting() {
+        // What has no number is counted once.
+        let each = format!("arrayJoin(if(order_id = '', arraySlice({all}, 1, 1), {all}))");
+        (format!(", {each} AS side"), "side, ")
+    } else {
+        (format!(", {all}[1] AS side"), "side, ")
+    };
+    let (is_real, is_meeting) = if sides.are_meeting() {
+        (" AND side < {sides:UInt16}", " AND side >= {sides:UInt16}")
+    } else {
+        ("", "")
+    };
     include_str!("keyed.sql")
         .replace("{texts}", texts.shown)
         .replace("{also}", texts.read)
+        .replace("{side}", &side)
+        .replace("{by_side}", by_side)
+        .replace("{is_real}", is_real)
+        .replace("{is_meeting}", is_meeting)
         .replace("{key}", key)
         .replace("{only}", &asked.question.only.sql())
 }

@@ -3,7 +3,7 @@
 use clickhouse::Row;
 use serde::Deserialize;
 
-use super::{Comparison, Texts, keyed};
+use super::{Comparison, Extra, Texts, keyed};
 use crate::error::StoreError;
 use crate::reports::{Money, Reader};
 
@@ -64,7 +64,9 @@ impl Reader {
              GROUP BY own_advertiser, bin, money_currency ORDER BY own_advertiser, bin, money_currency",
             keyed(asked, by_advertiser, &TEXTS)
         );
-        let query = self.gap_query(&sql, asked).param("width", width);
+        let query = self
+            .gap_query(&sql, asked, Extra::LeftOut)
+            .param("width", width);
         self.all("compare with conversions by time", query).await
     }
 
@@ -83,7 +85,7 @@ impl Reader {
             levels(),
             keyed(asked, by_advertiser, &DELAY_TEXTS)
         );
-        let query = self.gap_query(&sql, asked);
+        let query = self.gap_query(&sql, asked, Extra::LeftOut);
         let delays: Vec<f64> = self.one("measure how late conversions come", query).await?;
         // The quantiles of nothing are no numbers.
         Ok(delays

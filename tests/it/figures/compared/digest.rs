@@ -15,7 +15,7 @@ pub(crate) fn assert(world: &World<'_>, question: &Question) {
     let page = world.found(&["digest"], &arguments);
     let sections = &page["meta"]["sections"];
     let by = |by: &[&'static str]| question.clone().by(by);
-    summary::assert_meta(
+    summary::assert_compared_meta(
         "digest: summary",
         &sections["summary"],
         world,

@@ -14,6 +14,8 @@ pub(crate) struct Sides<'a> {
     own: Vec<&'a Order>,
     sales: Vec<&'a Received>,
     has_signal: bool,
+    /// The own side has it on one of the days around the range.
+    is_known: bool,
 }
 
 /// How far from its own date a network may place the same order.
@@ -172,24 +174,24 @@ pub(crate) fn sides<'a>(
         With::Orders => &world.own.orders,
         With::Statements => &world.own.lines,
     };
-    let own: Vec<&Order> = (own.iter())
-        .filter(|order| question.contains(order.placed))
+    let around: Vec<&Order> = (own.iter())
+        .filter(|order| is_near(question, order.placed))
         .filter(|order| question.fits(|column| own_text(order, column)))
         .collect();
+    let (own, around): (Vec<&Order>, Vec<&Order>) =
+        (around.into_iter()).partition(|order| question.contains(order.placed));
     let by_advertiser = !own.is_empty() && own.iter().all(|order| !order.advertiser.is_empty());
     let key = |number: &'a str, advertiser: &'a str| {
         (number, if by_advertiser { advertiser } else { "" })
     };
-    let near = |one: &&Received| {
-        let placed = one.says.occurred.unwrap_or(one.at);
-        question.from - MARGIN <= placed && placed < question.to + MARGIN
-    };
+    let near = |one: &&Received| is_near(question, one.says.occurred.unwrap_or(one.at));
     let mut all: BTreeMap<_, Sides<'_>> = BTreeMap::new();
     let nobody = |number| Sides {
         number,
         own: Vec::new(),
         sales: Vec::new(),
         has_signal: false,
+        is_known: false,
     };
     for order in own {
         let side = all.entry(key(&order.number, &order.advertiser));
@@ -213,12 +215,23 @@ pub(crate) fn sides<'a>(
             _ => {}
         }
     }
+    for order in around {
+        if let Some(side) = all.get_mut(&key(&order.number, &order.advertiser)) {
+            side.is_known = true;
+        }
+    }
     let is_meant = |side: &Sides<'_>| {
-        let is_extra =
-            !side.sales.is_empty() && question.only.is_empty() && question.contains(side.placed());
+        let is_extra = !side.is_known
+            && !side.sales.is_empty()
+            && question.only.is_empty()
+            && question.contains(side.placed());
         !side.own.is_empty() || is_extra
     };
     (all.into_values().filter(is_meant).collect(), by_advertiser)
+}
+
+fn is_near(question: &Question, placed: Timestamp) -> bool {
+    question.from - MARGIN <= placed && placed < question.to + MARGIN
 }
 
 fn own_text(order: &Order, column: &str) -> String {
@@ -239,10 +252,11 @@ impl Sides<'_> {
     pub(super) fn listed(&self, question: &Question, class: &'static str) -> Figures {
         let text = |text: &str| Figure::Text(text.to_owned());
         // A side that has nothing to say has no amount.
-        let amount = |currency: &str, units: i128| match (currency, units) {
-            ("", 0) => Figure::Missing,
-            _ => Figure::Money(units),
+        let amount = |has_any: bool, units: i128| match has_any {
+            true => Figure::Money(units),
+            false => Figure::Missing,
         };
+        let have_amounts = self.sales.iter().any(|one| one.says.sale.is_some());
         let own_currency = self.own.first().map_or("", |order| &order.currency);
         let status = self.own.iter().map(|order| order.status).max();
         let placed = self.placed().to_zoned(question.zone.clone());
@@ -258,12 +272,12 @@ impl Sides<'_> {
             ),
             named("class", text(class)),
             named("own_status", text(status.unwrap_or_default())),
-            named("own_amount", amount(own_currency, self.own_amount())),
-            named("own_currency", text(own_currency)),
             named(
-                "network_amount",
-                amount(self.their_currency(), self.their_amount()),
+                "own_amount",
+                amount(!self.own.is_empty(), self.own_amount()),
             ),
+            named("own_currency", text(own_currency)),
+            named("network_amount", amount(have_amounts, self.their_amount())),
             named("network_currency", text(self.their_currency())),
             named("own_click_id", text(self.own_click())),
             named("network_click_id", text(self.their_click())),

@@ -109,19 +109,39 @@ pub(crate) fn assert(world: &World<'_>, question: &Question) {
     let what = format!("summary {question:?}");
     let report = world.report(&["summary"], &question.arguments(true));
     assert_rows(&what, &report, &keys(question), &rows(world, question));
-    assert_meta(&what, &report["meta"], world, question);
+    let totals = rows(world, &question.clone().by(&[]));
+    assert_meta(&what, &report["meta"], world, question, &totals);
 }
 
-/// The totals of each currency, and what is in no figure.
-pub(crate) fn assert_meta(what: &str, meta: &Value, world: &World<'_>, question: &Question) {
+/// Totals beside those of the period before: all figures, and the changes of some.
+fn compared_totals(world: &World<'_>, question: &Question) -> Rows {
+    let question = question.clone().by(&[]);
+    let (now, before) = (rows(world, &question), rows(world, &question.before()));
+    let mut totals = changes(&question, &now, before, COMPARED);
+    for (key, figures) in now {
+        let is_other = |(name, _): &(String, Figure)| !COMPARED.contains(&&**name);
+        let others = figures.into_iter().filter(is_other);
+        totals.get_mut(&key).unwrap().extend(others);
+    }
+    totals
+}
+
+/// The totals of each currency, beside those of the period before, and what is in no figure.
+pub(crate) fn assert_compared_meta(
+    what: &str,
+    meta: &Value,
+    world: &World<'_>,
+    question: &Question,
+) {
+    let totals = compared_totals(world, question);
+    assert_meta(what, meta, world, question, &totals);
+}
+
+fn assert_meta(what: &str, meta: &Value, world: &World<'_>, question: &Question, totals: &Rows) {
     let chosen = question.chosen(&world.conversions);
     let all = sums(&chosen, |_| Vec::new());
-    let totals = all.iter().filter(|(_, sums)| sums.is_shown());
-    let totals: Rows = totals
-        .map(|(key, sums)| (key.clone(), sums.figures()))
-        .collect();
     let shown = serde_json::json!({"rows": meta["totals"]});
-    assert_rows(&format!("{what}: totals"), &shown, &["currency"], &totals);
+    assert_rows(&format!("{what}: totals"), &shown, &["currency"], totals);
     let sum = |figure: fn(&Sums) -> u64| all.values().map(figure).sum::<u64>();
     let unknown = all.get(&vec![String::new()]);
     let facts = vec![
@@ -159,4 +179,5 @@ pub(crate) fn assert_compared(world: &World<'_>, question: &Question) {
     let report = world.report(&["summary", "--compare"], &question.arguments(true));
     let what = format!("summary --compare {question:?}");
     assert_rows(&what, &report, &keys(question), &expected);
+    assert_compared_meta(&what, &report["meta"], world, question);
 }

@@ -1,9 +1,11 @@
 //! What somebody should look at, from what the sections say of themselves.
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 
 use super::page::Section;
-use crate::output::plural;
+use crate::output::{Cell, Sheet, plural};
 
 /// One of them.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,15 +15,18 @@ pub(super) struct Finding {
     /// A sentence.
     pub(super) words: String,
     /// A command line.
-    pub(super) look: &'static str,
+    pub(super) look: String,
 }
 
-/// All findings, in the order of the sections.
-pub(super) fn of(sections: &[Section]) -> Vec<Finding> {
-    sections.iter().flat_map(of_section).collect()
+/// All findings, in the order of the sections; `range` are the options that ask for the same range.
+pub(super) fn of(sections: &[Section], range: &str) -> Vec<Finding> {
+    let sections = sections.iter();
+    sections
+        .flat_map(|section| of_section(section, range))
+        .collect()
 }
 
-fn of_section(section: &Section) -> Vec<Finding> {
+fn of_section(section: &Section, range: &str) -> Vec<Finding> {
     let count = |fact: &str| {
         section
             .sheet
@@ -30,14 +35,16 @@ fn of_section(section: &Section) -> Vec<Finding> {
             .and_then(Value::as_u64)
             .unwrap_or(0)
     };
-    let finding = |count: u64, words: String, look: &'static str| {
+    let finding = |count: u64, words: String, look: &str| {
         let section = section.key;
+        let look = look.to_owned();
         (count > 0).then_some(Finding {
             section,
             words,
             look,
         })
     };
+    let of_range = |command: &str| format!("{command} {range}");
     let found = match section.key {
         "gap" => vec![
             finding(
@@ -46,7 +53,7 @@ fn of_section(section: &Section) -> Vec<Finding> {
                     "The gap is wider than usual on {}.",
                     plural(count("widened"), "day")
                 ),
-                "postback report gap --class unexplained",
+                &of_range("postback report gap --class unexplained"),
             ),
             finding(
                 count("standing"),
@@ -54,7 +61,7 @@ fn of_section(section: &Section) -> Vec<Finding> {
                     "{} cancelled, returned or out of network on your side, and not taken back by the network.",
                     plural(count("standing"), "order")
                 ),
-                "postback report gap --class standing",
+                &of_range("postback report gap --class standing"),
             ),
         ],
         "unattributed" => vec![finding(
@@ -63,15 +70,15 @@ fn of_section(section: &Section) -> Vec<Finding> {
                 "Sales without a click id have risen beyond chance in {}.",
                 plural(count("rises"), "source")
             ),
-            "postback report unattributed --by day,advertiser",
+            &of_range("postback report unattributed --by day,advertiser"),
         )],
         "amounts" => vec![finding(
-            count("suspicious"),
+            advertisers(&section.sheet),
             format!(
                 "The amounts of {} look wrong.",
-                plural(count("suspicious"), "advertiser")
+                plural(advertisers(&section.sheet), "advertiser")
             ),
-            "postback report amounts",
+            &of_range("postback report amounts"),
         )],
         "rejects" => vec![
             finding(
@@ -85,7 +92,7 @@ fn of_section(section: &Section) -> Vec<Finding> {
                     "{} became no conversion.",
                     plural(count("rejected"), "postback")
                 ),
-                "postback report rejects --by day",
+                &of_range("postback report rejects --by day"),
             ),
         ],
         "activity" => vec![finding(
@@ -99,4 +106,36 @@ fn of_section(section: &Section) -> Vec<Finding> {
         _ => Vec::new(),
     };
     found.into_iter().flatten().collect()
+}
+
+/// Advertisers of the rows, each by its network and id: one has a row for each currency.
+fn advertisers(sheet: &Sheet) -> u64 {
+    let name = |row: &Vec<Cell>| row.iter().take(2).map(Cell::for_csv).collect::<Vec<_>>();
+    sheet.rows.iter().map(name).collect::<BTreeSet<_>>().len() as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::output::text;
+
+    #[test]
+    fn an_advertiser_with_two_currencies_is_one_and_commands_ask_for_the_same_range() {
+        let columns = ["network", "advertiser", "currency"].map(|name| text(name, name));
+        let mut sheet = Sheet::new(&columns);
+        let rows = [
+            ["awin", "10", "EUR"],
+            ["awin", "10", "GBP"],
+            ["awin", "11", "EUR"],
+            ["rakuten", "10", "EUR"],
+        ];
+        sheet.rows = rows.map(|row| row.map(Cell::text).to_vec()).to_vec();
+        let found = of(
+            &[Section::new("amounts", "Amounts", sheet)],
+            "--from 7d --to today",
+        );
+        let words = "The amounts of 3 advertisers look wrong.";
+        let look = "postback report amounts --from 7d --to today";
+        assert_eq!((&*found[0].words, &*found[0].look), (words, look));
+    }
 }

@@ -30,7 +30,7 @@ pub(super) fn write(page: &Page, out: &mut impl Write) -> io::Result<()> {
     } else {
         writeln!(out, "<ul class=\"findings\">")?;
         for finding in &page.findings {
-            let (words, look) = (shown(&finding.words), shown(finding.look));
+            let (words, look) = (shown(&finding.words), shown(&finding.look));
             writeln!(out, "<li><strong>{words}</strong> <code>{look}</code></li>")?;
         }
         writeln!(out, "</ul>")?;

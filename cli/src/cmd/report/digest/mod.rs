@@ -6,13 +6,14 @@ mod markdown;
 mod page;
 
 use clap::{Args, ValueEnum};
-use jiff::Zoned;
+use jiff::tz::TimeZone;
+use jiff::{Timestamp, Zoned};
 use postback_store::StoreError;
 use postback_store::reports::Reader;
 use postback_store::reports::completeness::Completeness;
 use serde_json::json;
 
-use super::amounts::Amounts;
+use super::amounts::Beside;
 use super::asked::{Asked, Rows};
 use super::flags::Flags;
 use super::footer::Footer;
@@ -27,7 +28,7 @@ use crate::console::Console;
 use crate::ending::{Ending, Failure};
 use crate::lag::{self, GroupLag};
 use crate::output::{Cell, Sheet, text};
-use crate::range::{RangeOptions, shown};
+use crate::range::{Range, RangeOptions, shown, shown_exactly};
 use crate::servers::Trouble;
 use page::{Page, Section};
 
@@ -102,7 +103,7 @@ impl Digest {
                 shown(times.from, zone),
                 shown(times.to, zone)
             ),
-            findings: findings::of(&sections),
+            findings: findings::of(&sections, &as_options(&times, zone)),
             sections,
             footer: Vec::new(),
         };
@@ -143,6 +144,31 @@ impl Digest {
     }
 }
 
+/// The range as one would write it, with the zone where its days are not those of UTC.
+fn as_options(range: &Range, zone: &TimeZone) -> String {
+    let ends = format!(
+        "--from {} --to {}",
+        written(range.from, zone),
+        written(range.to, zone)
+    );
+    match zone.iana_name() {
+        None | Some("UTC") => ends,
+        Some(name) => format!("{ends} --time-zone {name}"),
+    }
+}
+
+/// A date where a day begins then, else the moment.
+fn written(moment: Timestamp, zone: &TimeZone) -> String {
+    let zoned = moment.to_zoned(zone.clone());
+    if zoned.start_of_day().is_ok_and(|begin| begin == zoned) {
+        zoned.date().to_string()
+    } else if moment.subsec_nanosecond() == 0 {
+        shown(moment, zone)
+    } else {
+        shown_exactly(moment, zone)
+    }
+}
+
 /// The findings as rows.
 fn listed(page: &Page, foot: Sheet, (from, to): (String, String)) -> Sheet {
     let mut sheet = Sheet::new(&[
@@ -154,7 +180,7 @@ fn listed(page: &Page, foot: Sheet, (from, to): (String, String)) -> Sheet {
         vec![
             Cell::text(finding.section),
             Cell::text(&finding.words),
-            Cell::text(finding.look),
+            Cell::text(&finding.look),
         ]
     };
     sheet.rows = page.findings.iter().map(row).collect();
@@ -206,7 +232,7 @@ impl Week<'_> {
         sections.push(Section::new(
             "amounts",
             "Suspicious amounts",
-            self.report(&Amounts::default(), &["advertiser"], false)
+            self.report(&Beside::of(self.loaded, false), &["advertiser"], false)
                 .await?,
         ));
         sections.push(Section::new(
@@ -252,5 +278,43 @@ impl Week<'_> {
     fn known(&self, found: Result<Sheet, StoreError>) -> Result<Sheet, Failure> {
         let clickhouse = &self.loaded.settings.clickhouse;
         found.map_err(|error| Trouble::of_clickhouse(&error, clickhouse).into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_range_is_written_as_one_would_write_it() {
+        let written = |from: &str, to: &str, zone: &str| {
+            let now: Zoned = format!("2026-09-15T10:00:00[{zone}]").parse().unwrap();
+            let options = RangeOptions {
+                from: Some(from.to_owned()),
+                to: Some(to.to_owned()),
+            };
+            let range = options.resolve(&now).unwrap();
+            let written = as_options(&range, now.time_zone());
+            let words: Vec<&str> = written.split(' ').collect();
+            let again = RangeOptions {
+                from: Some(words[1].to_owned()),
+                to: Some(words[3].to_owned()),
+            };
+            assert_eq!(again.resolve(&now).unwrap(), range);
+            written
+        };
+        let days = written("2024-03-11", "2024-03-13", "UTC");
+        assert_eq!(days, "--from 2024-03-11 --to 2024-03-13");
+        let week = written("7d", "2026-09-15T09:30", "Europe/Berlin");
+        assert_eq!(
+            week,
+            "--from 2026-09-08 --to 2026-09-15T09:30:00+02:00 --time-zone Europe/Berlin"
+        );
+        // A day that begins at one o'clock.
+        let cairo = written("2026-04-24", "2026-04-25T00:00:00.5", "Africa/Cairo");
+        assert_eq!(
+            cairo,
+            "--from 2026-04-24 --to 2026-04-25T00:00:00.500000+03:00 --time-zone Africa/Cairo"
+        );
     }
 }

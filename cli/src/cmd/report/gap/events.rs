@@ -63,7 +63,7 @@ pub(super) async fn run(
         let list = reader.missed_pushes(&question, &off, gap.most());
         let list = list.await.map_err(trouble)?;
         let total = list.first().map_or(0, |row| row.total);
-        cut = super::listed::cut(list.len(), total, "transaction");
+        cut = super::listed::cut(list.len(), total, &plural(total, "transaction"));
         (listed(&list, &question), total)
     } else {
         let report = reader.pushes(&question, &off).await.map_err(trouble)?;

@@ -1,13 +1,15 @@
 //! Orders one by one.
 
+use postback_store::reports::Money;
 use postback_store::reports::gap::{Comparison, Listed};
 
 use super::{Class, noun};
-use crate::output::{Cell, Sheet, number, plural, text};
+use crate::output::{Cell, Sheet, number, text};
 use crate::range::shown;
 
-pub(super) fn sheet(list: &[Listed], class: Class, asked: &Comparison) -> Sheet {
-    let mut sheet = Sheet::new(&[
+/// `by_source`: a number can be that of an order of each of several sources.
+pub(super) fn sheet(list: &[Listed], class: Class, asked: &Comparison, by_source: bool) -> Sheet {
+    let mut columns = vec![
         text("order_id", "Order"),
         text("ordered_at", "Placed"),
         text("advertiser", "Advertiser"),
@@ -19,13 +21,24 @@ pub(super) fn sheet(list: &[Listed], class: Class, asked: &Comparison) -> Sheet 
         text("network_currency", ""),
         text("own_click_id", "Your click id"),
         text("network_click_id", "Network's click id"),
-    ]);
-    sheet.rows = list.iter().map(|row| cells(row, asked)).collect();
+    ];
+    if by_source {
+        columns.push(text("source", "Source"));
+    }
+    let mut sheet = Sheet::new(&columns);
+    let row = |row: &Listed| {
+        let mut cells = cells(row, asked);
+        if by_source {
+            cells.push(Cell::text(&row.source));
+        }
+        cells
+    };
+    sheet.rows = list.iter().map(row).collect();
     let total = list.first().map_or(0, |row| row.total);
     sheet.fact("class", format!("{class:?}").to_lowercase());
     sheet.fact("orders", total);
-    let noun = noun(asked.own);
     if total == 0 {
+        let noun = noun(asked.own);
         sheet
             .notes
             .push(format!("No {noun} of this range is of that class."));
@@ -34,33 +47,24 @@ pub(super) fn sheet(list: &[Listed], class: Class, asked: &Comparison) -> Sheet 
 }
 
 /// What to say of a list that is not whole.
-pub(super) fn cut(listed: usize, total: u64, noun: &str) -> Option<String> {
-    (total > listed as u64).then(|| {
-        format!(
-            "only the first {listed} of {}: raise --limit, --limit 0 lists all",
-            plural(total, noun)
-        )
-    })
+pub(super) fn cut(listed: usize, total: u64, all: &str) -> Option<String> {
+    (total > listed as u64)
+        .then(|| format!("only the first {listed} of {all}: raise --limit, --limit 0 lists all"))
 }
 
 fn cells(row: &Listed, asked: &Comparison) -> Vec<Cell> {
-    // Money of a side that has nothing to say is none, not zero.
-    let amount = |currency: &str, amount: i128| {
-        if currency.is_empty() && amount == 0 {
-            Cell::Missing
-        } else {
-            Cell::Money(amount)
-        }
-    };
+    // Money of a side that has nothing to say of it is none, not zero.
+    let amount =
+        |amount: Option<Money>| amount.map_or(Cell::Missing, |amount| Cell::Money(amount.0));
     vec![
         Cell::text(&row.order_no),
         Cell::Text(shown(row.occurred_at, &asked.question.zone)),
         Cell::text(&row.advertiser_id),
         Cell::text(&row.class),
         Cell::text(&row.own_status),
-        amount(&row.own_currency, row.own_amount.0),
+        amount(row.own_amount),
         Cell::text(&row.own_currency),
-        amount(&row.their_currency, row.their_amount.0),
+        amount(row.their_amount),
         Cell::text(&row.their_currency),
         Cell::text(&row.own_click),
         Cell::text(&row.their_click),

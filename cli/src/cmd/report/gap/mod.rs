@@ -21,9 +21,10 @@ use crate::cmd::{Loaded, load};
 use crate::console::Console;
 use crate::ending::{Ending, Failure};
 use crate::lag::{self, GroupLag};
-use crate::output::Sheet;
+use crate::output::{Sheet, plural};
 use crate::range::RangeOptions;
 use crate::servers::Trouble;
+pub(super) use sides::Repeated;
 pub(crate) use sides::Sides;
 use usual::Usual;
 
@@ -43,6 +44,9 @@ pub(crate) const MATURE_AFTER: SignedDuration = SignedDuration::from_hours(4);
     unexplained  missing, or known by an early signal alone\n\
     gap          unexplained of matched and unexplained, by count and by money\n\
     extra        transactions whose order number your side does not know\n\n\
+    A network can date an order otherwise than you: its transactions of up to three days before and\n\
+    after the range are looked at. An order whose sale it dates later than that is unexplained in a\n\
+    report of its day, and matched in a longer one.\n\n\
     --with events tells what was fetched from the network's API and had never been pushed:\n\
     how much, when, and whether the endpoint was off or requests were refused then.\n\n\
     Amounts are your side's. --where and --source are about your side's rows. What is usual follows from the\n\
@@ -134,16 +138,20 @@ impl Gap {
                 let list = list.await.map_err(trouble)?;
                 let is_found = class == Class::Unexplained && !list.is_empty();
                 let total = list.first().map_or(0, |row| row.total);
-                cut = listed::cut(list.len(), total, noun(asked.own));
-                (listed::sheet(&list, class, &asked), is_found)
+                cut = listed::cut(list.len(), total, &counted(asked.own, total));
+                (
+                    listed::sheet(&list, class, &asked, sides.are_several()),
+                    is_found,
+                )
             }
             _ => figures(&reader, &asked, clickhouse).await?,
         };
+        sides.repeated.tell(&mut sheet);
         for (name, value) in frame::facts("gap", &asked.question) {
             sheet.fact(name, value);
         }
         sheet.fact("with", sides.own.as_str());
-        sheet.fact("own_sources", sides.sources.clone());
+        sheet.fact("own_sources", sides.names());
         sheet.fact("accounts", sides.accounts.clone());
         let about = frame::About {
             of_money: true,
@@ -185,7 +193,8 @@ pub(super) async fn section(
     };
     let question = Rows::whole(range, &["day"]).of_orders(&[], now)?;
     let asked = comparison(question, &sides, through, lag)?;
-    let (sheet, _) = figures(reader, &asked, &loaded.settings.clickhouse).await?;
+    let (mut sheet, _) = figures(reader, &asked, &loaded.settings.clickhouse).await?;
+    sides.repeated.tell(&mut sheet);
     Ok(Some(sheet))
 }
 
@@ -249,10 +258,19 @@ fn before(asked: &Comparison) -> Result<Comparison, Failure> {
     })
 }
 
-/// What the own side is called in sentences.
+/// What an order of the own side is called in sentences.
 const fn noun(own: Own) -> &'static str {
     match own {
         Own::Orders => "order",
         Own::Statements => "order of the statement",
+    }
+}
+
+/// So many of them.
+fn counted(own: Own, count: u64) -> String {
+    let orders = plural(count, "order");
+    match own {
+        Own::Orders => orders,
+        Own::Statements => format!("{orders} of the statement"),
     }
 }

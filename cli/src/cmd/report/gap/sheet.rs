@@ -1,9 +1,11 @@
 //! The figures as a sheet.
 
-use postback_store::reports::gap::{Comparison, Figures, Gap};
+use std::collections::BTreeSet;
+
+use postback_store::reports::gap::{Comparison, Figures, Gap, Own};
 use serde_json::json;
 
-use super::noun;
+use super::counted;
 use super::usual::{DAYS, Usual};
 use crate::cmd::report::frame::names;
 use crate::output::{Cell, Sheet, number, plural, text};
@@ -41,7 +43,9 @@ pub(super) fn of(gap: &Gap, asked: &Comparison, usual: Option<&Usual>) -> Sheet 
             .collect();
     }
     let widened = |row: &&Figures| usual.is_some_and(|usual| usual.is_widened(row.gap()));
-    sheet.fact("widened", gap.rows.iter().filter(widened).count());
+    // A day, or whatever rows are by, has a row for each currency.
+    let widened = gap.rows.iter().filter(widened).map(|row| &row.dimension);
+    sheet.fact("widened", widened.collect::<BTreeSet<_>>().len());
     for (name, value) in facts(gap, usual) {
         sheet.fact(name, value);
     }
@@ -104,13 +108,13 @@ fn facts(gap: &Gap, usual: Option<&Usual>) -> Vec<(&'static str, serde_json::Val
             }
             .into(),
         ),
+        ("own_unpriced", gap.own_unpriced.into()),
         ("own_unnumbered", gap.own_unnumbered.into()),
         ("their_unnumbered", gap.their_unnumbered.into()),
     ]
 }
 
 fn notes(gap: &Gap, asked: &Comparison, usual: Option<&Usual>) -> Vec<String> {
-    let noun = noun(asked.own);
     if gap.totals.iter().all(|total| total.own == 0) {
         return nothing(gap, asked);
     }
@@ -150,9 +154,13 @@ fn notes(gap: &Gap, asked: &Comparison, usual: Option<&Usual>) -> Vec<String> {
             sum(|row| row.other_clicks),
             "matched with another click id (--class clicks)",
         ),
+        (
+            gap.own_unpriced,
+            "without an amount: in no sum, and no amount is compared",
+        ),
     ];
     for (count, remark) in remarks.iter().filter(|(count, _)| *count > 0) {
-        notes.push(format!("{} {remark}", plural(*count, noun)));
+        notes.push(format!("{} {remark}", counted(asked.own, *count)));
     }
     notes.push(told_usual(usual));
     if sum(Figures::unexplained) > 0 {
@@ -166,7 +174,7 @@ fn notes(gap: &Gap, asked: &Comparison, usual: Option<&Usual>) -> Vec<String> {
         "order number alone, since not every order names its advertiser"
     };
     notes.push(format!("compared by {by}"));
-    notes.extend(unnumbered(gap, noun));
+    notes.extend(unnumbered(gap, asked.own));
     notes
 }
 
@@ -185,12 +193,12 @@ fn told_usual(usual: Option<&Usual>) -> String {
     }
 }
 
-fn unnumbered(gap: &Gap, noun: &str) -> Vec<String> {
+fn unnumbered(gap: &Gap, own: Own) -> Vec<String> {
     let mut notes = Vec::new();
     if gap.own_unnumbered > 0 {
         notes.push(format!(
             "{} without an order number compared with nothing",
-            plural(gap.own_unnumbered, noun)
+            counted(own, gap.own_unnumbered)
         ));
     }
     if gap.their_unnumbered > 0 {
@@ -205,8 +213,8 @@ fn unnumbered(gap: &Gap, noun: &str) -> Vec<String> {
 fn nothing(gap: &Gap, asked: &Comparison) -> Vec<String> {
     let what = asked.own.as_str();
     let command = match asked.own {
-        postback_store::reports::gap::Own::Orders => "order",
-        postback_store::reports::gap::Own::Statements => "statement",
+        Own::Orders => "order",
+        Own::Statements => "statement",
     };
     let extra: u64 = gap.totals.iter().map(|total| total.extra).sum();
     let compared = match extra {
@@ -223,6 +231,50 @@ fn nothing(gap: &Gap, asked: &Comparison) -> Vec<String> {
              `postback {command} ls` lists the files that were imported."
         ),
     ];
-    notes.extend(unnumbered(gap, noun(asked.own)));
+    notes.extend(unnumbered(gap, asked.own));
     notes
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+    use jiff::tz::TimeZone;
+    use postback_store::reports::question::{DateBy, Question};
+    use postback_store::reports::share::Share;
+
+    use super::*;
+
+    fn row(day: &str, currency: &str, missing: u64) -> Figures {
+        let mut row = Figures::default();
+        row.dimension = vec![day.to_owned()];
+        row.currency = currency.to_owned();
+        row.own = 100;
+        row.matched = 100 - missing;
+        row.missing = missing;
+        row
+    }
+
+    #[test]
+    fn a_day_with_two_currencies_is_one_day() {
+        let gap = Gap {
+            rows: vec![
+                row("2026-09-01", "EUR", 40),
+                row("2026-09-01", "USD", 50),
+                row("2026-09-02", "USD", 2),
+                row("2026-09-03", "USD", 30),
+            ],
+            ..Gap::default()
+        };
+        let moment = Timestamp::UNIX_EPOCH;
+        let asked = Comparison {
+            question: Question::new(moment, moment, DateBy::Occurred, TimeZone::UTC),
+            own: Own::Orders,
+            sources: Vec::new(),
+            accounts: Vec::new(),
+            mature_until: moment,
+        };
+        let usual = Usual::of(&[Share::new(2, 100); 7]);
+        let sheet = of(&gap, &asked, usual.as_ref());
+        assert_eq!(sheet.meta["widened"], 2);
+    }
 }
