@@ -72,7 +72,7 @@ reasons! {
     Rejection {
         NotARecord = "not_a_record", "The bytes in Kafka are not a raw record.";
         UnknownSource = "unknown_source", "The configuration has no source of this name.";
-        NoParameters = "no_parameters", "The request carried no parameter at all.";
+        NoParameters = "no_parameters", "The request carried no parameter that is read: none at all, or only a body of another content type than the network's.";
         MissingIdentity = "missing_identity", "What the account's identity is made of (transaction id, or order id) is missing.";
         RawNotKept = "raw_not_kept", "The database had refused the raw record's text and kept its hash alone, and Kafka has it no more: nothing is left to be read again.";
         UnreadableKeyDate = "unreadable_key_date", "The network's immutable date, which places the conversion, is missing or unreadable.";

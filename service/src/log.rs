@@ -171,10 +171,14 @@ fn filter(given: &str) -> String {
     } else {
         given
     };
+    let level = |word: &str| word.trim().parse::<LevelFilter>().ok();
+    // The last level without a target holds for all others, unless that would tell less.
+    let general = base.split(',').filter_map(level).next_back();
     if base.contains("librdkafka") {
         base.to_owned()
     } else {
-        format!("{base},librdkafka=warn")
+        let quiet = general.unwrap_or(LevelFilter::WARN).min(LevelFilter::WARN);
+        format!("{base},librdkafka={quiet}")
     }
 }
 
@@ -192,6 +196,12 @@ mod tests {
         assert_eq!(filter(""), "info,librdkafka=warn");
         assert_eq!(filter("debug"), "debug,librdkafka=warn");
         assert_eq!(filter("info,librdkafka=debug"), "info,librdkafka=debug");
+        assert_eq!(filter("off"), "off,librdkafka=off");
+        assert_eq!(
+            filter("postback=debug,error"),
+            "postback=debug,error,librdkafka=error"
+        );
+        assert_eq!(filter("postback=debug"), "postback=debug,librdkafka=warn");
     }
 
     #[test]

@@ -43,7 +43,7 @@ impl WatchSettings {
                 "write https://host/path, as the receiver gave it",
             ));
         }
-        let admin = section.parsed("admin_listen", "write address:port, such as 127.0.0.1:9102");
+        let admin = section.parsed("admin_listen", "write address:port, such as 127.0.0.1:9103");
         Self {
             interval: Duration::from_secs(section.number("interval_seconds", 60, 5..=3_600)),
             admin_listen: admin,

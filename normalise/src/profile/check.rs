@@ -21,7 +21,20 @@ use crate::field::Field;
 /// What is wrong so far.
 type Faults = Vec<ProfileError>;
 
-pub(super) fn check(file: ProfileFile, text: &str) -> Result<Profile, ProfileErrors> {
+/// Where a profile comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Origin {
+    /// A file, whose writer can mend whatever is wrong.
+    File,
+    /// The rules that a generation is loaded by: what has no effect is no reason to stop it.
+    Generation,
+}
+
+pub(super) fn check(
+    file: ProfileFile,
+    text: &str,
+    origin: Origin,
+) -> Result<Profile, ProfileErrors> {
     let mut faults = Faults::new();
     let sections = sections(&file);
     let network = NetworkName::new(&file.network)
@@ -50,6 +63,9 @@ pub(super) fn check(file: ProfileFile, text: &str) -> Result<Profile, ProfileErr
     }
     let identity = identity(file.identity, filled, &mut faults);
     let dates = dates(file.dates, &mut faults);
+    if origin == Origin::Generation {
+        faults.retain(ProfileError::has_effect);
+    }
     match (network, macro_style, dates) {
         (Ok(network), Some(macro_style), Some(dates)) if faults.is_empty() => Ok(Profile {
             network,

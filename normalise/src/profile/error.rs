@@ -182,6 +182,11 @@ pub enum ProfileError {
 }
 
 impl ProfileError {
+    /// False where nothing would be read otherwise without it: a word or a form that never fits.
+    pub(super) const fn has_effect(&self) -> bool {
+        !matches!(self, Self::NoWord { .. } | Self::SecondsBehindMilliseconds)
+    }
+
     /// Machine-readable tag.
     #[must_use]
     pub const fn as_str(&self) -> &'static str {

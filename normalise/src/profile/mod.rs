@@ -24,6 +24,7 @@ pub use rules::{
 };
 
 use crate::field::Field;
+use check::Origin;
 
 /// The files that are compiled in.
 const BUILTIN: &[&str] = &[
@@ -129,7 +130,16 @@ impl Profile {
     /// [`ProfileErrors`]: everything that is wrong, each with what to do. What is no TOML, an
     /// unknown key, or a value of a wrong type comes first: without it the rest is looked at.
     pub fn parse(toml: &str) -> Result<Self, ProfileErrors> {
-        check::check(reading::read(toml)?, toml)
+        check::check(reading::read(toml)?, toml, Origin::File)
+    }
+
+    /// Reads a profile that a generation is loaded by. What an earlier version let pass and has no
+    /// effect, this one lets pass too.
+    ///
+    /// # Errors
+    /// As [`Profile::parse`] for everything else.
+    pub(crate) fn parse_recorded(toml: &str) -> Result<Self, ProfileErrors> {
+        check::check(reading::read(toml)?, toml, Origin::Generation)
     }
 
     /// The network's parameter that fills a column.

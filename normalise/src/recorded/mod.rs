@@ -219,7 +219,7 @@ impl Recorded {
 
     fn profile(&self) -> Result<Arc<Profile>, RecordedError> {
         match &self.profile {
-            Some(toml) => Profile::parse(toml)
+            Some(toml) => Profile::parse_recorded(toml)
                 .map(Arc::new)
                 .map_err(|error| self.unreadable("profile", &error.to_string())),
             None => profile::builtin(self.network.as_str())

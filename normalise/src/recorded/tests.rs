@@ -390,3 +390,25 @@ fn what_is_not_understood_is_named() {
         Err(RecordedError::Json(_))
     ));
 }
+
+/// Rules that an earlier version recorded are read on by this one, which refuses the same in a file.
+#[test]
+fn a_recorded_profile_keeps_words_that_never_match() {
+    let text = profile::builtin("everflow").unwrap().text.to_string();
+    let spaced = text.replacen("pending = [\"", "pending = [\" wait \", \"", 1);
+    assert_ne!(text, spaced);
+    assert!(Profile::parse(&spaced).is_err());
+    let before = Recorded {
+        network: NetworkName::new("everflow").unwrap(),
+        key_day: KeyDayRule::Bucket,
+        templates: Vec::new(),
+        profile: Some(spaced),
+        ..recorded()
+    };
+    before.rules().map(drop).unwrap();
+    let after = Recorded {
+        profile: Some(text),
+        ..before.clone()
+    };
+    assert_eq!(before.differences(&after), [Difference::Profile]);
+}

@@ -104,9 +104,14 @@ fn is_host(host: &str) -> bool {
     }
     let can_stand = |c: char| match c.is_ascii() {
         true => c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_'),
-        false => c.is_alphanumeric(),
+        // Marks of a script (a vowel sign) are no letters, and stand in names all the same.
+        false => !c.is_whitespace() && !c.is_control(),
     };
-    host.chars().all(can_stand)
+    // One dot at the end is that of the root.
+    let labels = host.strip_suffix('.').unwrap_or(host).split('.');
+    labels
+        .into_iter()
+        .all(|label| !label.is_empty() && label.chars().all(can_stand))
 }
 
 #[cfg(test)]
@@ -180,6 +185,10 @@ mod tests {
             ("https://pb.example.com\\postback\\CANARY", &[HOST], 0),
             ("https://{host}/postback/CANARY", &[HOST], 0),
             ("https://pb%2Eexample.com/postback/CANARY", &[HOST], 0),
+            ("https://pb..example.com/postback/CANARY", &[HOST], 0),
+            ("https://./postback/CANARY", &[HOST], 0),
+            ("https://pb.example.com./postback/CANARY", &[], 0),
+            ("https://हिन्दी.भारत/postback/CANARY", &[], 0),
             ("https://2001:db8::7/postback/CANARY", &[HOST], 0),
             ("https://[2001:db8::7/postback/CANARY", &[HOST], 0),
             ("https://pb.example.com:65536/postback/CANARY", &[PORT], 0),
