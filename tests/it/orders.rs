@@ -599,3 +599,38 @@ fn of_rows_of_one_file_that_say_the_same_time_the_later_counts() {
     let returned = "SELECT countIf(status = 'returned') FROM {db}.orders";
     assert_eq!(count(returned), ORDERS);
 }
+
+#[test]
+fn a_correction_right_behind_many_revisions_of_an_order_counts() {
+    let running = started("import_ahead", &secret::fresh());
+    let pipeline = &running.pipeline;
+    let folder = tempfile::tempdir().unwrap();
+    let heading = "order_id,ordered_at,amount,currency,updated_at,status\n";
+    let revisions = |order: &str, count: u64, status: &str| {
+        let row = format!("{order},2026-09-01,1.50,USD,2026-09-03,{status}\n");
+        let name = format!("{order}-{status}.csv");
+        let text = heading.to_owned() + &row.repeat(usize::try_from(count).unwrap());
+        let file = written(folder.path(), &name, &text);
+        let finished = pipeline.postback(&["order", "import", file.to_str().unwrap()]);
+        assert_eq!(finished.code, 0, "{}", finished.shown());
+        finished.stderr
+    };
+    // Each is received a millisecond after the one before it.
+    const NEAR: u64 = 4_000;
+    const FAR: u64 = 20_000;
+    for (count, status) in [(NEAR, "paid"), (1, "returned")] {
+        let told = revisions("N", count, status);
+        assert!(!told.contains("warning"), "{told}");
+    }
+    let told = revisions("F", FAR, "paid");
+    assert!(
+        told.contains("warning: ") && told.contains("counts only if it comes after 20"),
+        "{told}"
+    );
+    pipeline.wait_until_loaded(NEAR + 1 + FAR);
+    let states = "SELECT order_id, toString(status) AS status FROM {db}.orders ORDER BY order_id";
+    let expected = [("F", "placed"), ("N", "returned")];
+    let expected =
+        expected.map(|(order, status)| serde_json::json!({"order_id": order, "status": status}));
+    assert_eq!(pipeline.database.rows(states), expected);
+}

@@ -3,7 +3,10 @@
 mod mask;
 
 use postback_common::record::{Payload, RawRecord};
+use postback_common::secret::sounds_secret;
 use postback_normalise::{Configured, profile};
+
+use mask::Secrets;
 
 /// What the table of postbacks has no column for.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -11,11 +14,13 @@ pub(crate) struct Record {
     /// The URL key's name.
     pub(crate) key: Option<String>,
     pub(crate) method: Option<String>,
-    /// As received, undecoded, secret values masked; bytes that are not UTF-8 as U+FFFD.
+    /// As received, undecoded, secret values masked, and JSON in which something had to be, written
+    /// anew; bytes that are not UTF-8 as U+FFFD.
     pub(crate) query: Option<String>,
     /// What the body says it is.
     pub(crate) content_type: Option<String>,
-    /// As the query; `None` without one. JSON in which something had to be masked is written anew.
+    /// As the query; `None` without one. What cannot be taken apart and names a secret, and what holds
+    /// a NUL (UTF-16), is hidden whole.
     pub(crate) body: Option<String>,
 }
 
@@ -26,16 +31,19 @@ impl Record {
             return Self::default();
         };
         let query = String::from_utf8_lossy(record.query.as_bytes());
-        let is_secret = |name: &str| is_secret(name, source, network, configured);
+        let secrets = Secrets {
+            told: &|name| is_secret(name, source, network, configured),
+            guessed: &|name| sounds_secret(name) && !has_column(name, source, network, configured),
+        };
         let content_type = record.content_type.as_deref().unwrap_or_default();
         let body = record.body.as_ref().map(Payload::as_bytes);
         let body = body
             .filter(|body| !body.is_empty())
-            .map(|body| mask::body(&String::from_utf8_lossy(body), content_type, &is_secret));
+            .map(|body| mask::body(&String::from_utf8_lossy(body), content_type, secrets));
         Self {
             key: record.key.as_ref().map(|key| key.as_str().to_owned()),
             method: Some(record.method.as_str().to_owned()),
-            query: Some(mask::query(&query, &is_secret)),
+            query: Some(mask::query(&query, secrets)),
             content_type: body.is_some().then(|| content_type.to_owned()),
             body,
         }
@@ -49,4 +57,68 @@ fn is_secret(name: &str, source: &str, network: &str, configured: &Configured) -
     let profile = profile::builtin(network);
     let by_network = profile.is_some_and(|known| known.is_secret(name));
     by_source || by_network
+}
+
+/// True for what carries a field, whatever its name sounds like: that is shown anyway.
+fn has_column(name: &str, source: &str, network: &str, configured: &Configured) -> bool {
+    let by_source = configured.source(source).is_some_and(|rules| {
+        let mut readings = rules.readings().iter();
+        readings.any(|reading| {
+            let mut carriers = reading.mapping.carriers().iter();
+            carriers.any(|carrier| carrier.column.is_some() && *carrier.parameter == *name)
+        })
+    });
+    let by_network = profile::builtin(network).is_some_and(|known| {
+        let mut parameters = known.parameters.iter();
+        parameters.any(|own| own.column.is_some() && own.names().any(|own| own == name))
+    });
+    by_source || by_network
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::path::Path;
+
+    use postback_common::config;
+
+    use super::*;
+
+    const CONFIGURED: &str = r#"
+[kafka]
+brokers = ["a:1"]
+[[source]]
+name = "shop"
+network = "orders"
+currency = "USD"
+[[source.key]]
+sha256 = "2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae"
+[[source.template]]
+url = "https://x/postback/k?order_key={order_id}&advertiser_id={advertiser_id}&amount={amount}&time={ordered_at}"
+"#;
+
+    fn shown(query: &str, source: &str) -> Option<String> {
+        let read = config::read(Path::new("t.toml"), CONFIGURED, []).unwrap();
+        let configured = Configured::new(&read.sources, &BTreeMap::new()).unwrap();
+        let raw = serde_json::json!({
+            "v": 1, "id": "01a05a43-fc00-7f54-8d8e-0023af5570aa", "source": source, "key": "k1",
+            "received_at": "2026-09-01T10:08:00.000001Z", "method": "POST",
+            "query": {"utf8": query}, "content_type": "text/plain", "body": {"utf8": "x"},
+            "remote": "203.0.113.7", "headers": {}, "via": "http",
+        });
+        let record = Record::of(&raw.to_string(), source, "orders", &configured);
+        record.query
+    }
+
+    #[test]
+    fn what_sounds_secret_is_masked_unless_it_carries_a_field() {
+        let sent =
+            "order_key=A-7&api_key=CANARY&Password=CANARY&keyword=shoes&design=7&u2=gift+pass";
+        let expected =
+            "order_key=A-7&api_key=[hidden]&Password=[hidden]&keyword=shoes&design=7&u2=gift+pass";
+        assert_eq!(shown(sent, "shop").as_deref(), Some(expected));
+        let elsewhere = "order_key=[hidden]&signature=[hidden]&click_id=c-1";
+        let sent = "order_key=CANARY&signature=CANARY&click_id=c-1";
+        assert_eq!(shown(sent, "nobody").as_deref(), Some(elsewhere));
+    }
 }

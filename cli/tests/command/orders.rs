@@ -120,6 +120,43 @@ async fn files_with_faults_and_none_at_all() {
 }
 
 #[tokio::test]
+async fn once_more_goes_on_where_it_was_stopped() {
+    let installed = Installed::new("imports_again").await;
+    let place = installed.place.path().to_owned();
+    fs::write(place.join("postback.toml"), format!("{AWAY}{MORE}")).unwrap();
+    let rows = "order_id,ordered_at,amount\nA-1,2026-09-01,1.00\nA-2,2026-09-01,2.00\n";
+    fs::write(place.join("orders.csv"), rows).unwrap();
+    let first = installed.shown(&["order", "import", "orders.csv"]);
+    let noted = imports::all(&installed.loader, "orders").await.unwrap();
+    let [finished] = &noted[..] else {
+        panic!("{first} {noted:?}");
+    };
+    // `--again`, killed behind its first row.
+    let killed = Import {
+        id: Uuid::from_u128(7),
+        step: 1,
+        started_at: jiff::Timestamp::now(),
+        rows: 1,
+        sent: 1,
+        is_finished: false,
+        ..finished.clone()
+    };
+    imports::note(&installed.loader, &killed).await.unwrap();
+    let once_more = ["order", "import", "orders.csv", "--again"];
+    let text = [
+        first,
+        installed.shown(&once_more),
+        installed.shown(&once_more),
+    ];
+    insta::assert_snapshot!(text.join("\n"));
+    let noted = imports::all(&installed.loader, "orders").await.unwrap();
+    assert!(noted.iter().all(|import| import.is_finished), "{noted:?}");
+    assert_eq!(noted.len(), 3, "{noted:?}");
+    assert_eq!((noted[1].id, noted[2].id), (killed.id, finished.id));
+    installed.remove().await;
+}
+
+#[tokio::test]
 async fn the_gap_in_words() {
     let installed = Installed::new("gap").await;
     let alone = installed.shown(&gap(&[]));

@@ -7,6 +7,7 @@
 //! sent it is read by the source's rules; what could be no row of the tables is refused here, where
 //! somebody can mend it.
 
+mod ahead;
 mod equals;
 mod file;
 mod judge;

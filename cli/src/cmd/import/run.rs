@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use postback_common::config::ClickHouseSettings;
 use postback_normalise::SourceRules;
 use postback_normalise::profile::Subject;
@@ -15,6 +15,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use uuid::Uuid;
 
 use super::Import;
+use super::ahead;
 use super::file::{self, FileFault, Glance, Row, Unread};
 use super::judge::{Judge, Verdict};
 use super::outcome::{self, LISTED, Outcome, Refused};
@@ -24,6 +25,7 @@ use crate::cmd::load;
 use crate::console::Console;
 use crate::ending::{Ending, Failure};
 use crate::progress::{Meter, shown};
+use crate::range;
 use crate::servers::Trouble;
 
 /// Rows between two notes of how far the import is: what is sent again after a kill.
@@ -79,12 +81,19 @@ impl Import {
         let known = heeding(&mut interrupts, async {
             known.await.map_err(|error| trouble(error).into())
         });
-        let known = known.await?.filter(|_| !self.again);
+        // One that was stopped goes on, with --again, too: each try would else begin another.
+        let known = known.await?;
+        let known = known.filter(|known| !self.again || !known.is_finished);
         if let Some(done) = known.as_ref().filter(|known| known.is_finished) {
             return outcome::done_before(done, options, console);
         }
         if let Some(known) = &known {
             console.note(going_on(known));
+            if self.again {
+                console.note(
+                    "Its rows are as new as that run; to bring the file in once more, run this again afterwards.",
+                );
+            }
         }
         let begun = known.unwrap_or(Note {
             id: Uuid::new_v4(),
@@ -179,6 +188,8 @@ struct Journey<'a> {
     listed: Vec<Refused>,
     note: Note,
     before: u64,
+    /// The latest that a row of it was received.
+    last: Timestamp,
     topic: &'a str,
     about: Subject,
     is_dry: bool,
@@ -199,6 +210,7 @@ impl<'a> Work<'a> {
             judge: Judge::new(self.rules),
             listed: Vec::new(),
             before: begun.sent,
+            last: begun.started_at,
             note: begun,
             topic: self.topic,
             about: self.about,
@@ -309,10 +321,15 @@ impl<'a> Work<'a> {
                 rows.nothing()
             )));
         }
+        let far = (number, sent, refused);
+        if !was_stopped && to.is_some() && ahead::is_near(journey.last) {
+            self.settle(journey, to.as_deref_mut(), far, false).await?;
+            self.meter.begin("waiting until all rows are past", 0);
+            was_stopped = !ahead::wait(journey.last, &self.stop).await;
+        }
         // Stopped while it passed over what was sent before: the old note holds.
         if number >= behind {
-            self.settle(journey, to, (number, sent, refused), !was_stopped)
-                .await?;
+            self.settle(journey, to, far, !was_stopped).await?;
         }
         Ok(was_stopped)
     }
@@ -338,6 +355,7 @@ impl<'a> Work<'a> {
         let verdict = journey.judge.judge(&record, row.line);
         if let Verdict::Fit { equals } = verdict {
             record.received_at = origin.received_at(number, equals);
+            journey.last = journey.last.max(record.received_at);
         }
         bytes.clear();
         record.encode_into(bytes);
@@ -408,6 +426,16 @@ fn conclude(
     if !is_nothing {
         outcome.sheet().write(options, console)?;
         outcome.warn_of_unlisted(console);
+    }
+    if !journey.is_dry && ahead::left(journey.last, Timestamp::now()).is_some() {
+        // The second behind it: what is shown has no fractions.
+        let last = journey.last.checked_add(SignedDuration::from_secs(1));
+        let last = last.unwrap_or(journey.last);
+        console.warn(format_args!(
+            "of rows that say the same time each is received a millisecond after the one before it: what corrects \
+             them and says that time, too, counts only if it comes after {}",
+            range::shown(last, &options.time_zone)
+        ));
     }
     if let Some(trouble) = journey.trouble {
         return Err(trouble);

@@ -42,7 +42,8 @@ impl<R: BufRead> Rows for JsonLines<R> {
 }
 
 /// Whether the file's beginning is an object that is laid out for people: not whole in its first line,
-/// and the next one goes on with it. A line that is merely cut off has another object below it.
+/// and the next one goes on with it. A line that is merely cut off has another object below it; behind
+/// an opened array that is its first element.
 pub(super) fn is_in_several_lines(start: &[u8]) -> bool {
     let lines = start.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii);
     let mut lines = lines.filter(|line| !line.is_empty());
@@ -50,7 +51,8 @@ pub(super) fn is_in_several_lines(start: &[u8]) -> bool {
         return false;
     };
     let whole = serde_json::from_slice::<&RawValue>(first);
-    whole.is_err_and(|error| error.is_eof()) && !next.starts_with(b"{")
+    let goes_on = !next.starts_with(b"{") || first.ends_with(b"[");
+    whole.is_err_and(|error| error.is_eof()) && goes_on
 }
 
 fn read(line: u64, text: &[u8]) -> Row {

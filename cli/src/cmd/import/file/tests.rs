@@ -222,7 +222,7 @@ fn what_is_cut_off_or_of_no_form_is_told() {
     let (rows, end) = read("rakuten-signature-feed", b"<XROOT><T><A>1</A></T><T><A>2");
     assert_eq!(rows, [good(1, r#"{"A":"1"}"#)]);
     assert!(end.unwrap().contains("it ends in the middle of an element"));
-    let cases: [(&[u8], &str); 6] = [
+    let cases: [(&[u8], &str); 7] = [
         (b"", "the file is empty"),
         (
             b"{\n  \"order_id\": \"1\"\n}\n",
@@ -230,6 +230,10 @@ fn what_is_cut_off_or_of_no_form_is_told() {
         ),
         (
             b"\n{ \"order_id\": 1,\r\n\r\n  \"amount\": 2 }",
+            "the file is JSON in several lines",
+        ),
+        (
+            b"{\"order_id\":\"J6\",\"items\":[ \r\n{\"a\":1},\n{\"a\":2}]}\n",
             "the file is JSON in several lines",
         ),
         (b"[{}]", "the file is one JSON array"),
