@@ -4,10 +4,13 @@
 use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::process::{Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use postback_tests::pipeline::{self, Pipeline};
+use postback_tests::servers::Servers;
 use postback_tests::{Setup, program, wait};
+use rdkafka::ClientConfig;
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
 use serde_json::{Value, json};
 
 use crate::templates::COMPLETE;
@@ -194,6 +197,118 @@ fn a_gap_that_widens_is_an_alert_until_it_is_narrow_again() {
 
     load_transactions(&pipeline, &times, &format!("{usual} AND {lost}"));
     assert_eq!(alerts(&pipeline), (0, Vec::new()));
+}
+
+/// Publishes a record that the broker has had for so many minutes. Its topic must keep a producer's
+/// times.
+fn publish_aged(pipeline: &Pipeline, minutes: i64) {
+    let brokers = Servers::from_environment().brokers;
+    let mut config = ClientConfig::new();
+    let producer: BaseProducer = config.set("bootstrap.servers", brokers).create().unwrap();
+    let taken = jiff::Timestamp::now() - jiff::SignedDuration::from_mins(minutes);
+    let record = BaseRecord::<(), [u8]>::to(pipeline.topic.name())
+        .partition(0)
+        .timestamp(taken.as_millisecond())
+        .payload(b"no record");
+    producer.send(record).map_err(|(error, _)| error).unwrap();
+    producer.flush(wait::LIMIT).unwrap();
+}
+
+#[test]
+fn records_that_wait_for_long_are_an_alert_though_nothing_is_loaded() {
+    let pipeline = Setup::new("watch_unread")
+        .source("shop", COMPLETE)
+        .prepare();
+    pipeline.topic.make_plain(3);
+    pipeline.migrate();
+    publish_aged(&pipeline, 20);
+    let (code, alerts) = alerts(&pipeline);
+    assert_eq!((code, alerts.len()), (3, 1), "{alerts:?}");
+    let alert = &alerts[0];
+    assert_eq!(alert["kind"], "unread");
+    let what = alert["what"].as_str().unwrap();
+    assert!(what.starts_with("1 record waits in Kafka, for 2"), "{what}");
+    assert_eq!(alert["measured"]["waiting"], 1);
+    let seconds = alert["measured"]["seconds"].as_i64().unwrap();
+    assert!((1_200..1_320).contains(&seconds), "{seconds}");
+}
+
+#[test]
+fn a_record_on_its_way_does_not_wait_since_the_one_before_it() {
+    let pipeline = prepared("watch_rare", "");
+    // The partition's newest row is three hours old.
+    load(&pipeline, 3 * 3_600, 0);
+    pipeline.topic.publish(0, &[b"no record"]);
+    let finished = pipeline.postback(&["watch", "--once", "-o", "json"]);
+    let answer: Value = serde_json::from_str(&finished.stdout).unwrap();
+    let alerts = answer["meta"]["alerts"].as_array().unwrap();
+    let kinds: Vec<&Value> = alerts.iter().map(|alert| &alert["kind"]).collect();
+    assert_eq!(kinds, [&json!("silence")], "{}", finished.shown());
+    let through: jiff::Timestamp = answer["meta"]["judged_through"]
+        .as_str()
+        .unwrap()
+        .parse()
+        .unwrap();
+    let behind = jiff::Timestamp::now().duration_since(through).as_mins();
+    assert!(behind < 3, "{}", finished.shown());
+}
+
+#[test]
+fn a_source_that_was_renamed_is_watched_on() {
+    let pipeline = prepared("watch_renamed", "");
+    load(&pipeline, 3_600, 0);
+    let text = std::fs::read_to_string(pipeline.configuration()).unwrap();
+    let named = "name = \"boutique\"\naliases = [\"shop\"]\naccount = \"shop\"\n";
+    let renamed = text.replace("name = \"shop\"\n", named);
+    assert_ne!(renamed, text);
+    std::fs::write(pipeline.configuration(), renamed).unwrap();
+    let (code, found) = alerts(&pipeline);
+    assert_eq!((code, found.len()), (3, 1), "{found:?}");
+    assert_eq!(
+        (&found[0]["kind"], &found[0]["source"]),
+        (&json!("silence"), &json!("boutique"))
+    );
+    let older = pipeline.postback(&["watch", "--once", "-o", "json", "--source", "shop"]);
+    assert_eq!(older.code, 3, "{}", older.shown());
+}
+
+#[test]
+fn a_running_watch_refuses_csv() {
+    let pipeline = Setup::new("watch_csv").source("shop", COMPLETE).prepare();
+    let finished = pipeline.postback(&["watch", "-o", "csv"]);
+    assert_eq!(finished.code, 2, "{}", finished.shown());
+    assert!(
+        finished.stderr.contains("-o jsonl, or --once"),
+        "{}",
+        finished.shown()
+    );
+}
+
+#[test]
+fn a_watch_that_cannot_reach_clickhouse_says_so_and_ends_when_told() {
+    let pipeline = Setup::new("watch_hangs").source("shop", COMPLETE).prepare();
+    let hanging = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let [admin, _, _] = postback_stack::port::free().unwrap();
+    let text = std::fs::read_to_string(pipeline.configuration()).unwrap();
+    let clickhouse = Servers::from_environment().clickhouse_url;
+    let away = format!("url = \"http://{}\"", hanging.local_addr().unwrap());
+    let text = text.replace(&format!("url = \"{clickhouse}\""), &away);
+    assert!(text.contains(&away), "{text}");
+    let watch = format!("{text}\n[watch]\nadmin_listen = \"127.0.0.1:{admin}\"\n");
+    std::fs::write(pipeline.configuration(), watch).unwrap();
+    let watching = pipeline.start_with("postback", &["watch"]);
+    // It waits for an answer that does not come.
+    let _connection = hanging.accept().unwrap();
+    let admin = SocketAddr::from((Ipv4Addr::LOCALHOST, admin));
+    let (_, page) = pipeline::get(admin, "/metrics").unwrap();
+    assert!(
+        page.contains("postback_probe_ok{probe=\"clickhouse\"} 0"),
+        "{page}"
+    );
+    let told = Instant::now();
+    assert_eq!(watching.terminate(), 0);
+    let ended = told.elapsed();
+    assert!(ended < Duration::from_secs(10), "{ended:?}");
 }
 
 /// The body of the next request, which is answered with a status.

@@ -79,17 +79,6 @@ pub struct Minute {
     #[serde(deserialize_with = "micros")]
     pub last: Timestamp,
 }
-
-/// How far one partition of the topic is loaded.
-#[derive(Debug, Clone, PartialEq, Eq, Row, Deserialize)]
-pub struct PartitionEnd {
-    /// Its number.
-    pub partition: u32,
-    /// When its newest loaded record was received.
-    #[serde(deserialize_with = "micros")]
-    pub newest: Timestamp,
-}
-
 const ATTEMPT: &str = "count what came in";
 
 const WITHIN: &str = "received_at >= fromUnixTimestamp64Micro({from:Int64}) \
@@ -156,19 +145,6 @@ impl Reader {
              GROUP BY source, intDiv(toUnixTimestamp(received_at), 60) ORDER BY source, first"
         );
         self.all(ATTEMPT, self.of_span(&sql, span)).await
-    }
-
-    /// How far each partition is loaded, of those from which anything was received since `from`. What
-    /// was received by a clock that is ahead says nothing of the time until then.
-    ///
-    /// # Errors
-    /// As the server answers.
-    pub async fn partition_ends(&self, from: Timestamp) -> Result<Vec<PartitionEnd>, StoreError> {
-        let sql = "SELECT kafka_partition AS partition, max(received_at) AS newest FROM {postbacks} \
-             WHERE received_at >= fromUnixTimestamp64Micro({from:Int64}) AND received_at <= now64(6) \
-             GROUP BY partition";
-        let query = self.query(sql).param("from", from.as_microsecond());
-        self.all("read how far partitions are loaded", query).await
     }
 
     fn of_span(&self, sql: &str, span: &Span) -> Query {

@@ -34,7 +34,7 @@ pub(super) enum Finding {
     Gap(Box<Gap>),
     /// The network does not send, or it is not known whether it does.
     Endpoint(Box<Endpoint>),
-    /// Records wait in Kafka, the oldest for so long.
+    /// Records wait in Kafka; Kafka has had the oldest for so long.
     Unread { waiting: u64, seconds: i64 },
 }
 
@@ -97,10 +97,7 @@ impl Finding {
             Self::Rejects(change) => shared("of the postbacks are rejected", change),
             Self::Gap(gap) => gap.what(),
             Self::Endpoint(endpoint) => endpoint.what(),
-            Self::Unread { waiting, seconds } => format!(
-                "{waiting} records wait in Kafka, the oldest for {} minutes",
-                seconds / 60
-            ),
+            Self::Unread { waiting, seconds } => unread(*waiting, seconds / 60),
         }
     }
 
@@ -173,6 +170,13 @@ fn of_change(change: &Change) -> Value {
         "low": change.low,
         "high": change.high,
     })
+}
+
+fn unread(waiting: u64, minutes: i64) -> String {
+    if waiting == 1 {
+        return format!("1 record waits in Kafka, for {minutes} minutes");
+    }
+    format!("{waiting} records wait in Kafka, the oldest for {minutes} minutes")
 }
 
 fn counted(what: &str, change: &Change) -> String {

@@ -31,6 +31,32 @@ impl Rows {
         self.refused.extend(later.refused);
         self.minutes.extend(later.minutes);
     }
+
+    /// Gives each row the name that its source has now, where that is another.
+    pub(super) fn rename<'n>(&mut self, now: impl Fn(&str) -> Option<&'n str>) {
+        let mut changed = false;
+        let mut rename = |source: &mut String| {
+            if let Some(name) = now(source) {
+                name.clone_into(source);
+                changed = true;
+            }
+        };
+        self.received
+            .iter_mut()
+            .for_each(|row| rename(&mut row.source));
+        self.transactions
+            .iter_mut()
+            .for_each(|row| rename(&mut row.source));
+        self.refused
+            .iter_mut()
+            .for_each(|row| rename(&mut row.source));
+        self.minutes
+            .iter_mut()
+            .for_each(|row| rename(&mut row.source));
+        if changed {
+            self.minutes.sort_by_key(|row| row.first);
+        }
+    }
 }
 
 /// One source's series. All have the same bins, from the UTC day of its first postback on.
@@ -178,5 +204,56 @@ impl History {
     /// When the bin at a place begins.
     pub(super) fn time(&self, place: usize) -> Timestamp {
         start_of(self.first + u32::try_from(place).unwrap_or(0))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn minute(source: &str, second: i64) -> Minute {
+        let moment = Timestamp::from_second(second).unwrap();
+        Minute {
+            source: source.to_owned(),
+            first: moment,
+            last: moment,
+        }
+    }
+
+    fn received(source: &str, bin: u32) -> Received {
+        Received {
+            source: source.to_owned(),
+            bin,
+            postbacks: 3,
+            rejected: 1,
+        }
+    }
+
+    #[test]
+    fn a_source_that_was_renamed_has_one_history() {
+        let day = days(20_000);
+        let start = start_of(day).as_second();
+        // As they are read: by name, so what is newer may stand before what is older.
+        let mut rows = Rows {
+            received: vec![
+                received("new", day + 1),
+                received("old", day),
+                received("old", day + 1),
+            ],
+            minutes: vec![minute("new", start + 901), minute("old", start + 1)],
+            ..Rows::default()
+        };
+        rows.rename(|name| (name == "old").then_some("new"));
+        let histories = of_rows(&rows, start_of(day + 2), |_| TimeZone::UTC);
+        assert_eq!(histories.len(), 1, "{histories:?}");
+        let history = &histories[0];
+        assert_eq!((&*history.source, history.first), ("new", day));
+        let counts: Vec<_> = history.received.iter().map(|bin| bin.count).collect();
+        assert_eq!(counts, [3, 6]);
+        let minutes = history
+            .minutes
+            .iter()
+            .map(|(first, _)| first.as_second() - start);
+        assert_eq!(minutes.collect::<Vec<_>>(), [1, 901]);
     }
 }

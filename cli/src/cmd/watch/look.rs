@@ -2,9 +2,10 @@
 
 mod books;
 mod endpoints;
+mod waiting;
 
+use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use jiff::{SignedDuration, Timestamp};
 use postback_store::annotations::{self, Annotation};
 use postback_store::reports::Reader;
 use postback_store::reports::series::Span;
@@ -12,21 +13,16 @@ use postback_store::{Role, StoreError, client};
 
 use super::alert::Alert;
 use super::book::Book;
-use super::finding::Finding;
 use super::history::{self, Rows, WIDTH, bin_of, days, start_of};
 use super::judge::{Context, Divided, judge, judge_book, pooled};
+use super::names;
 use crate::cmd::Loaded;
 use crate::cmd::report::MATURE_AFTER;
-use crate::lag::{self, GroupLag};
+use crate::lag;
+use waiting::Waiting;
 
 /// Days of history: eight weeks to learn from, two to judge.
 const HISTORY_DAYS: u32 = 70;
-
-/// Records on their way are not waiting: batches are collected for a second, and a look takes one.
-const ON_THE_WAY: SignedDuration = SignedDuration::from_secs(30);
-
-/// From this age on unread records are an alert.
-const UNREAD: SignedDuration = SignedDuration::from_mins(15);
 
 /// What a look found.
 pub(super) struct Look {
@@ -79,26 +75,28 @@ impl Watched<'_> {
         let clickhouse = &self.loaded.settings.clickhouse;
         let reader = Reader::of_active(clickhouse).await?;
         let lag = lag::of_generation(&self.loaded.settings, reader.generation()).await;
-        let (through, oldest) = self.through(&reader, &lag, now).await?;
+        let waiting = Waiting::read(&self.loaded.settings.kafka, lag).await;
+        let through = through(&reader, &waiting, now).await?;
         let client = client(clickhouse, Role::Query)?;
         let from = start_of(bin_of(through.unwrap_or(now)).saturating_sub(days(HISTORY_DAYS)));
         let annotations = annotations::between(&client, from, now).await?;
         let endpoints = self.endpoints(&client, &annotations, now).await?;
+        let unread = waiting.as_ref().ok().and_then(|waiting| waiting.alert(now));
+        let certain = endpoints.into_iter().chain(unread);
         let Some(through) = through else {
-            let mut look = Look::nothing(lag.err());
-            look.alerts = endpoints;
+            let mut look = Look::nothing(waiting.err());
+            look.alerts = certain.collect();
             return Ok(look);
         };
-        let rows = read(&reader, past, through).await?;
+        let rows = self.read(&reader, past, through).await?;
         let mut look = self.judge(&rows, through, &annotations);
         for book in self.books(&reader, past, through).await? {
             if look.divide(&book.source, book.divided()) {
                 look.alerts.extend(judge_book(book, through, &annotations));
             }
         }
-        look.alerts.extend(endpoints);
-        look.unknown_lag = lag.as_ref().err().cloned();
-        look.alerts.extend(unread(&lag, oldest, now));
+        look.alerts.extend(certain);
+        look.unknown_lag = waiting.err();
         Ok(look)
     }
 
@@ -157,36 +155,42 @@ impl Watched<'_> {
         zone.unwrap_or(TimeZone::UTC)
     }
 
-    /// Up to when everything is loaded, and since when the oldest unread record may wait.
-    async fn through(
+    /// All rows of the history; those of days that are over come from `past`.
+    async fn read(
         &self,
         reader: &Reader,
-        lag: &Result<GroupLag, String>,
-        now: Timestamp,
-    ) -> Result<(Option<Timestamp>, Option<Timestamp>), StoreError> {
-        let Some(newest) = reader.loaded_through().await? else {
-            return Ok((None, None));
-        };
-        let Ok(lag) = lag else {
-            // Nobody says what waits: nothing behind the newest row can be judged.
-            return Ok((Some(newest), None));
-        };
-        let behind = lag.partitions.iter().filter(|one| one.waiting() > 0);
-        let behind: Vec<i32> = behind.map(|one| one.partition).collect();
-        let settled = now - ON_THE_WAY;
-        if behind.is_empty() {
-            return Ok((Some(settled), None));
+        past: &mut Past,
+        through: Timestamp,
+    ) -> Result<Rows, StoreError> {
+        let end = bin_of(through) + 1;
+        // What comes late, out of a spool, is still seen for a day.
+        let over = (end - end % days(1)).saturating_sub(days(1));
+        let generation = Some(reader.generation().number());
+        if past.end != over || past.generation != generation {
+            let first = over.saturating_sub(days(HISTORY_DAYS));
+            past.rows = self.rows(reader, first, over).await?;
+            past.end = over;
+            past.generation = generation;
         }
-        let ends = reader
-            .partition_ends(now - SignedDuration::from_hours(24 * 7))
-            .await?;
-        let end = |partition: &i32| {
-            let mut ends = ends.iter();
-            let found = ends.find(|end| i64::from(end.partition) == i64::from(*partition));
-            found.map_or(newest.min(settled), |end| end.newest)
+        let mut all = past.rows.clone();
+        all.extend(self.rows(reader, over, end).await?);
+        Ok(all)
+    }
+
+    async fn rows(&self, reader: &Reader, first: u32, end: u32) -> Result<Rows, StoreError> {
+        let span = Span {
+            from: start_of(first),
+            to: start_of(end),
+            width: WIDTH,
         };
-        let oldest = behind.iter().map(end).min().unwrap_or(settled);
-        Ok((Some(oldest.min(settled)), Some(oldest)))
+        let mut rows = Rows {
+            received: reader.received_series(&span).await?,
+            transactions: reader.transaction_series(&span).await?,
+            refused: reader.refusal_series(&span).await?,
+            minutes: reader.minutes(&span).await?,
+        };
+        rows.rename(|name| names::now(name, &self.loaded.settings.sources));
+        Ok(rows)
     }
 }
 
@@ -217,54 +221,16 @@ impl Look {
     }
 }
 
-/// All rows of the history; those of days that are over come from `past`.
-async fn read(reader: &Reader, past: &mut Past, through: Timestamp) -> Result<Rows, StoreError> {
-    let end = bin_of(through) + 1;
-    // What comes late, out of a spool, is still seen for a day.
-    let over = (end - end % days(1)).saturating_sub(days(1));
-    let generation = Some(reader.generation().number());
-    if past.end != over || past.generation != generation {
-        let first = over.saturating_sub(days(HISTORY_DAYS));
-        past.rows = rows(reader, first, over).await?;
-        past.end = over;
-        past.generation = generation;
-    }
-    let mut all = past.rows.clone();
-    all.extend(rows(reader, over, end).await?);
-    Ok(all)
-}
-
-async fn rows(reader: &Reader, first: u32, end: u32) -> Result<Rows, StoreError> {
-    let span = Span {
-        from: start_of(first),
-        to: start_of(end),
-        width: WIDTH,
-    };
-    Ok(Rows {
-        received: reader.received_series(&span).await?,
-        transactions: reader.transaction_series(&span).await?,
-        refused: reader.refusal_series(&span).await?,
-        minutes: reader.minutes(&span).await?,
-    })
-}
-
-fn unread(
-    lag: &Result<GroupLag, String>,
-    oldest: Option<Timestamp>,
+/// Up to when everything is loaded; none: nothing is.
+async fn through(
+    reader: &Reader,
+    waiting: &Result<Waiting, String>,
     now: Timestamp,
-) -> Option<Alert> {
-    let waiting = lag.as_ref().ok()?.waiting();
-    let since = oldest?;
-    let age = now.duration_since(since);
-    (waiting > 0 && age >= UNREAD).then(|| Alert {
-        source: "all sources".to_owned(),
-        finding: Finding::Unread {
-            waiting,
-            seconds: age.as_secs(),
-        },
-        since,
-        evidence: None,
-        learning: false,
-        near: None,
-    })
+) -> Result<Option<Timestamp>, StoreError> {
+    let newest = reader.loaded_through().await?;
+    Ok(newest.map(|newest| match waiting {
+        Ok(waiting) => waiting.through(now),
+        // Nobody says what waits: nothing behind the newest row can be judged.
+        Err(_) => newest,
+    }))
 }

@@ -10,6 +10,7 @@ mod history;
 mod judge;
 mod look;
 mod metrics;
+mod names;
 mod sheet;
 mod told;
 mod webhook;
@@ -68,14 +69,20 @@ impl Watch {
         options: &Options,
         console: &mut Console,
     ) -> Result<Ending, Failure> {
+        if !self.once && options.output == Form::Csv {
+            let words = "`postback watch` that goes on tells events, not a table\n  use -o jsonl, or --once";
+            return Err(Failure::Usage(words.to_owned()));
+        }
         let loaded = load(options, console)?;
         let settings = &loaded.settings;
-        if let Some(name) = &self.source {
+        let only = self.source.as_deref();
+        let only = only.map(|name| names::now(name, &settings.sources).unwrap_or(name));
+        if let Some(name) = only {
             source::find(name, settings)?;
         }
         let watched = Watched {
             loaded: &loaded,
-            only: self.source.as_deref(),
+            only,
         };
         if self.once {
             return once(&watched, options, console).await;
@@ -86,7 +93,11 @@ impl Watch {
         let shutdown = lifecycle::shutdown_on_signal().map_err(Failure::failed)?;
         let mut watcher = Watcher::start(settings, shutdown.clone()).await?;
         loop {
-            watcher.look(&watched, options, console).await?;
+            tokio::select! {
+                // A server that hangs keeps nobody waiting.
+                () = shutdown.cancelled() => return Ok(Ending::Done),
+                looked = watcher.look(&watched, options, console) => looked?,
+            }
             watcher.tell_troubles(console);
             tokio::select! {
                 () = shutdown.cancelled() => return Ok(Ending::Done),
@@ -140,6 +151,7 @@ impl Watcher {
         if let Some(address) = settings.watch.admin_listen {
             let mut all = Metrics::new();
             metrics.register(&mut all);
+            all.collect(readiness.clone());
             let listener = admin::bind("watch.admin_listen", address)
                 .await
                 .map_err(Failure::failed)?;
