@@ -5,6 +5,8 @@
 //! - When an endpoint is on again: the time in which it was off.
 //! - When refusals of a source have ended: the time in which there were any.
 //! - Once a day: the last three days, for what nobody noticed.
+//!
+//! In this order: what was certainly missed does not wait for what may have been.
 
 use jiff::{SignedDuration, Timestamp};
 use postback_store::endpoints::{Cause, Heal, Healed, Outage};
@@ -73,10 +75,13 @@ impl Known<'_> {
         before(before(now, keeps), A_DAY)
     }
 
-    /// What is to be healed now, if anything: one at a time, the oldest first.
+    /// What is to be healed now, if anything: one at a time. Outages and spells, the oldest first; then
+    /// what was begun; then the day's.
+    ///
+    /// The ends of an outage are those of the table: one that was interrupted is found with the same
+    /// ones, and goes on.
     #[must_use]
     pub fn due(&self) -> Option<Heal> {
-        let interrupted = self.interrupted();
         let of = |cause| {
             move |span: Span| Heal {
                 cause,
@@ -85,18 +90,16 @@ impl Known<'_> {
             }
         };
         let missing = |span: &Span| self.missing(*span).is_some();
-        interrupted
+        let mut outages = self.outages.iter().filter_map(Span::of_ended);
+        let switched_off = outages.find(missing).map(of(Cause::SwitchedOff));
+        switched_off
             .or_else(|| {
-                let mut over = self.outages.iter().filter_map(Span::of_ended);
-                over.find(missing).map(of(Cause::SwitchedOff))
-            })
-            .or_else(|| {
-                let mut over = self
-                    .spells()
-                    .into_iter()
-                    .filter(|spell| self.is_over(*spell));
+                let spells = self.spells().into_iter();
+                let mut over = spells.filter(|spell| self.is_over(*spell));
                 over.find(missing).map(of(Cause::Refusals))
             })
+            // The day's, mostly; otherwise what the tables tell with other ends by now.
+            .or_else(|| self.interrupted())
             .or_else(|| self.daily().map(of(Cause::Daily)))
     }
 

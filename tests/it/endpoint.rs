@@ -186,6 +186,7 @@ fn a_switched_off_endpoint_is_noticed_switched_on_once_it_answers_and_healed() {
     assert_eq!(found[0]["look"], "postback endpoint enable --source shop");
     let activity = pipeline.report(&["activity"]);
     assert_eq!(activity["rows"][0]["endpoint"], "disabled", "{activity}");
+    assert_eq!(activity["meta"]["endpoints_off"], 1, "{activity}");
     // It is tried, in vain.
     wait::until_true("a probe has failed", || {
         noted(&pipeline, "what = 'probe_failed' AND reason = 'connect'") > 0

@@ -1,7 +1,7 @@
 //! `postback annotate`: what people did, to be held beside what the numbers do.
 
 use clap::{Args, Subcommand};
-use jiff::{Timestamp, Zoned};
+use jiff::{SignedDuration, Timestamp, Zoned};
 use postback_store::annotations::{self, Annotation};
 use postback_store::{Role, client};
 use uuid::Uuid;
@@ -25,6 +25,9 @@ const COLUMNS: [Column; 4] = [
 
 /// A mark is a line of words, not a document.
 const LONGEST: usize = 500;
+
+/// A mark is of what happened; a day is for what is about to, and for clocks.
+const AHEAD: SignedDuration = SignedDuration::from_hours(24);
 
 /// Mark what happened (a deploy, a change at a network), so that breaks can be told from it
 #[derive(Debug, Args)]
@@ -94,6 +97,7 @@ impl Annotate {
             Some(at) => range::moment("--at", at, now)?,
             None => now.timestamp(),
         };
+        check_time(at, now)?;
         let loaded = load(options, console)?;
         if let Some(name) = &self.source {
             source::find(name, &loaded.settings)?;
@@ -120,6 +124,17 @@ impl Annotate {
         }
         Ok(Ending::Done)
     }
+}
+
+/// Refuses a time that is mistyped: nobody would find the mark beside a break.
+fn check_time(at: Timestamp, now: &Zoned) -> Result<(), Failure> {
+    if now.timestamp().duration_until(at) <= AHEAD {
+        return Ok(());
+    }
+    Err(Failure::Usage(format!(
+        "--at {} is more than a day ahead: marks are of what happened; check the year and the day",
+        shown(at, now.time_zone())
+    )))
 }
 
 async fn list(range: Range, options: &Options, console: &mut Console) -> Result<Ending, Failure> {
@@ -154,4 +169,24 @@ fn row(mark: &Annotation, options: &Options) -> Vec<Cell> {
         Cell::text(&mark.source),
         Cell::Text(printable(&mark.made_by)),
     ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mark_is_at_most_a_day_ahead() {
+        let now: Zoned = "2026-09-15T10:00:00[Europe/Berlin]".parse().unwrap();
+        let check = |at: &str| check_time(at.parse().unwrap(), &now);
+        for good in ["1999-01-01T00:00:00Z", "2026-09-16T08:00:00Z"] {
+            assert!(check(good).is_ok(), "{good}");
+        }
+        for late in ["2026-09-16T08:00:01Z", "2099-01-01T00:00:00Z"] {
+            let Err(Failure::Usage(words)) = check(late) else {
+                panic!("{late} is taken");
+            };
+            assert!(words.contains("more than a day ahead"), "{words}");
+        }
+    }
 }

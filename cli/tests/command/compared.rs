@@ -161,3 +161,62 @@ async fn statements_of_the_same_sales_are_not_added() {
     insta::assert_snapshot!(text.join("\n"));
     installed.remove().await;
 }
+
+/// Of two forms the one that has lines of the range, whichever is configured first; of one form to two
+/// accounts both; and a source with the rows of its older name.
+#[tokio::test]
+async fn statements_that_have_lines_and_older_names_are_compared() {
+    const TWO_ACCOUNTS: &str = r#"
+[[source]]
+name = "items"
+network = "rakuten-item-report"
+enabled = false
+[[source]]
+name = "feed"
+network = "rakuten-signature-feed"
+enabled = false
+[[source]]
+name = "items-uk"
+network = "rakuten-item-report"
+enabled = false
+[[source]]
+name = "shop-new"
+aliases = ["shop-old"]
+account = "shop-old"
+network = "orders"
+enabled = false
+"#;
+    let installed = Installed::new("older_names").await;
+    installed.configured(&[TWO_ACCOUNTS]);
+    let rows = [
+        own("feed", "statement", 1, "M-1", 100_000),
+        own("items-uk", "statement", 2, "M-2", 70_000),
+        own("shop-old", "order", 3, "M-3", 50_000),
+        ConversionRow {
+            order_id: "M-3",
+            ..told(4, "", (40_000, 10_000)).conversion
+        },
+    ];
+    insert_conversions(&installed.loader, rows).await;
+    let missing = [
+        "--with",
+        "statements",
+        "--class",
+        "unexplained",
+        "-o",
+        "csv",
+        "-q",
+    ];
+    let text = [
+        installed.report("gap", &missing),
+        installed.report("gap", &["--with", "statements", "--by", "nothing"]),
+        installed.report("gap", &["--by", "source", "-o", "csv", "-q"]),
+        installed.report(
+            "gap",
+            &["--with", "shop-old", "--by", "nothing", "-o", "csv", "-q"],
+        ),
+        installed.report("amounts", &["--all", "-o", "csv", "-q"]),
+    ];
+    insta::assert_snapshot!(text.join("\n"));
+    installed.remove().await;
+}

@@ -19,6 +19,7 @@ mod reports;
 mod run;
 mod secure;
 mod sending;
+mod silent;
 mod sources;
 mod spool;
 mod tail;

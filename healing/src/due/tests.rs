@@ -134,14 +134,47 @@ fn what_was_begun_goes_on_with_the_same_ends() {
     case.heals = vec![begun(Cause::Daily, -3 * DAY, 0, 1)];
     let same = heal(Cause::Daily, -3 * DAY, 0);
     assert_eq!(case.due(), Some(same));
-    case.outages = vec![outage(-30, Some(5))];
-    assert_eq!(case.due(), Some(same), "one after the other");
     // The day after, nobody waits for it any more.
     case.now = DAY + 2;
-    assert_eq!(case.due(), Some(heal(Cause::SwitchedOff, -30, 5)));
+    assert_eq!(case.due(), Some(heal(Cause::Daily, 2 - 2 * DAY, DAY + 2)));
     // Something else has healed it meanwhile.
     case.now = 20;
     case.heals.push(ended(Cause::Daily, -3 * DAY - 5, 15, 15));
+    assert_eq!(case.due(), None);
+}
+
+#[test]
+fn what_was_certainly_missed_does_not_wait_for_the_days_heal() {
+    // The day's was begun, and failed or was interrupted.
+    let mut case = Case::usual(60);
+    case.heals = vec![begun(Cause::Daily, -3 * DAY, 0, 1)];
+    case.refused = vec![20, 21, 22];
+    case.outages = vec![outage(-30, Some(5))];
+    let of_outage = heal(Cause::SwitchedOff, -30, 5);
+    assert_eq!(case.due(), Some(of_outage));
+    // Interrupted itself, it goes on as the same.
+    case.heals.push(begun(Cause::SwitchedOff, -30, 5, 60));
+    assert_eq!(case.due(), Some(of_outage));
+    case.heals[1] = ended(Cause::SwitchedOff, -30, 5, 60);
+    // Then the spell, likewise, and then the day's goes on with the same ends.
+    let of_spell = heal(Cause::Refusals, 20, 23);
+    assert_eq!(case.due(), Some(of_spell));
+    case.heals.push(begun(Cause::Refusals, 20, 23, 60));
+    assert_eq!(case.due(), Some(of_spell));
+    case.heals[2] = ended(Cause::Refusals, 20, 23, 60);
+    assert_eq!(case.due(), Some(heal(Cause::Daily, -3 * DAY, 0)));
+    case.heals[0] = ended(Cause::Daily, -3 * DAY, 0, 60);
+    assert_eq!(case.due(), None, "nothing is healed twice");
+}
+
+#[test]
+fn what_grew_since_it_was_begun_is_healed_whole_and_once() {
+    // Two more minutes of the spell came to be known after it was begun.
+    let mut case = Case::usual(60);
+    case.heals.push(begun(Cause::Refusals, 20, 23, 40));
+    case.refused = vec![20, 21, 22, 24, 25];
+    assert_eq!(case.due(), Some(heal(Cause::Refusals, 20, 26)));
+    case.heals.push(ended(Cause::Refusals, 20, 26, 60));
     assert_eq!(case.due(), None);
 }
 

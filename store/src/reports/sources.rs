@@ -1,5 +1,9 @@
 //! Which sources and networks the tables know.
 
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+
 use super::Reader;
 use crate::error::StoreError;
 
@@ -25,5 +29,23 @@ impl Reader {
              (SELECT DISTINCT network FROM {conversions} UNION ALL SELECT DISTINCT network FROM {postbacks}) \
              WHERE name != '' ORDER BY name";
         self.all("list the networks", self.query(sql)).await
+    }
+
+    /// Names of the sources that have a line of a statement about the range.
+    ///
+    /// # Errors
+    /// As the server answers.
+    pub async fn statements_of(
+        &self,
+        from: Timestamp,
+        to: Timestamp,
+    ) -> Result<BTreeSet<String>, StoreError> {
+        let sql = "SELECT DISTINCT toString(source) AS name FROM {conversions} WHERE kind = 'statement' \
+             AND occurred_at >= fromUnixTimestamp64Micro({from:Int64}) AND occurred_at < fromUnixTimestamp64Micro({to:Int64})";
+        let query = self.query(sql);
+        let query = query.param("from", from.as_microsecond());
+        let query = query.param("to", to.as_microsecond());
+        let names: Vec<String> = self.all("look which statements there are", query).await?;
+        Ok(names.into_iter().collect())
     }
 }

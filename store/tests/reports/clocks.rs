@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use jiff::tz::{Offset, TimeZone};
 use jiff::{SignedDuration, Span, Timestamp, ToSpan as _, Zoned};
 use postback_store::reports::Reader;
-use postback_store::reports::activity::Sender;
+use postback_store::reports::activity::{Names, Sender};
 use postback_store::reports::question::{Column, DateBy, Dimension, Filter, Question, Table};
 use postback_store::rows::{ConversionRow, Decimal4, PostbackRow};
 
@@ -232,7 +232,10 @@ async fn an_hour_is_compared_with_the_same_hour_of_the_weeks_before_by_the_clock
             insert_postbacks(&loader, sent.iter().enumerate().map(row)).await;
             let mut only = Filter::default();
             only.add(Column::source(), false, source).unwrap();
-            let found: Vec<Sender> = reader.activity(&only, &until).await.unwrap();
+            let found: Vec<Sender> = reader
+                .activity(&only, &Names::default(), &until)
+                .await
+                .unwrap();
             let weeks = (1..=8)
                 .map(|week| of_week(&sent, &until, week))
                 .sum::<u64>();

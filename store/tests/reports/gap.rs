@@ -580,12 +580,18 @@ async fn an_order_without_an_amount_has_no_other_amount() {
                 sale_amount: None,
                 ..sale(104, "given", "c", "USD", ("0", "1"), DAY)
             },
+            // Of two lines of one order one says nothing: then nobody knows the whole.
+            order(5, "partly", "placed", "10", DAY),
+            unpriced(6, "partly", "USD"),
         ];
         insert_conversions(&loader, rows).await;
         let asked = asked(Own::Orders, "nothing");
         let gap = reader.gap(&asked).await.unwrap();
         let sum = |of: fn(&Figures) -> u64| gap.totals.iter().map(of).sum::<u64>();
-        assert_eq!((sum(|row| row.matched), gap.own_unpriced), (4, 2));
+        assert_eq!((sum(|row| row.matched), gap.own_unpriced), (4, 3));
+        assert_eq!(sum(|row| row.missing), 1);
+        let mut sums = gap.totals.iter();
+        assert!(sums.all(|row| row.unexplained_amount == money("0")));
         // Of those that name one: the network's 20 against 0, and none at all against 20.
         assert_eq!(
             (

@@ -3,7 +3,7 @@
 use jiff::tz::TimeZone;
 use jiff::{Span, Zoned};
 use postback_store::insert;
-use postback_store::reports::activity::{By, State};
+use postback_store::reports::activity::{By, Names, State};
 use postback_store::reports::question::{Column, DateBy, Dimension, Filter, Question, Table};
 use postback_store::reports::share::Share;
 use postback_store::rows::{Outcome, PostbackRow};
@@ -136,7 +136,10 @@ async fn activity_is_that_of_the_hour_of_the_week() {
         });
         rows.push(postback(300_001, 1, "2026-11-22T11:00:00Z", 1));
         insert_postbacks(&loader, rows).await;
-        let found = reader.activity(&Filter::default(), &until()).await.unwrap();
+        let found = reader
+            .activity(&Filter::default(), &Names::default(), &until())
+            .await
+            .unwrap();
         let seen: Vec<_> = found
             .iter()
             .map(|sender| {
@@ -179,16 +182,72 @@ async fn activity_is_that_of_the_hour_of_the_week() {
         assert_eq!((us.mean, found[0].usual.missing), (Some(6.0), 19.0));
         let mut only = Filter::default();
         only.add(Column::source(), false, "us").unwrap();
-        assert_eq!(reader.activity(&only, &until()).await.unwrap().len(), 1);
+        assert_eq!(
+            reader
+                .activity(&only, &Names::default(), &until())
+                .await
+                .unwrap()
+                .len(),
+            1
+        );
 
         for (by, part) in [(By::Key, "k2"), (By::Template, "7")] {
-            let parts = reader.activity_of(by, &only, &until()).await.unwrap();
+            let parts = reader
+                .activity_of(by, &only, &Names::default(), &until())
+                .await
+                .unwrap();
             let seen: Vec<_> = parts
                 .iter()
                 .map(|part| (&*part.part, part.day, part.week))
                 .collect();
             assert_eq!(seen, [("", 143, 7 * 144 - 1), (part, 1, 1)]);
         }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn rows_of_an_older_name_are_those_of_the_source() {
+    with_database("renamed", |loader, reader| async move {
+        // Renamed an hour ago, after ten weeks: 11:00 to 12:00 came by the new name.
+        let mut rows = steady("shop", 10, 1, 1);
+        rows.extend(steady("store", 10, 0, 100_000).into_iter().take(6));
+        insert_postbacks(&loader, rows).await;
+        let names = [("shop".to_owned(), "store".to_owned())];
+        let names: Names = names.into_iter().collect();
+        let mut filters = vec![Filter::default()];
+        for (negated, name) in [(false, "store"), (false, "shop"), (true, "other")] {
+            let mut only = Filter::default();
+            only.add(Column::source(), negated, name).unwrap();
+            filters.push(only);
+        }
+        for only in &filters {
+            let found = reader.activity(only, &names, &until()).await.unwrap();
+            let seen = found.iter().map(|sender| {
+                let state = sender.usual.state;
+                (&*sender.source, sender.last, sender.hour, sender.day, state)
+            });
+            let last = at("2026-11-22T10:50:00Z");
+            let whole = ("store", last, 6, 144, State::Usual);
+            assert_eq!(seen.collect::<Vec<_>>(), [whole], "{only:?}");
+            assert_eq!(found[0].usual.mean, Some(6.0));
+            let parts = reader.activity_of(By::Key, only, &names, &until()).await;
+            let parts = parts.unwrap();
+            let seen = parts
+                .iter()
+                .map(|part| (&*part.source, part.day, part.week));
+            assert_eq!(seen.collect::<Vec<_>>(), [("store", 144, 7 * 144)]);
+        }
+        let refusals = [
+            refusal(1, "store", "forbidden", "2026-11-22T10:30:00Z", 0),
+            refusal(2, "shop", "not_found", "2026-11-22T09:00:00Z", 4),
+        ];
+        insert::refusals(&loader, refusals).await.unwrap();
+        let found = reader.refused(&names, &until()).await.unwrap();
+        let seen = found
+            .iter()
+            .map(|row| (&*row.source, row.day, row.week, &*row.reason));
+        assert_eq!(seen.collect::<Vec<_>>(), [("store", 6, 6, "not_found")]);
     })
     .await;
 }
@@ -204,7 +263,7 @@ async fn refusals_are_counted_with_those_that_have_no_row() {
             refusal(5, "us", "forbidden", "2026-11-01T10:00:00Z", 4),
         ];
         insert::refusals(&loader, rows).await.unwrap();
-        let found = reader.refused(&until()).await.unwrap();
+        let found = reader.refused(&Names::default(), &until()).await.unwrap();
         let seen: Vec<_> = found
             .iter()
             .map(|row| (&*row.source, row.day, row.week, &*row.reason))

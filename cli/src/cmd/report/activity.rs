@@ -1,5 +1,7 @@
 //! `postback report activity`
 
+mod standing;
+
 use std::collections::BTreeMap;
 
 use clap::{Args, ValueEnum};
@@ -8,7 +10,7 @@ use jiff::{SignedDuration, Span, Timestamp, Zoned};
 use postback_common::config::Settings;
 use postback_store::endpoints::{self, Latest};
 use postback_store::reports::Reader;
-use postback_store::reports::activity::{By, Part, Refused, Sender, State};
+use postback_store::reports::activity::{By, Part, Refused, Sender};
 use postback_store::reports::question::{Filter, Table};
 use postback_store::{Role, client};
 
@@ -23,6 +25,7 @@ use crate::lag::{self, GroupLag};
 use crate::output::{Cell, Sheet, number, plural, text};
 use crate::range::shown;
 use crate::servers::Trouble;
+use standing::Standing;
 
 /// Who sends: last seen, the last hour against what is usual, silence, refusals
 #[derive(Debug, Args)]
@@ -35,11 +38,13 @@ use crate::servers::Trouble;
     range     where such an hour is expected in 997 of 1,000 cases\n\
     missing   postbacks that were usual in the time of the silence\n\
     state     as usual; low, high: outside of the range; silent: 13 or more are missing, which chance\n          \
-    does once in 440,000; learning: under three weeks of history; never: configured, not seen\n\
+    does once in 440,000; learning: under three weeks of history; never: configured, not seen;\n          \
+    disabled: by the configuration; not configured: silent, and missing there\n\
     endpoint  what the network's API says of it: active, disabled, missing (none is registered),\n          \
     unknown; empty where no API is configured\n\
     refused   requests refused in the last 24 hours; estimated where many came at once\n\n\
-    By key or template: what each brought in the last seven days. Imports are no activity.")]
+    By key or template: what each brought in the last seven days. Imports are no activity.\n\
+    What came by an older name of a source (`aliases`) is the source's.")]
 pub(super) struct Activity {
     /// One row for each of these
     #[arg(long, value_enum, value_name = "WHAT", default_value = "source")]
@@ -134,9 +139,10 @@ async fn of_sources(
     settings: &Settings,
 ) -> Result<Sheet, postback_store::StoreError> {
     let client = client(&settings.clickhouse, Role::Query)?;
+    let names = standing::names(&settings.sources);
     let (senders, refused, endpoints) = tokio::try_join!(
-        reader.activity(only, until),
-        reader.refused(until),
+        reader.activity(only, &names, until),
+        reader.refused(&names, until),
         endpoints::latest(&client)
     )?;
     let endpoints = Endpoints {
@@ -162,7 +168,8 @@ async fn of_sources(
         .map(|row| (row.source.as_str(), row))
         .collect();
     let row = |sender: &Sender| {
-        let mut cells = cells(sender, until);
+        let standing = Standing::of(sender, &settings.sources);
+        let mut cells = cells(sender, standing, until);
         cells.push(endpoints.cell(&sender.source));
         cells.extend(refused_cells(by_source.get(&*sender.source).copied()));
         cells
@@ -178,11 +185,13 @@ async fn of_sources(
         cells.extend(refused_cells(refused));
         sheet.rows.push(cells);
     }
-    let silent = |sender: &&Sender| sender.usual.state == State::Silent;
-    sheet.fact("silent", senders.iter().filter(silent).count());
+    let is_silent = |sender: &&Sender| Standing::of(sender, &settings.sources).is_silent();
+    let silent: Vec<&Sender> = senders.iter().filter(is_silent).collect();
+    sheet.fact("silent", silent.len());
+    sheet.fact("endpoints_off", endpoints.off(only).count());
     sheet.notes.extend(endpoints.notes(only));
     sheet.notes.extend(notes(
-        &senders,
+        &silent,
         by_source.get("").copied(),
         until.time_zone(),
     ));
@@ -200,7 +209,7 @@ fn unseen(settings: &Settings, only: &Filter, senders: &[Sender]) -> Vec<String>
     names.filter(|name| !is_seen(name)).collect()
 }
 
-fn cells(sender: &Sender, until: &Zoned) -> Vec<Cell> {
+fn cells(sender: &Sender, standing: Standing, until: &Zoned) -> Vec<Cell> {
     let usual = &sender.usual;
     let silence = until.timestamp().duration_since(sender.last);
     let range = usual
@@ -215,7 +224,7 @@ fn cells(sender: &Sender, until: &Zoned) -> Vec<Cell> {
         range.map_or(Cell::Missing, Cell::Text),
         Cell::Mean(usual.missing),
         Cell::Count(sender.day),
-        Cell::text(usual.state.as_str()),
+        Cell::text(standing.as_str()),
     ]
 }
 
@@ -240,15 +249,16 @@ impl Endpoints<'_> {
         known.map_or(Cell::Missing, |latest| Cell::text(latest.state.as_str()))
     }
 
-    fn notes(&self, only: &Filter) -> Vec<String> {
-        if !only.is_empty() {
-            return Vec::new();
-        }
+    /// Those of all sources that the network does not send to; none where only some are asked for.
+    fn off(&self, only: &Filter) -> impl Iterator<Item = &Latest> {
         let sources = self.settings.sources.iter();
-        let off = sources
-            .filter_map(|source| self.known(source.name.as_str()))
-            .filter(|latest| latest.state.is_off());
-        off.map(|latest| {
+        let all = sources.filter(|_| only.is_empty());
+        all.filter_map(|source| self.known(source.name.as_str()))
+            .filter(|latest| latest.state.is_off())
+    }
+
+    fn notes(&self, only: &Filter) -> Vec<String> {
+        self.off(only).map(|latest| {
             let (source, state) = (&latest.source, latest.state);
             let (says, command) = match state {
                 endpoints::State::Missing => ("has no endpoint registered", "set"),
@@ -269,11 +279,9 @@ fn refused_cells(refused: Option<&Refused>) -> [Cell; 2] {
     }
 }
 
-fn notes(senders: &[Sender], nobody: Option<&Refused>, zone: &TimeZone) -> Vec<String> {
-    let silent = senders
-        .iter()
-        .filter(|sender| sender.usual.state == State::Silent);
+fn notes(silent: &[&Sender], nobody: Option<&Refused>, zone: &TimeZone) -> Vec<String> {
     let mut notes: Vec<String> = silent
+        .iter()
         .map(|sender| {
             format!(
                 "{} is silent since {}: is its endpoint switched off at the network, or refused here? `postback doctor`, then ask the network",
@@ -299,7 +307,8 @@ async fn of_parts(
     until: &Zoned,
     settings: &Settings,
 ) -> Result<Sheet, postback_store::StoreError> {
-    let parts = reader.activity_of(by, only, until).await?;
+    let names = standing::names(&settings.sources);
+    let parts = reader.activity_of(by, only, &names, until).await?;
     let (name, heading) = match by {
         By::Key => ("key", "Key"),
         By::Template => ("template", "Template"),

@@ -59,27 +59,40 @@ impl Amounts {
 }
 
 /// The report, beside what one knows oneself.
-pub(super) struct Beside {
+pub(super) struct Beside<'a> {
     all: bool,
-    own: Vec<OwnSource>,
-    repeated: Repeated,
+    loaded: &'a Loaded,
 }
 
-impl Beside {
+impl<'a> Beside<'a> {
     /// `all`: also what is as usual.
-    pub(super) fn of(loaded: &Loaded, all: bool) -> Self {
-        let (own, repeated) = Sides::all(loaded);
-        Self { all, own, repeated }
+    pub(super) const fn of(loaded: &'a Loaded, all: bool) -> Self {
+        Self { all, loaded }
+    }
+
+    /// Of several statements of the same sales, the first that has any of the range.
+    async fn own(
+        &self,
+        reader: &Reader,
+        question: &Question,
+    ) -> Result<(Vec<OwnSource>, Repeated), StoreError> {
+        let (own, repeated) = Sides::all(self.loaded, None);
+        if repeated.is_empty() {
+            return Ok((own, repeated));
+        }
+        let telling = reader.statements_of(question.from, question.to).await?;
+        Ok(Sides::all(self.loaded, Some(&telling)))
     }
 }
 
-impl Report for Beside {
+impl Report for Beside<'_> {
     const NAME: &'static str = "amounts";
     const TABLE: Table = Table::Conversions;
     const OF_MONEY: bool = true;
 
     async fn answer(&self, reader: &Reader, question: &Question) -> Result<Answer, StoreError> {
-        let found = reader.amounts(question, &self.own, has_minor_units).await?;
+        let (own, repeated) = self.own(reader, question).await?;
+        let found = reader.amounts(question, &own, has_minor_units).await?;
         let mut columns = names(question);
         columns.extend([
             text("currency", "Currency"),
@@ -106,7 +119,7 @@ impl Report for Beside {
         sheet.fact("looked_at", found.len());
         sheet.notes.extend(notes(&found, suspicious, self.all));
         if !found.is_empty() {
-            self.repeated.tell(&mut sheet);
+            repeated.tell(&mut sheet);
         }
         Ok(Answer {
             sheet,

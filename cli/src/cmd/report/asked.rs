@@ -121,7 +121,7 @@ impl Rows {
         let mut conditions = question.only.conditions().iter();
         if conditions.any(|condition| condition.column == Column::network()) {
             return Err(Failure::Usage(
-                "--network: orders of your side are of no network, so none can be chosen by it\n  \
+                "--network, --where network: what your side knows is not chosen by the network\n  \
                  choose some by --source or --where; which accounts of networks a source of orders or statements \
                  is compared with, its compare_with says in the configuration"
                     .to_owned(),

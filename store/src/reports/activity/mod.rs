@@ -11,15 +11,20 @@
 //! - *missing*: postbacks that were usual in the time since the last one came. 13 of them missing by
 //!   chance is one in 440,000.
 //! - *learning*: the source has sent for less than three weeks.
+//!
+//! Rows of a name that a source had before are rows of the source.
 
+mod names;
 mod usual;
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use clickhouse::Row;
 use jiff::{Span, Timestamp, Zoned};
 use serde::Deserialize;
 
+pub use names::Names;
 pub use usual::{State, Usual};
 
 use super::Reader;
@@ -104,6 +109,83 @@ struct Hour {
     postbacks: u64,
 }
 
+impl Seen {
+    /// One for each source, by name.
+    fn of_today(seen: Vec<Self>, names: &Names) -> Vec<Self> {
+        let named = seen.into_iter().map(|seen| Self {
+            source: names.today(seen.source),
+            ..seen
+        });
+        merged(
+            named,
+            |seen| seen.source.clone(),
+            |one, other| {
+                one.first = one.first.min(other.first);
+                one.last = one.last.max(other.last);
+            },
+        )
+    }
+}
+
+impl Part {
+    /// One for each part of a source, by name.
+    fn of_today(parts: Vec<Self>, names: &Names) -> Vec<Self> {
+        let named = parts.into_iter().map(|part| Self {
+            source: names.today(part.source),
+            ..part
+        });
+        merged(
+            named,
+            |part| (part.source.clone(), part.part.clone()),
+            |one, other| {
+                one.last = one.last.max(other.last);
+                one.day += other.day;
+                one.week += other.week;
+            },
+        )
+    }
+}
+
+impl Refused {
+    /// One for each source, by name; with the reason of the name that had more.
+    fn of_today(refused: Vec<Self>, names: &Names) -> Vec<Self> {
+        let named = refused.into_iter().map(|refused| Self {
+            source: names.today(refused.source),
+            ..refused
+        });
+        merged(
+            named,
+            |refused| refused.source.clone(),
+            |one, other| {
+                if other.week > one.week {
+                    one.reason = other.reason;
+                }
+                one.day += other.day;
+                one.week += other.week;
+                one.last = one.last.max(other.last);
+            },
+        )
+    }
+}
+
+/// Rows of one key become one, in the order of the keys.
+fn merged<T, K: Ord>(
+    rows: impl Iterator<Item = T>,
+    key: impl Fn(&T) -> K,
+    merge: impl Fn(&mut T, T),
+) -> Vec<T> {
+    let mut by_key: BTreeMap<K, T> = BTreeMap::new();
+    for row in rows {
+        match by_key.entry(key(&row)) {
+            Entry::Vacant(place) => {
+                place.insert(row);
+            }
+            Entry::Occupied(mut known) => merge(known.get_mut(), row),
+        }
+    }
+    by_key.into_values().collect()
+}
+
 const IS_SENT: &str = "via != 'import' AND source != ''";
 
 impl Reader {
@@ -111,14 +193,20 @@ impl Reader {
     ///
     /// # Errors
     /// As the server answers.
-    pub async fn activity(&self, only: &Filter, until: &Zoned) -> Result<Vec<Sender>, StoreError> {
-        let (seen, hours) = tokio::try_join!(self.seen(only, until), self.hours(only, until))?;
+    pub async fn activity(
+        &self,
+        only: &Filter,
+        names: &Names,
+        until: &Zoned,
+    ) -> Result<Vec<Sender>, StoreError> {
+        let only = names.widened(only);
+        let (seen, hours) = tokio::try_join!(self.seen(&only, until), self.hours(&only, until))?;
         let mut by_source: BTreeMap<String, BTreeMap<u32, u64>> = BTreeMap::new();
         for hour in hours {
-            let source = by_source.entry(hour.source).or_default();
-            source.insert(hour.ago, hour.postbacks);
+            let source = by_source.entry(names.today(hour.source)).or_default();
+            *source.entry(hour.ago).or_default() += hour.postbacks;
         }
-        let senders = seen.into_iter().map(|seen| {
+        let senders = Seen::of_today(seen, names).into_iter().map(|seen| {
             let hours = by_source.remove(&seen.source).unwrap_or_default();
             Sender {
                 hour: hours.get(&0).copied().unwrap_or(0),
@@ -174,8 +262,10 @@ impl Reader {
         &self,
         by: By,
         only: &Filter,
+        names: &Names,
         until: &Zoned,
     ) -> Result<Vec<Part>, StoreError> {
+        let only = names.widened(only);
         let part = match by {
             By::Key => "JSONExtractString(raw, 'key')",
             By::Template => "extract(raw, '[\"?&]pbt=([^&\"#]*)')",
@@ -190,15 +280,15 @@ impl Reader {
             only.sql()
         );
         let query = self.since(&sql, until);
-        self.all("see which keys and templates send", only.bind(query))
-            .await
+        let parts = self.all("see which keys and templates send", only.bind(query));
+        Ok(Part::of_today(parts.await?, names))
     }
 
     /// Refused requests before `until`, by source.
     ///
     /// # Errors
     /// As the server answers.
-    pub async fn refused(&self, until: &Zoned) -> Result<Vec<Refused>, StoreError> {
+    pub async fn refused(&self, names: &Names, until: &Zoned) -> Result<Vec<Refused>, StoreError> {
         let sql = format!(
             "SELECT toString(source) AS source, \
                sumIf(1 + suppressed, refused_at >= fromUnixTimestamp64Micro({{day:Int64}})) AS day, \
@@ -208,8 +298,8 @@ impl Reader {
                AND refused_at < fromUnixTimestamp64Micro({{until:Int64}}) \
              GROUP BY source ORDER BY source"
         );
-        self.all("count what was refused", self.since(&sql, until))
-            .await
+        let refused = self.all("count what was refused", self.since(&sql, until));
+        Ok(Refused::of_today(refused.await?, names))
     }
 
     fn since(&self, sql: &str, until: &Zoned) -> clickhouse::query::Query {

@@ -18,10 +18,11 @@ SELECT
     reinterpretAsString(if(has_own, own_money, their_money)) AS currency,
     -- 1 cancelled, 2 returned, 3 out of network, 4 reversed; of several lines the highest.
     maxIf(fate, is_own) AS own_fate,
-    sumIf(amount, is_own) AS own_amount,
-    -- 1 the own side has it, 2 an amount of it is not known, which is not 0.
+    -- 1 the own side has it, 2 an amount of it is not known, which is not 0: then it is in no sum.
     max(knowledge) AS own_knowledge,
     own_knowledge = 2 AS own_is_unpriced,
+    sumIf(amount, is_own) AS own_known_amount,
+    if(own_is_unpriced, toDecimal128(0, 4), own_known_amount) AS own_amount,
     sumIf(standing, is_sale) AS their_amount,
     maxIf(click, is_own) AS own_click_hash,
     -- Taken back as a whole: by negative transactions that outweigh it, or by its status.
@@ -40,7 +41,7 @@ SELECT
         is_reversed, 3,
         own_fate BETWEEN 1 AND 3, 3 + own_fate,
         -- A line of a statement that takes back what never came.
-        own_amount < 0 OR (own_fate = 4 AND own_amount = 0), 3,
+        own_known_amount < 0 OR (own_fate = 4 AND own_known_amount = 0), 3,
         occurred_at >= fromUnixTimestamp64Micro({mature:Int64}), 7,
         countIf(kind = 'signal') > 0, 8,
         9) AS class{texts}

@@ -95,14 +95,24 @@ fn of_section(section: &Section, range: &str) -> Vec<Finding> {
                 &of_range("postback report rejects --by day"),
             ),
         ],
-        "activity" => vec![finding(
-            count("silent"),
-            format!(
-                "{} silent for longer than is usual.",
-                plural(count("silent"), "source")
+        "activity" => vec![
+            finding(
+                count("endpoints_off"),
+                format!(
+                    "The network does not send to {}.",
+                    plural(count("endpoints_off"), "source")
+                ),
+                "postback report activity",
             ),
-            "postback report activity",
-        )],
+            finding(
+                count("silent"),
+                format!(
+                    "{} silent for longer than is usual.",
+                    plural(count("silent"), "source")
+                ),
+                "postback report activity",
+            ),
+        ],
         _ => Vec::new(),
     };
     found.into_iter().flatten().collect()
@@ -118,6 +128,25 @@ fn advertisers(sheet: &Sheet) -> u64 {
 mod tests {
     use super::*;
     use crate::output::text;
+
+    #[test]
+    fn a_network_that_does_not_send_is_told() {
+        let words = |off: usize| {
+            let mut sheet = Sheet::new(&[]);
+            sheet.fact("silent", 0);
+            sheet.fact("endpoints_off", off);
+            let found = of(&[Section::new("activity", "Activity", sheet)], "--from 7d");
+            let found = found.into_iter();
+            found
+                .map(|one| format!("{} {}", one.words, one.look))
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(words(0), Vec::<String>::new());
+        let one = "The network does not send to 1 source. postback report activity";
+        assert_eq!(words(1), [one]);
+        let two = "The network does not send to 2 sources. postback report activity";
+        assert_eq!(words(2), [two]);
+    }
 
     #[test]
     fn an_advertiser_with_two_currencies_is_one_and_commands_ask_for_the_same_range() {

@@ -122,11 +122,14 @@ impl Gap {
             ));
         }
         let loaded = load(options, console)?;
-        let sides = Sides::of(self.own.as_deref(), &loaded)?;
+        // What is wrong with the command is said before a server is asked.
+        Sides::of(self.own.as_deref(), &loaded)?;
         let clickhouse = &loaded.settings.clickhouse;
         let trouble = |error| Trouble::of_clickhouse(&error, clickhouse);
         let reader = Reader::of_active(clickhouse).await.map_err(trouble)?;
         super::sources::check(&question.only, &loaded.settings, &reader).await?;
+        let ends = (question.from, question.to);
+        let sides = Sides::of_range(self.own.as_deref(), &loaded, &reader, ends).await?;
         let complete = reader.completeness(question.from, question.to);
         let complete = complete.await.map_err(trouble)?;
         let lag = lag::of_generation(&loaded.settings, reader.generation()).await;
@@ -151,7 +154,7 @@ impl Gap {
             sheet.fact(name, value);
         }
         sheet.fact("with", sides.own.as_str());
-        sheet.fact("own_sources", sides.names());
+        sheet.fact("own_sources", sides.names.clone());
         sheet.fact("accounts", sides.accounts.clone());
         let about = frame::About {
             of_money: true,
@@ -188,10 +191,11 @@ pub(super) async fn section(
     lag: &Result<GroupLag, String>,
     now: &Zoned,
 ) -> Result<Option<Sheet>, Failure> {
-    let Ok(sides) = Sides::of(None, loaded) else {
+    if Sides::of(None, loaded).is_err() {
         return Ok(None);
-    };
+    }
     let question = Rows::whole(range, &["day"]).of_orders(&[], now)?;
+    let sides = Sides::of_range(None, loaded, reader, (question.from, question.to)).await?;
     let asked = comparison(question, &sides, through, lag)?;
     let (mut sheet, _) = figures(reader, &asked, &loaded.settings.clickhouse).await?;
     sides.repeated.tell(&mut sheet);

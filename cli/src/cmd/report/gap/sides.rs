@@ -2,23 +2,27 @@
 
 use std::collections::BTreeSet;
 
+use jiff::Timestamp;
 use postback_common::config::SourceSettings;
-use postback_common::name::AccountName;
+use postback_common::name::{AccountName, SourceName};
 use postback_normalise::Profile;
 use postback_normalise::profile::Subject;
-use postback_store::reports::OwnSource;
 use postback_store::reports::gap::Own;
+use postback_store::reports::{OwnSource, Reader};
 
 use crate::cmd::Loaded;
 use crate::ending::Failure;
 use crate::nearest;
 use crate::output::Sheet;
+use crate::servers::Trouble;
 
 /// Both sides, by their names.
 pub(crate) struct Sides {
     pub(crate) own: Own,
-    /// Each with the accounts that it is compared with.
+    /// Each with the accounts that it is compared with; a source by its older names too.
     pub(crate) sources: Vec<OwnSource>,
+    /// Of the sources, as they are called now.
+    pub(super) names: Vec<String>,
     /// Of all sources together.
     pub(crate) accounts: Vec<String>,
     /// Statements that were left out.
@@ -32,13 +36,41 @@ pub(in crate::cmd::report) struct Repeated(Vec<Repetition>);
 #[derive(Debug)]
 struct Repetition {
     source: String,
-    /// The one that is configured first.
+    /// The one that is compared with.
     first: String,
 }
+
+/// Names of statements that have something to tell; `None` where it was not looked.
+pub(in crate::cmd::report) type Telling<'a> = Option<&'a BTreeSet<String>>;
 
 impl Sides {
     /// `wanted` is `orders`, `statements` or the name of a source of either.
     pub(crate) fn of(wanted: Option<&str>, loaded: &Loaded) -> Result<Self, Failure> {
+        Self::telling(wanted, loaded, None)
+    }
+
+    /// The same for a range: of several statements of the same sales, the first that has any of it.
+    pub(in crate::cmd::report) async fn of_range(
+        wanted: Option<&str>,
+        loaded: &Loaded,
+        reader: &Reader,
+        (from, to): (Timestamp, Timestamp),
+    ) -> Result<Self, Failure> {
+        let sides = Self::of(wanted, loaded)?;
+        if sides.repeated.is_empty() {
+            return Ok(sides);
+        }
+        let telling = reader.statements_of(from, to).await;
+        let telling =
+            telling.map_err(|error| Trouble::of_clickhouse(&error, &loaded.settings.clickhouse))?;
+        Self::telling(wanted, loaded, Some(&telling))
+    }
+
+    fn telling(
+        wanted: Option<&str>,
+        loaded: &Loaded,
+        telling: Telling<'_>,
+    ) -> Result<Self, Failure> {
         let all = known(loaded);
         let (orders, statements) = (
             about(Subject::Orders, &all),
@@ -53,14 +85,14 @@ impl Sides {
             None if !orders.is_empty() => (Own::Orders, orders),
             _ => {
                 let once;
-                (once, repeated) = told_once(statements, &all);
+                (once, repeated) = told_once(statements, &all, telling);
                 (Own::Statements, once)
             }
         };
         if chosen.is_empty() {
             return Err(nothing_to_compare(wanted));
         }
-        let sources: Vec<OwnSource> = chosen.iter().map(|one| own_source(*one, &all)).collect();
+        let sources = own_sources(&chosen, &all);
         let accounts: BTreeSet<String> = sources
             .iter()
             .flat_map(|source| source.compared_with.iter().cloned())
@@ -75,23 +107,22 @@ impl Sides {
         Ok(Self {
             own,
             sources,
+            names: names(&chosen),
             accounts: accounts.into_iter().collect(),
             repeated,
         })
     }
 
     /// Every source of own orders, and of statements those that tell sales which no earlier one tells.
-    pub(in crate::cmd::report) fn all(loaded: &Loaded) -> (Vec<OwnSource>, Repeated) {
+    pub(in crate::cmd::report) fn all(
+        loaded: &Loaded,
+        telling: Telling<'_>,
+    ) -> (Vec<OwnSource>, Repeated) {
         let all = known(loaded);
-        let (statements, repeated) = told_once(about(Subject::Statements, &all), &all);
-        let both = about(Subject::Orders, &all).into_iter().chain(statements);
-        (both.map(|one| own_source(one, &all)).collect(), repeated)
-    }
-
-    /// The sources by their names.
-    pub(super) fn names(&self) -> Vec<&str> {
-        let sources = self.sources.iter();
-        sources.map(|source| source.name.as_str()).collect()
+        let (statements, repeated) = told_once(about(Subject::Statements, &all), &all, telling);
+        let mut both = about(Subject::Orders, &all);
+        both.extend(statements);
+        (own_sources(&both, &all), repeated)
     }
 
     /// Whether one order number can be that of two orders.
@@ -102,6 +133,11 @@ impl Sides {
 }
 
 impl Repeated {
+    /// Whether there are any.
+    pub(in crate::cmd::report) const fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Adds their names, and how to compare with them.
     pub(in crate::cmd::report) fn tell(&self, sheet: &mut Sheet) {
         let names = self.0.iter().map(|one| one.source.as_str());
@@ -134,42 +170,69 @@ fn about<'a>(subject: Subject, all: &[One<'a>]) -> Known<'a> {
     fitting.copied().collect()
 }
 
-fn own_source((source, profile): One<'_>, all: &[One<'_>]) -> OwnSource {
-    let compared_with: BTreeSet<&str> = accounts(source, profile, all).into_iter().collect();
-    OwnSource {
-        name: source.name.to_string(),
-        account: source.account.to_string(),
-        compared_with: compared_with.into_iter().map(str::to_owned).collect(),
+/// A source for each of its names: until a replay, older rows stand under the one of their time.
+fn own_sources(chosen: &[One<'_>], all: &[One<'_>]) -> Vec<OwnSource> {
+    let mut own = Vec::new();
+    for (source, profile) in chosen {
+        let compared_with = accounts(source, profile, all);
+        let compared_with: Vec<String> = compared_with.into_iter().map(str::to_owned).collect();
+        own.extend(every_name(source).map(|name| OwnSource {
+            name: name.to_owned(),
+            account: source.account.to_string(),
+            compared_with: compared_with.clone(),
+        }));
     }
+    own
 }
 
-/// Of the statements of one network about the same accounts the first, and the others.
-fn told_once<'a>(statements: Known<'a>, all: &[One<'a>]) -> (Known<'a>, Repeated) {
-    let (mut once, mut repeated) = (Known::new(), Vec::new());
+/// As it is called, and as it was.
+fn every_name(source: &SourceSettings) -> impl Iterator<Item = &str> {
+    let older = source.aliases.iter().map(SourceName::as_str);
+    std::iter::once(source.name.as_str()).chain(older)
+}
+
+/// Of statements of the same sales the first, or the next one where that has nothing to tell; and the
+/// others.
+fn told_once<'a>(
+    statements: Known<'a>,
+    all: &[One<'a>],
+    telling: Telling<'_>,
+) -> (Known<'a>, Repeated) {
+    let tells = |(source, _): &One<'_>| {
+        telling.is_none_or(|telling| every_name(source).any(|name| telling.contains(name)))
+    };
+    // Each first one with those that tell the same.
+    let mut groups: Vec<Known<'a>> = Vec::new();
     for one in statements {
-        match once.iter().find(|first| tell_the_same(**first, one, all)) {
-            Some((first, _)) => repeated.push(Repetition {
-                source: one.0.name.to_string(),
-                first: first.name.to_string(),
-            }),
-            None => once.push(one),
+        let same = |group: &&mut Known<'a>| tell_the_same(group[0], one, all);
+        match groups.iter_mut().find(same) {
+            Some(group) => group.push(one),
+            None => groups.push(vec![one]),
         }
+    }
+    let (mut once, mut repeated) = (Known::new(), Vec::new());
+    for mut group in groups {
+        let first = group.remove(group.iter().position(tells).unwrap_or(0));
+        repeated.extend(group.iter().map(|(other, _)| Repetition {
+            source: other.name.to_string(),
+            first: first.0.name.to_string(),
+        }));
+        once.push(first);
     }
     (once, Repeated(repeated))
 }
 
-/// Two that are compared with the same accounts of a network. Statements to two publishers are of
-/// other sales, and two sources of one account and one form are one statement.
+/// Two forms of statement that are compared with the same accounts of a network. Two of one form are
+/// of two accounts, and those to two publishers are of other sales.
 fn tell_the_same(first: One<'_>, second: One<'_>, all: &[One<'_>]) -> bool {
     let ((one, one_profile), (other, other_profile)) = (first, second);
     let publishers = (&one.publisher_id, &other.publisher_id);
-    let are_one = one.account == other.account && one.network == other.network;
     let are_two_publishers = matches!(publishers, (Some(one), Some(other)) if one != other);
     one_profile.statement_of.is_some()
         && one_profile.statement_of == other_profile.statement_of
-        && !are_one
+        && one.network != other.network
         && !are_two_publishers
-        && own_source(first, all).compared_with == own_source(second, all).compared_with
+        && accounts(one, one_profile, all) == accounts(other, other_profile, all)
 }
 
 fn one<'a>(
@@ -181,7 +244,7 @@ fn one<'a>(
     let of = |side: Known<'a>| -> Known<'a> {
         let named = side.into_iter();
         named
-            .filter(|(source, _)| source.name.as_str() == name)
+            .filter(|(source, _)| every_name(source).any(|known| known == name))
             .collect()
     };
     let (orders, statements) = (of(orders), of(statements));
@@ -204,7 +267,7 @@ fn accounts<'a>(
     source: &'a SourceSettings,
     profile: &'a Profile,
     all: &[(&'a SourceSettings, &'a Profile)],
-) -> Vec<&'a str> {
+) -> BTreeSet<&'a str> {
     if !source.compare_with.is_empty() {
         return source
             .compare_with
