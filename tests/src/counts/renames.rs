@@ -66,21 +66,23 @@ fn die(stage: &mut Stage, tracer: &Path, table: &str, moment: u32) -> Vec<String
         ));
     };
     freeze(stage);
+    // Before anything is altered: right behind that, ClickHouse can tell of a table without parts.
+    let before = parts(stage, table);
+    assert!(before > 0, "{table}: ClickHouse tells of the parts that it has");
     stage.send(MESSAGES);
     if table == "postbacks_g1" {
         // The conversions come first, and are not what it is to die of.
-        let before = parts(stage, "conversions_g1");
+        let conversions = parts(stage, "conversions_g1");
         alter(stage, 1);
         thaw(stage);
         wait::until_true("the conversions are stored", || {
-            parts(stage, "conversions_g1") >= before + 5
+            parts(stage, "conversions_g1") >= conversions + 5
         });
         freeze(stage);
         alter(stage, 0);
     }
     let log = stage.pipeline.log("strace");
     let tracing = attach(tracer, stage, moment, &log);
-    let before = parts(stage, table);
     thaw(stage);
     let ended = stage.clickhouse.process().wait_for(wait::LIMIT);
     assert!(ended.is_some(), "ClickHouse comes to its rename {moment}");
