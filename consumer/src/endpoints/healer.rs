@@ -1,6 +1,6 @@
 //! Fetches what was missed, and says when it will soon be too late.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
 use postback_common::config::ApiSettings;
@@ -13,13 +13,11 @@ use postback_store::{StoreError, backfills};
 use tracing::{debug, info, warn};
 
 use super::Watched;
+use super::retry::Retry;
 
 /// Between two looks at what is due, unless the endpoint is polled more often.
 const LOOK_EVERY: Duration = Duration::from_secs(60);
 const SHORTEST: Duration = Duration::from_secs(1);
-/// After a backfill that failed; doubled with each one.
-const AGAIN_AFTER: Duration = Duration::from_secs(60);
-const AGAIN_AT_MOST: Duration = Duration::from_secs(3_600);
 
 impl Watched {
     /// Works until it is dropped.
@@ -28,7 +26,7 @@ impl Watched {
             return;
         };
         let every = every.clamp(SHORTEST, LOOK_EVERY);
-        let (mut failures, mut was_urgent) = (0_u32, false);
+        let (mut retry, mut was_urgent) = (Retry::default(), false);
         loop {
             let due = match self.look(&mut was_urgent).await {
                 Ok(due) => due.filter(|_| self.settings.heal),
@@ -38,16 +36,17 @@ impl Watched {
                 }
             };
             let pause = match due {
-                None => every,
-                Some(heal) if self.heal_one(&heal).await => {
-                    failures = 0;
-                    SHORTEST
+                Some(heal) if !retry.rests(&heal, Instant::now()) => {
+                    if self.heal_one(&heal).await {
+                        retry.succeeded();
+                        SHORTEST
+                    } else {
+                        retry.failed(&heal, Instant::now());
+                        every
+                    }
                 }
-                Some(_) => {
-                    let pause = AGAIN_AFTER.saturating_mul(1 << failures.min(10));
-                    failures = failures.saturating_add(1);
-                    pause.min(AGAIN_AT_MOST)
-                }
+                // What rests must not keep what becomes due meanwhile.
+                Some(_) | None => every,
             };
             tokio::time::sleep(pause).await;
         }

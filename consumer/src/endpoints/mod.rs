@@ -2,13 +2,14 @@
 //!
 //! - `poller`: asks each network's API whether the source's endpoint is on, and notes the answer.
 //! - `switch`: switches a disabled one on again, once it answers.
-//! - `healer`: fetches what was missed.
+//! - `healer`: fetches what was missed; `retry`: and when again where that fails.
 //!
 //! All that is remembered stands in tables, so that another process goes on where this one was.
 
 mod healer;
 mod metrics;
 mod poller;
+mod retry;
 mod switch;
 
 use std::collections::BTreeMap;
