@@ -226,7 +226,7 @@ impl Reader {
     /// As the server answers.
     pub async fn same_orders(
         &self,
-        conversions: &[Conversion],
+        conversions: &[&Conversion],
     ) -> Result<Vec<Conversion>, StoreError> {
         let with_order = conversions
             .iter()

@@ -167,7 +167,12 @@ async fn an_orders_lines_signals_and_reversals_belong_together() {
             .into_iter()
             .filter(|found| found.conversion_key == id(2))
             .collect();
-        let mut related = keys(&reader.same_orders(&second).await.unwrap());
+        let mut related = keys(
+            &reader
+                .same_orders(&second.iter().collect::<Vec<_>>())
+                .await
+                .unwrap(),
+        );
         related.sort_unstable();
         assert_eq!(related, [id(1), id(2), id(4), id(7), id(19)]);
         assert_eq!(reader.same_orders(&[]).await.unwrap(), []);

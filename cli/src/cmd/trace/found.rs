@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use postback_normalise::Configured;
 use postback_store::StoreError;
-use postback_store::reports::trace::{Conversion, Field, Postback};
+use postback_store::reports::trace::{Conversion, Field, MOST_CONVERSIONS, Postback};
 use postback_store::reports::{Money, Reader};
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -58,11 +58,14 @@ pub(super) async fn search(
     }
     let found = by_fields(reader, fields, value).await?;
     let is_new = |found: &Conversion| conversions.iter().all(|known| known.key() != found.key());
-    let new: Vec<_> = found.into_iter().filter(is_new).collect();
+    let new: Vec<_> = found.conversions.into_iter().filter(is_new).collect();
     conversions.extend(new);
+    // An order that was looked for by its number is here as a whole.
+    let is_whole = |conversion: &&Conversion| found.has_whole_order && conversion.order_id == value;
+    let of_parts: Vec<_> = conversions.iter().filter(|one| !is_whole(one)).collect();
     let (mut postbacks, same_orders) = tokio::try_join!(
         reader.postbacks_of(&conversions),
-        reader.same_orders(&conversions)
+        reader.same_orders(&of_parts)
     )?;
     // A rejected one; or one whose conversion is not loaded yet.
     postbacks.extend(lone.filter(|lone| postbacks.iter().all(|known| known.id != lone.id)));
@@ -78,13 +81,16 @@ pub(super) async fn search(
     })
 }
 
+/// What one value brought.
+struct ByFields {
+    conversions: Vec<Conversion>,
+    /// Every conversion of the order of that number is among them.
+    has_whole_order: bool,
+}
+
 /// Conversions with that value in one of the fields. Orders and clicks have indexes, each of its own;
 /// transactions, for which all rows must be looked at, are asked for where nothing else is found.
-async fn by_fields(
-    reader: &Reader,
-    fields: &[Field],
-    value: &str,
-) -> Result<Vec<Conversion>, StoreError> {
+async fn by_fields(reader: &Reader, fields: &[Field], value: &str) -> Result<ByFields, StoreError> {
     let by = async |field: Field| {
         if fields.contains(&field) {
             reader.conversions_by(field, value).await
@@ -93,6 +99,7 @@ async fn by_fields(
         }
     };
     let (mut found, clicks) = tokio::try_join!(by(Field::Order), by(Field::Click))?;
+    let has_whole_order = fields.contains(&Field::Order) && found.len() < MOST_CONVERSIONS;
     for click in clicks {
         if found.iter().all(|known| known.key() != click.key()) {
             found.push(click);
@@ -102,7 +109,10 @@ async fn by_fields(
     if found.is_empty() {
         found = by(Field::Transaction).await?;
     }
-    Ok(found)
+    Ok(ByFields {
+        conversions: found,
+        has_whole_order,
+    })
 }
 
 /// One row per postback, with the conversion that it became; one for each where there are several.
