@@ -68,7 +68,10 @@ fn die(stage: &mut Stage, tracer: &Path, table: &str, moment: u32) -> Vec<String
     freeze(stage);
     // Before anything is altered: right behind that, ClickHouse can tell of a table without parts.
     let before = parts(stage, table);
-    assert!(before > 0, "{table}: ClickHouse tells of the parts that it has");
+    assert!(
+        before > 0,
+        "{table}: ClickHouse tells of the parts that it has"
+    );
     stage.send(MESSAGES);
     if table == "postbacks_g1" {
         // The conversions come first, and are not what it is to die of.

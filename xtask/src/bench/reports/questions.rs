@@ -76,8 +76,10 @@ impl Question {
                  SETTINGS do_not_merge_across_partitions_select_final = 1, use_skip_indexes_if_final = 0"
             ))
         };
+        // As in `store/src/reports/question/scope.rs`.
         let places = format!(
-            " AND (account, key_day) IN (SELECT DISTINCT account, key_day FROM conversions_g1 WHERE {dated})"
+            " AND indexHint((account, key_day) IN \
+             (SELECT DISTINCT account, key_day FROM conversions_g1 WHERE {dated}))"
         );
         let by_day = format!(
             " AND (key_day BETWEEN toDate('{from}') - 1 AND toDate('{today}') OR key_day <= '1970-01-16')"
