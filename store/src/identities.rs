@@ -13,6 +13,7 @@ use serde::Deserialize;
 use crate::connection::run;
 use crate::error::{Kind, StoreError};
 use crate::migrate::Step;
+use crate::recorded;
 use crate::tables::{ACCOUNT_IDENTITIES, Generation};
 
 /// What an account's conversions are known by.
@@ -60,8 +61,9 @@ pub async fn read(
     generation: Generation,
 ) -> Result<BTreeMap<AccountName, AccountIdentity>, StoreError> {
     let attempt = "read the accounts' identities";
+    let order = recorded::order(ACCOUNT_IDENTITIES, "frozen_at", "(generation, account)");
     let sql = format!(
-        "SELECT ?fields FROM {ACCOUNT_IDENTITIES} WHERE generation = ? ORDER BY account, _block_number LIMIT 1 BY account"
+        "SELECT ?fields FROM {ACCOUNT_IDENTITIES} WHERE generation = ? ORDER BY account, {order} LIMIT 1 BY account"
     );
     let rows: Vec<Frozen> = run(
         attempt,
@@ -156,8 +158,10 @@ async fn record(
     new: &WantedIdentity,
 ) -> Result<(), StoreError> {
     let attempt = format!("record the identity of account {}", new.account);
+    let time = recorded::time(ACCOUNT_IDENTITIES, "frozen_at");
     let sql = format!(
-        "INSERT INTO {ACCOUNT_IDENTITIES} (generation, account, identity, key_day) VALUES (?, ?, ?, ?)"
+        "INSERT INTO {ACCOUNT_IDENTITIES} (generation, account, identity, key_day, frozen_at) \
+         SELECT ?, ?, ?, ?, {time}"
     );
     let insert = client
         .query(&sql)

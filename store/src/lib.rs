@@ -25,6 +25,7 @@ pub mod insert;
 mod migrate;
 mod native;
 pub mod reports;
+mod recorded;
 pub mod retention;
 pub mod rows;
 pub mod sample;

@@ -5,6 +5,7 @@ use serde::Deserialize;
 
 use crate::connection::run;
 use crate::error::StoreError;
+use crate::recorded;
 use crate::tables::{GENERATION_RULES, Generation};
 
 /// How a generation got these rules.
@@ -53,9 +54,9 @@ pub async fn later_rules(
     client: &Client,
     generation: Generation,
 ) -> Result<Vec<LaterRule>, StoreError> {
-    let sql = format!(
-        "SELECT ?fields FROM {GENERATION_RULES} WHERE number = ? ORDER BY _block_number, source"
-    );
+    let order = recorded::order(GENERATION_RULES, "recorded_at", "number");
+    let sql =
+        format!("SELECT ?fields FROM {GENERATION_RULES} WHERE number = ? ORDER BY {order}, source");
     let query = client.query(&sql).bind(generation.number());
     let rows: Vec<RuleRow> = run("read a generation's rules", query.fetch_all()).await?;
     let understood = rows.into_iter().filter_map(|row| {
@@ -83,8 +84,10 @@ pub async fn record_rule(
     recorded_by: &str,
 ) -> Result<(), StoreError> {
     let attempt = format!("record the rules of source {}", later.source);
+    let time = recorded::time(GENERATION_RULES, "recorded_at");
     let sql = format!(
-        "INSERT INTO {GENERATION_RULES} (number, source, change, rule, offsets, recorded_by) VALUES (?, ?, ?, ?, ?, ?)"
+        "INSERT INTO {GENERATION_RULES} (number, source, change, rule, offsets, recorded_by, recorded_at) \
+         SELECT ?, ?, ?, ?, ?, ?, {time}"
     );
     let insert = client
         .query(&sql)

@@ -16,6 +16,7 @@ pub use lineage::{Activation, Event, Life, Lineage, Offsets};
 
 use crate::connection::run;
 use crate::error::{Kind, StoreError};
+use crate::recorded;
 use crate::tables::{
     CONVERSIONS, CONVERSIONS_TABLE, GENERATION_EVENTS, GENERATIONS, Generation, ORDERS,
     POSTBACKS_ADDED, POSTBACKS_TABLE, STATEMENTS, VIEWS,
@@ -82,9 +83,9 @@ pub async fn active(client: &Client) -> Result<Generation, StoreError> {
 /// # Errors
 /// As the server answers.
 pub async fn all(client: &Client) -> Result<Vec<Record>, StoreError> {
-    let sql = format!(
-        "SELECT ?fields FROM {GENERATIONS} ORDER BY number, _block_number LIMIT 1 BY number"
-    );
+    let order = recorded::order(GENERATIONS, "made_at", "number");
+    let sql =
+        format!("SELECT ?fields FROM {GENERATIONS} ORDER BY number, {order} LIMIT 1 BY number");
     run("read the generations", client.query(&sql).fetch_all()).await
 }
 
@@ -94,7 +95,8 @@ pub async fn all(client: &Client) -> Result<Vec<Record>, StoreError> {
 /// As the server answers.
 pub async fn lineage(client: &Client) -> Result<Lineage, StoreError> {
     // Events first: an event is only ever recorded about a generation that was recorded before.
-    let sql = format!("SELECT ?fields FROM {GENERATION_EVENTS} ORDER BY _block_number");
+    let order = recorded::order(GENERATION_EVENTS, "recorded_at", "tuple()");
+    let sql = format!("SELECT ?fields FROM {GENERATION_EVENTS} ORDER BY {order}");
     let events = client.query(&sql).fetch_all::<EventRow>();
     let events = run("read the generations", events).await?;
     Ok(Lineage::of(all(client).await?, &events))
@@ -110,7 +112,10 @@ pub async fn record(
     event: &Event,
 ) -> Result<Lineage, StoreError> {
     let attempt = format!("record of generation {generation}: {}", event.as_str());
-    let sql = format!("INSERT INTO {GENERATION_EVENTS} (number, event, detail) VALUES (?, ?, ?)");
+    let time = recorded::time(GENERATION_EVENTS, "recorded_at");
+    let sql = format!(
+        "INSERT INTO {GENERATION_EVENTS} (number, event, detail, recorded_at) SELECT ?, ?, ?, {time}"
+    );
     let insert = client
         .query(&sql)
         .bind(generation.number())

@@ -9,6 +9,7 @@ mod errors;
 mod history;
 mod identities;
 mod migrations;
+mod restored;
 mod retention;
 mod rows;
 mod views;
