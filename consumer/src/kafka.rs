@@ -16,7 +16,7 @@ use postback_service::kafka::rdkafka::statistics::Statistics;
 use postback_service::kafka::rdkafka::topic_partition_list::{
     Offset, TopicPartitionList, TopicPartitionListElem,
 };
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
 
 use crate::crash::{self, Place};
 use crate::progress::{Partition, Progress};
@@ -33,7 +33,7 @@ impl SharedProgress {
     }
 }
 
-/// For one question about where a partition ends.
+/// For one question about where a partition ends, or what the group has committed.
 const LOOK_WITHIN: Duration = Duration::from_secs(2);
 
 /// A member of the group.
@@ -81,7 +81,10 @@ impl ConsumerContext for GroupEvents {
     fn pre_rebalance(&self, member: &BaseConsumer<Self>, rebalance: &Rebalance<'_>) {
         self.metrics.rebalances.inc();
         match rebalance {
-            Rebalance::Assign(list) => self.assigned(&partitions(list)),
+            Rebalance::Assign(list) => {
+                self.assigned(&partitions(list));
+                self.see_committed(member, list);
+            }
             Rebalance::Revoke(list) => {
                 // librdkafka 2.12 remembers what an application has paused beyond the assignment: a
                 // partition that comes back would never be read again.
@@ -115,6 +118,25 @@ impl GroupEvents {
         if !partitions.is_empty() {
             self.is_topic_missing.store(false, Ordering::Relaxed);
             info!(topic = self.topic, ?partitions, "partitions assigned");
+        }
+    }
+
+    /// What the group has committed of partitions that are new to us: nothing of ours is by now. Where
+    /// it cannot be asked, what was lost before our first record is not noticed. Blocks.
+    fn see_committed(&self, member: &BaseConsumer<Self>, assigned: &TopicPartitionList) {
+        if assigned.count() == 0 {
+            return;
+        }
+        match member.committed_offsets(assigned.clone(), LOOK_WITHIN) {
+            Ok(committed) => {
+                let mut progress = self.progress.lock();
+                for element in committed.elements() {
+                    if let Offset::Offset(offset) = element.offset() {
+                        progress.begin_at(element.partition(), offset);
+                    }
+                }
+            }
+            Err(error) => debug!(%error, "what the group has committed was not read"),
         }
     }
 

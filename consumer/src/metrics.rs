@@ -184,8 +184,7 @@ impl ConsumerMetrics {
         );
         let help = "Records of a source that the configuration does not have";
         part.register("unknown_source_records", help, self.unknown_sources.clone());
-        let help =
-            "Offsets without a record between two records read; none in a topic made by migrate";
+        let help = "Offsets without a record between two records read, or between what the group had committed and the first one; none in a topic made by migrate";
         part.register("skipped_offsets", help, self.skipped_offsets.clone());
         let help = "Partitions whose log began anew below what was read: the topic was deleted and made again, or cut short";
         part.register("log_restarts", help, self.log_restarts.clone());

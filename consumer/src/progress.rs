@@ -37,11 +37,13 @@ impl Epochs {
 pub(crate) struct Taken {
     /// To work under.
     pub(crate) epoch: Epoch,
-    /// Offsets between the record read before and this one. A topic that is neither compacted nor
-    /// written in transactions, such as ours, has none.
+    /// Offsets between the record read before and this one; before the first one, between what the
+    /// group had committed and it. A topic that is neither compacted nor written in transactions,
+    /// such as ours, has none.
     pub(crate) skipped: u64,
     /// The offset that would have been next, where the log begins anew below it: the topic was
     /// deleted and made again, or cut short. Work on what was read before belongs to the old log.
+    /// It may have happened while nobody read.
     pub(crate) restarted_at: Option<Offset>,
 }
 
@@ -52,6 +54,8 @@ struct Position {
     epoch: Epoch,
     /// False: nothing of it is to be read now.
     is_read: bool,
+    /// What the group had committed when it became ours, as far as we were told.
+    committed_before: Option<Offset>,
     offsets: Option<Offsets>,
     /// The next offset that the topic will give, as far as we were told.
     end: Offset,
@@ -82,10 +86,19 @@ impl Progress {
                 assignment: epoch,
                 epoch,
                 is_read: true,
+                committed_before: None,
                 offsets: None,
                 end: 0,
             };
             self.positions.insert(partition, position);
+        }
+    }
+
+    /// The group had committed this offset when the partition became ours: what is read first
+    /// should stand there.
+    pub(crate) fn begin_at(&mut self, partition: Partition, committed: Offset) {
+        if let Some(position) = self.positions.get_mut(&partition) {
+            position.committed_before = Some(committed);
         }
     }
 
@@ -135,7 +148,10 @@ impl Progress {
             stored: offset,
             committed: offset,
         };
-        let offsets = position.offsets.get_or_insert(from_here);
+        let offsets = position.offsets.get_or_insert(Offsets {
+            next: position.committed_before.unwrap_or(offset),
+            ..from_here
+        });
         let restarted_at = (offset < offsets.next).then_some(offsets.next);
         if restarted_at.is_some() {
             *offsets = from_here;
@@ -380,6 +396,32 @@ mod tests {
             Some(9),
             "a compacted log has gaps"
         );
+    }
+
+    #[test]
+    fn what_was_lost_while_nobody_read_is_counted_at_the_first_record() {
+        let mut progress = assigned(&[0, 1, 2]);
+        for (partition, committed) in [(0, 100), (1, 100), (2, 100), (3, 100)] {
+            progress.begin_at(partition, committed);
+        }
+        let taken = progress.take(0, 100).unwrap();
+        assert_eq!((taken.skipped, taken.restarted_at), (0, None));
+        // Retention went past it.
+        let taken = progress.take(1, 250).unwrap();
+        assert_eq!((taken.skipped, taken.restarted_at), (150, None));
+        assert!(progress.store(1, taken.epoch, 251));
+        assert_eq!(progress.uncommitted(), [(1, 251)]);
+        assert_eq!(progress.take(1, 251).unwrap().skipped, 0, "told once");
+        // The topic was made again.
+        let taken = progress.take(2, 0).unwrap();
+        assert_eq!((taken.skipped, taken.restarted_at), (0, Some(100)));
+        assert_eq!(progress.take(2, 1).unwrap().restarted_at, None);
+        assert_eq!(progress.take(3, 7), None, "not ours");
+
+        // Another assignment knows nothing of it.
+        progress.revoke([1]);
+        progress.assign([1]);
+        assert_eq!(progress.take(1, 400).unwrap().skipped, 0);
     }
 
     #[test]

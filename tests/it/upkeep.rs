@@ -57,6 +57,45 @@ fn records_without_a_row_are_noticed_without_being_asked() {
 }
 
 #[test]
+fn what_kafka_gave_up_while_nobody_loaded_is_told() {
+    let running = Setup::new("given_up")
+        .source("rakuten-us", COMPLETE)
+        .start();
+    let Running {
+        consumer,
+        pipeline,
+        ingest: _ingest,
+    } = running;
+    let registration = pipeline.registration(0);
+    let before = pipeline.send(plan(&scenario(72, 200).events, &registration));
+    let before = before.counts().acknowledged;
+    pipeline.wait_until_loaded(before);
+    assert_eq!(consumer.terminate(), 0);
+    let committed = pipeline.topic.extents();
+    let later = pipeline.send(plan(&scenario(73, 200).events, &registration));
+    let later = later.counts().acknowledged;
+    // Of what came meanwhile, retention has taken the older half.
+    let (mut kept, mut lost) = (Vec::new(), 0);
+    for ((partition, _, read), (_, _, end)) in committed.iter().zip(pipeline.topic.extents()) {
+        let half = (end - read) / 2;
+        kept.push((*partition, read + half));
+        lost += half;
+    }
+    assert!(lost > 0);
+    pipeline.topic.forget_before(&kept);
+    let _consumer = pipeline.start_consumer();
+    let lost = u64::try_from(lost).unwrap();
+    pipeline.wait_until_loaded(before + later - lost);
+    let skipped = "postback_consumer_skipped_offsets_total ";
+    wait::until_true("what is lost is told", || {
+        metric(&pipeline, skipped).is_some_and(|value| value > 0.0)
+    });
+    #[expect(clippy::cast_precision_loss, reason = "some hundred")]
+    let lost = lost as f64;
+    assert_eq!(metric(&pipeline, skipped), Some(lost));
+}
+
+#[test]
 fn months_that_are_too_old_go_by_themselves_and_are_announced() {
     let pipeline = Setup::new("keep_days")
         .source("rakuten-us", COMPLETE)

@@ -220,9 +220,13 @@ impl Pipeline {
         }
         if skipped > 0 {
             self.metrics.skipped_offsets.inc_by(skipped);
-            warn!(
+            error!(
+                topic = self.topic,
                 partition,
-                offset, skipped, "Kafka has no records at the offsets before this one"
+                offset,
+                skipped,
+                "Kafka has no records at the offsets before this one: they are lost to this generation, \
+                 unless the topic is compacted or written in transactions"
             );
         }
         let message = Message {
