@@ -7,6 +7,7 @@ use postback_stack::clickhouse::USER;
 use postback_stack::{
     Cancellation, ClickHouseOptions, ClickHouseServer, KafkaOptions, KafkaServer, Needs, install,
 };
+use postback_tests::pipeline::Running;
 use postback_tests::raw::{exchange, request};
 use postback_tests::{Servers, Setup, wait};
 
@@ -101,6 +102,42 @@ fn a_stopped_clickhouse_delays_and_loses_nothing() {
         ledger.totals().conversions.len() as u64
     );
     pipeline.wait_until_ready(pipeline.consumer_admin, &running.consumer);
+}
+
+/// Whether a request waits at that port that the process behind it has not read: the receive queues
+/// of `/proc/net/tcp`, proc(5).
+fn is_asked(port: u16) -> bool {
+    let table = std::fs::read_to_string("/proc/net/tcp").unwrap();
+    table.lines().skip(1).any(|line| {
+        let fields: Vec<&str> = line.split_whitespace().collect();
+        let is_its = fields[1].ends_with(&format!(":{port:04X}"));
+        let (_, unread) = fields[4].split_once(':').unwrap();
+        let is_established = fields[3] == "01";
+        is_its && is_established && u64::from_str_radix(unread, 16).unwrap() > 0
+    })
+}
+
+#[test]
+fn a_clickhouse_that_hangs_holds_up_no_end() {
+    let directory = tempfile::tempdir().unwrap();
+    let (clickhouse, servers) = own_clickhouse(directory.path(), &[]);
+    let url = servers.clickhouse_url.clone();
+    let port: u16 = url.rsplit(':').next().unwrap().parse().unwrap();
+    let Running {
+        consumer,
+        pipeline: _pipeline,
+        ingest: _ingest,
+    } = Setup::on("clickhouse_hangs", servers)
+        .source("rakuten-us", COMPLETE)
+        .start();
+    clickhouse.process().freeze().unwrap();
+    wait::until_true("a question hangs", || is_asked(port));
+    let began = Instant::now();
+    assert_eq!(consumer.terminate(), 0);
+    // The question itself has 30 s, and so has systemd before it kills.
+    let took = began.elapsed();
+    assert!(took < Duration::from_secs(15), "{took:?}");
+    clickhouse.process().thaw().unwrap();
 }
 
 #[test]

@@ -103,7 +103,13 @@ impl Keeper {
         shutdown: Shutdown,
     ) -> Result<(), PipelineError> {
         let ended = loop {
-            match self.look(&shutdown).await {
+            // Questions to a ClickHouse that hangs must not hold up the end. What `look` leaves half
+            // done then, the next start does.
+            let looked = tokio::select! {
+                () = shutdown.cancelled() => break Ok(()),
+                looked = self.look(&shutdown) => looked,
+            };
+            match looked {
                 Ok(()) => {}
                 Err(RulesError::Store(error)) => {
                     debug!(%error, "the record of generations was not read");

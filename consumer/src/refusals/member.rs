@@ -39,9 +39,7 @@ fn config(settings: &Settings) -> ClientConfig {
     config
         .set("client.id", "postback-consumer-refusals")
         .set("queued.max.messages.kbytes", "2048")
-        .set("fetch.max.bytes", "1048576")
-        // A topic that is deleted and made again is found soon.
-        .set("topic.metadata.refresh.interval.ms", "30000");
+        .set("fetch.max.bytes", "1048576");
     config
 }
 

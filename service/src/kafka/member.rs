@@ -30,6 +30,9 @@ pub fn member_config(
         ("fetch.message.max.bytes", "131072"),
         // librdkafka's second would be a pause in every catching up.
         ("fetch.queue.backoff.ms", "10"),
+        // Partitions that were added have nobody until then, which also holds up the switch of readers;
+        // and a topic that is deleted and made again is found soon. Five minutes are librdkafka's own.
+        ("topic.metadata.refresh.interval.ms", "30000"),
     ];
     set_unless_given(&mut config, measured);
     config
