@@ -1,5 +1,5 @@
 use futures_util::future::join_all;
-use postback_store::{Generation, Kind, Role, Step, check, generations};
+use postback_store::{Event, Generation, Kind, Role, Step, check, generations};
 
 use crate::database::{FIRST, with_database, with_tables};
 
@@ -96,22 +96,23 @@ fn a_changed_migration_is_refused() {
 #[test]
 fn the_generation_activated_last_is_active_whatever_the_clocks_say() {
     with_tables(|database| async move {
-        for (number, recorded_at) in [(2, "2030-01-01"), (3, "2020-01-01")] {
-            database
-                .execute(&format!(
-                    "INSERT INTO generations (number) VALUES ({number})"
-                ))
-                .await;
-            let sql = format!(
-                "INSERT INTO generation_events (number, event, recorded_at) VALUES ({number}, 'activated', '{recorded_at}')"
-            );
-            database.execute(&sql).await;
+        for sql in [
+            "INSERT INTO generations (number) VALUES (2), (3)",
+            "INSERT INTO generation_events (number, event, recorded_at) VALUES (2, 'activated', '2130-01-01')",
+        ] {
+            database.execute(sql).await;
         }
+        // By now the server's clock is set back.
+        let third = Generation::new(3).unwrap();
+        let activated = generations::record(&database.client, third, &Event::Activated);
+        assert_eq!(activated.await.unwrap().active, Some(third));
         database
             .execute("OPTIMIZE TABLE generation_events FINAL")
             .await;
         let active = generations::active(&database.client).await.unwrap();
-        assert_eq!(active.number(), 3);
+        assert_eq!(active, third);
+        let order = "SELECT groupArray(number) FROM (SELECT number FROM generation_events ORDER BY recorded_at)";
+        assert_eq!(database.ask(order).await, "[1,2,3]");
     });
 }
 

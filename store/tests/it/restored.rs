@@ -160,25 +160,3 @@ fn the_first_identity_and_the_last_rules_stay_what_they_are() {
         assert_eq!(main.identity, Identity::Order);
     });
 }
-
-#[test]
-fn a_clock_that_is_set_back_changes_no_order() {
-    with_tables(|database| async move {
-        let columns = "number, event, detail, recorded_at";
-        let ahead = ["1, 'activated', '', '2126-01-01 00:00:00'"];
-        database
-            .recorded("generation_events", columns, &ahead)
-            .await;
-        let made = "2, 1, 1, false, '{}', 'test', '2026-09-01 09:00:00'";
-        let columns = "number, normaliser_version, base, activate, rules, made_by, made_at";
-        database.recorded("generations", columns, &[made]).await;
-        for event in [Event::Filled(0), Event::ActivationAsked, Event::Activated] {
-            let recorded = generations::record(&database.client, generation(2), &event);
-            recorded.await.unwrap();
-        }
-        assert_eq!(database.lineage().await.active, Some(generation(2)));
-        let sorted = "SELECT groupArray(event) FROM (SELECT event FROM generation_events ORDER BY recorded_at)";
-        let expected = "['activated','activated','filled','activation_asked','activated']";
-        assert_eq!(database.ask(sorted).await, expected);
-    });
-}
