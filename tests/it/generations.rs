@@ -296,6 +296,12 @@ fn a_generation_of_another_normaliser_is_left_to_programs_of_that_version() {
         !consumer.output().contains("-g2"),
         "it never joined that group"
     );
+    // As in an upgrade: it loads what is beside, and is ready.
+    assert_eq!(consumer.terminate(), 0);
+    let consumer = pipeline.start_consumer();
+    pipeline.wait_until_ready(pipeline.consumer_admin, &consumer);
+    let (_, text) = pipeline.readiness(pipeline.consumer_admin).unwrap();
+    assert!(text.contains("warn generations"), "{text}");
     assert_eq!((ingest.terminate(), consumer.terminate()), (0, 0));
 }
 

@@ -16,11 +16,10 @@ use postback_store::generations::point_views_at;
 use postback_store::{Event, Generation, Lineage, Offsets, generations, history};
 use tracing::{info, warn};
 
+use super::close::Chase;
 use super::{Coordinator, StepError};
 use crate::crash::{self, Place};
 
-/// Close is who passes a place within this time.
-const CLOSE_WITHIN: Duration = Duration::from_secs(5);
 /// Longest standstill.
 const HOLD_WITHIN: Duration = Duration::from_secs(20);
 /// Pause after a standstill that was given up.
@@ -29,7 +28,7 @@ const REST: Duration = Duration::from_secs(10);
 /// What the coordinator has seen of a switch that is under way.
 #[derive(Debug, Default)]
 pub(super) struct Watched {
-    was: Option<Was>,
+    chase: Chase,
     held: Option<Held>,
     rest_until: Option<Instant>,
     /// The views were looked at.
@@ -42,14 +41,6 @@ struct Held {
     mark: String,
     since: Instant,
     to_pass: Option<Offsets>,
-}
-
-/// Where a generation was, and when.
-#[derive(Debug)]
-struct Was {
-    from: Generation,
-    seen: Instant,
-    next: Offsets,
 }
 
 impl Coordinator {
@@ -90,7 +81,8 @@ impl Coordinator {
         to: Generation,
     ) -> Result<(), StepError> {
         let rests = (self.watched.rest_until).is_some_and(|until| Instant::now() < until);
-        if rests || !self.is_close(active, to).await? {
+        let chase = &mut self.watched.chase;
+        if rests || !chase.is_close(&self.groups, active, to).await? {
             return Ok(());
         }
         // No two holds have one mark.
@@ -99,24 +91,6 @@ impl Coordinator {
         generations::record(&self.client, to, &Event::Held(mark)).await?;
         crash::pass(Place::Held);
         Ok(())
-    }
-
-    /// `to` has passed where `from` was a moment ago. Asked again and again, it is true sooner or
-    /// later.
-    pub(super) async fn is_close(
-        &mut self,
-        from: Generation,
-        to: Generation,
-    ) -> Result<bool, StepError> {
-        let recent = (self.watched.was.as_ref())
-            .filter(|was| was.from == from && was.seen.elapsed() < CLOSE_WITHIN);
-        if let Some(was) = recent {
-            return Ok(self.groups.positions(to).await?.passed(&was.next));
-        }
-        let next = self.groups.positions(from).await?.next();
-        let seen = Instant::now();
-        self.watched.was = Some(Was { from, seen, next });
-        Ok(false)
     }
 
     /// What a generation that stands still has shown to readers: what its group has committed, and

@@ -4,14 +4,18 @@
 //! Each act can be repeated, and two coordinators at once (one that was paused and does not know
 //! yet that it was replaced) do no harm: what counts is the record of events, in the server's order.
 //!
-//! - `replay`: notes where the live generation is when a new one begins; takes over what Kafka has
-//!   no more once the new one has passed that.
+//! - `replay`: notes where the live generation is when a new one begins.
 //! - `activation`: holds the generation that readers leave, lets the other one pass it, switches.
 //! - `upkeep`, beside these steps: samples of the topic against the table, retention.
 //! - `endpoints`, beside them too: whether the networks send, and what they did not deliver.
 //! - Tables and groups of dropped generations are removed.
+//!
+//! `fill` is for another one: who has partition 0 of a generation that replays takes over for it what
+//! Kafka has no more.
 
 mod activation;
+mod close;
+mod fill;
 mod groups;
 mod replay;
 
@@ -31,6 +35,7 @@ use crate::endpoints::Endpoints;
 use crate::generations::{Parts, RulesError};
 use crate::upkeep::Upkeep;
 use activation::Watched;
+pub(crate) use fill::Filler;
 use groups::Groups;
 
 /// Pause between two steps.
@@ -103,7 +108,7 @@ impl Coordinator {
         let endpoints = self.endpoints.clone().run();
         let leading = async {
             loop {
-                let pause = match self.step(&until).await {
+                let pause = match self.step().await {
                     Ok(()) => STEP_EVERY,
                     Err(error) => {
                         debug!(%error, "a step of coordination is tried again");
@@ -122,10 +127,10 @@ impl Coordinator {
         info!("coordinating no more");
     }
 
-    async fn step(&mut self, until: &Shutdown) -> Result<(), StepError> {
+    async fn step(&mut self) -> Result<(), StepError> {
         let lineage = generations::lineage(&self.client).await?;
         self.clear_dropped(&lineage).await?;
-        self.advance_replay(&lineage, until).await?;
+        self.advance_replay(&lineage).await?;
         self.advance_activation(&lineage).await
     }
 

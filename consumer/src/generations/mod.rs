@@ -31,7 +31,7 @@ use running::Running;
 pub(crate) use running::{Parts, PipelineProbes};
 
 use crate::args;
-use crate::coordinator::Coordinator;
+use crate::coordinator::{Coordinator, Filler};
 use crate::pipeline::PipelineError;
 
 /// Pause between two looks at the record.
@@ -67,6 +67,8 @@ pub(crate) struct Keeper {
     running: BTreeMap<Generation, Running>,
     lineage: Lineage,
     coordinating: Option<Shutdown>,
+    /// The generation whose past this process takes over.
+    filling: Option<(Generation, Shutdown)>,
     /// The sources, for who coordinates.
     sources: watch::Sender<Vec<SourceSettings>>,
     told: BTreeSet<Generation>,
@@ -91,6 +93,7 @@ impl Keeper {
             running: BTreeMap::new(),
             lineage: Lineage::default(),
             coordinating: None,
+            filling: None,
             told: BTreeSet::new(),
             changes: Changes::default(),
         }
@@ -120,6 +123,7 @@ impl Keeper {
                 }
             }
             self.lead(&shutdown);
+            self.fill(&shutdown);
             let pause = match &self.lineage.activation {
                 Some(_) => LOOK_OFTEN,
                 None => LOOK_EVERY,
@@ -141,6 +145,9 @@ impl Keeper {
     async fn end(mut self, ended: Result<(), PipelineError>) -> Result<(), PipelineError> {
         if let Some(coordinating) = &self.coordinating {
             coordinating.cancel();
+        }
+        if let Some((_, filling)) = &self.filling {
+            filling.cancel();
         }
         for running in self.running.values() {
             running.stop.cancel();
@@ -217,23 +224,33 @@ impl Keeper {
         }
         let is_active = |(generation, _): &&(Generation, u32)| active == Some(*generation);
         match others.iter().find(is_active) {
-            Some((generation, version)) => self.notice.fail(
-                format!(
-                    "readers see generation {generation}, which is loaded by normaliser version {version}; this program has {NORMALISER_VERSION}"
-                ),
-                "keep a postback-consumer of the other version running, and load everything anew by this one with `postback replay start`",
-            ),
+            Some((generation, version)) => {
+                self.notice.fail(
+                    format!(
+                        "readers see generation {generation}, which is loaded by normaliser version {version}; this program has {NORMALISER_VERSION}"
+                    ),
+                    "keep a postback-consumer of the other version running, and load everything anew by this one with `postback replay start`",
+                );
+                // It does what is to be done in an upgrade, and nothing of its own tells these two.
+                if !self.running.is_empty() {
+                    self.parts.probes.kafka.pass();
+                    self.parts.probes.partitions.pass();
+                }
+            }
             None => self.notice.pass(),
         }
     }
 
+    /// Of a generation that this process loads, one process alone has partition 0.
+    fn has_first_partition(&self, generation: Generation) -> bool {
+        let running = self.running.get(&generation);
+        running.is_some_and(|running| running.progress.lock().is_ours(0))
+    }
+
     /// Who has partition 0 of what readers see does what one alone may do.
     fn lead(&mut self, shutdown: &Shutdown) {
-        let active = self
-            .lineage
-            .active
-            .and_then(|active| self.running.get(&active));
-        let leads = active.is_some_and(|running| running.progress.lock().is_ours(0));
+        let active = self.lineage.active;
+        let leads = active.is_some_and(|active| self.has_first_partition(active));
         match (&self.coordinating, leads) {
             (None, true) => {
                 let token = shutdown.child_token();
@@ -251,6 +268,26 @@ impl Keeper {
                 self.coordinating = None;
             }
             _ => {}
+        }
+    }
+
+    /// Who has partition 0 of a generation that replays takes over what Kafka has no more for it.
+    fn fill(&mut self, shutdown: &Shutdown) {
+        let replaying = self.lineage.live().find(|life| life.is_replaying());
+        let ours = replaying
+            .map(|life| life.generation)
+            .filter(|generation| self.has_first_partition(*generation));
+        if self.filling.as_ref().map(|(generation, _)| *generation) == ours {
+            return;
+        }
+        if let Some((_, filling)) = self.filling.take() {
+            filling.cancel();
+        }
+        if let Some(generation) = ours {
+            let token = shutdown.child_token();
+            let filler = Filler::new(&self.settings, self.client.clone(), &self.parts, generation);
+            tokio::spawn(filler.run(token.clone()));
+            self.filling = Some((generation, token));
         }
     }
 

@@ -72,6 +72,13 @@ impl Status {
             let nobody = "No postback-consumer is a member of its group: nothing is being loaded.";
             sheet.notes.push(nobody.to_owned());
         }
+        if record.lag(active).await?.members == 0 {
+            sheet.notes.push(format!(
+                "No postback-consumer loads generation {active}, which readers see: neither can it be passed nor can \
+                 readers be switched. It takes one with normaliser version {}.",
+                lineage.lives[&active].record.normaliser_version
+            ));
+        }
         if !life.is_whole() {
             sheet
                 .notes
