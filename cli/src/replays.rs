@@ -116,10 +116,11 @@ pub(crate) fn renewed(
     )))
 }
 
-/// Sources of which a file says something else than a generation is loaded by, each with what.
+/// Sources of which a file says something else than a generation is loaded by, each with what; new
+/// ones among them that are not added, because their account is loaded otherwise.
 pub(crate) fn changed_sources(known: &RecordedRules, file: &Configured) -> Vec<String> {
     let changed = file.recorded().sources.iter().filter_map(|proposed| {
-        let differences = known.of(&proposed.source)?.differences(proposed);
+        let differences = known.otherwise_than(proposed);
         let names: Vec<_> = differences.iter().map(|found| found.as_str()).collect();
         (!names.is_empty()).then(|| format!("{} ({})", proposed.source, names.join(", ")))
     });

@@ -1,7 +1,8 @@
 //! Sources whose configuration changes while they run, and one of a network of somebody's own.
 
 use postback_tests::pipeline::{Pipeline, Running};
-use postback_tests::{Setup, wait};
+use postback_tests::program::Program;
+use postback_tests::{Setup, secret, wait};
 use rustix::process::Signal;
 use serde_json::Value;
 
@@ -209,6 +210,100 @@ fn a_renamed_source_with_its_alias_counts_what_came_under_the_old_name_once() {
     pipeline.json(&["generation", "activate", "2"]);
     pipeline.wait_until_loaded(5);
     check();
+    assert_eq!((ingest.terminate(), consumer.terminate()), (0, 0));
+}
+
+/// Without an offset: its day hangs on the source's zone.
+fn local_sale(number: u32) -> String {
+    sale(number).replace("T10:00:00Z", "T01:00:00")
+}
+
+#[test]
+fn a_new_source_is_not_added_while_its_account_is_loaded_by_another_zone() {
+    let Running {
+        ingest,
+        consumer,
+        pipeline,
+    } = Setup::new("new_source_apart")
+        .source("rakuten-eu", COMPLETE)
+        .lines("source", "time_zone = \"Europe/Berlin\"")
+        .start();
+    get(&pipeline, &local_sale(1));
+    pipeline.wait_until_loaded(1);
+
+    // The file changes the account's zone and adds a source of it in one go.
+    let key = secret::fresh();
+    let more = format!(
+        "[[source]]\nname = \"rakuten-de\"\naccount = \"rakuten-eu\"\nnetwork = \"rakuten\"\n\
+         time_zone = \"UTC\"\n[[source.key]]\nkey = \"{key}\"\n"
+    );
+    rewrite(&pipeline, |text| {
+        text.replace("Europe/Berlin", "UTC") + &more
+    });
+    consumer.signal(Signal::HUP);
+    wait::until_true("the consumer has read it", || {
+        consumer.output().contains("sources reloaded")
+    });
+    let told = |consumer: &Program| consumer.output().matches("source is not added").count();
+    wait::until_true("it names the changed source", || {
+        consumer
+            .output()
+            .contains("goes on being loaded by its own")
+    });
+    assert_eq!(told(&consumer), 1, "{}", consumer.output());
+    let output = consumer.output();
+    for part in ["rakuten-de", "time_zone", "postback replay start"] {
+        let line = output.lines().find(|line| line.contains("not added"));
+        assert!(line.unwrap().contains(part), "{part}: {output}");
+    }
+    let waiting = pipeline.json(&["generation", "ls"]);
+    let expected = ["rakuten-eu (time_zone)", "rakuten-de (time_zone)"];
+    assert_eq!(
+        waiting["meta"]["changed_sources"],
+        Value::from(&expected[..])
+    );
+
+    // The same sale by the new source counts nothing yet.
+    ingest.signal(Signal::HUP);
+    let url = format!(
+        "http://{}/postback/{key}?{}",
+        pipeline.address,
+        local_sale(1)
+    );
+    wait::until_true("ingest knows it", || ureq::get(&url).call().is_ok());
+    pipeline.wait_until_loaded(2);
+    let days = || {
+        let sql =
+            "SELECT toString(key_day) AS day, source FROM {db}.conversions ORDER BY day, source";
+        let rows = pipeline.database.rows(sql);
+        let text = |value: &Value| value.as_str().unwrap().to_owned();
+        let rows = rows
+            .iter()
+            .map(|row| (text(&row["day"]), text(&row["source"])));
+        rows.collect::<Vec<_>>()
+    };
+    // 01:00 in Berlin is 23:00 UTC of the day before.
+    assert_eq!(days(), pairs(&[("2026-08-31", "rakuten-eu")]));
+    let unknown = "SELECT count() FROM {db}.postbacks WHERE source = 'rakuten-de' AND has(reasons, 'unknown_source')";
+    assert_eq!(pipeline.database.count(unknown), 1);
+
+    // It is told at a start, too, once.
+    assert_eq!(consumer.terminate(), 0);
+    let consumer = pipeline.start_consumer();
+    pipeline.wait_until_ready(pipeline.consumer_admin, &consumer);
+    get(&pipeline, &local_sale(2));
+    pipeline.wait_until_loaded(3);
+    assert_eq!(told(&consumer), 2, "{}", consumer.output());
+
+    // A replay has both by the file's zone, and the sale once.
+    pipeline.json(&["replay", "start", "--wait"]);
+    pipeline.json(&["generation", "activate", "2"]);
+    pipeline.wait_until_loaded(3);
+    assert_eq!(
+        days(),
+        pairs(&[("2026-09-01", "rakuten-de"), ("2026-09-01", "rakuten-eu")])
+    );
+    assert_eq!(pipeline.database.count(unknown), 0);
     assert_eq!((ingest.terminate(), consumer.terminate()), (0, 0));
 }
 

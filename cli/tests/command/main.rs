@@ -9,6 +9,7 @@ mod backfill;
 mod compared;
 mod endpoint;
 mod errors;
+mod generation;
 mod help;
 mod installed;
 mod networks;

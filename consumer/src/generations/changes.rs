@@ -51,7 +51,7 @@ impl Changes {
             return;
         };
         if !now.is_empty() {
-            say(generation, is_active, now);
+            say(generation, is_active, now, rules);
         } else if before {
             info!(%generation, is_active, "the file has the rules of the generation again");
         }
@@ -103,7 +103,8 @@ impl Changes {
     }
 }
 
-/// Sources that the generation knows and of which the file says something else.
+/// Sources of which the file says something else than the generation; new ones among them that it
+/// does not get, because it loads their account otherwise.
 fn changed(rules: &RecordedRules, sources: &[SourceSettings]) -> Changed {
     let file = Configured::new(sources, &rules.fixed())
         // It does not fit under what is fixed: then that is what differs. It was checked when read.
@@ -113,14 +114,16 @@ fn changed(rules: &RecordedRules, sources: &[SourceSettings]) -> Changed {
     };
     let proposed = file.recorded().sources.iter();
     let differs = proposed.filter_map(|proposed| {
-        let differences = rules.of(&proposed.source)?.differences(proposed);
+        let differences = rules.otherwise_than(proposed);
         (!differences.is_empty()).then(|| (proposed.source.clone(), differences))
     });
     differs.collect()
 }
 
-fn say(generation: Generation, is_active: bool, changed: &Changed) {
-    for (source, differences) in changed {
+fn say(generation: Generation, is_active: bool, changed: &Changed, rules: &RecordedRules) {
+    // Of new ones it is said where they are offered.
+    let known = |(source, _): &(&SourceName, &Vec<Difference>)| rules.of(source).is_some();
+    for (source, differences) in changed.iter().filter(known) {
         let differs: Vec<_> = differences.iter().map(|found| found.as_str()).collect();
         warn!(
             %generation,
@@ -248,6 +251,31 @@ mod tests {
         let after = [(1, rules(["USD", "EUR"]))];
         assert_eq!(looks.look(1, &after, &file), (0, 0));
         assert_eq!(looks.said, [(1, 0)]);
+    }
+
+    #[test]
+    fn a_new_source_that_its_account_is_not_loaded_like_counts() {
+        let of = |names: &[&str], zone: &str| {
+            let sources = names.iter().map(|name| {
+                format!(
+                    "[[source]]\nname = \"{name}\"\naccount = \"shop\"\nnetwork = \"generic\"\n\
+                     time_zone = \"{zone}\"\nenabled = false\n"
+                )
+            });
+            let sources: String = sources.collect();
+            let text = format!("[kafka]\nbrokers = \"a:1\"\n{sources}");
+            let settings = config::read(Path::new("t.toml"), &text, []).unwrap();
+            settings.sources
+        };
+        let loaded = Configured::new(&of(&["eu"], "Europe/Berlin"), &BTreeMap::new()).unwrap();
+        let found = changed(loaded.recorded(), &of(&["eu", "de"], "UTC"));
+        let zone = vec![Difference::TimeZone];
+        let expected = ["eu", "de"].map(|name| (SourceName::new(name).unwrap(), zone.clone()));
+        assert_eq!(found, expected.into());
+        assert_eq!(
+            changed(loaded.recorded(), &of(&["eu", "de"], "Europe/Berlin")),
+            Changed::new()
+        );
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use postback_common::name::{AccountName, SourceName};
 use serde::{Deserialize, Serialize};
 
-use super::{Recorded, RecordedError};
+use super::{Difference, Recorded, RecordedError};
 use crate::configured::Fixed;
 use crate::rules::SourceRules;
 
@@ -71,6 +71,31 @@ impl RecordedRules {
     #[must_use]
     pub fn of(&self, source: &SourceName) -> Option<&Recorded> {
         self.sources.iter().find(|known| known.source == *source)
+    }
+
+    /// The first source of the same account by which the same sales would get other keys or days than
+    /// by `new`, and in what; `None` where `new` can be added. Sources of one file agree, and what a
+    /// generation is loaded by can be older than the file.
+    #[must_use]
+    pub fn apart_in_account(&self, new: &Recorded) -> Option<(&Recorded, Vec<Difference>)> {
+        let mut others = self
+            .sources
+            .iter()
+            .filter(|known| known.account == new.account && known.source != new.source);
+        others.find_map(|known| {
+            let apart = known.apart_from(new);
+            (!apart.is_empty()).then_some((known, apart))
+        })
+    }
+
+    /// What is otherwise than a file proposes for a source: in its rules here, or, where it is new, in
+    /// those of its account by which it cannot be added. Empty where nothing is.
+    #[must_use]
+    pub fn otherwise_than(&self, proposed: &Recorded) -> Vec<Difference> {
+        match self.of(&proposed.source) {
+            Some(known) => known.differences(proposed),
+            None => (self.apart_in_account(proposed)).map_or_else(Vec::new, |(_, apart)| apart),
+        }
     }
 
     /// True when records of that source are read: under its name, or as an alias.

@@ -1,9 +1,10 @@
 //! `postback generation accept`: changed rules for a running generation, without a replay.
 
 use clap::Args;
+use postback_normalise::{Recorded, RecordedRules};
 use postback_service::version;
 use postback_store::generations::{Change, LaterRule, record_rule};
-use postback_store::{Offsets, history};
+use postback_store::{Generation, Offsets, history};
 
 use crate::arguments::Options;
 use crate::cmd::load;
@@ -50,9 +51,7 @@ impl Accept {
             )));
         };
         let Some(known) = rules.of(&proposed.source) else {
-            let what = format!("source {} is new to generation {active}", self.source);
-            let remedy = "the consumers add it by themselves: reload (SIGHUP) or restart them";
-            return Err(Trouble::new(what, remedy).into());
+            return Err(new_to(active, &rules, proposed).into());
         };
         let differences = known.differences(proposed);
         let mut sheet = Sheet::new(&[
@@ -122,6 +121,23 @@ impl Accept {
         sheet.write(options, console)?;
         Ok(Ending::Done)
     }
+}
+
+/// There is nothing to accept: consumers add a new source, but for one that would count sales twice.
+fn new_to(active: Generation, rules: &RecordedRules, proposed: &Recorded) -> Trouble {
+    let what = format!("source {} is new to generation {active}", proposed.source);
+    let Some((from, differences)) = rules.apart_in_account(proposed) else {
+        let remedy = "the consumers add it by themselves: reload (SIGHUP) or restart them";
+        return Trouble::new(what, remedy);
+    };
+    let differs: Vec<_> = differences.iter().map(|found| found.as_str()).collect();
+    let what = format!(
+        "{what}, which loads source {} of the same account by another {}; the same sale could count twice",
+        from.source,
+        differs.join(", ")
+    );
+    let remedy = "load everything anew: `postback replay start`; or give the source what its account has there, or an account of its own";
+    Trouble::new(what, remedy)
 }
 
 /// Of a topic that was made anew there may be rows of higher offsets than it has.
