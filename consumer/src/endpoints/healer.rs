@@ -97,15 +97,19 @@ impl Watched {
             return false;
         }
         info!(source, cause = %heal.cause, from = %heal.from, to = %heal.to, "fetching what was missed");
-        let fetched = self.fetch(heal).await;
-        self.metrics.healed(source, fetched);
-        let Some(sent) = fetched else {
+        let Some(sent) = self.fetch(heal).await else {
+            self.metrics.healed(source, None);
             return false;
         };
-        info!(source, cause = %heal.cause, from = %heal.from, to = %heal.to, sent, "fetched what was missed");
         let ended = Note::HealEnded(*heal);
-        let noted = endpoints::note(&self.client, source, Timestamp::now(), &ended).await;
-        noted.is_ok()
+        if let Err(error) = endpoints::note(&self.client, source, Timestamp::now(), &ended).await {
+            debug!(source, %error, "that it ended was not noted: it is looked through once more");
+            return false;
+        }
+        // Counted once it is noted: a run that is repeated says again what it has sent in all.
+        self.metrics.healed(source, Some(sent));
+        info!(source, cause = %heal.cause, from = %heal.from, to = %heal.to, sent, "fetched what was missed");
+        true
     }
 
     /// How many missed transactions are in Kafka now. A run that was interrupted, by whomever, goes
