@@ -12,6 +12,7 @@ pub mod basic_auth;
 pub mod causes;
 pub mod config;
 pub mod name;
+pub mod place;
 pub mod reason;
 pub mod record;
 pub mod refusal;

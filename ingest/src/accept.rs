@@ -12,6 +12,7 @@ use postback_common::record::{IdSource, Payload, RawRecord, Text, Via};
 use tokio::time::Instant;
 use uuid::Uuid;
 
+use crate::refusals::mask;
 use crate::sources::UrlKey;
 use crate::storage::{Record, Storage, Way};
 
@@ -34,6 +35,8 @@ pub struct Acceptor {
 pub struct Postback<'a> {
     /// By which key it came.
     pub key: &'a UrlKey,
+    /// That key, as it stood in the path: no record has it.
+    pub secret: &'a [u8],
     /// The head of its request; hyper may have seen another target.
     pub head: &'a Parts,
     /// What stands behind the first `?` of its target, as it came.
@@ -93,6 +96,7 @@ impl Wrapped<'_> {
     fn record(&self) -> RawRecord<'_> {
         let Postback {
             key,
+            secret,
             head,
             query,
             body,
@@ -110,15 +114,20 @@ impl Wrapped<'_> {
             content_type: content_type.map(text),
             body: bodied.then(|| Payload::of(body)),
             remote: Some(remote.into()),
-            headers: self.recorded(&head.headers),
+            headers: self.recorded(&head.headers, secret),
             via: Via::Http,
         }
     }
 
-    /// The headers to record that the request has, each once.
-    fn recorded<'a>(&'a self, headers: &'a HeaderMap) -> Vec<(Text<'a>, Text<'a>)> {
+    /// The headers to record that the request has, each once. Proxies write the target into some.
+    fn recorded<'a>(&'a self, headers: &'a HeaderMap, secret: &[u8]) -> Vec<(Text<'a>, Text<'a>)> {
         let names = self.record_headers.iter();
-        names.filter_map(|name| joined(headers, name)).collect()
+        let all = names.filter_map(|name| joined(headers, name));
+        let masked = all.map(|(name, value)| match mask::without_key(&value, secret) {
+            Some(masked) => (name, masked.into()),
+            None => (name, value),
+        });
+        masked.collect()
     }
 }
 

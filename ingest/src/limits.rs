@@ -24,11 +24,14 @@ pub struct Limits {
     pub head_within: Duration,
     /// Time for the body of a request, from the end of its head.
     pub body_within: Duration,
+    /// How long what is answered may find nobody who reads it.
+    pub unread_within: Duration,
     /// At shutdown, time in which connections are still accepted.
     pub lame_duck: Duration,
     /// At shutdown, time for what is being answered.
     pub answers_within: Duration,
-    /// At shutdown, time for Kafka to confirm what is still in the producer's queue.
+    /// At shutdown, time for Kafka to confirm what is still in the producer's queue, and for the disk
+    /// and the drain besides, all at once.
     pub flush_within: Duration,
 }
 
@@ -41,8 +44,10 @@ impl Default for Limits {
             idle_within: Duration::from_secs(75),
             head_within: Duration::from_secs(10),
             body_within: Duration::from_secs(10),
+            unread_within: Duration::from_secs(30),
             lame_duck: Duration::ZERO,
-            // Together below the 10 s after which container engines kill.
+            // Together below the 10 s after which container engines kill: a disk that hangs gets 0.5 s
+            // more, and the records of refusals 1 s.
             answers_within: Duration::from_secs(5),
             flush_within: Duration::from_secs(3),
         }

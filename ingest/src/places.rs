@@ -1,6 +1,7 @@
 //! Where records go, what watches over it, and how it is emptied at the end.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use postback_common::config::Settings;
 use postback_service::kafka::KafkaMetrics;
@@ -114,6 +115,8 @@ impl Places {
     /// the next process.
     pub(crate) async fn empty(&self, spool: Option<Drainer>, limits: Limits) -> ExitCode {
         let within = limits.flush_within;
+        // For all that follows: the disk may take its time twice.
+        let due = Instant::now() + within;
         let producer = Arc::clone(&self.producer);
         let flushing = tokio::task::spawn_blocking(move || producer.flush(within));
         let closing = self.spooler.clone().map(|spooler| {
@@ -126,7 +129,10 @@ impl Places {
             warn!(%error, "the spool was not closed");
         }
         let left = match spool {
-            Some(drainer) => drainer.finish(within).await,
+            Some(drainer) => {
+                let left = due.saturating_duration_since(Instant::now());
+                drainer.finish(left).await
+            }
             None => Left::default(),
         };
         match flushing.await {

@@ -209,6 +209,7 @@ impl Server {
         let deadline = whole + self.wait_within();
         let postback = Postback {
             key: &key,
+            secret: gate::url_key(target.path).unwrap_or_default(),
             head,
             query: target.query,
             body: &body.bytes,

@@ -26,6 +26,8 @@ const WITHIN: Duration = Duration::from_secs(3);
 pub enum Sight {
     /// It is there.
     Present,
+    /// It is there, but Kafka confirms nothing of what it is offered; says what is known of that.
+    Unconfirmed(String),
     /// Kafka answers that there is none.
     Missing,
     /// Kafka does not answer, or not usefully; says why.
@@ -112,6 +114,17 @@ async fn look(sight: &Arc<dyn TopicSight>, shutdown: &Shutdown) -> Option<Sight>
 fn report(seen: &Sight, topic: &str, probe: &Probe) {
     match seen {
         Sight::Present => probe.pass(),
+        Sight::Unconfirmed(known) => {
+            let known = match known.as_str() {
+                "" => String::new(),
+                known => format!(" ({known})"),
+            };
+            probe.fail(
+                format!("Kafka answers, but confirms nothing{known}"),
+                "see that min.insync.replicas of the topic are in sync, and that this user may write \
+                 to it (ACL Write)",
+            );
+        }
         Sight::Missing => probe.fail(
             format!("topic {topic} does not exist"),
             "run `postback migrate`",

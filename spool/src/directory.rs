@@ -71,6 +71,16 @@ impl Directory {
     }
 }
 
+/// Whether a directory of this name in the spool directory is the spool's.
+pub(crate) fn is_own(name: &str) -> bool {
+    is_of_process(name) || name == SET_ASIDE
+}
+
+/// Whether a process has made it, finished or not.
+fn is_of_process(name: &str) -> bool {
+    name.starts_with(PREFIX) || name.starts_with(UNFINISHED)
+}
+
 /// Directories in `root` that processes have made, finished or not.
 pub(crate) fn list(disk: &dyn Disk, root: &Path) -> io::Result<Vec<PathBuf>> {
     let mut names: Vec<String> = disk
@@ -78,7 +88,7 @@ pub(crate) fn list(disk: &dyn Disk, root: &Path) -> io::Result<Vec<PathBuf>> {
         .into_iter()
         .filter(|entry| entry.is_dir)
         .map(|entry| entry.name)
-        .filter(|name| name.starts_with(PREFIX) || name.starts_with(UNFINISHED))
+        .filter(|name| is_of_process(name))
         .collect();
     names.sort_unstable();
     Ok(names.into_iter().map(|name| root.join(name)).collect())

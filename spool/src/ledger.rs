@@ -16,6 +16,7 @@ use crate::options::Options;
 use crate::report::Report;
 use crate::scan::Tail;
 use crate::status::Counts;
+use crate::usage::Usage;
 
 /// Reports that wait to be taken; further ones are counted only.
 const REPORTS: usize = 1_000;
@@ -31,6 +32,8 @@ pub(crate) struct Ledger {
     pub(crate) root: PathBuf,
     pub(crate) options: Options,
     used: AtomicU64,
+    /// Of these, what is not the spool's.
+    foreign: AtomicU64,
     state: Mutex<LedgerState>,
 }
 
@@ -113,6 +116,7 @@ impl Ledger {
             root,
             options,
             used: AtomicU64::new(0),
+            foreign: AtomicU64::new(0),
             state: Mutex::new(LedgerState {
                 next_key: 0,
                 directories: BTreeMap::new(),
@@ -136,8 +140,14 @@ impl Ledger {
         self.used.load(Ordering::Relaxed)
     }
 
-    pub(crate) fn set_used(&self, bytes: u64) {
-        self.used.store(bytes, Ordering::Relaxed);
+    /// Bytes that lie beside the spool's own directories, at the last count.
+    pub(crate) fn foreign(&self) -> u64 {
+        self.foreign.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn set_used(&self, usage: &Usage) {
+        self.used.store(usage.bytes, Ordering::Relaxed);
+        self.foreign.store(usage.foreign_bytes, Ordering::Relaxed);
     }
 
     pub(crate) fn add_used(&self, bytes: u64) {
@@ -190,6 +200,7 @@ impl LedgerState {
             | Report::Vanished { .. }
             | Report::Recovered { .. }
             | Report::WriteFailed(_)
+            | Report::CountFailed(_)
             | Report::TidyFailed(_) => {}
         }
         if self.reports.len() < REPORTS {

@@ -124,6 +124,8 @@
 //! | set-aside fails | the caller is told and the segment stays |
 //! | a finder meets another | `flock` decides; the loser goes on |
 //! | a set-aside file is put back while it is written | `flock` decides; an open file is left alone |
+//! | something foreign lies in the spool directory | left alone; a file counts for [`Options::max_bytes`], a directory is not looked into |
+//! | a directory may not be listed | what is in it is not counted; reported |
 
 #![warn(missing_docs)]
 
@@ -152,4 +154,7 @@ pub use report::Report;
 pub use set_aside::Rejected;
 pub use spool::{Completion, Spool};
 pub use status::{Counts, Status};
-pub use survey::{Condition, Found, Records, Survey, SurveyedDirectory, SurveyedSegment, survey};
+pub use survey::{
+    Condition, Foreign, ForeignKind, Found, Looks, Records, Survey, SurveyedDirectory,
+    SurveyedSegment, looks, survey,
+};

@@ -53,6 +53,9 @@ pub enum Report {
     ReadFailed(Fault),
     /// Something could not be tidied up: unlinking, setting aside, adopting. It is tried again.
     TidyFailed(Fault),
+    /// What the spool directory holds could not be counted, in part or whole: until it can, the bound
+    /// on it does not hold for that.
+    CountFailed(Fault),
     /// A record that can never be delivered was set aside.
     SetAside {
         /// Where it is now.
@@ -76,6 +79,7 @@ impl Report {
             Self::Recovered { .. } => "spool_recovered",
             Self::ReadFailed(_) => "spool_read_failed",
             Self::TidyFailed(_) => "spool_tidy_failed",
+            Self::CountFailed(_) => "spool_count_failed",
             Self::SetAside { .. } => "spool_set_aside",
         }
     }
@@ -113,6 +117,7 @@ impl fmt::Display for Report {
             Self::WriteFailed(fault) | Self::ReadFailed(fault) | Self::TidyFailed(fault) => {
                 fault.fmt(f)
             }
+            Self::CountFailed(fault) => write!(f, "spool_max_bytes is not kept: {fault}"),
             Self::Recovered { segment } => {
                 write!(
                     f,

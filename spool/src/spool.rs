@@ -180,6 +180,7 @@ impl Status {
                 .min(),
             segments: segments().count() as u64,
             used_bytes: ledger.used(),
+            foreign_bytes: ledger.foreign(),
             max_bytes: ledger.options.max_bytes,
             queued_records,
             queued_bytes,

@@ -24,6 +24,8 @@ pub struct Status {
     pub segments: u64,
     /// Bytes of everything in the spool directory at the last count, own writes added.
     pub used_bytes: u64,
+    /// Of these, bytes of files that lie beside the spool's own directories.
+    pub foreign_bytes: u64,
     /// [`Options::max_bytes`](crate::Options::max_bytes).
     pub max_bytes: u64,
     /// Records that wait for the disk, the group being written included.

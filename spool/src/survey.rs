@@ -10,6 +10,7 @@ use crate::error::{Fault, OpenError, Operation};
 use crate::format::{Kind, SegmentName};
 use crate::scan::{Next, Scanner, Start, Tail};
 use crate::set_aside::{REJECTED, Rejected};
+use crate::usage;
 
 /// What is in a spool directory.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,8 +21,70 @@ pub struct Survey {
     pub rejected: Vec<SurveyedSegment>,
     /// `.damaged` files and their bytes.
     pub damaged: Vec<(PathBuf, u64)>,
+    /// What lies beside the spool's own directories, by name.
+    pub foreign: Vec<Foreign>,
+    /// Bytes in the spool directory as a spool with a bound on it counts them.
+    pub used_bytes: u64,
     /// Bytes that may still be written to the file system.
     pub free_bytes: u64,
+}
+
+/// What the spool did not put into its directory. Nothing there is read or drained.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Foreign {
+    /// Where.
+    pub path: PathBuf,
+    /// Which kind of thing.
+    pub kind: ForeignKind,
+    /// The length of a file; a directory's contents count for nothing.
+    pub bytes: u64,
+}
+
+/// What lies where it does not belong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ForeignKind {
+    /// By its name a segment, outside of any process directory.
+    Segment,
+    /// By its name records that were set aside, outside of that place.
+    Rejected,
+    /// Any other file.
+    File,
+    /// A directory.
+    Directory,
+}
+
+/// What a directory looks like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Looks {
+    /// It has directories as a spool has them.
+    Spool,
+    /// It has files as they are in a directory of a spool, or such a directory's name.
+    WithinSpool,
+    /// Neither.
+    NoSpool,
+}
+
+/// Says by its names what a directory looks like.
+///
+/// # Errors
+/// [`OpenError::Disk`] when it cannot be listed.
+pub fn looks(disk: &dyn Disk, path: &Path) -> Result<Looks, OpenError> {
+    let entries = disk.list(path).map_err(Fault::of(Operation::List, path))?;
+    let is_own = |entry: &DirEntry| entry.is_dir && directory::is_own(&entry.name);
+    if entries.iter().any(is_own) {
+        return Ok(Looks::Spool);
+    }
+    let is_within = |entry: &DirEntry| {
+        let is_lock = entry.name == LOCK && entry.bytes == 0;
+        let kind = foreign_kind(entry);
+        !entry.is_dir && (is_lock || kind != ForeignKind::File)
+    };
+    let name = path.file_name().and_then(|name| name.to_str());
+    let is_named = name.is_some_and(directory::is_own);
+    if is_named || entries.iter().any(is_within) {
+        return Ok(Looks::WithinSpool);
+    }
+    Ok(Looks::NoSpool)
 }
 
 /// A process directory.
@@ -87,14 +150,40 @@ pub fn survey(disk: &dyn Disk, root: &Path) -> Result<Survey, OpenError> {
             damaged.push((path, entry.bytes));
         }
     }
+    let used_bytes = usage::count(disk, root)?.bytes;
     Ok(Survey {
         directories,
         rejected,
         damaged,
+        foreign: foreign(disk, root)?,
+        used_bytes,
         free_bytes: disk
             .free_bytes(root)
             .map_err(Fault::of(Operation::Read, root))?,
     })
+}
+
+fn foreign(disk: &dyn Disk, root: &Path) -> Result<Vec<Foreign>, Fault> {
+    let entries = list(disk, root)?.into_iter();
+    let foreign = entries.filter(|entry| !(entry.is_dir && directory::is_own(&entry.name)));
+    let foreign = foreign.map(|entry| Foreign {
+        path: root.join(&entry.name),
+        kind: foreign_kind(&entry),
+        bytes: entry.bytes,
+    });
+    Ok(foreign.collect())
+}
+
+fn foreign_kind(entry: &DirEntry) -> ForeignKind {
+    if entry.is_dir {
+        ForeignKind::Directory
+    } else if entry.name.ends_with(SEGMENT) {
+        ForeignKind::Segment
+    } else if entry.name.ends_with(REJECTED) {
+        ForeignKind::Rejected
+    } else {
+        ForeignKind::File
+    }
 }
 
 fn survey_directory(

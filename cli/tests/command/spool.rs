@@ -172,6 +172,54 @@ fn damage_is_told_and_the_records_around_it_are_exported() {
 }
 
 #[test]
+fn a_directory_that_is_no_spool_is_never_empty_of_records() {
+    let (place, root) = place();
+    leave_records(&root);
+    let copied = place.path().join("copied");
+    fs::create_dir(&copied).unwrap();
+    let segment = segments(&root).remove(0);
+    fs::copy(&segment, copied.join(segment.file_name().unwrap())).unwrap();
+    fs::create_dir(place.path().join("empty")).unwrap();
+    let host = place.path().join("host");
+    fs::create_dir_all(host.join("log")).unwrap();
+    fs::rename(&root, host.join("spool")).unwrap();
+    fs::create_dir(&root).unwrap();
+    // A name like that of a process directory says nothing against what is in it.
+    let named = place.path().join("p-one");
+    Writer::new(&named).write(&[b"one"]);
+    let before = files(place.path());
+    let mut text = Vec::new();
+    for directory in ["copied", "empty", "host", "host/spool", "p-one", "spool"] {
+        for command in ["status", "export"] {
+            text.push(place.run(&["spool", command, "--dir", directory, "-q"]));
+        }
+    }
+    for directory in ["copied", "host"] {
+        text.push(place.run(&["spool", "drain", "--dir", directory]));
+    }
+    snapshot(&place, &text);
+    assert_eq!(files(place.path()), before);
+}
+
+#[test]
+fn what_lies_beside_the_spools_directories_is_told() {
+    let (place, root) = place();
+    leave_records(&root);
+    let segment = segments(&root).remove(0);
+    let name = segment.file_name().unwrap();
+    fs::rename(&segment, root.join(name)).unwrap();
+    fs::write(root.join(name).with_extension("rejected"), "").unwrap();
+    fs::write(root.join("core"), vec![0; 9_000_000]).unwrap();
+    fs::create_dir(root.join("lost+found")).unwrap();
+    let text = [
+        place.run(&["spool", "status"]),
+        place.run(&["spool", "status", "-o", "json"]),
+        doctor(&place),
+    ];
+    snapshot(&place, &text);
+}
+
+#[test]
 fn of_damage_alone_no_command_is_promised() {
     let (place, root) = place();
     fs::create_dir_all(root.join("set-aside")).unwrap();

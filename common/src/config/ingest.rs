@@ -11,6 +11,7 @@ use super::section::Section;
 use super::spool::SpoolSettings;
 use super::tls::TlsSettings;
 use crate::addresses::Addresses;
+use crate::place::{self, WrongPlace};
 
 /// What `postback-ingest` listens on, accepts and promises.
 #[derive(Debug, Clone, Serialize)]
@@ -197,16 +198,20 @@ fn record_headers(section: &mut Section<'_>) -> Vec<String> {
     names
 }
 
+/// Scheme and host, and a port where it is not the scheme's own. Clients take the scheme in any case;
+/// whatever reads it here finds it in lower case.
 fn origin(text: &str) -> Result<String, &'static str> {
-    let trimmed = text.trim_end_matches('/');
-    let host = trimmed
-        .strip_prefix("https://")
-        .or_else(|| trimmed.strip_prefix("http://"));
-    match host {
-        Some(host) if !host.is_empty() && !host.contains(['?', '#', '@', ' ']) => {
-            Ok(trimmed.to_owned())
-        }
-        _ => Err("must be scheme and host only"),
+    const WRONG: &str = "must be scheme and host only";
+    let (scheme, place) = text.trim_end_matches('/').split_once("://").ok_or(WRONG)?;
+    let scheme = scheme.to_ascii_lowercase();
+    if !matches!(&*scheme, "https" | "http") || place.contains(['/', '?', '#', '@']) {
+        return Err(WRONG);
+    }
+    match place::check(place) {
+        Ok(()) => Ok(format!("{scheme}://{place}")),
+        Err(WrongPlace::NoHost) => Err(WRONG),
+        Err(WrongPlace::Host) => Err("has a host that no client can look up or connect to"),
+        Err(WrongPlace::Port) => Err("has a port that is no number from 1 through 65535"),
     }
 }
 
@@ -217,4 +222,36 @@ pub(super) fn as_millis<S: Serializer>(
     serializer: S,
 ) -> Result<S::Ok, S::Error> {
     serializer.serialize_u64(duration.as_millis() as u64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_public_url_is_scheme_and_host() {
+        for (text, expected) in [
+            ("https://pb.example.com", "https://pb.example.com"),
+            ("https://pb.example.com/", "https://pb.example.com"),
+            ("HTTPS://PB.example.com:8443", "https://PB.example.com:8443"),
+            ("Http://[2001:db8::7]", "http://[2001:db8::7]"),
+        ] {
+            assert_eq!(origin(text).as_deref(), Ok(expected), "{text}");
+        }
+        for (text, expected) in [
+            ("pb.example.com", "scheme and host only"),
+            ("ftp://pb.example.com", "scheme and host only"),
+            ("https://", "scheme and host only"),
+            ("https://pb.example.com/in", "scheme and host only"),
+            ("https://pb.example.com?a", "scheme and host only"),
+            ("https://me:secret@pb.example.com", "scheme and host only"),
+            ("https://pb..example.com", "no client can look up"),
+            ("https://[::1", "no client can look up"),
+            ("https://pb example", "no client can look up"),
+            ("https://h:99999", "a port that is no number"),
+        ] {
+            let why = origin(text).unwrap_err();
+            assert!(why.contains(expected), "{text}: {why}");
+        }
+    }
 }

@@ -13,6 +13,7 @@ use rdkafka::producer::ProducerContext;
 use rdkafka::statistics::Statistics;
 use tokio::sync::Notify;
 
+use super::silence::Tally;
 use super::turns::Turns;
 use crate::confirmation::{Unconfirmed, Waiting};
 use crate::metrics::{CodeLabel, DeliveryMetrics};
@@ -27,6 +28,8 @@ pub(super) struct Reports {
     pub(super) late_after: Duration,
     /// Kafka has given the producer its id; before that librdkafka sends nothing.
     pub(super) has_producer_id: AtomicBool,
+    /// Shows whether Kafka confirms anything.
+    pub(super) tally: Arc<Tally>,
     /// Told when a look at topic and client is worth while.
     pub(super) trouble: Arc<Notify>,
 }
@@ -64,6 +67,7 @@ impl ProducerContext<Turns> for Reports {
         match result {
             Ok(_) => {
                 let waited = waiting.waited();
+                self.tally.confirm();
                 self.metrics.seconds.observe(waited);
                 if waited > self.late_after {
                     self.metrics.late.inc();
@@ -79,6 +83,7 @@ impl ProducerContext<Turns> for Reports {
                 let outcome = if is_refused_for_itself(error) {
                     Unconfirmed::Refused(code)
                 } else {
+                    self.tally.fail(&code);
                     self.trouble.notify_one();
                     Unconfirmed::Failed(code)
                 };

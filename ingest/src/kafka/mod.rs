@@ -2,6 +2,7 @@
 
 mod delivery;
 mod producer;
+mod silence;
 mod turns;
 
 pub use producer::KafkaProducer;

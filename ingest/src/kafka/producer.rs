@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use postback_common::config::{KafkaSettings, Settings};
@@ -10,11 +10,13 @@ use postback_service::kafka::{KafkaMetrics, explain, producer_config};
 use rdkafka::ClientConfig;
 use rdkafka::config::FromClientConfigAndContext as _;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::metadata::{MetadataPartition, MetadataTopic};
 use rdkafka::producer::{BaseRecord, Producer as _, ThreadedProducer};
 use tokio::sync::Notify;
 use tracing::{info, warn};
 
 use super::delivery::{Reports, error_code};
+use super::silence::{Silence, Tally};
 use super::turns::Turns;
 use super::{NotTaken, Producer};
 use crate::confirmation::Waiting;
@@ -32,6 +34,9 @@ pub struct KafkaProducer {
     metrics: DeliveryMetrics,
     late_after: Duration,
     trouble: Arc<Notify>,
+    /// Of all clients, one after the other.
+    tally: Arc<Tally>,
+    silence: Mutex<Silence>,
     client: ArcSwap<Client>,
     /// Held while a new client is made, so that there is one.
     rebuilding: Mutex<()>,
@@ -54,8 +59,9 @@ impl KafkaProducer {
         }
         let late_after = settings.ingest.kafka_wait;
         let trouble = Arc::new(Notify::new());
+        let tally = Arc::new(Tally::default());
         let turns = turns(&settings.kafka, &config);
-        let reports = Reports::new(&kafka, &metrics, turns, late_after, &trouble);
+        let reports = Reports::new(&kafka, &metrics, turns, late_after, &trouble, &tally);
         let client = Client::from_config_and_context(&config, reports);
         let client = client.map_err(|error| explain(&settings.kafka, &error))?;
         Ok(Self {
@@ -65,6 +71,8 @@ impl KafkaProducer {
             metrics,
             late_after,
             trouble,
+            tally,
+            silence: Mutex::default(),
             client: ArcSwap::from_pointee(client),
             rebuilding: Mutex::default(),
         })
@@ -97,6 +105,7 @@ impl KafkaProducer {
             turns,
             self.late_after,
             &self.trouble,
+            &self.tally,
         );
         match Client::from_config_and_context(&self.config, reports) {
             Ok(client) => {
@@ -124,6 +133,7 @@ impl Reports {
         turns: Option<Turns>,
         late_after: Duration,
         trouble: &Arc<Notify>,
+        tally: &Arc<Tally>,
     ) -> Self {
         Self {
             events: kafka.client("ingest"),
@@ -131,6 +141,7 @@ impl Reports {
             turns,
             late_after,
             has_producer_id: AtomicBool::new(false),
+            tally: Arc::clone(tally),
             trouble: Arc::clone(trouble),
         }
     }
@@ -149,7 +160,11 @@ impl Producer for KafkaProducer {
         let sent = client.send(message.payload(record));
         sent.map_err(|(error, _)| {
             self.metrics.open.dec();
-            not_taken(&error)
+            let not_taken = not_taken(&error);
+            if not_taken != NotTaken::TooLarge {
+                self.tally.fail(&error_code(&error));
+            }
+            not_taken
         })
     }
 }
@@ -178,15 +193,24 @@ fn not_taken(error: &KafkaError) -> NotTaken {
     }
 }
 
-impl TopicSight for KafkaProducer {
-    /// Asks through the producer's own connection, so that a topic that was made meanwhile is known
-    /// to the producer as soon as it is seen here.
-    fn look(&self, within: Duration) -> Sight {
-        self.rebuild();
+/// The partition that lacks most replicas, if one lacks any.
+fn behind(topic: &MetadataTopic) -> Option<String> {
+    let lacks = |p: &MetadataPartition| p.replicas().len().saturating_sub(p.isr().len());
+    let partition = topic.partitions().iter().max_by_key(|p| lacks(p))?;
+    let (replicas, in_sync) = (partition.replicas().len(), partition.isr().len());
+    let id = partition.id();
+    (in_sync < replicas)
+        .then(|| format!("partition {id} has {in_sync} of {replicas} replicas in sync"))
+}
+
+impl KafkaProducer {
+    /// Asks Kafka for the topic. Where it is there, says which partition lacks replicas, if one does;
+    /// the rest is what stands against it.
+    fn ask(&self, within: Duration) -> Result<Option<String>, Sight> {
         let client = self.client.load_full();
         let client = client.client();
         if let Some((code, text)) = client.fatal_error() {
-            return Sight::Broken(format!("{code:?}: {text}"));
+            return Err(Sight::Broken(format!("{code:?}: {text}")));
         }
         let topic = &self.settings.topic;
         let brokers = self.settings.brokers.join(",");
@@ -194,22 +218,51 @@ impl TopicSight for KafkaProducer {
             Ok(metadata) => metadata,
             Err(error) => {
                 let cause = error_code(&error);
-                return Sight::NoAnswer(format!("Kafka at {brokers} does not answer ({cause})"));
+                let why = format!("Kafka at {brokers} does not answer ({cause})");
+                return Err(Sight::NoAnswer(why));
             }
         };
         let found = metadata.topics().iter().find(|t| t.name() == topic);
-        match found.map(|topic| topic.error().map(RDKafkaErrorCode::from)) {
-            Some(None) if client.context().has_producer_id.load(Ordering::Relaxed) => {
+        let Some(found) = found else {
+            return Err(Sight::Missing);
+        };
+        match found.error().map(RDKafkaErrorCode::from) {
+            None if client.context().has_producer_id.load(Ordering::Relaxed) => Ok(behind(found)),
+            None => Err(Sight::NoAnswer(format!(
+                "Kafka at {brokers} has not given the producer its id yet"
+            ))),
+            Some(RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::UnknownTopic) => {
+                Err(Sight::Missing)
+            }
+            Some(code) => Err(Sight::NoAnswer(format!("topic {topic}: {code:?}"))),
+        }
+    }
+}
+
+impl TopicSight for KafkaProducer {
+    /// Asks through the producer's own connection, so that a topic that was made meanwhile is known
+    /// to the producer as soon as it is seen here.
+    fn look(&self, within: Duration) -> Sight {
+        self.rebuild();
+        let asked = self.ask(within);
+        let seen = self.tally.seen(self.metrics.open.get());
+        let mut silence = self.silence.lock().unwrap_or_else(PoisonError::into_inner);
+        match asked {
+            Ok(behind) if silence.lasts(seen, Instant::now()) => {
+                let last = self.tally.last().map(|code| format!("last: {code}"));
+                let known: Vec<_> = last.into_iter().chain(behind).collect();
+                Sight::Unconfirmed(known.join("; "))
+            }
+            Ok(_) => {
+                if silence.is_unbegun() {
+                    self.tally.forget_last();
+                }
                 Sight::Present
             }
-            Some(None) => Sight::NoAnswer(format!(
-                "Kafka at {brokers} has not given the producer its id yet"
-            )),
-            None
-            | Some(Some(
-                RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::UnknownTopic,
-            )) => Sight::Missing,
-            Some(Some(code)) => Sight::NoAnswer(format!("topic {topic}: {code:?}")),
+            Err(sight) => {
+                silence.forget(seen);
+                sight
+            }
         }
     }
 

@@ -54,6 +54,7 @@ where
     let limits = server.limits();
     let stream = TargetStream::new(stream, server.sizes().query_bytes, handover.clone())
         .patient(limits.idle_within, limits.head_within)
+        .insisting(limits.unread_within)
         .within(server.room());
     let has_asked = AtomicBool::new(false);
     let server = &*server;

@@ -11,6 +11,7 @@
 
 use std::borrow::Cow;
 
+use memchr::memmem;
 use postback_common::url_key::{KeyHash, MIN_KEY_CHARS};
 
 /// The segment of the path before the key.
@@ -87,6 +88,17 @@ pub fn text(bytes: &[u8], is_cut: bool, most: usize) -> Masked {
     }
     out.masked.is_cut |= !rest.is_empty();
     out.masked
+}
+
+/// A text that has a key that is known, without it; the rest stays as it is. `None` if it has not.
+#[must_use]
+pub fn without_key(text: &str, key: &[u8]) -> Option<String> {
+    if key.is_empty() {
+        return None;
+    }
+    memmem::find(text.as_bytes(), key)?;
+    let key_text = std::str::from_utf8(key).ok()?;
+    Some(text.replace(key_text, &replacement(key)))
 }
 
 /// What stands in place of a piece.

@@ -31,6 +31,9 @@ const ADOPT_EVERY: Duration = Duration::from_secs(5);
 const PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
+/// At the end, how long the thread that drains gets to let go.
+const LET_GO: Duration = Duration::from_millis(500);
+
 /// Between two tries to open the spool.
 const OPEN_EVERY: Duration = Duration::from_millis(500);
 
@@ -102,7 +105,7 @@ impl Drainer {
         if timeout(limit, &mut self.ended).await.is_err() {
             self.stop.cancel();
             // A disk that hangs keeps the thread; the process ends all the same.
-            drop(timeout(limit.min(Duration::from_secs(1)), &mut self.ended).await);
+            drop(timeout(limit.min(LET_GO), &mut self.ended).await);
         }
         self.spooler.status().map_or_else(Left::default, |status| {
             let held = status.records > 0 || status.uncounted_bytes > 0;

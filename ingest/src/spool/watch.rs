@@ -126,9 +126,23 @@ fn judge(probe: &Probe, status: &Status, record_room: u64) {
             "look for I/O errors in the kernel's log; postbacks go to Kafka alone meanwhile",
         );
     } else if status.used_bytes.saturating_add(record_room) > status.max_bytes {
+        let max_bytes = status.max_bytes;
+        let (foreign, first) = match status.foreign_bytes {
+            0 => (String::new(), ""),
+            // In whole percent, so that the text does not change with every byte.
+            bytes => (
+                format!(
+                    ", {} % of it taken by files that are not the spool's",
+                    u128::from(bytes) * 100 / u128::from(max_bytes.max(1))
+                ),
+                "move foreign files elsewhere (`postback spool status`), ",
+            ),
+        };
         probe.fail(
-            format!("the spool is full: spool_max_bytes = {}", status.max_bytes),
-            "bring Kafka back, or raise ingest.spool_max_bytes if the disk has room",
+            format!("the spool is full: spool_max_bytes = {max_bytes}{foreign}"),
+            format!(
+                "{first}bring Kafka back, or raise ingest.spool_max_bytes if the disk has room"
+            ),
         );
     } else {
         probe.pass();
@@ -171,6 +185,52 @@ impl Journal {
             | Report::UnknownVersion { .. }
             | Report::Vanished { .. } => error!(reason, "{report}"),
             _ => warn!(reason, "{report}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use postback_service::probes::Readiness;
+
+    use super::*;
+
+    #[test]
+    fn a_full_spool_says_what_of_it_is_not_its_own() {
+        let probe = Readiness::new().probe("spool");
+        for (foreign_bytes, expected) in [
+            (
+                0,
+                "the spool is full: spool_max_bytes = 1000: bring Kafka back,",
+            ),
+            (
+                837,
+                "the spool is full: spool_max_bytes = 1000, 83 % of it taken by files that are not \
+                 the spool's: move foreign files elsewhere (`postback spool status`), bring Kafka",
+            ),
+        ] {
+            judge(&probe, &full(foreign_bytes), 100);
+            let told = probe.failure().unwrap().to_string();
+            assert!(told.starts_with(expected), "{told}");
+        }
+    }
+
+    fn full(foreign_bytes: u64) -> Status {
+        Status {
+            ready: Ok(()),
+            records: 0,
+            bytes: 0,
+            uncounted_bytes: 0,
+            oldest_at_micros: None,
+            segments: 1,
+            used_bytes: 950,
+            foreign_bytes,
+            max_bytes: 1_000,
+            queued_records: 0,
+            queued_bytes: 0,
+            stalled_for: None,
+            stranded: Vec::new(),
+            counts: Default::default(),
         }
     }
 }

@@ -20,6 +20,7 @@
 //!    passed on; a copied target, as long at most, as soon as hyper has called the service.
 //! 5. **Time is bounded**, if asked for: between two requests, and for a head that has begun. Only
 //!    this module can tell the two apart. So is what heads under way hold, all connections together.
+//!    And a peer that does not read: while hyper cannot write, it does not read either.
 //! 6. **Targets carry URL keys**: no type here has `Debug`, nothing here is logged.
 //!
 //! # How it works
@@ -60,6 +61,7 @@ mod held;
 mod line;
 mod patience;
 mod stream;
+mod unread;
 
 pub use handover::{Handover, Seen};
 pub use stream::{GaveUp, TargetStream};

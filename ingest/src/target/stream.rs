@@ -11,6 +11,7 @@ use super::framing::{Framer, Then};
 use super::handover::Handover;
 use super::held::Held;
 use super::patience::{Patience, Stage};
+use super::unread::Unread;
 use super::{Original, ROOM, Target};
 use crate::room::{self, Room};
 
@@ -18,7 +19,7 @@ use crate::room::{self, Room};
 const LAST_HEAD: &[u8] = b"/ HTTP/1.1\r\nConnection: close\r\n\r\n";
 
 /// Reads `S` as far as hyper may, and hides targets that hyper would cut or refuse. Writing goes
-/// through unchanged. See the [module](super). No `Debug`: it holds URL keys.
+/// through unchanged, but may not stand still for ever. See the [module](super). No `Debug`: it holds URL keys.
 pub struct TargetStream<S> {
     io: S,
     framer: Framer,
@@ -29,6 +30,8 @@ pub struct TargetStream<S> {
     longest_target: usize,
     /// `None` waits for ever.
     patience: Option<Patience>,
+    /// `None` waits for ever.
+    unread: Option<Unread>,
     /// `None` takes as much as it may.
     room: Option<room::Held>,
     /// Bytes of a head of which more is to come.
@@ -40,7 +43,7 @@ pub struct TargetStream<S> {
 /// Why a stream has ended by itself, apart from what came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum GaveUp {
-    /// The sender took too long.
+    /// The sender took too long: to send, or to read what was answered.
     Late,
     /// All requests together hold too much.
     Full,
@@ -60,6 +63,7 @@ impl<S> TargetStream<S> {
             handover,
             longest_target,
             patience: None,
+            unread: None,
             room: None,
             begun: 0,
             gave_up: None,
@@ -71,6 +75,13 @@ impl<S> TargetStream<S> {
     #[must_use]
     pub fn patient(mut self, idle: Duration, head: Duration) -> Self {
         self.patience = Some(Patience::new(idle, head));
+        self
+    }
+
+    /// Ends when its peer has read nothing for longer than `unread`, though something is to be written.
+    #[must_use]
+    pub fn insisting(mut self, unread: Duration) -> Self {
+        self.unread = Some(Unread::new(unread));
         self
     }
 
@@ -139,6 +150,25 @@ impl<S> TargetStream<S> {
         ready!(patience.poll_end(self.framer.stage(), cx));
         self.give_up(GaveUp::Late);
         Poll::Ready(())
+    }
+
+    /// Writing came to this; it has failed when it has stood still for too long, and the stream with
+    /// it.
+    fn poll_unread<T>(
+        &mut self,
+        wrote: Poll<io::Result<T>>,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<T>> {
+        let Some(unread) = &mut self.unread else {
+            return wrote;
+        };
+        let judged = unread.judge(wrote, cx);
+        if let Poll::Ready(Err(error)) = &judged
+            && error.kind() == io::ErrorKind::TimedOut
+        {
+            self.give_up(GaveUp::Late);
+        }
+        judged
     }
 
     fn give_up(&mut self, why: GaveUp) {
@@ -257,7 +287,9 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for TargetStream<S> {
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.get_mut().io).poll_write(cx, bytes)
+        let this = self.get_mut();
+        let wrote = Pin::new(&mut this.io).poll_write(cx, bytes);
+        this.poll_unread(wrote, cx)
     }
 
     fn poll_write_vectored(
@@ -265,7 +297,9 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for TargetStream<S> {
         cx: &mut Context<'_>,
         bytes: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.get_mut().io).poll_write_vectored(cx, bytes)
+        let this = self.get_mut();
+        let wrote = Pin::new(&mut this.io).poll_write_vectored(cx, bytes);
+        this.poll_unread(wrote, cx)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -273,11 +307,15 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for TargetStream<S> {
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().io).poll_flush(cx)
+        let this = self.get_mut();
+        let wrote = Pin::new(&mut this.io).poll_flush(cx);
+        this.poll_unread(wrote, cx)
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().io).poll_shutdown(cx)
+        let this = self.get_mut();
+        let wrote = Pin::new(&mut this.io).poll_shutdown(cx);
+        this.poll_unread(wrote, cx)
     }
 }
 

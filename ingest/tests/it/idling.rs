@@ -3,8 +3,11 @@
 use std::time::Duration;
 
 use postback_ingest::limits::Limits;
+use tokio::io::AsyncWriteExt as _;
+use tokio::net::TcpSocket;
+use tokio::time::{Instant, timeout};
 
-use crate::support::{Ingest, Kafka, PATH, settings, until};
+use crate::support::{Ingest, Kafka, LIMIT, PATH, settings, until};
 
 /// Two requests follow one another within it even on a busy machine.
 const SHORT: Duration = Duration::from_secs(1);
@@ -101,4 +104,28 @@ async fn an_idle_connection_is_closed_while_a_slow_head_stays() {
         0.0,
         "idling is no refusal"
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sender_that_never_reads_is_cut() {
+    let limits = Limits {
+        unread_within: SHORT,
+        idle_within: LONG,
+        head_within: LONG,
+        ..Limits::default()
+    };
+    let ingest = Ingest::with(Kafka::Confirms, &settings("", ""), limits).await;
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.set_recv_buffer_size(4_096).unwrap();
+    let mut deaf = socket.connect(ingest.address).await.unwrap();
+    let requests = "GET /postback/none HTTP/1.1\r\nHost: x\r\n\r\n".repeat(1_000);
+    let begun = Instant::now();
+    // Until its answers fill all that the operating system keeps, and its requests as well.
+    let sending = async { while deaf.write_all(requests.as_bytes()).await.is_ok() {} };
+    timeout(LIMIT, sending).await.expect("it is cut");
+    assert!(begun.elapsed() >= SHORT);
+    until("it is closed", || {
+        ingest.metric("postback_ingest_connections") == 0.0
+    })
+    .await;
 }

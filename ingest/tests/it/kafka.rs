@@ -172,6 +172,37 @@ fn the_topic_is_seen_missed_and_seen_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_kafka_that_answers_and_confirms_nothing_is_seen_until_it_confirms() {
+    let broker = broker(Duration::ZERO);
+    let settings = configured(&broker.bootstrap_servers(), "", "");
+    let (producer, _metrics) = producer(&settings);
+    let confirmed = offer(&producer, b"one").unwrap();
+    timeout(LIMIT, confirmed).await.unwrap().unwrap();
+    let look = || tokio::task::block_in_place(|| producer.look(LIMIT));
+    let until = Instant::now() + LIMIT;
+    while look() != Sight::Present {
+        assert!(Instant::now() < until, "{:?}", look());
+    }
+    let denied = [RDKafkaRespErr::RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED; 1_000];
+    let mut seen = Sight::Present;
+    while seen == Sight::Present {
+        broker.request_errors(RDKafkaApiKey::Produce, &denied);
+        let lost = offer(&producer, b"two").unwrap();
+        let told = timeout(LIMIT, lost).await.unwrap();
+        assert!(matches!(told, Err(Unconfirmed::Failed(_))), "{told:?}");
+        seen = look();
+        assert!(Instant::now() < until, "{seen:?}");
+    }
+    let known = "last: TopicAuthorizationFailed".to_owned();
+    assert_eq!(seen, Sight::Unconfirmed(known));
+
+    broker.clear_request_errors(RDKafkaApiKey::Produce);
+    let confirmed = offer(&producer, b"three").unwrap();
+    timeout(LIMIT, confirmed).await.unwrap().unwrap();
+    assert_eq!(look(), Sight::Present);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn after_a_fatal_error_the_client_is_made_anew() {
     let broker = broker(Duration::ZERO);
     let settings = configured(&broker.bootstrap_servers(), "", "");

@@ -3,7 +3,7 @@
 use postback_ingest::limits::Limits;
 use serde_json::{Value, json};
 
-use crate::support::{Ingest, Kafka, PATH, get, request, settings};
+use crate::support::{Ingest, KEY, Kafka, PATH, get, request, settings};
 
 #[tokio::test]
 async fn a_record_is_the_contracts_example() {
@@ -102,4 +102,25 @@ async fn recorded_headers_come_in_the_configured_order_and_joined() {
         json!({"x-two": "a, b, c, \u{e9}", "x-one": "1"}),
         "{headers}"
     );
+}
+
+#[tokio::test]
+async fn the_key_is_masked_in_the_headers_that_repeat_it() {
+    let names = "record_headers = [\"x-original-uri\", \"referer\", \"user-agent\"]";
+    let ingest = Ingest::with(Kafka::Confirms, &settings(names, ""), Limits::default()).await;
+    let headers = format!(
+        "X-Original-URI: {PATH}?u1=a\r\nReferer: https://x{PATH}#{KEY}\u{e9}\r\n\
+         User-Agent: {}\r\n",
+        &KEY[1..]
+    );
+    ingest.exchange(request("GET", PATH, &headers, "")).await;
+    let record = ingest.kafka.records().remove(0);
+    // `printf canary-7d1f0b6a2c9e4835 | sha256sum | cut -c -8`
+    let masked = "[23 characters, sha256 20021225]";
+    let expected = json!({
+        "x-original-uri": format!("/postback/{masked}?u1=a"),
+        "referer": format!("https://x/postback/{masked}#{masked}\u{e9}"),
+        "user-agent": "anary-7d1f0b6a2c9e4835",
+    });
+    assert_eq!(record["headers"], expected);
 }

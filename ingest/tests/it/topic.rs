@@ -68,6 +68,15 @@ async fn a_missing_topic_is_named_refused_at_once_and_recovered_from() {
         "silence is not absence: records are tried"
     );
 
+    for (known, shown) in [("", ""), ("last: X", " (last: X)")] {
+        *sight.0.lock().unwrap() = Sight::Unconfirmed(known.to_owned());
+        let expected = format!(
+            "Kafka answers, but confirms nothing{shown}: see that min.insync.replicas of the topic \
+             are in sync, and that this user may write to it (ACL Write)"
+        );
+        until("it is named", || told().as_ref() == Some(&expected)).await;
+    }
+
     *sight.0.lock().unwrap() = Sight::Present;
     until("it is ready", || readiness.is_ready()).await;
     assert_eq!(times.load(Relaxed), 1, "it came into sight once");

@@ -3,6 +3,7 @@
 mod group;
 mod segment;
 
+use std::io::ErrorKind;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -14,6 +15,9 @@ use crate::queue::{Batch, Queue};
 use crate::report::Report;
 use crate::usage;
 use group::complete;
+
+/// The answer about a directory that is another user's.
+const DENIED: ErrorKind = ErrorKind::PermissionDenied;
 
 /// What a step of the committer came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -176,9 +180,24 @@ impl Committer {
 
     fn recount(&mut self) {
         self.counted = Instant::now();
-        // On an error the last count holds, own writes added.
-        if let Ok(bytes) = usage::count(&*self.ledger.disk, &self.ledger.root) {
-            self.ledger.set_used(bytes);
+        let counted = usage::count(&*self.ledger.disk, &self.ledger.root);
+        let fault = match counted {
+            // What this user may never look into must not end the count of all the rest.
+            Ok(usage)
+                if usage
+                    .fault
+                    .as_ref()
+                    .is_none_or(|fault| fault.kind == DENIED) =>
+            {
+                self.ledger.set_used(&usage);
+                usage.fault
+            }
+            Ok(usage) => usage.fault,
+            Err(fault) => Some(fault),
+        };
+        // Otherwise the last count holds, own writes added.
+        if let Some(fault) = fault {
+            self.ledger.report(Report::CountFailed(fault));
         }
     }
 }

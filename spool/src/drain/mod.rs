@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::disk::Disk;
-use crate::error::{Fault, OpenError, Operation, SetAsideError};
+use crate::error::{OpenError, SetAsideError};
 use crate::ledger::Ledger;
 use crate::options::Options;
 use crate::queue::Queue;
@@ -66,9 +66,9 @@ impl Drain {
         root: &Path,
         options: Options,
     ) -> Result<Self, OpenError> {
-        let used = usage::count(&*disk, root).map_err(Fault::of(Operation::List, root))?;
+        let used = usage::count(&*disk, root)?;
         let ledger = Ledger::new(disk, root.to_owned(), options);
-        ledger.set_used(used);
+        ledger.set_used(&used);
         Ok(Self::new(Arc::new(ledger), None))
     }
 

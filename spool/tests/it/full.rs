@@ -1,11 +1,14 @@
 //! Space is bounded, refusals are honest, and draining works when nothing else does.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use postback_spool::disk::{Disk as _, ForgetfulDisk};
-use postback_spool::{Options, Step, SubmitError};
+use postback_spool::{
+    Drain, ForeignKind, Looks, Options, Report, Step, SubmitError, looks, survey,
+};
 
-use crate::support::{Bench, Outcome, options, read_all, root};
+use crate::support::{Bench, Outcome, options, read_all, records, root};
 
 fn small() -> Options {
     Options {
@@ -130,4 +133,137 @@ fn usage_is_what_a_listing_says() {
     assert_eq!(bench.spool.status().used_bytes, bench.disk.used());
     let free = Arc::new(bench.disk.clone()).free_bytes(root()).unwrap();
     assert_eq!(bench.spool.free_bytes(), Ok(free));
+}
+
+/// Puts a directory with a file of 1,000 bytes beside the process directories, and lets nobody look
+/// into it.
+fn forbid(disk: &ForgetfulDisk, name: &str) {
+    let path = root().join(name);
+    disk.create_dir(&path).unwrap();
+    let mut file = disk.create(&path.join("file")).unwrap();
+    file.append(&[0; 1_000]).unwrap();
+    disk.set_listable(&path, false);
+}
+
+#[test]
+fn a_foreign_directory_that_may_not_be_listed_changes_nothing() {
+    let mut bench = Bench::on(ForgetfulDisk::new(1), small());
+    forbid(&bench.disk, "lost+found");
+    // As without it.
+    let (taken, refused) = fill(&mut bench);
+    assert_eq!(taken, 7);
+    assert!(matches!(refused, SubmitError::Full { .. }));
+    assert_eq!(bench.spool.take_reports(), []);
+    let disk = bench.disk.clone();
+    drop(bench);
+    let mut drain = Drain::of_orphans(Arc::new(disk), root(), small()).unwrap();
+    drain.adopt().unwrap();
+    assert_eq!(read_all(&mut drain).len(), 7);
+}
+
+#[test]
+fn what_of_the_spool_may_not_be_listed_is_told_and_all_the_rest_is_bounded() {
+    let mut bench = Bench::on(ForgetfulDisk::new(1), small());
+    forbid(&bench.disk, "p-0123456789abcdef");
+    let other = Bench::on(bench.disk.clone(), small());
+    let reports = other.spool.take_reports();
+    let reasons: Vec<_> = reports.iter().map(Report::reason).collect();
+    assert_eq!(reasons, ["spool_count_failed"]);
+    let told = "spool_max_bytes is not kept: list of /spool/p-0123456789abcdef failed: ";
+    assert!(reports[0].to_string().starts_with(told), "{}", reports[0]);
+    // Less by the other's 40 bytes of header, which fit besides.
+    assert_eq!(fill(&mut bench).0, 7);
+    assert_eq!(other.spool.status().used_bytes, 2 * 40);
+}
+
+#[test]
+fn what_lies_loose_counts_and_is_told_apart() {
+    let disk = ForgetfulDisk::new(1);
+    let bench = Bench::on(disk.clone(), small());
+    for (name, bytes) in [("core", 5_000), ("x.segment", 70), ("y.rejected", 7)] {
+        let mut file = disk.create(&root().join(name)).unwrap();
+        file.append(&vec![0; bytes]).unwrap();
+    }
+    forbid(&disk, "lost+found");
+    let other = Bench::on(disk.clone(), small());
+    let status = other.spool.status();
+    // Two headers of 40 bytes; the second of them comes after the count.
+    assert_eq!(
+        (status.used_bytes, status.foreign_bytes),
+        (5_077 + 80, 5_077)
+    );
+    let found = survey(&disk, root()).unwrap();
+    assert_eq!(found.used_bytes, 5_077 + 80);
+    let foreign: Vec<_> = found
+        .foreign
+        .iter()
+        .map(|each| (each.path.to_str().unwrap(), each.kind, each.bytes))
+        .collect();
+    let expected = [
+        ("/spool/core", ForeignKind::File, 5_000),
+        ("/spool/lost+found", ForeignKind::Directory, 0),
+        ("/spool/x.segment", ForeignKind::Segment, 70),
+        ("/spool/y.rejected", ForeignKind::Rejected, 7),
+    ];
+    assert_eq!(foreign, expected);
+    drop(bench);
+}
+
+#[test]
+fn a_spool_is_told_from_what_is_within_it_and_from_anything_else() {
+    let bench = Bench::on(ForgetfulDisk::new(1), small());
+    let disk = &bench.disk;
+    let looks = |path: &Path| looks(disk, path).unwrap();
+    let process = bench.segment().parent().unwrap().to_owned();
+    assert_eq!(looks(root()), Looks::Spool);
+    assert_eq!(looks(&process), Looks::WithinSpool);
+    assert_eq!(looks(Path::new("/")), Looks::NoSpool);
+    for (directory, file, expected) in [
+        (
+            "/copied",
+            "0000000000000001-0000000000000002.segment",
+            Looks::WithinSpool,
+        ),
+        (
+            "/refused",
+            "0000000000000001-0000000000000002.rejected",
+            Looks::WithinSpool,
+        ),
+        ("/locked", "lock", Looks::WithinSpool),
+        ("/set-aside", "x.damaged", Looks::WithinSpool),
+        ("/other", "records.jsonl", Looks::NoSpool),
+    ] {
+        let directory = Path::new(directory);
+        disk.create_dir(directory).unwrap();
+        disk.create(&directory.join(file)).unwrap();
+        assert_eq!(looks(directory), expected, "{directory:?}");
+    }
+    // Its name alone is nothing against what is in it.
+    disk.create_dir(Path::new("/p-spool")).unwrap();
+    assert_eq!(looks(Path::new("/p-spool")), Looks::WithinSpool);
+    disk.create_dir(Path::new("/p-spool/set-aside")).unwrap();
+    assert_eq!(looks(Path::new("/p-spool")), Looks::Spool);
+}
+
+#[test]
+fn a_loose_segment_is_drained_once_it_has_a_directory() {
+    let mut bench = Bench::on(ForgetfulDisk::new(1), options());
+    bench.put(&[b"one"]);
+    let disk = bench.disk.clone();
+    let segment = bench.segment();
+    let name = segment.file_name().unwrap().to_owned();
+    let loose = root().join(&name);
+    drop(bench);
+    disk.rename(&segment, &loose).unwrap();
+    let mut bench = Bench::on(disk.clone(), options());
+    bench.drain.adopt().unwrap();
+    assert_eq!(read_all(&mut bench.drain), []);
+    let place = root().join("p-00000000000000aa");
+    disk.create_dir(&place).unwrap();
+    disk.rename(&loose, &place.join(&name)).unwrap();
+    bench.drain.adopt().unwrap();
+    let read = read_all(&mut bench.drain);
+    assert_eq!(records(&read), ["one"]);
+    bench.drain.release(read[0].position);
+    assert!(disk.list(&place).is_err(), "it is gone");
 }

@@ -8,7 +8,7 @@ use postback_spool::Survey;
 use rustix::fs::{Access, AtFlags, CWD};
 
 use super::check::Check;
-use crate::cmd::spool::contents::{Sum, Sums, survey};
+use crate::cmd::spool::contents::{Sum, Sums, foreign_bytes, survey};
 use crate::output::{age, plural, size};
 
 const NAME: &str = "spool";
@@ -165,12 +165,19 @@ fn unfit(file_system: u64) -> Option<(&'static str, &'static str)> {
 }
 
 fn judge_room(ground: &Ground, survey: &Survey) -> Option<Check> {
-    let sums = Sums::of(survey);
-    let used = sums.waiting.bytes + sums.set_aside.bytes;
+    let used = survey.used_bytes;
     if used >= ground.max_bytes - ground.max_bytes / 10 {
         let (used, most) = (size(used), size(ground.max_bytes));
-        let what = format!("{used} of {most} are used: it is full, or nearly so");
-        let remedy = "bring Kafka back, or raise ingest.spool_max_bytes if the disk has room";
+        let foreign = match foreign_bytes(survey) {
+            0 => String::new(),
+            bytes => format!(", {} of it by what is not the spool's", size(bytes)),
+        };
+        let what = format!("{used} of {most} are used{foreign}: it is full, or nearly so");
+        let remedy = if foreign.is_empty() {
+            "bring Kafka back, or raise ingest.spool_max_bytes if the disk has room"
+        } else {
+            "move elsewhere what `postback spool status` calls foreign; bring Kafka back, or raise ingest.spool_max_bytes if the disk has room"
+        };
         return Some(Check::broken(NAME, what, remedy));
     }
     let wanted = ground.max_bytes.saturating_sub(used);
@@ -220,6 +227,12 @@ fn judge_contents(survey: &Survey, now: Timestamp) -> Vec<Check> {
         let what = format!("{} cannot be read", plural(unreadable, "segment"));
         checks.push(Check::broken(NAME, what, "see `postback spool status`"));
     }
+    if sums.astray > 0 {
+        let files = plural(sums.astray, "file");
+        let what = format!("{files} of a spool beside its directories: no process drains them");
+        let remedy = "`postback spool status` says where each belongs";
+        checks.push(Check::doubtful(NAME, what, remedy));
+    }
     if sums.set_aside_files > 0 || sums.waiting.damaged_bytes > 0 {
         let damaged = sums.waiting.damaged_bytes + sums.set_aside.damaged_bytes;
         let records = plural(sums.set_aside.records, "record");
@@ -249,6 +262,8 @@ fn well(ground: &Ground, survey: &Survey) -> Check {
 
 #[cfg(test)]
 mod tests {
+    use postback_spool::{Foreign, ForeignKind};
+
     use super::super::check::State as Stands;
     use super::*;
 
@@ -311,6 +326,8 @@ mod tests {
             directories: Vec::new(),
             rejected: Vec::new(),
             damaged: vec![(PathBuf::from("x"), 400_000)],
+            foreign: Vec::new(),
+            used_bytes: 400_000,
             free_bytes,
         };
         let ground = ground(State::Writable, 0);
@@ -318,5 +335,24 @@ mod tests {
         let what = judge_room(&ground, &survey(599_000)).unwrap().what;
         let expected = "the disk has 599.0 kB free, the spool may grow by 600.0 kB";
         assert_eq!(what, expected);
+    }
+
+    #[test]
+    fn what_is_not_the_spools_takes_its_room() {
+        let survey = Survey {
+            directories: Vec::new(),
+            rejected: Vec::new(),
+            damaged: Vec::new(),
+            foreign: vec![Foreign {
+                path: PathBuf::from("core"),
+                kind: ForeignKind::File,
+                bytes: 850_000,
+            }],
+            used_bytes: 900_000,
+            free_bytes: 1 << 40,
+        };
+        let told = judge_room(&ground(State::Writable, 0), &survey).unwrap();
+        let expected = "900.0 kB of 1.0 MB are used, 850.0 kB of it by what is not the spool's: it is full, or nearly so";
+        assert_eq!((told.state, &*told.what), (Stands::Broken, expected));
     }
 }

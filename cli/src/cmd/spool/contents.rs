@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 use postback_spool::disk::RealDisk;
-use postback_spool::{Condition, OpenError, Survey, SurveyedDirectory, SurveyedSegment};
+use postback_spool::{
+    Condition, Foreign, ForeignKind, Looks, OpenError, Survey, SurveyedDirectory, SurveyedSegment,
+};
 
 use crate::servers::Trouble;
 
@@ -13,7 +15,6 @@ use crate::servers::Trouble;
 pub(crate) async fn survey(directory: &Path) -> Result<Survey, Trouble> {
     let path = directory.to_owned();
     let asked = tokio::task::spawn_blocking(move || {
-        check(&path)?;
         postback_spool::survey(&RealDisk, &path).map_err(|error| trouble(&path, &error))
     });
     asked
@@ -21,17 +22,41 @@ pub(crate) async fn survey(directory: &Path) -> Result<Survey, Trouble> {
         .unwrap_or_else(|error| Err(Trouble::new(error.to_string(), "run it again")))
 }
 
-/// Whoever names one of the directories in a spool would be told that nothing waits.
-pub(crate) fn check(directory: &Path) -> Result<(), Trouble> {
-    let own = directory.file_name().and_then(|name| name.to_str());
-    let is_in_spool = own.is_some_and(|name| name.starts_with("p-") || name == "set-aside");
-    if !is_in_spool || !directory.is_dir() {
-        return Ok(());
+/// Whoever names a directory that is no spool would be told that nothing waits. `is_known` says
+/// whether it is one all the same, such as one that is empty.
+pub(super) fn check(directory: &Path, mut is_known: impl FnMut() -> bool) -> Result<(), Trouble> {
+    let shown = directory.display();
+    // One that cannot be listed is named in more fitting words later.
+    match postback_spool::looks(&RealDisk, directory) {
+        Ok(Looks::WithinSpool) if !is_known() => Err(Trouble::new(
+            format!("{shown} is a directory in a spool"),
+            "name the directory that it stands in; one brought alone belongs into a directory of its own",
+        )),
+        Ok(Looks::NoSpool) if !is_known() => {
+            let meant = spools_in(directory);
+            let remedy = match meant.first() {
+                Some(meant) => format!("did you mean {}?", meant.display()),
+                None => "name the directory that holds the process directories p-…, and see that its disk is mounted; one that is drained whole is empty".to_owned(),
+            };
+            Err(Trouble::new(
+                format!("there is no spool in {shown}"),
+                remedy,
+            ))
+        }
+        _ => Ok(()),
     }
-    Err(Trouble::new(
-        format!("{} is a directory in a spool", directory.display()),
-        "name the directory that it stands in; one brought alone belongs into a directory of its own",
-    ))
+}
+
+/// The spools among a directory's directories, by name.
+fn spools_in(directory: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(directory).into_iter().flatten();
+    let paths = entries.flatten().map(|entry| entry.path());
+    let is_spool = |path: &PathBuf| {
+        path.is_dir() && matches!(postback_spool::looks(&RealDisk, path), Ok(Looks::Spool))
+    };
+    let mut spools: Vec<_> = paths.filter(is_spool).collect();
+    spools.sort_unstable();
+    spools
 }
 
 /// A spool that cannot be looked at, in words.
@@ -133,6 +158,8 @@ pub(crate) struct Sums {
     pub(crate) set_aside: Sum,
     /// Files in `set-aside/`.
     pub(crate) set_aside_files: usize,
+    /// Files beside the spool's directories that are, by their names, of a spool: nobody drains them.
+    pub(crate) astray: usize,
 }
 
 impl Sums {
@@ -150,6 +177,7 @@ impl Sums {
             waiting,
             set_aside,
             set_aside_files: survey.rejected.len() + survey.damaged.len(),
+            astray: survey.foreign.iter().filter(|each| is_astray(each)).count(),
         }
     }
 
@@ -161,8 +189,19 @@ impl Sums {
             unreadable,
             ..
         } = &self.waiting;
-        *records == 0 && *damaged_bytes == 0 && unreadable.is_empty() && self.set_aside_files == 0
+        let nothing_waits = *records == 0 && *damaged_bytes == 0 && unreadable.is_empty();
+        nothing_waits && self.set_aside_files == 0 && self.astray == 0
     }
+}
+
+/// Bytes in use by what is not the spool's.
+pub(crate) fn foreign_bytes(survey: &Survey) -> u64 {
+    survey.foreign.iter().map(|each| each.bytes).sum()
+}
+
+/// Whether it belongs into a directory of the spool.
+fn is_astray(foreign: &Foreign) -> bool {
+    matches!(foreign.kind, ForeignKind::Segment | ForeignKind::Rejected)
 }
 
 /// From µs since 1970; a time that no clock shows is none.

@@ -5,7 +5,7 @@ mod drain;
 mod export;
 mod status;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 
@@ -66,6 +66,7 @@ impl Place {
     /// The configuration is read only where it is needed.
     fn find(&self, options: &Options, console: &mut Console) -> Result<Directory, Failure> {
         if let Some(path) = &self.dir {
+            contents::check(path, || is_configured(path, options, console))?;
             return Ok(Directory {
                 path: path.clone(),
                 max_bytes: None,
@@ -82,4 +83,12 @@ impl Place {
             max_bytes: Some(spool.max_bytes),
         })
     }
+}
+
+/// Whether it is the spool of the configuration, if there is one that can be read.
+fn is_configured(path: &Path, options: &Options, console: &mut Console) -> bool {
+    let loaded = load(options, console).ok();
+    let spool = loaded.and_then(|loaded| loaded.settings.ingest.spool);
+    let real = path.canonicalize().ok();
+    real.is_some() && real == spool.and_then(|spool| spool.dir.canonicalize().ok())
 }

@@ -4,9 +4,9 @@ use std::path::Path;
 
 use clap::Args;
 use jiff::Timestamp;
-use postback_spool::{Survey, SurveyedDirectory};
+use postback_spool::{ForeignKind, Survey, SurveyedDirectory};
 
-use super::contents::{Sum, Sums, survey};
+use super::contents::{Sum, Sums, foreign_bytes, survey};
 use super::{Directory, Place};
 use crate::arguments::Options;
 use crate::console::Console;
@@ -20,7 +20,8 @@ use crate::range::shown;
     after_help = "Example: postback spool status --dir /mnt/dead-host/spool\n\
     in use: its process drains it. orphaned: its process is dead; the next ingest with this spool_dir\n\
     adopts it, or `postback spool drain` does. rejected, damaged: set aside for a person.\n\
-    Changes nothing. Exit code 3 when something waits or was set aside."
+    foreign: not put there by the spool.\n\
+    Changes nothing. Exit code 3 when something waits, was set aside, or lies where nobody drains it."
 )]
 pub(super) struct Status {
     #[command(flatten)]
@@ -99,6 +100,14 @@ fn sheet(directory: &Directory, survey: &Survey, sums: &Sums, options: &Options)
         };
         sheet.rows.push(row(path, "damaged", &sum, Vec::new()));
     }
+    for each in &survey.foreign {
+        let sum = Sum {
+            bytes: each.bytes,
+            ..Sum::default()
+        };
+        let remarks = vec![about_foreign(each.kind).to_owned()];
+        sheet.rows.push(row(&each.path, "foreign", &sum, remarks));
+    }
     let total = |name: &str, sum: &Sum| row(Path::new(name), "", sum, Vec::new());
     sheet.totals.push(total("waiting", &sums.waiting));
     if sums.set_aside_files > 0 {
@@ -122,6 +131,19 @@ fn remarks(directory: &SurveyedDirectory, sum: &Sum) -> Vec<String> {
     remarks
 }
 
+fn about_foreign(kind: ForeignKind) -> &'static str {
+    match kind {
+        ForeignKind::Segment => {
+            "not drained here: make a directory p-… with 16 digits of 0-9a-f, and put it there"
+        }
+        ForeignKind::Rejected => {
+            "not seen here: put it into set-aside/, then `postback spool drain --set-aside`"
+        }
+        ForeignKind::File => "not the spool's, but counts for spool_max_bytes",
+        ForeignKind::Directory => "not the spool's: passed over",
+    }
+}
+
 fn unreadable(sum: &Sum) -> Vec<String> {
     let words = sum.unreadable.iter().map(|(path, why)| {
         let name = path.file_name().unwrap_or(path.as_os_str());
@@ -141,6 +163,7 @@ fn facts(
         waiting,
         set_aside,
         set_aside_files,
+        astray: _,
     } = sums;
     let oldest = waiting.oldest();
     sheet.fact("directory", directory.path.display().to_string());
@@ -155,16 +178,14 @@ fn facts(
     sheet.fact("set_aside_files", *set_aside_files);
     sheet.fact("set_aside_records", set_aside.records);
     sheet.fact("set_aside_bytes", set_aside.bytes);
+    sheet.fact("used_bytes", survey.used_bytes);
+    sheet.fact("foreign_bytes", foreign_bytes(survey));
     sheet.fact("max_bytes", directory.max_bytes);
     sheet.fact("free_bytes", survey.free_bytes);
 }
 
 fn notes(directory: &Directory, survey: &Survey, sums: &Sums) -> Vec<String> {
-    let Sums {
-        waiting,
-        set_aside,
-        set_aside_files: _,
-    } = sums;
+    let waiting = &sums.waiting;
     let place = directory.path.display();
     let mut notes = vec![match waiting.oldest() {
         Some(oldest) => format!(
@@ -172,6 +193,7 @@ fn notes(directory: &Directory, survey: &Survey, sums: &Sums) -> Vec<String> {
             waits(waiting.records),
             age(Timestamp::now().duration_since(oldest))
         ),
+        None if sums.astray > 0 => format!("Nothing waits in the directories of {place}."),
         None => format!("Nothing waits in {place}."),
     }];
     let of = |in_use: bool| {
@@ -192,13 +214,23 @@ fn notes(directory: &Directory, survey: &Survey, sums: &Sums) -> Vec<String> {
         notes.push(format!("{segments} cannot be read whole: see the remarks."));
     }
     notes.extend(about_set_aside(survey, sums));
-    let used = waiting.bytes + set_aside.bytes;
+    if sums.astray > 0 {
+        let files = plural(sums.astray, "file");
+        notes.push(format!(
+            "Astray: {files} of a spool beside its directories; no process drains them there: see the remarks."
+        ));
+    }
+    let foreign = match foreign_bytes(survey) {
+        0 => String::new(),
+        bytes => format!(", {} of it not the spool's", size(bytes)),
+    };
     let limit = directory.max_bytes.map(size);
     let limit = limit.map_or_else(String::new, |limit| {
         format!(" of {limit} (spool_max_bytes)")
     });
     let free = size(survey.free_bytes);
-    notes.push(format!("{}{limit} in use, {free} free.", size(used)));
+    let used = size(survey.used_bytes);
+    notes.push(format!("{used}{limit} in use{foreign}, {free} free."));
     notes
 }
 

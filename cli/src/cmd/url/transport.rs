@@ -1,8 +1,7 @@
 //! What is wrong with the way to us. Says nothing of what stands in the path, nor before the host: it
 //! has the key, or a password.
 
-use std::net::Ipv6Addr;
-
+use postback_common::place::{self, WrongPlace};
 use postback_normalise::Profile;
 
 use super::finding::Finding;
@@ -69,49 +68,17 @@ fn cut_short(url: &str, profile: &Profile) -> Option<Finding> {
 
 /// What is wrong with host and port.
 fn wrong_place(place: &str) -> Option<Finding> {
-    let (host, port) = match place.rsplit_once(':') {
-        // A colon within brackets belongs to the address.
-        Some((host, port)) if !port.ends_with(']') => (host, Some(port)),
-        _ => (place, None),
-    };
-    if host.is_empty() {
-        return Some(Finding::error("it names no host", WHOLE));
-    }
-    if !is_host(host) {
-        return Some(Finding::error(
+    Some(match place::check(place).err()? {
+        WrongPlace::NoHost => Finding::error("it names no host", WHOLE),
+        WrongPlace::Host => Finding::error(
             "its host has a character that no host has, such as a space or a second colon",
             "write the host as the network reaches ingest: letters, digits, - and . such as pb.example.com, or an IPv6 address in brackets",
-        ));
-    }
-    // None behind the colon is the scheme's own.
-    let is_port = |port: &str| {
-        let is_number = port.bytes().all(|b| b.is_ascii_digit());
-        port.is_empty() || (is_number && port.parse::<u16>().is_ok_and(|port| port != 0))
-    };
-    if !port.is_none_or(is_port) {
-        return Some(Finding::error(
+        ),
+        WrongPlace::Port => Finding::error(
             "behind its host stands no port: one is a number from 1 through 65535",
             "write the port where the network reaches ingest, or none for that of the scheme",
-        ));
-    }
-    None
-}
-
-/// A name that clients look up or translate, or an address.
-fn is_host(host: &str) -> bool {
-    if let Some(address) = host.strip_prefix('[').and_then(|h| h.strip_suffix(']')) {
-        return address.parse::<Ipv6Addr>().is_ok();
-    }
-    let can_stand = |c: char| match c.is_ascii() {
-        true => c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_'),
-        // Marks of a script (a vowel sign) are no letters, and stand in names all the same.
-        false => !c.is_whitespace() && !c.is_control(),
-    };
-    // One dot at the end is that of the root.
-    let labels = host.strip_suffix('.').unwrap_or(host).split('.');
-    labels
-        .into_iter()
-        .all(|label| !label.is_empty() && label.chars().all(can_stand))
+        ),
+    })
 }
 
 #[cfg(test)]

@@ -62,6 +62,16 @@ impl ForgetfulDisk {
         self.world().read_only = read_only;
     }
 
+    /// From now on, whether a directory may be listed.
+    pub fn set_listable(&self, path: &Path, listable: bool) {
+        let mut world = self.world();
+        if listable {
+            world.unlistable.remove(path);
+        } else {
+            world.unlistable.insert(path.to_owned());
+        }
+    }
+
     /// Syncs of files hang from now on.
     pub fn close_gate(&self) {
         self.world().gate_closed = true;

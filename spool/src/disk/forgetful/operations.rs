@@ -38,6 +38,9 @@ impl Disk for ForgetfulDisk {
     fn list(&self, path: &Path) -> io::Result<Vec<DirEntry>> {
         let mut world = self.world();
         world.alive()?;
+        if world.unlistable.contains(path) {
+            return Err(ErrorKind::PermissionDenied.into());
+        }
         let (node, _) = world.find(path)?;
         let live = world.live(node)?.clone();
         let entry = |(name, id): (String, u64)| match world.nodes.get(&id) {

@@ -1,7 +1,8 @@
 //! All that the disk is, and the counting of its changes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, ErrorKind};
+use std::path::PathBuf;
 
 use super::dice::Dice;
 use super::names::Change;
@@ -25,6 +26,8 @@ pub(super) struct World {
     pub(super) failing_syncs: u32,
     pub(super) failing_writes: u32,
     pub(super) failing_reads: u32,
+    /// Directories that may not be listed.
+    pub(super) unlistable: BTreeSet<PathBuf>,
     pub(super) gate_closed: bool,
     pub(super) waiting_at_gate: u32,
 }
@@ -61,6 +64,7 @@ impl Default for World {
             failing_syncs: 0,
             failing_writes: 0,
             failing_reads: 0,
+            unlistable: BTreeSet::new(),
             gate_closed: false,
             waiting_at_gate: 0,
         }

@@ -70,7 +70,6 @@ impl Drain {
     ) -> Result<Ending, Failure> {
         let settings = load(options, console)?.settings;
         let directory = self.place.find(options, console)?;
-        contents::check(&directory.path)?;
         let mut interrupts = signal(SignalKind::interrupt()).map_err(Failure::failed)?;
         if self.set_aside {
             let files = set_aside_files(&directory.path).await?;
