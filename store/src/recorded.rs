@@ -9,13 +9,13 @@
 /// a row that stands behind one that is later by more was numbered anew. In seconds.
 const AT_ONCE: u8 = 2;
 
-/// What to sort the rows of `table` by, for `ORDER BY`. `time` is the column that says when a row was
+/// What to sort the rows of `table` by, for `ORDER BY`. Restored rows can have one number. `time` is the column that says when a row was
 /// recorded; only rows of the same `of` are compared with each other.
 pub(crate) fn order(table: &str, time: &str, of: &str) -> String {
     format!(
         "if((SELECT countIf(before > at + toIntervalSecond({AT_ONCE})) FROM (SELECT {time} AS at, \
-         max({time}) OVER (PARTITION BY {of} ORDER BY _block_number ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS before \
-         FROM {table})) > 0, {time}, fromUnixTimestamp64Micro(0, 'UTC')), _block_number"
+         max({time}) OVER (PARTITION BY {of} ORDER BY _block_number, {time} ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS before \
+         FROM {table})) > 0, {time}, fromUnixTimestamp64Micro(0, 'UTC')), _block_number, {time}"
     )
 }
 
