@@ -9,8 +9,9 @@
 /// a row that stands behind one that is later by more was numbered anew. In seconds.
 const AT_ONCE: u8 = 2;
 
-/// What to sort the rows of `table` by, for `ORDER BY`. Restored rows can have one number. `time` is the column that says when a row was
-/// recorded; only rows of the same `of` are compared with each other.
+/// What to sort the rows of `table` by, for `ORDER BY`. `time` is the column that says when a row was
+/// recorded; only rows of the same `of` are compared with each other. Restored rows can have one
+/// number.
 pub(crate) fn order(table: &str, time: &str, of: &str) -> String {
     format!(
         "if((SELECT countIf(before > at + toIntervalSecond({AT_ONCE})) FROM (SELECT {time} AS at, \

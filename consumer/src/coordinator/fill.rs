@@ -116,7 +116,7 @@ impl Filler {
         base: Generation,
         until: &Shutdown,
     ) -> Result<Option<u64>, StepError> {
-        let generation = life.generation;
+        let generation = self.generation;
         let mut filled = 0;
         for slice in history::slices(&self.client, base).await? {
             let lineage = generations::lineage(&self.client).await?;
@@ -124,22 +124,19 @@ impl Filler {
                 return Ok(None);
             }
             let rules = Arc::new(in_force(&current(&self.client, life).await?, generation)?);
-            filled += self
-                .fill_slice(generation, base, &slice, &rules, until)
-                .await?;
+            filled += self.fill_slice(base, &slice, &rules, until).await?;
         }
         Ok(Some(filled))
     }
 
     async fn fill_slice(
         &self,
-        generation: Generation,
         base: Generation,
         slice: &Slice,
         rules: &Arc<Rules>,
         until: &Shutdown,
     ) -> Result<u64, StepError> {
-        let mut lacking = history::lacking(&self.client, base, generation, slice)?;
+        let mut lacking = history::lacking(&self.client, base, self.generation, slice)?;
         let bounds = Bounds::of(&self.parts.settings.consumer);
         let mut filled = 0;
         loop {
@@ -158,7 +155,7 @@ impl Filler {
             }
             filled += records as u64;
             for (topic, kept) in kept {
-                self.store(generation, &topic, kept, rules, until).await?;
+                self.store(&topic, kept, rules, until).await?;
             }
         }
     }
@@ -167,7 +164,6 @@ impl Filler {
     /// topic that they came from: their offsets are its own.
     async fn store(
         &self,
-        generation: Generation,
         topic: &str,
         kept: Vec<Kept>,
         rules: &Arc<Rules>,
@@ -198,7 +194,7 @@ impl Filler {
         let metrics = self.parts.metrics_of(&role);
         let loader = Loader {
             client: self.parts.loading.clone(),
-            generation,
+            generation: self.generation,
             topic: topic.to_owned(),
             progress,
             health: self.parts.health.told_by(&metrics),

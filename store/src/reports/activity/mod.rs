@@ -112,12 +112,10 @@ struct Hour {
 impl Seen {
     /// One for each source, by name.
     fn of_today(seen: Vec<Self>, names: &Names) -> Vec<Self> {
-        let named = seen.into_iter().map(|seen| Self {
-            source: names.today(seen.source),
-            ..seen
-        });
         merged(
-            named,
+            seen,
+            names,
+            |seen| &mut seen.source,
             |seen| seen.source.clone(),
             |one, other| {
                 one.first = one.first.min(other.first);
@@ -130,12 +128,10 @@ impl Seen {
 impl Part {
     /// One for each part of a source, by name.
     fn of_today(parts: Vec<Self>, names: &Names) -> Vec<Self> {
-        let named = parts.into_iter().map(|part| Self {
-            source: names.today(part.source),
-            ..part
-        });
         merged(
-            named,
+            parts,
+            names,
+            |part| &mut part.source,
             |part| (part.source.clone(), part.part.clone()),
             |one, other| {
                 one.last = one.last.max(other.last);
@@ -149,12 +145,10 @@ impl Part {
 impl Refused {
     /// One for each source, by name; with the reason of the name that had more.
     fn of_today(refused: Vec<Self>, names: &Names) -> Vec<Self> {
-        let named = refused.into_iter().map(|refused| Self {
-            source: names.today(refused.source),
-            ..refused
-        });
         merged(
-            named,
+            refused,
+            names,
+            |refused| &mut refused.source,
             |refused| refused.source.clone(),
             |one, other| {
                 if other.week > one.week {
@@ -168,14 +162,18 @@ impl Refused {
     }
 }
 
-/// Rows of one key become one, in the order of the keys.
+/// Rows of one key, under the names that sources have today, become one, in the order of the keys.
 fn merged<T, K: Ord>(
-    rows: impl Iterator<Item = T>,
+    rows: Vec<T>,
+    names: &Names,
+    source: impl Fn(&mut T) -> &mut String,
     key: impl Fn(&T) -> K,
     merge: impl Fn(&mut T, T),
 ) -> Vec<T> {
     let mut by_key: BTreeMap<K, T> = BTreeMap::new();
-    for row in rows {
+    for mut row in rows {
+        let name = source(&mut row);
+        *name = names.today(std::mem::take(name));
         match by_key.entry(key(&row)) {
             Entry::Vacant(place) => {
                 place.insert(row);
