@@ -9,6 +9,7 @@
 
 mod alerts;
 mod backfill;
+mod backlog;
 mod bad_input;
 mod configuration;
 mod customization;
@@ -26,6 +27,7 @@ mod outage;
 mod poison;
 mod pressure;
 mod refusals;
+mod reload;
 mod replay;
 mod restart;
 mod secrets;

@@ -134,6 +134,8 @@ impl Topic {
         let producer: BaseProducer = self
             .config()
             .set("acks", "all")
+            // As ingest makes them, which gathers for 2 ms.
+            .set("batch.num.messages", "50")
             .create()
             .expect("a producer");
         for value in values {

@@ -26,8 +26,11 @@ pub fn member_config(
         // times as much once unpacked, and stays whole until its last record is read: at librdkafka's
         // own values they are most of what the process holds.
         ("queued.max.messages.kbytes", "2048"),
-        ("fetch.max.bytes", "1048576"),
         ("fetch.message.max.bytes", "131072"),
+        // Room for that much of 128 partitions of one broker. Whenever its queue was full, librdkafka
+        // asks for the partitions in the same order: those that find no room would wait until the others
+        // have nothing left.
+        ("fetch.max.bytes", "16777216"),
         // librdkafka's second would be a pause in every catching up.
         ("fetch.queue.backoff.ms", "10"),
         // Partitions that were added have nobody until then, which also holds up the switch of readers;

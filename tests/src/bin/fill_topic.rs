@@ -59,6 +59,8 @@ fn main() -> anyhow::Result<()> {
         .set("bootstrap.servers", &arguments.brokers)
         .set("linger.ms", "20")
         .set("compression.type", "lz4")
+        // As ingest's are, which gathers for 2 ms: a fetch brings batches whole, or not at all.
+        .set("batch.num.messages", "100")
         .set("queue.buffering.max.messages", "200000")
         .create()?;
     let mut topic = Topic {
