@@ -20,6 +20,10 @@ const IDLE_FOR: Duration = Duration::from_secs(2);
 /// Longest time for a statement that is no insert of rows and no report.
 pub(crate) const STATEMENT_WITHIN: Duration = Duration::from_secs(30);
 
+/// For statements that carry the rules of sources as literals: each has 3 KiB and more, and the server
+/// reads 256 KiB of a statement unless told otherwise.
+pub(crate) const LONG_STATEMENT: (&str, &str) = ("max_query_size", "1073741824");
+
 /// What a client is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {

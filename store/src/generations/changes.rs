@@ -3,7 +3,7 @@
 use clickhouse::{Client, Row};
 use serde::Deserialize;
 
-use crate::connection::run;
+use crate::connection::{LONG_STATEMENT, run};
 use crate::error::StoreError;
 use crate::recorded;
 use crate::tables::{GENERATION_RULES, Generation};
@@ -97,5 +97,9 @@ pub async fn record_rule(
         .bind(&later.rule)
         .bind(offsets)
         .bind(recorded_by);
-    run(&attempt, insert.with_setting("async_insert", "0").execute()).await
+    let (setting, bytes) = LONG_STATEMENT;
+    let insert = insert
+        .with_setting("async_insert", "0")
+        .with_setting(setting, bytes);
+    run(&attempt, insert.execute()).await
 }

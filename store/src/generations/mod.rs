@@ -14,7 +14,7 @@ use serde::Deserialize;
 pub use changes::{Change, LaterRule, later_rules, record_rule};
 pub use lineage::{Activation, Event, Life, Lineage, Offsets};
 
-use crate::connection::run;
+use crate::connection::{LONG_STATEMENT, run};
 use crate::error::{Kind, StoreError};
 use crate::recorded;
 use crate::tables::{
@@ -188,7 +188,11 @@ async fn insert_record(
         .bind(manifest.rules)
         .bind(manifest.made_by)
         .bind(made_at);
-    run(&attempt, insert.with_setting("async_insert", "0").execute()).await?;
+    let (setting, bytes) = LONG_STATEMENT;
+    let insert = insert
+        .with_setting("async_insert", "0")
+        .with_setting(setting, bytes);
+    run(&attempt, insert.execute()).await?;
     Ok(made_at)
 }
 

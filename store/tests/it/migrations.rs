@@ -1,5 +1,6 @@
 use futures_util::future::join_all;
-use postback_store::{Event, Generation, Kind, Role, Step, check, generations};
+use postback_store::generations::{Change, LaterRule};
+use postback_store::{Event, Generation, Kind, Manifest, Role, Step, check, generations};
 
 use crate::database::{FIRST, with_database, with_tables};
 
@@ -40,6 +41,35 @@ fn an_empty_server_gets_everything_and_the_second_time_nothing() {
             &*first.made_by,
         );
         assert_eq!(recorded, (1, 1, FIRST.rules, FIRST.made_by));
+    });
+}
+
+#[test]
+fn a_generation_takes_the_rules_of_thousands_of_sources() {
+    with_tables(|database| async move {
+        // More than ClickHouse reads of a statement by itself.
+        let rule = r#"{"profile":"[field]\\n\\\"é?\\\" = '?'"},"#;
+        let rules = rule.repeat(4 * 1024 * 1024 / rule.len());
+        let manifest = Manifest {
+            rules: &rules,
+            ..FIRST
+        };
+        let (client, first) = (&database.client, Generation::FIRST);
+        let second = Generation::new(2).unwrap();
+        let made = generations::make_next(client, second, first, false, manifest).await;
+        assert_eq!(made.unwrap(), Some(second));
+        let later = LaterRule {
+            source: "a".to_owned(),
+            change: Change::Added,
+            rule: rules.clone(),
+        };
+        generations::record_rule(client, second, &later, "", "test 0")
+            .await
+            .unwrap();
+        let all = generations::all(client).await.unwrap();
+        assert!(all[1].rules == rules, "{} bytes", all[1].rules.len());
+        let recorded = generations::later_rules(client, second).await.unwrap();
+        assert!(recorded == [later]);
     });
 }
 
