@@ -88,7 +88,7 @@ impl Part {
         self.postbacks
             .push(&rows::postback(topic, self.partition, record));
         self.tally.add(record, false);
-        self.bytes += record.raw_bytes();
+        self.bytes += record.bytes();
         self.records.push(Origin {
             offset: record.offset,
             id: record.id,
@@ -177,7 +177,7 @@ impl Batch {
             *part = Part::new(partition, epoch);
         }
         self.rows += 1;
-        self.bytes += record.raw_bytes();
+        self.bytes += record.bytes();
         part.push(&self.topic, record);
     }
 

@@ -77,9 +77,15 @@ impl Judged<'_> {
         }
     }
 
-    /// Bytes of the raw record, by which batches are bounded.
-    pub(crate) fn raw_bytes(&self) -> usize {
-        self.raw.len()
+    /// What it will take of a batch, about: its raw record, and what was made of it beside. One
+    /// conversion is hardly more than the record that it stands in, but each of several orders in one
+    /// record has the parameters of its query for itself.
+    pub(crate) fn bytes(&self) -> usize {
+        let each = match &self.verdict {
+            Verdict::Several { conversions, .. } => &conversions[..],
+            Verdict::Accepted(_) | Verdict::Rejected { .. } => &[],
+        };
+        self.raw.len() + each.iter().map(bytes_of).sum::<usize>()
     }
 }
 
@@ -240,6 +246,30 @@ fn several(each: Vec<Outcome<'_>>) -> Verdict<'_> {
     }
 }
 
+/// A conversion's columns of fixed length have so many bytes.
+const FIXED_BYTES: usize = 160;
+
+fn bytes_of(conversion: &Conversion<'_>) -> usize {
+    let texts = [
+        &conversion.transaction_id,
+        &conversion.order_id,
+        &conversion.click_id,
+        &conversion.advertiser_id,
+        &conversion.publisher_id,
+        &conversion.offer_id,
+        &conversion.sku,
+        &conversion.product_name,
+    ];
+    let texts = texts.into_iter().map(|text| text.len());
+    let sub_ids = conversion.sub_ids.iter();
+    let sub_ids = sub_ids.map(|(name, value)| name.len() + value.len());
+    let extra = conversion.extra.iter().map(|(name, values)| {
+        let values = values.iter().map(|value| value.len());
+        name.len() + values.sum::<usize>()
+    });
+    FIXED_BYTES + texts.chain(sub_ids).chain(extra).sum::<usize>()
+}
+
 fn rejected(reason: Rejection) -> Verdict<'static> {
     Verdict::Rejected {
         reasons: vec![reason],
@@ -373,5 +403,30 @@ pub(crate) mod tests {
         };
         let judged = judge(empty, &rules()).unwrap();
         assert_eq!((&*judged.raw, judged.received_at.as_second()), ("", 0));
+    }
+
+    #[test]
+    fn orders_of_one_record_weigh_what_was_made_of_them() {
+        let text = "[kafka]\nbrokers = \"a:1\"\n[[source]]\nname = \"shop\"\nnetwork = \"orders\"\nenabled = false\n";
+        let settings = config::read(Path::new("t.toml"), text, []).unwrap();
+        let configured = Configured::new(&settings.sources, &BTreeMap::new()).unwrap();
+        let bytes_of = |orders: usize| {
+            let order = |number| {
+                format!(
+                    r#"{{\"order_id\":\"o-{number}\",\"advertiser_id\":\"a\",\"amount\":\"1.00\",\"currency\":\"USD\",\"ordered_at\":\"2026-08-31T10:00:00Z\"}}"#
+                )
+            };
+            let orders: Vec<_> = (0..orders).map(order).collect();
+            let (noise, orders) = ("x".repeat(10_000), orders.join(","));
+            let record = format!(
+                r#"{{"v":1,"id":"01a05a43-fc00-7f54-8d8e-0023af5570ee","source":"shop","key":"k1","received_at":"2026-09-01T00:00:00.000001Z","method":"POST","query":{{"utf8":"noise={noise}"}},"content_type":"application/json","body":{{"utf8":"[{orders}]"}},"remote":null,"headers":{{}},"via":"http"}}"#
+            );
+            let judged = judge(message(record.as_bytes()), configured.rules()).unwrap();
+            (judged.conversions().len(), judged.bytes() - record.len())
+        };
+        let (conversions, bytes) = bytes_of(100);
+        assert_eq!(conversions, 100);
+        // Each has the 10,000 bytes of the query among its own parameters.
+        assert!((1_000_000..1_100_000).contains(&bytes), "{bytes}");
     }
 }
