@@ -97,6 +97,9 @@ pub struct Publisher {
     brokers: String,
     window: VecDeque<DeliveryFuture>,
     last_word: Instant,
+    /// Why a record did not get there. What was handed over with it is no longer known, so that from
+    /// then on nothing counts as confirmed.
+    failed: Option<PublishError>,
 }
 
 impl Publisher {
@@ -124,21 +127,25 @@ impl Publisher {
             brokers: settings.kafka.brokers.join(", "),
             window: VecDeque::with_capacity(WINDOW),
             last_word: Instant::now(),
+            failed: None,
         })
     }
 
     /// Hands a record over; waits while too many are on their way.
     ///
     /// # Errors
-    /// Where Kafka refuses a record, this one or one before, or confirms nothing for a minute.
+    /// Where Kafka refuses a record, this one or one before, or confirms nothing for a minute. What
+    /// failed once fails ever after.
     pub async fn send(&mut self, record: &[u8]) -> Result<(), PublishError> {
+        self.usable()?;
         if self.window.is_empty() {
             self.last_word = Instant::now();
         }
-        while self.window.len() >= WINDOW {
-            self.hear_oldest().await?;
+        let mut sent = self.shrink_window(WINDOW - 1).await;
+        if sent.is_ok() {
+            sent = self.produce(record).await;
         }
-        self.produce(record).await
+        self.remember(sent)
     }
 
     /// Waits until Kafka has confirmed everything.
@@ -146,7 +153,23 @@ impl Publisher {
     /// # Errors
     /// As [`Publisher::send`].
     pub async fn flush(&mut self) -> Result<(), PublishError> {
-        while !self.window.is_empty() {
+        self.usable()?;
+        let flushed = self.shrink_window(0).await;
+        self.remember(flushed)
+    }
+
+    fn usable(&self) -> Result<(), PublishError> {
+        self.failed.clone().map_or(Ok(()), Err)
+    }
+
+    fn remember(&mut self, done: Result<(), PublishError>) -> Result<(), PublishError> {
+        self.failed = done.clone().err();
+        done
+    }
+
+    /// Waits until no more than so many are on their way.
+    async fn shrink_window(&mut self, most: usize) -> Result<(), PublishError> {
+        while self.window.len() > most {
             self.hear_oldest().await?;
         }
         Ok(())
@@ -205,5 +228,44 @@ impl Publisher {
                 cause: error.to_string(),
             }),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rdkafka::ClientConfig;
+    use rdkafka::mocking::MockCluster;
+    use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
+
+    use super::*;
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn what_was_lost_once_is_not_confirmed_later() {
+        let cluster = MockCluster::new(1).unwrap();
+        cluster.create_topic("t", 1, 1).unwrap();
+        let producer = ClientConfig::new()
+            .set("bootstrap.servers", cluster.bootstrap_servers())
+            .create()
+            .unwrap();
+        let mut publisher = Publisher {
+            producer,
+            topic: "t".to_owned(),
+            brokers: cluster.bootstrap_servers(),
+            window: VecDeque::new(),
+            last_word: Instant::now(),
+            failed: None,
+        };
+        publisher.send(b"one").await.unwrap();
+        publisher.flush().await.unwrap();
+
+        let refuses = [RDKafkaRespErr::RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE];
+        cluster.request_errors(RDKafkaApiKey::Produce, &refuses);
+        publisher.send(b"two").await.unwrap();
+        let refused = publisher.flush().await.unwrap_err();
+        assert_eq!(refused.reason(), "kafka_refuses_record");
+        // Nothing is on its way any more, and yet not all that was sent is there.
+        assert!(publisher.window.is_empty());
+        assert_eq!(publisher.flush().await, Err(refused.clone()));
+        assert_eq!(publisher.send(b"three").await, Err(refused));
     }
 }
