@@ -379,6 +379,10 @@ fn a_new_source_is_compared_with_those_of_its_account() {
         let found = loaded.apart_in_account(new);
         found.map(|(from, found)| (from.source.to_string(), found))
     };
+    let with = |new: &Recorded| {
+        let (made, new) = (loaded.to_json().unwrap(), new.to_json().unwrap());
+        RecordedRules::with_later(&made, [(false, &*new)]).unwrap()
+    };
     let new = named("two", rules(ID, &[]));
     assert_eq!(apart(&new), None, "by which URL it sends is its own affair");
     assert_eq!(loaded.otherwise_than(&new), []);
@@ -404,8 +408,11 @@ fn a_new_source_is_compared_with_those_of_its_account() {
     for (mut other, difference) in cases {
         assert_eq!(apart(&other), Some(("one".to_owned(), vec![difference])));
         assert_eq!(loaded.otherwise_than(&other), [difference]);
+        // As another process may have recorded it in the same moment.
+        assert_eq!(with(&other), loaded);
         other.account = AccountName::new("its-own").unwrap();
         assert_eq!(apart(&other), None);
+        assert_eq!(with(&other).sources[1..], [other]);
     }
     let itself = named("one", rules(ID, IDS));
     assert_eq!(apart(&itself), None);

@@ -48,16 +48,16 @@ impl RecordedRules {
     }
 
     /// A source that is new. One that is there already keeps its rules, and gets the templates
-    /// whose markers are new to it.
+    /// whose markers are new to it. One that is [apart in its account](Self::apart_in_account) is left
+    /// out: two processes may each have added one in the same moment, and the first holds for all.
     pub fn add(&mut self, rules: Recorded) {
         let known = (self.sources.iter_mut()).find(|known| known.source == rules.source);
-        match known {
-            None => self.sources.push(rules),
-            Some(known) => {
-                if let Some(merged) = known.with_new_templates(&rules) {
-                    *known = merged;
-                }
+        if let Some(known) = known {
+            if let Some(merged) = known.with_new_templates(&rules) {
+                *known = merged;
             }
+        } else if self.apart_in_account(&rules).is_none() {
+            self.sources.push(rules);
         }
     }
 
