@@ -139,7 +139,7 @@ impl Command {
 }
 
 fn zone(name: &str) -> Result<TimeZone, String> {
-    TimeZone::get(name).map_err(|_| {
+    postback_common::zone::named(name).map_err(|_| {
         "no IANA time zone has this name; write one such as UTC, Europe/Berlin or America/New_York"
             .to_owned()
     })

@@ -18,3 +18,4 @@ pub mod record;
 pub mod refusal;
 pub mod secret;
 pub mod url_key;
+pub mod zone;

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use jiff::tz::TimeZone;
 use postback_common::name::NetworkName;
+use postback_common::zone;
 
 use super::confidence::SectionConfidence;
 use super::error::{ProfileError, ProfileErrors};
@@ -354,7 +355,7 @@ fn dates(file: DatesFile, faults: &mut Faults) -> Option<DateRules> {
     }
     let zone = match &file.time_zone {
         None => TimeZone::UTC,
-        Some(name) => match TimeZone::get(name) {
+        Some(name) => match zone::named(name) {
             Ok(zone) => zone,
             Err(_) => {
                 faults.push(ProfileError::TimeZone(name.clone()));

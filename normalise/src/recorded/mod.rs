@@ -8,8 +8,8 @@ mod rules;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use jiff::tz::TimeZone;
 use postback_common::name::{AccountName, NetworkName, SourceName};
+use postback_common::zone;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::currency::Currency;
@@ -155,7 +155,7 @@ impl Recorded {
             .map(|code| code.parse())
             .transpose()
             .map_err(|_| self.unreadable("currency", "no currency of ISO 4217"))?;
-        let zone = self.time_zone.as_deref().map(TimeZone::get).transpose();
+        let zone = self.time_zone.as_deref().map(zone::named).transpose();
         let zone = zone.map_err(|error| self.unreadable("time_zone", &error.to_string()))?;
         SourceRules::new(SourceDescription {
             source: self.source.clone(),
