@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use postback_service::lifecycle::Shutdown;
 use postback_service::probes::Probe;
 use postback_spool::{Fault, OpenError, Report, Spool, Status, SubmitError};
+use tokio::task::JoinHandle;
 use tracing::{error, info, warn};
 
 use super::{SpoolFigures, Spooler};
@@ -43,7 +44,7 @@ pub async fn watch(
     shutdown: Shutdown,
 ) {
     let mut journal = Journal::default();
-    let mut free_at: Option<Instant> = None;
+    let mut free = FreeSpace::default();
     loop {
         let now = Instant::now();
         set(&probes.spool, &spooler);
@@ -53,10 +54,12 @@ pub async fn watch(
             for report in spool.take_reports() {
                 journal.write(&report, now);
             }
-            if free_at.is_none_or(|at| now - at >= FREE_EVERY) {
-                free_at = Some(now);
-                look_at_free_space(Arc::clone(&spooler), figures.clone());
-            }
+            let (looking, figures) = (Arc::clone(&spooler), figures.clone());
+            free.look_when_due(now, move || {
+                if let Some(Ok(bytes)) = looking.spool().map(Spool::free_bytes) {
+                    figures.set_free(bytes);
+                }
+            });
         }
         tokio::select! {
             () = shutdown.cancelled() => return,
@@ -65,12 +68,24 @@ pub async fn watch(
     }
 }
 
-fn look_at_free_space(spooler: Arc<Spooler>, figures: SpoolFigures) {
-    tokio::task::spawn_blocking(move || {
-        if let Some(Ok(bytes)) = spooler.spool().map(Spool::free_bytes) {
-            figures.set_free(bytes);
+/// Looks at the free space, one look at a time: on a disk that hangs each would keep one of the
+/// runtime's threads for itself.
+#[derive(Default)]
+struct FreeSpace {
+    looked: Option<Instant>,
+    looking: Option<JoinHandle<()>>,
+}
+
+impl FreeSpace {
+    fn look_when_due(&mut self, now: Instant, look: impl FnOnce() + Send + 'static) {
+        let is_due = self.looked.is_none_or(|at| now - at >= FREE_EVERY);
+        let last = self.looking.as_ref();
+        let is_looking = last.is_some_and(|look| !look.is_finished());
+        if is_due && !is_looking {
+            self.looked = Some(now);
+            self.looking = Some(tokio::task::spawn_blocking(look));
         }
-    });
+    }
 }
 
 fn set(probe: &Probe, spooler: &Spooler) {
@@ -194,6 +209,31 @@ mod tests {
     use postback_service::probes::Readiness;
 
     use super::*;
+
+    #[tokio::test]
+    async fn a_look_that_hangs_is_not_joined_by_others() {
+        let (began, begun) = std::sync::mpsc::channel();
+        let (release, wait) = std::sync::mpsc::channel();
+        let (mut free, now) = (FreeSpace::default(), Instant::now());
+        let first = began.clone();
+        free.look_when_due(now, move || {
+            first.send("first").unwrap();
+            wait.recv().unwrap();
+        });
+        for turn in 1..100 {
+            let began = began.clone();
+            free.look_when_due(now + turn * FREE_EVERY, move || {
+                began.send("meanwhile").unwrap();
+            });
+        }
+        release.send(()).unwrap();
+        free.looking.take().unwrap().await.unwrap();
+        free.look_when_due(now + 100 * FREE_EVERY, move || {
+            began.send("last").unwrap();
+        });
+        free.looking.take().unwrap().await.unwrap();
+        assert_eq!(begun.iter().collect::<Vec<_>>(), ["first", "last"]);
+    }
 
     #[test]
     fn a_full_spool_says_what_of_it_is_not_its_own() {
