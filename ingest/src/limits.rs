@@ -3,9 +3,13 @@
 use std::time::Duration;
 
 use postback_common::config::IngestSettings;
+use tracing::warn;
 
 /// Connections that are told 503 at once, beyond those that are answered.
 pub const TURNED_AWAY: usize = 128;
+
+/// Files for listeners, Kafka, epoll and the standard streams, and for who is turned away.
+const OTHER_FILES: usize = 128 + TURNED_AWAY;
 
 /// Bounds that are the same for all sources.
 #[derive(Debug, Clone, Copy)]
@@ -67,12 +71,11 @@ impl Limits {
         }
     }
 
-    /// Raises the process's limit of open files as far as it may, and bounds the connections by it.
+    /// Raises the process's limit of open files as far as it may, and bounds the connections by it,
+    /// which is said.
     #[must_use]
-    pub fn within_open_files(mut self) -> Self {
+    pub fn within_open_files(self) -> Self {
         use rustix::process::{Resource, getrlimit, setrlimit};
-        /// For listeners, Kafka, epoll and the standard streams, and for who is turned away.
-        const OTHERS: usize = 128 + TURNED_AWAY;
         let mut limit = getrlimit(Resource::Nofile);
         if limit.current < limit.maximum {
             let raised = rustix::process::Rlimit {
@@ -83,11 +86,48 @@ impl Limits {
                 limit = getrlimit(Resource::Nofile);
             }
         }
-        if let Some(files) = limit.current {
-            let most = usize::try_from(files).unwrap_or(usize::MAX);
-            let most = most.saturating_sub(OTHERS);
-            self.connections = self.connections.min(most.max(1));
+        let bounded = self.within(limit.current);
+        if bounded.connections < self.connections {
+            warn!(
+                max_connections = self.connections,
+                connections = bounded.connections,
+                open_files = limit.current,
+                remedy = format!(
+                    "let the process open {} files (LimitNOFILE= of its unit, or ulimit -n), or lower ingest.max_connections",
+                    self.connections.saturating_add(OTHER_FILES)
+                ),
+                "fewer connections than configured: the process may not open so many files"
+            );
         }
-        self
+        bounded
+    }
+
+    /// Bounded by so many open files; `None`: by none.
+    fn within(self, files: Option<u64>) -> Self {
+        let most = files.map_or(usize::MAX, |files| {
+            let files = usize::try_from(files).unwrap_or(usize::MAX);
+            files.saturating_sub(OTHER_FILES).max(1)
+        });
+        Self {
+            connections: self.connections.min(most),
+            ..self
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn connections_leave_256_files_for_others() {
+        let limits = Limits::default();
+        let within = |files| limits.within(files).connections;
+        assert_eq!(within(None), 10_000);
+        assert_eq!(within(Some(65_536)), 10_000);
+        assert_eq!(within(Some(10_256)), 10_000);
+        assert_eq!(within(Some(10_255)), 9_999);
+        assert_eq!(within(Some(1_024)), 768);
+        assert_eq!(within(Some(20)), 1, "something is answered at least");
     }
 }

@@ -11,7 +11,7 @@ use crate::templates::COMPLETE;
 const RULES: &str = include_str!("../../deploy/prometheus/postback.rules.yml");
 
 /// What shows only where there is something to show, and where that is looked at instead.
-const NOT_HERE: [(&str, &str); 9] = [
+const NOT_HERE: [(&str, &str); 10] = [
     (
         "postback_ingest_certificate_expiry_timestamp_seconds",
         "only with TLS: ingest/tests/it/tls.rs",
@@ -27,6 +27,7 @@ const NOT_HERE: [(&str, &str); 9] = [
     ("postback_watch_open_alerts", IN_WATCH),
     ("postback_watch_judged_through_timestamp_seconds", IN_WATCH),
     ("postback_watch_webhook_deliveries_total", IN_WATCH),
+    ("postback_watch_reloads_total", IN_WATCH),
     ("postback_endpoint_enabled", WITH_API),
     ("postback_endpoint_last_success_timestamp_seconds", WITH_API),
     ("postback_endpoint_lost_from_timestamp_seconds", WITH_API),

@@ -295,3 +295,43 @@ fn a_log_filter_that_cannot_be_followed_is_told_and_the_default_holds() {
     let words = "warning: RUST_LOG is not followed, \"info\" holds: \"infoo\" is no level";
     assert!(said.contains(words), "{said}");
 }
+
+#[test]
+fn fewer_connections_than_configured_are_told_with_what_to_do() {
+    const FEW_FILES: &str = "ulimit -n 1000; exec \"$0\" \"$@\"";
+    let pipeline = Setup::new("open_files")
+        .source("rakuten-us", COMPLETE)
+        .prepare();
+    let ingest = pipeline.start_ingest_by(|name, arguments| {
+        Launch::new("sh")
+            .args(["-c", FEW_FILES])
+            .args([binary(name)])
+            .args(arguments)
+    });
+    wait::until_true("it listens", || ingest.output().contains("listening"));
+    let said = ingest.output();
+    let line = said.lines().find(|line| line.contains("fewer connections"));
+    let line = line.unwrap_or_else(|| panic!("{said}"));
+    for part in [
+        "\"WARN\"",
+        "\"max_connections\":10000",
+        // 128 are for itself, 128 for who is turned away.
+        "\"connections\":744",
+        "\"open_files\":1000",
+        "let the process open 10256 files (LimitNOFILE=",
+    ] {
+        assert!(line.contains(part), "{part}: {line}");
+    }
+    assert_eq!(ingest.terminate(), 0);
+
+    // Where they fit, nothing is said.
+    let enough = Setup::new("open_files_enough")
+        .source("rakuten-us", COMPLETE)
+        .lines("ingest", "max_connections = 100")
+        .prepare();
+    let ingest = enough.start_ingest();
+    wait::until_true("it listens", || ingest.output().contains("listening"));
+    let said = ingest.output();
+    assert!(!said.contains("fewer connections"), "{said}");
+    assert_eq!(ingest.terminate(), 0);
+}

@@ -11,6 +11,7 @@ use postback_tests::servers::Servers;
 use postback_tests::{Setup, program, wait};
 use rdkafka::ClientConfig;
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
+use rustix::process::Signal;
 use serde_json::{Value, json};
 
 use crate::templates::COMPLETE;
@@ -273,6 +274,48 @@ fn a_source_that_was_renamed_is_watched_on() {
 }
 
 #[test]
+fn a_running_watch_reads_the_sources_again_on_sighup() {
+    let pipeline = prepared("watch_reload", "interval_seconds = 5");
+    load(&pipeline, 3_600, 0);
+    let watching = pipeline.start_with("postback", &["-o", "jsonl", "watch"]);
+    let until = |part: &str| wait::until_true(part, || watching.output().contains(part));
+    until("\"source\":\"shop\"");
+    let text = std::fs::read_to_string(pipeline.configuration()).unwrap();
+    let change = |from: &str, to: &str| {
+        let changed = text.replace(from, to);
+        assert_ne!(changed, text);
+        std::fs::write(pipeline.configuration(), changed).unwrap();
+        watching.signal(Signal::HUP);
+    };
+    let source = "name = \"shop\"\n";
+    let renamed = "name = \"boutique\"\naliases = [\"shop\"]\naccount = \"shop\"\n";
+    change(source, renamed);
+    until("sources reloaded: 1");
+    until("\"source\":\"boutique\"");
+    // Its history is that of the old name: silence, not a source without any past.
+    let output = watching.output();
+    let alert = output.lines().find(|line| line.contains("boutique"));
+    let alert: Value = serde_json::from_str(alert.unwrap()).unwrap();
+    assert_eq!(alert["kind"], "silence", "{alert}");
+    assert_eq!(alert["learning"], false, "{alert}");
+
+    for (changed, told) in [
+        ("nmae = \"shop\"\n", "nmae"),
+        (
+            "name = \"market\"\n",
+            "source boutique is missing in the file",
+        ),
+    ] {
+        change(source, changed);
+        until(told);
+        assert!(watching.process().is_running(), "{}", watching.output());
+    }
+    let refused = "configuration refused, the old sources stay";
+    assert_eq!(watching.output().matches(refused).count(), 2);
+    assert_eq!(watching.terminate(), 0);
+}
+
+#[test]
 fn a_running_watch_refuses_csv() {
     let pipeline = Setup::new("watch_csv").source("shop", COMPLETE).prepare();
     let finished = pipeline.postback(&["watch", "-o", "csv"]);
@@ -360,6 +403,7 @@ fn a_running_watch_posts_each_alert_until_it_is_taken() {
         page.contains("postback_watch_open_alerts{source=\"shop\",kind=\"silence\"} 1")
             && !page.contains("postback_watch_judged_through_timestamp_seconds 0")
             && page.contains("postback_watch_webhook_deliveries_total{result=\"failed\"} 0")
+            && page.contains("postback_watch_reloads_total{result=\"failed\"} 0")
     });
     watching.kill().unwrap();
     watching.wait().unwrap();

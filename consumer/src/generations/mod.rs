@@ -6,6 +6,7 @@
 
 mod changes;
 mod offer;
+mod reload;
 mod rules;
 mod running;
 
@@ -14,23 +15,21 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clickhouse::Client;
-use postback_common::config::{self, ConfigError, Settings, SourceSettings};
-use postback_common::name::SourceName;
+use postback_common::config::{Settings, SourceSettings};
 use postback_normalise::{NORMALISER_VERSION, RecordedRules, Rules};
 use postback_service::lifecycle::{Reloads, Shutdown};
 use postback_service::probes::Probe;
 use postback_store::{Generation, Lineage, generations};
 use tokio::sync::watch;
-use tokio::task::JoinError;
-use tracing::{debug, error, info, warn};
+use tracing::{debug, info, warn};
 
 use changes::Changes;
 pub(crate) use offer::{OfferError, Offered, offer};
+use reload::Waiting;
 pub(crate) use rules::{RulesError, current};
 use running::Running;
 pub(crate) use running::{Parts, PipelineProbes};
 
-use crate::args;
 use crate::coordinator::{Coordinator, Filler};
 use crate::pipeline::PipelineError;
 
@@ -38,22 +37,6 @@ use crate::pipeline::PipelineError;
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// While readers are being switched, and a generation is held for that.
 const LOOK_OFTEN: Duration = Duration::from_millis(200);
-
-/// Why changed sources are refused.
-#[derive(Debug, thiserror::Error)]
-enum ReloadError {
-    #[error(transparent)]
-    Config(#[from] ConfigError),
-    #[error(transparent)]
-    Offer(#[from] OfferError),
-    #[error("the file was not read: {0}")]
-    Task(#[from] JoinError),
-    /// Records in Kafka name it; and the file may have been read half-written.
-    #[error(
-        "source {0} is missing in the file\n    remedy: disable a source with enabled = false; removing it takes a restart"
-    )]
-    Dropped(SourceName),
-}
 
 /// Keeps a pipeline for each generation.
 pub(crate) struct Keeper {
@@ -73,6 +56,8 @@ pub(crate) struct Keeper {
     sources: watch::Sender<Vec<SourceSettings>>,
     told: BTreeSet<Generation>,
     changes: Changes,
+    /// A reload that ClickHouse has held up.
+    waiting: Option<Waiting>,
 }
 
 impl Keeper {
@@ -96,6 +81,7 @@ impl Keeper {
             filling: None,
             told: BTreeSet::new(),
             changes: Changes::default(),
+            waiting: None,
         }
     }
 
@@ -112,6 +98,7 @@ impl Keeper {
                 () = shutdown.cancelled() => break Ok(()),
                 looked = self.look(&shutdown) => looked,
             };
+            let is_read = looked.is_ok();
             match looked {
                 Ok(()) => {}
                 Err(RulesError::Store(error)) => {
@@ -128,14 +115,19 @@ impl Keeper {
                 Some(_) => LOOK_OFTEN,
                 None => LOOK_EVERY,
             };
-            tokio::select! {
+            let is_asked = tokio::select! {
                 () = shutdown.cancelled() => break Ok(()),
-                () = reloads.next() => self.reload().await,
+                () = reloads.next() => true,
                 (generation, ended) = running::first_ended(&mut self.running) => {
                     self.running.remove(&generation);
                     break ended;
                 }
-                () = tokio::time::sleep(pause) => {}
+                () = tokio::time::sleep(pause) => false,
+            };
+            // It asks ClickHouse, too.
+            tokio::select! {
+                () = shutdown.cancelled() => break Ok(()),
+                () = self.reload(is_asked, is_read) => {}
             }
         };
         self.end(ended).await
@@ -290,44 +282,6 @@ impl Keeper {
             self.filling = Some((generation, token));
         }
     }
-
-    async fn reload(&mut self) {
-        let reloaded = self.try_reload().await;
-        self.parts.metrics.reload(reloaded.is_ok());
-        match reloaded {
-            Ok(sources) => info!(sources, "sources reloaded"),
-            Err(error) => error!("configuration refused, the old sources stay: {error}"),
-        }
-    }
-
-    async fn try_reload(&mut self) -> Result<usize, ReloadError> {
-        let file = self.file.clone();
-        let (settings, _) = tokio::task::spawn_blocking(move || args::load(&file)).await??;
-        let dropped = config::dropped_sources(&self.settings.sources, &settings.sources);
-        if let Some(source) = dropped.into_iter().next() {
-            return Err(ReloadError::Dropped(source));
-        }
-        let offered = offer(&self.client, &self.file, &settings.sources, &self.lineage).await?;
-        tell(&offered);
-        for life in self.lineage.live() {
-            if let Some(running) = self.running.get_mut(&life.generation) {
-                let rules = current(&self.client, life)
-                    .await
-                    .map_err(OfferError::from)?;
-                running
-                    .follow(&rules, life.generation)
-                    .map_err(OfferError::from)?;
-            }
-        }
-        if others(&self.settings) != others(&settings) {
-            warn!("other settings than sources have changed; they take effect only at a restart");
-        }
-        let sources = settings.sources.len();
-        self.sources.send_replace(settings.sources.clone());
-        self.settings.sources = settings.sources;
-        self.changes.forget();
-        Ok(sources)
-    }
 }
 
 /// Says what was added.
@@ -343,11 +297,4 @@ pub(crate) fn in_force(
     generation: Generation,
 ) -> Result<Rules, RulesError> {
     Rules::of(&recorded.sources).map_err(|error| RulesError::Recorded { generation, error })
-}
-
-/// Everything but the sources, as it prints: secrets are not compared.
-fn others(settings: &Settings) -> Option<String> {
-    let mut others = settings.clone();
-    others.sources.clear();
-    others.to_toml().ok()
 }

@@ -43,10 +43,13 @@ pub(crate) enum OfferError {
 impl OfferError {
     /// Waiting may help: ClickHouse could not be asked.
     pub(crate) fn passing(&self) -> Option<&StoreError> {
+        self.store().filter(|error| error.kind.passes_with_time())
+    }
+
+    /// What ClickHouse did not do.
+    pub(super) fn store(&self) -> Option<&StoreError> {
         match self {
-            Self::Store(error) | Self::Rules(RulesError::Store(error)) => {
-                Some(error).filter(|error| error.kind.passes_with_time())
-            }
+            Self::Store(error) | Self::Rules(RulesError::Store(error)) => Some(error),
             _ => None,
         }
     }

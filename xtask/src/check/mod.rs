@@ -4,6 +4,7 @@ mod alerts;
 mod compose;
 mod deny;
 mod dependencies;
+mod image;
 mod imports;
 mod paths;
 mod text;
@@ -42,13 +43,14 @@ type Outcome = anyhow::Result<Option<String>>;
 type Check = fn(&Context<'_>) -> Outcome;
 
 /// The checks in their order: quick ones first.
-const CHECKS: [(&str, Check); 13] = [
+const CHECKS: [(&str, Check); 14] = [
     ("format", format),
     ("rust version", versions::check),
     ("text of the files", text::check),
     ("paths named in the docs", paths::check),
     ("directions of imports", imports::check),
     ("dependencies are justified", dependencies::check),
+    ("crates in the image", image::check),
     ("docker-compose.yml", compose::check),
     ("systemd units", units::check),
     ("alert rules", alerts::check),

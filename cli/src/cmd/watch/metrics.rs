@@ -19,6 +19,7 @@ fn result(result: &str) -> Labels {
 pub(super) struct Watching {
     alerts: Family<Labels, Gauge>,
     looks: Family<Labels, Counter>,
+    reloads: Family<Labels, Counter>,
     through: Gauge,
     pub(super) deliveries: Deliveries,
 }
@@ -41,6 +42,11 @@ impl Watching {
             self.looks.clone(),
         );
         part.register(
+            "reloads",
+            "Reloads of the sources, by result",
+            self.reloads.clone(),
+        );
+        part.register(
             "judged_through_timestamp_seconds",
             "Everything up to this time is loaded and was judged",
             self.through.clone(),
@@ -52,6 +58,7 @@ impl Watching {
         );
         for name in ["done", "failed"] {
             self.looks.get_or_create(&result(name)).inc_by(0);
+            self.reloads.get_or_create(&result(name)).inc_by(0);
             self.deliveries.0.get_or_create(&result(name)).inc_by(0);
         }
     }
@@ -71,6 +78,11 @@ impl Watching {
 
     pub(super) fn failed(&self) {
         self.looks.get_or_create(&result("failed")).inc();
+    }
+
+    pub(super) fn reloaded(&self, is_done: bool) {
+        let name = if is_done { "done" } else { "failed" };
+        self.reloads.get_or_create(&result(name)).inc();
     }
 }
 

@@ -11,6 +11,7 @@ mod judge;
 mod look;
 mod metrics;
 mod names;
+mod reload;
 mod sheet;
 mod told;
 mod webhook;
@@ -27,13 +28,14 @@ use postback_service::metrics::Metrics;
 use postback_service::probes::{Probe, Readiness};
 use tokio::sync::mpsc;
 
-use super::{load, source};
+use super::{Loaded, load, source};
 use crate::arguments::{Form, Options};
 use crate::console::Console;
 use crate::ending::{Ending, Failure};
 use crate::servers::Trouble;
 use look::{Look, Past, Watched};
 use metrics::Watching;
+use reload::Hangups;
 use told::{Event, Told};
 use webhook::{Sender, Webhook};
 
@@ -74,25 +76,41 @@ impl Watch {
             return Err(Failure::Usage(words.to_owned()));
         }
         let loaded = load(options, console)?;
-        let settings = &loaded.settings;
-        let only = self.source.as_deref();
-        let only = only.map(|name| names::now(name, &settings.sources).unwrap_or(name));
-        if let Some(name) = only {
-            source::find(name, settings)?;
-        }
-        let watched = Watched {
-            loaded: &loaded,
-            only,
-        };
+        let only = self.only(&loaded.settings)?;
         if self.once {
-            return once(&watched, options, console).await;
+            let loaded = &loaded;
+            return once(&Watched { loaded, only }, options, console).await;
         }
+        self.go_on(loaded, options, console).await
+    }
+
+    /// The one source that is asked for, by the name it has now.
+    fn only<'a>(&'a self, settings: &'a Settings) -> Result<Option<&'a str>, Failure> {
+        let Some(name) = self.source.as_deref() else {
+            return Ok(None);
+        };
+        let name = names::now(name, &settings.sources).unwrap_or(name);
+        source::find(name, settings)?;
+        Ok(Some(name))
+    }
+
+    async fn go_on(
+        &self,
+        mut loaded: Loaded,
+        options: &Options,
+        console: &mut Console,
+    ) -> Result<Ending, Failure> {
         let pause = self
             .interval
-            .map_or(settings.watch.interval, Duration::from_secs);
+            .map_or(loaded.settings.watch.interval, Duration::from_secs);
         let shutdown = lifecycle::shutdown_on_signal().map_err(Failure::failed)?;
-        let mut watcher = Watcher::start(settings, shutdown.clone()).await?;
+        let mut hangups = Hangups::listen().map_err(Failure::failed)?;
+        let mut watcher = Watcher::start(&loaded.settings, shutdown.clone()).await?;
         loop {
+            let watched = Watched {
+                loaded: &loaded,
+                only: self.only(&loaded.settings)?,
+            };
             tokio::select! {
                 // A server that hangs keeps nobody waiting.
                 () = shutdown.cancelled() => return Ok(Ending::Done),
@@ -101,6 +119,15 @@ impl Watch {
             watcher.tell_troubles(console);
             tokio::select! {
                 () = shutdown.cancelled() => return Ok(Ending::Done),
+                () = hangups.next() => {
+                    let again = self.load_again(&loaded, options, console);
+                    watcher.metrics.reloaded(again.is_some());
+                    if let Some(again) = again {
+                        loaded = again;
+                        // Its rows have the names of the old sources.
+                        watcher.past = Past::default();
+                    }
+                }
                 () = tokio::time::sleep(pause) => {}
             }
         }
