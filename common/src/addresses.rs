@@ -4,7 +4,7 @@ use std::fmt;
 use std::net::IpAddr;
 use std::str::FromStr;
 
-use ipnet::IpNet;
+use ipnet::{IpNet, Ipv4Net};
 use serde::{Serialize, Serializer};
 
 /// Addresses and networks in CIDR form. An IPv4 address that came through an IPv6 socket
@@ -57,12 +57,25 @@ fn network(text: &str) -> Result<IpNet, AddressError> {
     if let Ok(address) = text.parse::<IpAddr>() {
         return Ok(address.to_canonical().into());
     }
-    let network = IpNet::from_str(text).map_err(|_| AddressError::Unreadable)?;
+    let network = canonical(IpNet::from_str(text).map_err(|_| AddressError::Unreadable)?);
     if network.trunc() == network {
         Ok(network)
     } else {
         Err(AddressError::HostBits(network.trunc(), network.addr()))
     }
+}
+
+/// A network of mapped IPv4 addresses as that of the addresses: it is those that are looked for.
+fn canonical(network: IpNet) -> IpNet {
+    let mapped = match network {
+        IpNet::V6(network) => network
+            .addr()
+            .to_ipv4_mapped()
+            .zip(network.prefix_len().checked_sub(96)),
+        IpNet::V4(_) => None,
+    };
+    let mapped = mapped.and_then(|(address, prefix)| Ipv4Net::new(address, prefix).ok());
+    mapped.map_or(network, IpNet::V4)
 }
 
 /// A single address without its prefix.
@@ -121,6 +134,22 @@ mod tests {
         assert!(!Addresses::default().contain("::1".parse().unwrap()));
         let shown = "192.0.2.0/24, 2001:db8::/32, 203.0.113.7, ::1";
         assert_eq!(addresses.to_string(), shown);
+    }
+
+    #[test]
+    fn a_network_of_mapped_addresses_is_that_of_the_addresses() {
+        let addresses = list(&["::ffff:127.0.0.0/104", "::ffff:192.0.2.7/128"]);
+        assert_eq!(addresses.to_string(), "127.0.0.0/8, 192.0.2.7");
+        for inside in ["127.255.0.1", "::ffff:127.0.0.1", "192.0.2.7"] {
+            assert!(addresses.contain(inside.parse().unwrap()), "{inside}");
+        }
+        assert!(!addresses.contain("128.0.0.0".parse().unwrap()));
+        // All of IPv4, so that it is seen where nobody may mean everyone.
+        assert_eq!(list(&["::ffff:0:0/96"]).to_string(), "0.0.0.0/0");
+        let unclear = Addresses::default().add("::ffff:127.0.0.1/104");
+        let words =
+            "has bits behind its prefix: the network is 127.0.0.0/8, the address alone 127.0.0.1";
+        assert_eq!(unclear.unwrap_err().to_string(), words);
     }
 
     #[test]

@@ -13,6 +13,18 @@ pub enum WrongPlace {
     Port,
 }
 
+impl WrongPlace {
+    /// What is wrong, said of what was given.
+    #[must_use]
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::NoHost => "names no host",
+            Self::Host => "has a host that no client can look up or connect to",
+            Self::Port => "has a port that is no number from 1 through 65535",
+        }
+    }
+}
+
 /// Judges `host` or `host:port`, as it stands in a URL behind the user and before the path.
 ///
 /// # Errors

@@ -11,7 +11,7 @@ use postback_service::kafka::{Clients, refused_options};
 use postback_store::retention::Horizon;
 use serde_json::Value;
 
-use super::{Loaded, load};
+use super::Loaded;
 use crate::arguments::{Form, Options};
 use crate::console::{Console, Tone};
 use crate::ending::{Ending, Failure};
@@ -32,7 +32,10 @@ enum Command {
                             Exit code 2 when something is refused. Only files are read; `postback doctor` asks the servers.")]
     Check,
     /// Print the effective settings as TOML, defaults and environment included, secrets hidden
-    #[command(after_help = "Example: POSTBACK__KAFKA__TOPIC=test postback config show")]
+    #[command(
+        after_help = "Example: POSTBACK__KAFKA__TOPIC=test postback config show\n\
+                            Exit code 2, and nothing is printed, when `postback config check` would refuse something."
+    )]
     Show,
 }
 
@@ -90,13 +93,23 @@ fn check(options: &Options, console: &mut Console) -> Result<Ending, Failure> {
 
 /// The configuration, where librdkafka takes `[kafka.options]`. What is refused by anybody is told
 /// together.
+///
+/// Files are read once: of a pipe, or of a file that is being replaced, a second look finds something
+/// else.
 fn tried(options: &Options, console: &mut Console) -> Result<Loaded, Failure> {
-    settings::load_checked(&options.config, |draft| {
+    let file = &options.config;
+    let settings = settings::load_checked(file, |draft| {
         let mut faults = refused_options(draft, Clients::All);
         faults.extend(refused_rules(draft));
         faults
     })?;
-    load(options, console)
+    let configured = Configured::new(&settings.sources, &BTreeMap::new());
+    let configured = configured.map_err(|faults| ConfigError::refused(file, faults))?;
+    console.detail(format_args!("configuration: {}", file.display()));
+    Ok(Loaded {
+        settings,
+        configured,
+    })
 }
 
 /// What is wrong with the sources' rules. Of those of a source that is refused nothing can be said.
@@ -129,8 +142,10 @@ fn row(fault: &Fault) -> Vec<Cell> {
     ]
 }
 
+/// Only what librdkafka takes: an option that it does not know may be a misspelt secret, which by its
+/// name nobody would hide.
 fn show(options: &Options, console: &mut Console) -> Result<Ending, Failure> {
-    let Loaded { settings, .. } = load(options, console)?;
+    let Loaded { settings, .. } = tried(options, console)?;
     let effective = settings.to_toml().map_err(Failure::failed)?;
     if options.output == Form::Table {
         use std::io::Write as _;

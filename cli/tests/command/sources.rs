@@ -1,3 +1,6 @@
+use std::io::Write as _;
+use std::process::Stdio;
+
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
@@ -41,6 +44,48 @@ fn a_secret_of_a_template_or_a_url_is_shown_nowhere() {
             let shown = place.run(&["config", "check", "-o", form]);
             assert!(shown.ends_with("--- exit 2\n"), "{shown}");
         }
+    }
+}
+
+#[test]
+fn an_option_that_librdkafka_does_not_know_is_shown_nowhere() {
+    // `run` looks for the canary.
+    let in_file = AWAY.replace(
+        "[clickhouse]",
+        "[kafka.options]\n\"sasl.pasword\" = \"CANARY\"\n[clickhouse]",
+    );
+    let in_file = Place::with(&in_file);
+    let from_outside = Place::with(AWAY).set("POSTBACK__KAFKA__OPTIONS__SASL_PASWORD", "CANARY");
+    for place in [in_file, from_outside] {
+        for command in ["show", "check"] {
+            for form in ["table", "json", "csv"] {
+                let shown = place.run(&["config", command, "-o", form]);
+                assert!(
+                    shown.ends_with("--- exit 2\n") && shown.contains("sasl.pasword"),
+                    "{shown}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn a_configuration_from_a_pipe_is_read_once() {
+    for command in ["check", "show"] {
+        let place = Place::with("");
+        let mut command = place.command(&["-c", "/dev/stdin", "config", command]);
+        let mut child = command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut stdin = child.stdin.take().unwrap();
+        stdin.write_all(AWAY.as_bytes()).unwrap();
+        drop(stdin);
+        let output = child.wait_with_output().unwrap();
+        let words = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(0), "{words}");
     }
 }
 

@@ -5,6 +5,7 @@
 //! names of fields, and how a token is asked for. Alone of a source's settings these can come from
 //! the environment as well: `POSTBACK__SOURCE__RAKUTEN_US__API__CLIENT_SECRET`.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::{Serialize, Serializer};
@@ -103,7 +104,7 @@ impl ApiSettings {
                 "keep one of them",
             ));
         }
-        let variables = format!("source__{}__api", called.replace('-', "_"));
+        let variables = variables(called);
         let table = match tables.pop() {
             Some(table) => table,
             None if environment.has_section(&variables) => Table::new(),
@@ -164,6 +165,40 @@ impl ApiSettings {
             heal,
             keeps_days,
         })
+    }
+}
+
+/// The section of the variables that set a source's API. A variable's name has no `-`.
+fn variables(source: &str) -> String {
+    format!("source__{}__api", source.replace('-', "_"))
+}
+
+/// Refuses sources of which a variable could mean either; only the first one of them would get it.
+pub(super) fn refuse_shared_variables(
+    tables: &[Table],
+    environment: &Environment,
+    faults: &mut Vec<Fault>,
+) {
+    let names = tables
+        .iter()
+        .filter_map(|table| table.get("name")?.as_str());
+    let mut first = BTreeMap::new();
+    for name in names {
+        let section = variables(name);
+        if !environment.has_section(&section) {
+            continue;
+        }
+        // Two of one name are refused for that.
+        let taken = *first.entry(section).or_insert(name);
+        if taken != name {
+            let shared = taken.replace('-', "_").to_uppercase();
+            let problem = format!(
+                "POSTBACK__SOURCE__{shared}__API__… could mean source {taken} as well as source {name}"
+            );
+            let remedy = "set [source.api] of both in the file, with secrets in files of their own";
+            let key = format!("source[{name}].api");
+            faults.push(Fault::new(FaultCode::Contradiction, &key, problem, remedy));
+        }
     }
 }
 

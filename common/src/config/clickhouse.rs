@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use super::fault::{Fault, FaultCode};
 use super::section::Section;
+use crate::place;
 use crate::secret::Secret;
 
 /// How to reach ClickHouse over HTTP.
@@ -48,11 +49,14 @@ impl ClickHouseSettings {
             "use letters, digits and _, not beginning with a digit",
             identifier,
         );
+        let user = section.checked("user", "give the name as ClickHouse has it", |user| {
+            sendable(user).map(|()| user.to_owned())
+        });
         Self {
             url: url.trim_end_matches('/').to_owned(),
             database: database.unwrap_or_else(|| "postback".to_owned()),
-            user: section.text("user").unwrap_or_else(|| "default".to_owned()),
-            password: section.secret("password", "password_file"),
+            user: user.unwrap_or_else(|| "default".to_owned()),
+            password: password(section),
             keep_days: section.optional_number("keep_days", LEAST_KEEP_DAYS..=36_500),
         }
     }
@@ -69,6 +73,26 @@ fn plain_url(url: &str) -> Result<(), &'static str> {
         Err("must not hold user and password")
     } else if host.is_empty() || host.contains(['/', '?', '#', ' ']) {
         Err("must be scheme, host and port only")
+    } else {
+        place::check(host).map_err(place::WrongPlace::words)
+    }
+}
+
+fn password(section: &mut Section<'_>) -> Option<Secret> {
+    let password = section.secret("password", "password_file")?;
+    if let Err(problem) = sendable(password.expose()) {
+        let remedy =
+            "write the password alone; of a file the line ending at its end is no part of it";
+        let key = "clickhouse.password";
+        section.refuse(Fault::new(FaultCode::BadValue, key, problem, remedy));
+    }
+    Some(password)
+}
+
+/// User and password are sent in headers, which have one line.
+fn sendable(text: &str) -> Result<(), &'static str> {
+    if text.contains(|c: char| c.is_ascii_control() && c != '\t') {
+        Err("has a line feed or another control character, which cannot be sent")
     } else {
         Ok(())
     }

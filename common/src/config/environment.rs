@@ -1,6 +1,7 @@
 //! Overrides by environment variable: `POSTBACK__SECTION__KEY`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsString;
 
 use super::fault::{Fault, FaultCode};
 
@@ -9,6 +10,8 @@ const PREFIX: &str = "POSTBACK__";
 /// The variables that begin with `POSTBACK__`, and which of them nobody has asked for yet.
 pub(super) struct Environment {
     variables: BTreeMap<String, String>,
+    /// Names of those whose value is no text.
+    unreadable: BTreeSet<String>,
 }
 
 impl Environment {
@@ -18,7 +21,26 @@ impl Environment {
             .filter(|(name, _)| name.starts_with(PREFIX));
         Self {
             variables: ours.collect(),
+            unreadable: BTreeSet::new(),
         }
+    }
+
+    /// The same of variables as a process has them, whose values may be no text.
+    pub(super) fn of_process(variables: impl IntoIterator<Item = (OsString, OsString)>) -> Self {
+        let mut unreadable = BTreeSet::new();
+        let texts = variables.into_iter().map(|(name, value)| {
+            // What is no text is none of our names: it is refused as unknown.
+            let name = name.to_string_lossy().into_owned();
+            let value = value.into_string().unwrap_or_else(|value| {
+                unreadable.insert(name.clone());
+                value.to_string_lossy().into_owned()
+            });
+            (name, value)
+        });
+        let mut environment = Self::new(texts);
+        unreadable.retain(|name| name.starts_with(PREFIX));
+        environment.unreadable = unreadable;
+        environment
     }
 
     /// Takes `POSTBACK__SECTION__KEY`; returns its name with its value.
@@ -61,12 +83,22 @@ impl Environment {
             .collect()
     }
 
+    /// Refuses what is no text, which takes the place of whatever else was said of it: that would be
+    /// about a value that nobody gave.
+    pub(super) fn refuse_unreadable(&self, faults: &mut Vec<Fault>) {
+        faults.retain(|fault| !self.unreadable.contains(&fault.key));
+        faults.extend(self.unreadable.iter().map(|name| {
+            let remedy = "set it to a text in UTF-8, or unset it";
+            Fault::new(FaultCode::BadValue, name, "the value is not UTF-8", remedy)
+        }));
+    }
+
     /// Variables that are none of ours: refused like an unknown key.
-    pub(super) fn leftovers(self) -> impl Iterator<Item = Fault> {
-        self.variables.into_keys().map(|name| {
+    pub(super) fn leftovers(&self) -> impl Iterator<Item = Fault> {
+        self.variables.keys().map(|name| {
             let remedy = "unset it, or write it POSTBACK__SECTION__KEY with a key of the configuration file; \
                           of a source only [source.api] is set this way: POSTBACK__SOURCE__NAME__API__KEY";
-            Fault::new(FaultCode::UnknownKey, &name, "this environment variable names no setting", remedy)
+            Fault::new(FaultCode::UnknownKey, name, "this environment variable names no setting", remedy)
         })
     }
 }

@@ -1,5 +1,6 @@
 //! `[ingest]`
 
+use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
@@ -174,7 +175,11 @@ fn record_headers(section: &mut Section<'_>) -> Vec<String> {
     let names = section
         .list("record_headers")
         .unwrap_or_else(|| vec!["user-agent".to_owned()]);
-    let names: Vec<String> = names.iter().map(|name| name.to_ascii_lowercase()).collect();
+    // Given twice, a header would stand twice in the record's JSON.
+    let mut seen = BTreeSet::new();
+    let names: Vec<String> = (names.iter().map(|name| name.to_ascii_lowercase()))
+        .filter(|name| seen.insert(name.clone()))
+        .collect();
     for name in &names {
         let token = !name.is_empty()
             && name
@@ -210,8 +215,7 @@ fn origin(text: &str) -> Result<String, &'static str> {
     match place::check(place) {
         Ok(()) => Ok(format!("{scheme}://{place}")),
         Err(WrongPlace::NoHost) => Err(WRONG),
-        Err(WrongPlace::Host) => Err("has a host that no client can look up or connect to"),
-        Err(WrongPlace::Port) => Err("has a port that is no number from 1 through 65535"),
+        Err(wrong) => Err(wrong.words()),
     }
 }
 

@@ -5,7 +5,9 @@ use std::path::Path;
 use serde::{Serialize, Serializer};
 
 use super::Ordered;
+use super::brokers;
 use super::fault::{Fault, FaultCode};
+use super::ingest::{IngestSettings, record_bytes_max};
 use super::secret::{hidden_mark, read_secret};
 use super::section::Section;
 use crate::secret::{HIDDEN, Secret};
@@ -149,13 +151,7 @@ const PATHS: &[&str] = &[
 
 impl KafkaSettings {
     pub(super) fn read(section: &mut Section<'_>) -> Self {
-        let brokers = section.list("brokers").unwrap_or_default();
-        if brokers.is_empty() {
-            section.missing(
-                "brokers",
-                "give the brokers to begin with, such as brokers = \"127.0.0.1:9092\"",
-            );
-        }
+        let brokers = brokers::read(section);
         let mut topic = |key, default: &str| {
             let remedy = "use letters, digits, '.', '_' and '-', at most 249";
             let given = section.checked(key, remedy, topic_name);
@@ -184,6 +180,43 @@ impl KafkaSettings {
             options: options(section),
         }
     }
+
+    /// What is wrong with the longest record that librdkafka may take, if anything: a record beyond
+    /// it is answered for, and never reaches Kafka.
+    pub(super) fn longest(&self, ingest: &IngestSettings) -> Option<Fault> {
+        let given = self.options.get("message.max.bytes")?.expose();
+        let record = record_bytes_max(ingest);
+        let key = "kafka.options.\"message.max.bytes\"";
+        let fault = match plain_number(given) {
+            Some(limit) if limit >= record => return None,
+            Some(_) => Fault::new(
+                FaultCode::Contradiction,
+                key,
+                format!(
+                    "a record may have {record} bytes with ingest.max_query_bytes = {} and \
+                     ingest.max_body_bytes = {}: longer ones would be answered for and never reach Kafka",
+                    ingest.max_query_bytes, ingest.max_body_bytes
+                ),
+                format!(
+                    "remove it, or give at least {record}, or lower max_query_bytes or max_body_bytes"
+                ),
+            ),
+            None => Fault::new(
+                FaultCode::BadValue,
+                key,
+                "must be a whole number in plain digits",
+                "remove it: Postback sets it to the longest record that ingest takes",
+            ),
+        };
+        Some(fault.with_value(format_args!("{given:?}")))
+    }
+}
+
+/// A number that librdkafka reads as we do: it takes a leading zero for octal or hexadecimal, and
+/// passes over what stands behind the digits.
+fn plain_number(text: &str) -> Option<usize> {
+    let is_plain = text.bytes().all(|b| b.is_ascii_digit()) && !text.starts_with('0');
+    text.parse().ok().filter(|_| is_plain)
 }
 
 /// Kafka's rule for topic names (`org.apache.kafka.common.internals.Topic`).

@@ -12,6 +12,7 @@
 
 mod access;
 mod api;
+mod brokers;
 mod clickhouse;
 mod consumer;
 mod environment;
@@ -29,7 +30,6 @@ mod watch;
 mod web;
 
 use std::collections::BTreeMap;
-use std::ffi::OsString;
 use std::path::Path;
 
 use serde::Serialize;
@@ -110,12 +110,10 @@ pub fn load_checked(
 ) -> Result<Settings, ConfigError> {
     let bytes = std::fs::read(file).map_err(|error| ConfigError::unreadable(file, &error))?;
     let text = ConfigError::utf8(file, bytes)?;
-    let variables = std::env::vars_os();
-    let text_of = |text: OsString| text.to_string_lossy().into_owned();
-    read_checked(
+    read_in(
         file,
         &text,
-        variables.map(|(name, value)| (text_of(name), text_of(value))),
+        Environment::of_process(std::env::vars_os()),
         check,
     )
 }
@@ -142,10 +140,18 @@ pub fn read_checked(
     environment: impl IntoIterator<Item = (String, String)>,
     check: impl FnOnce(Draft<'_>) -> Vec<Fault>,
 ) -> Result<Settings, ConfigError> {
+    read_in(file, text, Environment::new(environment), check)
+}
+
+fn read_in(
+    file: &Path,
+    text: &str,
+    mut environment: Environment,
+    check: impl FnOnce(Draft<'_>) -> Vec<Fault>,
+) -> Result<Settings, ConfigError> {
     let mut root: toml::Table =
         toml::from_str(text).map_err(|error| ConfigError::syntax(file, text, &error))?;
     let mut faults = Vec::new();
-    let mut environment = Environment::new(environment);
     let sources = root.remove("source");
 
     let kafka = KafkaSettings::read(&mut Section::open(
@@ -166,6 +172,7 @@ pub fn read_checked(
         &mut environment,
         &mut faults,
     ));
+    faults.extend(kafka.longest(&ingest));
     let consumer = ConsumerSettings::read(&mut Section::open(
         "consumer",
         &mut root,
@@ -190,6 +197,7 @@ pub fn read_checked(
     ];
     faults.extend(root.keys().map(|key| Fault::unknown(key, key, &known)));
     faults.extend(environment.leftovers());
+    environment.refuse_unreadable(&mut faults);
     let settings = Settings {
         kafka,
         clickhouse,

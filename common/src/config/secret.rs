@@ -81,10 +81,13 @@ pub(super) fn hidden_mark(key: &str) -> Fault {
     Fault::new(FaultCode::BadValue, key, problem, "give the secret")
 }
 
-/// Reads a secret's file. The line ending that editors add, Windows' included, is no part of it.
+/// Reads a secret's file. The line ending that editors add, Windows' included, is no part of it, nor
+/// is the mark of UTF-8 that some put before it.
 /// A file without a secret is more likely one that was never filled than meant.
 pub(super) fn read_secret(path: &Path, key: &str, faults: &mut Vec<Fault>) -> Option<Secret> {
-    let fault = match std::fs::read_to_string(path) {
+    let read = std::fs::read_to_string(path);
+    let read = read.map(|text| text.strip_prefix('\u{feff}').unwrap_or(&text).to_owned());
+    let fault = match read {
         Ok(text) if text.trim().is_empty() => Fault::new(
             FaultCode::BadValue,
             key,
@@ -94,6 +97,13 @@ pub(super) fn read_secret(path: &Path, key: &str, faults: &mut Vec<Fault>) -> Op
         Ok(text) => {
             let text = text.strip_suffix('\n').unwrap_or(&text);
             return Some(Secret::new(text.strip_suffix('\r').unwrap_or(text)));
+        }
+        Err(error) if may_be_the_secret(path, &error) => {
+            let problem =
+                "a file that is not there; its name is not shown, for it may be the secret itself";
+            let code = FaultCode::UnreadableFile;
+            faults.push(Fault::new(code, key, problem, readable(&error)));
+            return None;
         }
         Err(error) => Fault::new(
             FaultCode::UnreadableFile,
@@ -106,10 +116,27 @@ pub(super) fn read_secret(path: &Path, key: &str, faults: &mut Vec<Fault>) -> Op
     None
 }
 
+/// Whether what was given for the path of a secret's file is more likely the secret: nothing stands
+/// there, and neither a root nor a folder begins it.
+fn may_be_the_secret(path: &Path, error: &io::Error) -> bool {
+    let folder = path.parent().filter(|folder| *folder != Path::new(""));
+    match error.kind() {
+        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => {
+            !path.is_absolute() && !folder.is_some_and(Path::is_dir)
+        }
+        // Too long for a name, or with a character that no name has.
+        io::ErrorKind::InvalidFilename | io::ErrorKind::InvalidInput => true,
+        _ => false,
+    }
+}
+
 /// What makes the file readable.
 fn readable(error: &io::Error) -> &'static str {
     match error.kind() {
-        io::ErrorKind::NotFound => {
+        io::ErrorKind::NotFound
+        | io::ErrorKind::NotADirectory
+        | io::ErrorKind::InvalidFilename
+        | io::ErrorKind::InvalidInput => {
             "name a file that exists; relative paths start at the working directory"
         }
         io::ErrorKind::IsADirectory => "name the file itself, not the directory that it is in",

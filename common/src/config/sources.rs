@@ -2,11 +2,10 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use jiff::tz::TimeZone;
 use toml::Value;
 
 use super::access;
-use super::api::ApiSettings;
+use super::api::{self, ApiSettings};
 use super::environment::Environment;
 use super::fault::{Fault, FaultCode};
 use super::section::{self, Section};
@@ -14,6 +13,7 @@ use super::source::{Identity, ProfileFile, Reply, ReplyContent, SourceKey, Sourc
 use super::templates;
 use crate::name::{AccountName, KeyName, NetworkName, SourceName};
 use crate::url_key::{KeyError, KeyHash};
+use crate::zone;
 
 /// Reads all sources and what must hold between them.
 pub(super) fn read_all(
@@ -30,6 +30,7 @@ pub(super) fn read_all(
         ));
         return Vec::new();
     };
+    api::refuse_shared_variables(&tables, environment, faults);
     let mut sources = Vec::new();
     for (index, table) in tables.into_iter().enumerate() {
         let called = table
@@ -76,7 +77,7 @@ fn read(section: &mut Section<'_>, environment: &mut Environment) -> Option<Sour
     let time_zone = section.checked(
         "time_zone",
         "give an IANA name, such as \"America/New_York\"",
-        TimeZone::get,
+        zone::named,
     );
     let identity = section.checked(
         "identity",

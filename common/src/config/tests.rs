@@ -2,6 +2,7 @@ use std::path::Path;
 
 use super::*;
 
+mod addresses;
 mod files;
 mod listeners;
 mod options;

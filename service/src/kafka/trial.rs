@@ -192,8 +192,8 @@ mod tests {
                 "kafka.options.\"max.in.flight\" = \"100\": `max.in.flight` must be set <= 5",
             ),
             (
-                "\"message.max.bytes\" = 2000000",
-                "kafka.options.\"message.max.bytes\" = \"2000000\": `fetch.max.bytes` must be >=",
+                "\"message.max.bytes\" = 20000000",
+                "kafka.options.\"message.max.bytes\" = \"20000000\": `fetch.max.bytes` must be >=",
             ),
             (
                 "\"security.protocol\" = \"ssl\"\n\"ssl.ca.location\" = \"/nowhere/ca.pem\"",

@@ -74,6 +74,57 @@ fn a_secret_that_cannot_be_read_is_one_fault_with_its_own_remedy() {
 }
 
 #[test]
+fn what_may_be_a_secret_in_place_of_its_file_is_not_shown() {
+    let long = "x".repeat(256);
+    let cases = [
+        CANARY.to_owned(),
+        format!("nowhere/{CANARY}"),
+        format!("{CANARY}\n-----/{CANARY}"),
+        format!("/{CANARY}{long}"),
+    ];
+    for given in &cases {
+        for variable in [
+            "POSTBACK__CLICKHOUSE__PASSWORD_FILE",
+            "POSTBACK__KAFKA__OPTIONS__SASL_PASSWORD_FILE",
+            "POSTBACK__WATCH__WEBHOOK_URL_FILE",
+        ] {
+            let text = refusal(LEAST, &[(variable, given)]);
+            let expected = format!(
+                "1 setting is refused\n  {variable}: a file that is not there; its name is not shown, \
+                 for it may be the secret itself [unreadable_file]\n    remedy: name a file that exists"
+            );
+            assert!(text.contains(&expected) && !text.contains(CANARY), "{text}");
+        }
+    }
+    // Tests run in the package's folder.
+    for path in ["/nowhere/password", "src/pasword", "./pasword"] {
+        let text = refusal(LEAST, &[("POSTBACK__CLICKHOUSE__PASSWORD_FILE", path)]);
+        assert!(
+            text.contains(&format!("PASSWORD_FILE = {path:?}: No such file")),
+            "{text}"
+        );
+    }
+}
+
+#[test]
+fn the_mark_of_utf8_is_no_part_of_a_secret() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("marked");
+    let path = file.to_str().unwrap();
+    let variable = "POSTBACK__CLICKHOUSE__PASSWORD_FILE";
+    // U+FEFF in UTF-8 (Unicode 16.0, section 23.8).
+    std::fs::write(
+        &file,
+        [b"\xef\xbb\xbf", CANARY.as_bytes(), b"\r\n"].concat(),
+    )
+    .unwrap();
+    let settings = read_with(LEAST, &[(variable, path)]).unwrap();
+    assert_eq!(settings.clickhouse.password.unwrap().expose(), CANARY);
+    std::fs::write(&file, b"\xef\xbb\xbf\n").unwrap();
+    assert!(refusal(LEAST, &[(variable, path)]).contains("the file is empty"));
+}
+
+#[test]
 fn a_key_that_is_missing_or_wrong_is_said_once() {
     for (key, expected) in [
         ("", "sha256: must be given [missing]"),

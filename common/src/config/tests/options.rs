@@ -1,6 +1,102 @@
 //! `[kafka.options]`, and what else comes from the environment.
 
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStringExt as _;
+
 use super::*;
+
+#[test]
+fn a_variable_that_is_no_text_is_refused_by_its_name_alone() {
+    let os = |bytes: &[u8]| OsString::from_vec(bytes.to_vec());
+    let read = |variables: &[(&str, &[u8])]| {
+        let variables = variables
+            .iter()
+            .map(|(name, value)| (name.into(), os(value)));
+        let environment = Environment::of_process(variables);
+        read_in(Path::new("postback.toml"), LEAST, environment, |_| {
+            Vec::new()
+        })
+    };
+    for name in [
+        "POSTBACK__CLICKHOUSE__PASSWORD",
+        "POSTBACK__CLICKHOUSE__USER",
+        "POSTBACK__CLICKHOUSE__DATABASE",
+        "POSTBACK__CLICKHOUSE__PASSWORD_FILE",
+        "POSTBACK__KAFKA__OPTIONS__SASL_PASSWORD",
+        "POSTBACK__NOTHING__OF__OURS",
+    ] {
+        let text = read(&[(name, b"canary-5f2d\xe4")]).unwrap_err().to_string();
+        let expected =
+            format!("1 setting is refused\n  {name}: the value is not UTF-8 [bad_value]");
+        assert!(text.contains(&expected) && !text.contains(CANARY), "{text}");
+    }
+    // What is none of ours may hold what it likes.
+    let settings = read(&[("LS_COLORS", b"\xe4"), ("POSTBACK__KAFKA__TOPIC", b"t")]).unwrap();
+    assert_eq!(settings.kafka.topic, "t");
+}
+
+#[test]
+fn a_variable_that_could_mean_either_of_two_sources_is_refused() {
+    let source = |name: &str, key: char| {
+        let key = key.to_string().repeat(22);
+        format!(
+            "[[source]]\nname = \"{name}\"\nnetwork = \"rakuten\"\npublisher_id = \"1\"\n[[source.key]]\nkey = \"{key}\"\n"
+        )
+    };
+    let two = format!("{LEAST}{}{}", source("a-b", '1'), source("a_b", '2'));
+    assert_eq!(read_with(&two, &[]).unwrap().sources.len(), 3);
+    let api = |source: &str| {
+        let names = ["BASE_URL", "CLIENT_ID", "CLIENT_SECRET"];
+        names.map(|name| format!("POSTBACK__SOURCE__{source}__API__{name}"))
+    };
+    let set = |names: &[String; 3]| {
+        let variables = names.each_ref().map(|name| (name.as_str(), "https://h"));
+        read_with(&two, &variables)
+    };
+    let text = set(&api("A_B")).unwrap_err().to_string();
+    let expected = "1 setting is refused\n  source[a_b].api: POSTBACK__SOURCE__A_B__API__… could mean source a-b \
+                    as well as source a_b [contradiction]\n    remedy: set [source.api] of both in the file";
+    assert!(text.contains(expected), "{text}");
+    // Of a third one, it is known whom it means.
+    let with_publisher = two.replacen("network", "publisher_id = \"1\"\nnetwork", 1);
+    let names = api("RAKUTEN_US");
+    let variables = names.each_ref().map(|name| (name.as_str(), "https://h"));
+    assert!(
+        read_with(&with_publisher, &variables).unwrap().sources[0]
+            .api
+            .is_some()
+    );
+}
+
+#[test]
+fn a_longest_record_below_what_ingest_takes_is_refused() {
+    // 6 * (16,384 + 65,536) + 131,072.
+    let longest = 622_592;
+    let limit = |text: &str| with_options(&format!("\"message.max.bytes\" = {text}"));
+    for good in ["622592", "\"622592\"", "1000000"] {
+        assert!(read_with(&limit(good), &[]).is_ok(), "{good}");
+    }
+    let text = refusal(&limit("622591"), &[]);
+    let expected = format!(
+        "1 setting is refused\n  kafka.options.\"message.max.bytes\" = \"622591\": a record may have {longest} bytes \
+         with ingest.max_query_bytes = 16384 and ingest.max_body_bytes = 65536: "
+    );
+    assert!(
+        text.contains(&expected)
+            && text.contains("[contradiction]\n    remedy: remove it, or give at least 622592"),
+        "{text}"
+    );
+    let longer = [("POSTBACK__INGEST__MAX_BODY_BYTES", "65537")];
+    assert!(refusal(&limit("622592"), &longer).contains("622598 bytes"));
+    // librdkafka reads 262,144, 16 and 900,000 there.
+    for unclear in ["\"01000000\"", "\"0x10\"", "\"900000 bytes\"", "\"\""] {
+        let text = refusal(&limit(unclear), &[]);
+        assert!(
+            text.contains(": must be a whole number in plain digits"),
+            "{text}"
+        );
+    }
+}
 
 /// The least, with these options.
 fn with_options(options: &str) -> String {

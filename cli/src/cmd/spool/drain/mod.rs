@@ -338,7 +338,7 @@ mod tests {
             let taken = record_bytes_max(&settings.ingest);
             assert!(taken < longest.unwrap(), "{taken}");
         }
-        let theirs = settings("[kafka.options]\n\"message.max.bytes\" = 2000\n");
-        assert_eq!(config(&theirs).get("message.max.bytes"), Some("2000"));
+        let theirs = settings("[kafka.options]\n\"message.max.bytes\" = 2000000\n");
+        assert_eq!(config(&theirs).get("message.max.bytes"), Some("2000000"));
     }
 }
