@@ -35,7 +35,6 @@ pub(crate) async fn note_by_hand(
     clickhouse: &ClickHouseSettings,
     source: &str,
     is_on: bool,
-    at: Timestamp,
 ) -> Result<(), Trouble> {
     let trouble = |error| Trouble::of_clickhouse(&error, clickhouse);
     let client = client(clickhouse, Role::Query).map_err(trouble)?;
@@ -44,7 +43,8 @@ pub(crate) async fn note_by_hand(
     } else {
         Note::OffByHand
     };
-    endpoints::note(&client, source, at, &note)
+    // At which time, the server decides.
+    endpoints::note(&client, source, Timestamp::now(), &note)
         .await
         .map_err(trouble)
 }

@@ -17,6 +17,11 @@ const A_DAY: SignedDuration = SignedDuration::from_hours(24);
 /// So long without a refusal, and a spell of them is over.
 const QUIET: SignedDuration = SignedDuration::from_mins(10);
 const A_MINUTE: SignedDuration = SignedDuration::from_mins(1);
+/// Clocks differ by so much. What is said to be fetched of a later time was noted by a wrong clock, or of
+/// a range that ends in the future: what came since then is not in it.
+const CLOCKS: SignedDuration = SignedDuration::from_mins(10);
+/// A run asks for ten minutes more before its range, and may wait for as long before it asks.
+const AHEAD: SignedDuration = SignedDuration::from_mins(20);
 /// Minutes with refusals that make a spell: one alone is a restart, or chance.
 const SPELL: usize = 3;
 
@@ -75,32 +80,36 @@ impl Known<'_> {
         before(before(now, keeps), A_DAY)
     }
 
-    /// What is to be healed now, if anything: one at a time. Outages and spells, the oldest first; then
-    /// what was begun; then the day's.
+    /// What is to be healed first of [`Self::all_due`].
+    #[must_use]
+    pub fn due(&self) -> Option<Heal> {
+        self.all_due().into_iter().next()
+    }
+
+    /// What is to be healed now, one after another. Outages and spells, the oldest first; then what was
+    /// begun; then the day's.
     ///
     /// The ends of an outage are those of the table: one that was interrupted is found with the same
     /// ones, and goes on.
     #[must_use]
-    pub fn due(&self) -> Option<Heal> {
-        let of = |cause| {
-            move |span: Span| Heal {
-                cause,
-                from: span.from,
-                to: span.to,
-            }
-        };
-        let missing = |span: &Span| self.missing(*span).is_some();
-        let mut outages = self.outages.iter().filter_map(Span::of_ended);
-        let switched_off = outages.find(missing).map(of(Cause::SwitchedOff));
-        switched_off
-            .or_else(|| {
-                let spells = self.spells().into_iter();
-                let mut over = spells.filter(|spell| self.is_over(*spell));
-                over.find(missing).map(of(Cause::Refusals))
-            })
+    pub fn all_due(&self) -> Vec<Heal> {
+        let outages = self.outages.iter().filter_map(Span::of_ended);
+        let outages = outages.filter(|outage| outage.to <= self.now);
+        let spells = self.spells().into_iter();
+        let over = spells.filter(|spell| self.is_over(*spell));
+        let missed = outages
+            .map(|outage| outage.healed_for(Cause::SwitchedOff))
+            .chain(over.map(|spell| spell.healed_for(Cause::Refusals)))
             // The day's, mostly; otherwise what the tables tell with other ends by now.
-            .or_else(|| self.interrupted())
-            .or_else(|| self.daily().map(of(Cause::Daily)))
+            .chain(self.interrupted());
+        let mut due: Vec<Heal> = Vec::new();
+        for heal in missed {
+            if !due.contains(&heal) && self.missing(Span::of(heal)).is_some() {
+                due.push(heal);
+            }
+        }
+        due.extend(self.daily().map(|day| day.healed_for(Cause::Daily)));
+        due
     }
 
     /// When the network begins to drop what was missed and is not fetched; `None` where nothing is
@@ -125,24 +134,21 @@ impl Known<'_> {
     }
 
     /// What a process began within the last day and did not end goes on, with the same ends.
-    fn interrupted(&self) -> Option<Heal> {
+    fn interrupted(&self) -> impl Iterator<Item = Heal> {
         let yesterday = before(self.now, A_DAY);
-        let open = |healed: &&Healed| healed.ended_at.is_none() && healed.begun_at > yesterday;
-        let has_rest = |heal: &Heal| {
-            let span = Span {
-                from: heal.from,
-                to: heal.to,
-            };
-            self.missing(span).is_some()
+        let open = move |healed: &&Healed| {
+            let is_open = healed.ended_at.is_none() && healed.begun_at > yesterday;
+            is_open && healed.heal.to <= self.now
         };
-        let mut open = self.heals.iter().filter(open).map(|healed| healed.heal);
-        open.find(has_rest)
+        self.heals.iter().filter(open).map(|healed| healed.heal)
     }
 
     fn daily(&self) -> Option<Span> {
         let yesterday = before(self.now, A_DAY);
-        let is_recent =
-            |healed: &Healed| healed.heal.cause == Cause::Daily && healed.heal.to > yesterday;
+        let is_recent = |healed: &Healed| {
+            let to = healed.heal.to;
+            healed.heal.cause == Cause::Daily && to > yesterday && self.is_known(to)
+        };
         if self.heals.iter().any(is_recent) {
             return None;
         }
@@ -175,26 +181,48 @@ impl Known<'_> {
         spell.to.duration_until(self.now) >= QUIET
     }
 
+    /// Whether something can have been fetched up to there.
+    fn is_known(&self, to: Timestamp) -> bool {
+        self.now.duration_until(to) <= CLOCKS
+    }
+
     /// The first moment of a time that nothing has fetched and that the network still has.
     fn missing(&self, time: Span) -> Option<Timestamp> {
+        let to = time.to.min(self.now);
         let mut from = time.from.max(before(self.now, self.keeps));
         let ended = self.heals.iter().filter(|healed| healed.ended_at.is_some());
         let healed = ended.map(|healed| Fetched {
             from: healed.heal.from,
             to: healed.heal.to,
         });
-        let mut fetched: Vec<Fetched> = healed.chain(self.fetched.iter().copied()).collect();
+        let fetched = healed.chain(self.fetched.iter().copied());
+        let mut fetched: Vec<Fetched> = fetched.filter(|one| self.is_known(one.to)).collect();
         fetched.sort_unstable();
         for one in fetched {
             if one.from <= from && one.to > from {
                 from = one.to;
             }
         }
-        (from < time.to).then_some(from)
+        (from < to).then_some(from)
     }
 }
 
 impl Span {
+    const fn of(heal: Heal) -> Self {
+        Self {
+            from: heal.from,
+            to: heal.to,
+        }
+    }
+
+    const fn healed_for(self, cause: Cause) -> Heal {
+        Heal {
+            cause,
+            from: self.from,
+            to: self.to,
+        }
+    }
+
     /// Only what is over can be fetched whole.
     fn of_ended(outage: &Outage) -> Option<Self> {
         let to = outage.to?;
@@ -203,6 +231,15 @@ impl Span {
             to,
         })
     }
+}
+
+/// Where fetching for a heal begins at `now`: not before what the network keeps, since some refuse a
+/// question that reaches further back, and all of the heal with it. What is noted is the whole heal.
+#[must_use]
+pub fn asked_from(heal: &Heal, keeps: SignedDuration, now: Timestamp) -> Timestamp {
+    let kept = before(now, keeps);
+    let kept = kept.checked_add(AHEAD).unwrap_or(kept);
+    heal.from.max(kept).min(heal.to)
 }
 
 /// So long before; the beginning of time where that is before it.

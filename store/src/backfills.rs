@@ -171,7 +171,8 @@ pub async fn newest(
 }
 
 /// The times of which a source's runs have fetched everything, with an end since `since`: `from`
-/// inclusive and `to` exclusive, UTC.
+/// inclusive and `to` exclusive, UTC. What came after a run had ended was not fetched by it, whatever
+/// its range.
 ///
 /// # Errors
 /// As the server answers.
@@ -185,11 +186,12 @@ pub async fn finished(
         #[serde(deserialize_with = "micros")]
         range_from: Timestamp,
         #[serde(deserialize_with = "micros")]
-        range_to: Timestamp,
+        fetched_to: Timestamp,
     }
     let sql = format!(
-        "SELECT range_from, range_to FROM {BACKFILLS} WHERE is_finished AND source = {{source:String}} \
-         AND range_to >= fromUnixTimestamp64Micro({{since:Int64}}) ORDER BY range_from"
+        "SELECT range_from, least(range_to, recorded_at) AS fetched_to FROM {BACKFILLS} \
+         WHERE is_finished AND source = {{source:String}} AND fetched_to > range_from \
+         AND fetched_to >= fromUnixTimestamp64Micro({{since:Int64}}) ORDER BY range_from"
     );
     let query = client
         .query_raw(&sql)
@@ -197,7 +199,7 @@ pub async fn finished(
         .param("since", since.as_microsecond());
     let fetched: Vec<Fetched> = run("read what was fetched", query.fetch_all()).await?;
     let times = fetched.into_iter();
-    Ok(times.map(|one| (one.range_from, one.range_to)).collect())
+    Ok(times.map(|one| (one.range_from, one.fetched_to)).collect())
 }
 
 /// The runs of a source, or of all sources, the newest first, at most `limit`.

@@ -5,12 +5,12 @@ use postback_common::config::ClickHouseSettings;
 use serde::Deserialize;
 
 use crate::connection::{self, Role, run};
-use crate::error::{Kind, StoreError};
-use crate::generations;
+use crate::error::StoreError;
+use crate::generations::{self, Lineage, READS};
 use crate::migrate;
 use crate::tables::{
     BACKFILLS, BACKFILLS_LOG, CONVERSIONS, ENDPOINT_HISTORY, Generation, IMPORTS, IMPORTS_LOG,
-    ORDERS, POSTBACKS, REFUSALS, REFUSALS_LOG, STATEMENTS, safety_settings,
+    ORDERS, POSTBACKS, REFUSALS, REFUSALS_LOG, STATEMENTS, VIEWS, safety_settings,
 };
 
 /// The oldest ClickHouse that this version is tested with: year and month.
@@ -27,8 +27,10 @@ pub struct Findings {
     pub pending_migrations: Vec<String>,
     /// The generation that readers see; `None` where nothing is migrated.
     pub active: Option<Generation>,
-    /// Tables and views that are missing.
+    /// Tables and views that are missing, of all generations that are loaded.
     pub missing_tables: Vec<String>,
+    /// Views that read another generation than the active one: `conversions reads generation 2`.
+    pub strayed_views: Vec<String>,
     /// Settings of tables that a promise rests on and that are not as `migrate` made them:
     /// `conversions_g1: fsync_after_insert = 1`.
     pub changed_settings: Vec<String>,
@@ -42,6 +44,7 @@ impl Findings {
             && self.active.is_some()
             && self.pending_migrations.is_empty()
             && self.missing_tables.is_empty()
+            && self.strayed_views.is_empty()
             && self.changed_settings.is_empty()
     }
 }
@@ -68,46 +71,55 @@ pub async fn check(settings: &ClickHouseSettings) -> Result<Findings, StoreError
     let request = client.query_raw("SELECT version()").fetch_one::<String>();
     let server_version = run("ask for the server's version", request).await?;
     let pending_migrations = migrate::pending(&client).await?;
-    let active = if pending_migrations.is_empty() {
-        active(&client).await?
+    let lineage = if pending_migrations.is_empty() {
+        generations::lineage(&client).await?
     } else {
-        None
+        Lineage::default()
     };
-    let tables = tables(&client).await?;
-    let (missing_tables, changed_settings) = match active {
-        Some(generation) => (missing(&tables, generation), changed(&tables, generation)),
-        None => (Vec::new(), Vec::new()),
-    };
-    Ok(Findings {
+    let mut findings = Findings {
         is_tested_version: is_tested(&server_version),
         server_version,
         pending_migrations,
-        active,
-        missing_tables,
-        changed_settings,
-    })
-}
-
-async fn active(client: &Client) -> Result<Option<Generation>, StoreError> {
-    match generations::active(client).await {
-        Err(error) if error.kind == Kind::Setup && error.code.is_none() => Ok(None),
-        found => found.map(Some),
+        active: lineage.active,
+        missing_tables: Vec::new(),
+        strayed_views: Vec::new(),
+        changed_settings: Vec::new(),
+    };
+    let tables = tables(&client).await?;
+    if let Some(active) = lineage.active {
+        let live: Vec<_> = lineage.live().map(|life| life.generation).collect();
+        findings.missing_tables = missing(&tables, &live);
+        findings.changed_settings = changed(&tables, &live);
+        // While readers are being switched the views may be ahead of the record.
+        let is_held = lineage.activation.is_some_and(|found| found.hold.is_some());
+        if !is_held {
+            findings.strayed_views = strayed(&tables, active);
+        }
     }
+    Ok(findings)
 }
 
 #[derive(Row, Deserialize)]
 struct Table {
     name: String,
     engine_full: String,
+    /// The generation that it reads; 0 for none.
+    reads: u32,
 }
 
 async fn tables(client: &Client) -> Result<Vec<Table>, StoreError> {
-    let sql = "SELECT name, engine_full FROM system.tables WHERE database = currentDatabase()";
-    run("read the tables", client.query_raw(sql).fetch_all()).await
+    let sql = format!(
+        "SELECT name, engine_full, {READS} AS reads FROM system.tables WHERE database = currentDatabase()"
+    );
+    run("read the tables", client.query_raw(&sql).fetch_all()).await
 }
 
-fn missing(tables: &[Table], generation: Generation) -> Vec<String> {
-    let wanted = [
+fn tables_of(live: &[Generation]) -> impl Iterator<Item = String> {
+    (live.iter()).flat_map(|generation| [generation.postbacks(), generation.conversions()])
+}
+
+fn missing(tables: &[Table], live: &[Generation]) -> Vec<String> {
+    let of_all = [
         POSTBACKS.to_owned(),
         CONVERSIONS.to_owned(),
         ORDERS.to_owned(),
@@ -116,22 +128,28 @@ fn missing(tables: &[Table], generation: Generation) -> Vec<String> {
         IMPORTS_LOG.to_owned(),
         BACKFILLS.to_owned(),
         BACKFILLS_LOG.to_owned(),
-        generation.postbacks(),
-        generation.conversions(),
         REFUSALS.to_owned(),
         REFUSALS_LOG.to_owned(),
         ENDPOINT_HISTORY.to_owned(),
     ];
     let is_missing = |name: &String| tables.iter().all(|table| table.name != *name);
-    wanted.into_iter().filter(is_missing).collect()
+    let wanted = of_all.into_iter().chain(tables_of(live));
+    wanted.filter(is_missing).collect()
 }
 
-fn changed(tables: &[Table], generation: Generation) -> Vec<String> {
-    let ours = [
-        generation.postbacks(),
-        generation.conversions(),
-        REFUSALS_LOG.to_owned(),
-    ];
+fn strayed(tables: &[Table], active: Generation) -> Vec<String> {
+    let is_ours = |table: &&Table| VIEWS.iter().any(|(name, _)| *name == table.name);
+    let strayed = |table: &&Table| table.reads != 0 && table.reads != active.number();
+    tables
+        .iter()
+        .filter(is_ours)
+        .filter(strayed)
+        .map(|table| format!("{} reads generation {}", table.name, table.reads))
+        .collect()
+}
+
+fn changed(tables: &[Table], live: &[Generation]) -> Vec<String> {
+    let ours: Vec<_> = tables_of(live).chain([REFUSALS_LOG.to_owned()]).collect();
     let lacking = |table: &Table| {
         let text = format!("{},", table.engine_full);
         safety_settings()
@@ -181,6 +199,7 @@ mod tests {
         let table = |name: &str, settings: &str| Table {
             name: name.to_owned(),
             engine_full: engine(settings),
+            reads: 0,
         };
         let unsafe_settings = all.replace("fsync_after_insert = 1", "fsync_after_insert = 0");
         let tables = [
@@ -196,13 +215,45 @@ mod tests {
             table("backfills_log", &all),
         ];
         let lacking = ["conversions", "statements", "endpoint_history"];
-        assert_eq!(missing(&tables, Generation::FIRST), lacking);
+        assert_eq!(missing(&tables, &[Generation::FIRST]), lacking);
         assert_eq!(
-            changed(&tables, Generation::FIRST),
+            changed(&tables, &[Generation::FIRST]),
             [
                 "conversions_g1: fsync_after_insert = 1",
                 "refusals_log: fsync_after_insert = 1"
             ]
         );
+    }
+
+    #[test]
+    fn each_generation_that_is_loaded_needs_its_tables() {
+        let live = [2, 5].map(|number| Generation::new(number).unwrap());
+        let missing = missing(&[], &live);
+        let last = [
+            "postbacks_g2",
+            "conversions_g2",
+            "postbacks_g5",
+            "conversions_g5",
+        ];
+        assert_eq!(missing[missing.len() - 4..], last);
+    }
+
+    #[test]
+    fn a_view_of_another_generation_is_named() {
+        let table = |name: &str, reads| Table {
+            name: name.to_owned(),
+            engine_full: String::new(),
+            reads,
+        };
+        let tables = [
+            table("conversions", 2),
+            table("conversions_g2", 0),
+            table("mine", 1),
+            table("orders", 1),
+            table("postbacks", 12),
+        ];
+        let strayed = strayed(&tables, Generation::new(2).unwrap());
+        let expected = ["orders reads generation 1", "postbacks reads generation 12"];
+        assert_eq!(strayed, expected);
     }
 }

@@ -383,7 +383,7 @@ fn watch_tells_at_the_first_poll_and_what_the_network_was_answered_before() {
     );
     let marked = pipeline.postback(&["annotate", "switched it off for a test", "--source", "shop"]);
     assert_eq!(marked.code, 0, "{}", marked.shown());
-    poll(&pipeline, -1, "disabled", "");
+    poll(&pipeline, 0, "disabled", "");
     let (_, found) = alerts(&pipeline);
     assert_eq!(
         found[0]["annotation"],
@@ -448,9 +448,10 @@ fn what_is_not_known_for_long_and_what_will_be_lost_are_alerts() {
 
 /// A note of a heal of the time from so many minutes ago to so many minutes ago.
 fn heal(pipeline: &Pipeline, what: &str, cause: &str, from: i64, to: i64) {
+    // In one statement: its ends are those of one moment.
     pipeline.database.run(&format!(
         "INSERT INTO {{db}}.endpoint_history (id, source, at, what, reason, healed_from, healed_to) \
-         SELECT generateUUIDv4(), 'shop', now64(6) - {}, '{what}', '{cause}', \
+         SELECT generateUUIDv4(what), 'shop', now64(6) - {}, arrayJoin([{what}]) AS what, '{cause}', \
            toDateTime64(now() - {}, 6), toDateTime64(now() - {}, 6)",
         60 * to,
         60 * from,
@@ -479,7 +480,7 @@ fn fetched(pipeline: &Pipeline) -> u64 {
 #[test]
 fn what_another_process_began_to_heal_goes_on_with_the_same_ends() {
     let (_network, pipeline) = missed("endpoint_resumed", 6);
-    heal(&pipeline, "heal_begun", "daily", 3 * 1_440, 1);
+    heal(&pipeline, "'heal_begun'", "daily", 3 * 1_440, 1);
     let begun =
         "SELECT toString((healed_from, healed_to)) FROM {db}.endpoint_history WHERE what = ";
     let before = pipeline.database.run(&format!("{begun}'heal_begun'"));
@@ -499,8 +500,13 @@ fn what_another_process_began_to_heal_goes_on_with_the_same_ends() {
 #[test]
 fn a_spell_of_refusals_that_is_over_is_healed_and_one_that_goes_on_is_not() {
     let (_network, pipeline) = missed("endpoint_spell", 4);
-    heal(&pipeline, "heal_begun", "daily", 3 * 1_440, 30);
-    heal(&pipeline, "heal_ended", "daily", 3 * 1_440, 30);
+    heal(
+        &pipeline,
+        "'heal_begun', 'heal_ended'",
+        "daily",
+        3 * 1_440,
+        30,
+    );
     let refuse = |minutes_ago: i64| {
         pipeline.database.run(&format!(
             "INSERT INTO {{db}}.refusals_log (id, refused_at, reason, status, source) \

@@ -283,8 +283,16 @@ fn a_generation_of_another_normaliser_is_left_to_programs_of_that_version() {
     let ready = pipeline.readiness(pipeline.consumer_admin).unwrap();
     assert_eq!(ready.0, 200, "{}", ready.1);
 
-    let activated = "INSERT INTO {db}.generation_events (number, event) VALUES (2, 'activated')";
-    pipeline.database.run(activated);
+    for event in [
+        "'activation_asked', ''",
+        "'held', '{\"mark\":\"m\"}'",
+        "'activated', ''",
+    ] {
+        let event = format!(
+            "INSERT INTO {{db}}.generation_events (number, event, detail) VALUES (2, {event})"
+        );
+        pipeline.database.run(&event);
+    }
     wait::until_true(
         "the notice tells that readers see what it cannot load",
         || {
@@ -330,11 +338,8 @@ fn a_switch_whose_coordinator_dies_is_ended_by_the_next() {
         let status = dying.process().wait_for(wait::LIMIT);
         let status = status.expect("it comes to its place in time");
         assert_eq!(status.code(), None, "{place}: {status}: {}", dying.output());
-        let events = |name: &str| {
-            let sql = "SELECT count() FROM {db}.generation_events WHERE number = 2 AND event = ";
-            pipeline.database.count(&format!("{sql}'{name}'"))
-        };
-        assert_eq!((events("held"), events("activated")), (1, 0), "{place}");
+        let recorded = ["held", "activated"].map(|name| events(&pipeline, name));
+        assert_eq!(recorded, [1, 0], "{place}");
         let shown = || {
             pipeline
                 .database
@@ -346,13 +351,138 @@ fn a_switch_whose_coordinator_dies_is_ended_by_the_next() {
         let consumer = pipeline.start_consumer();
         wait::until_true("the switch is recorded", || {
             assert!(shown() >= 3, "{place}");
-            events("activated") == 1
+            events(&pipeline, "activated") == 1
         });
         pipeline.wait_until_loaded(4);
-        let view = "SELECT count() FROM system.tables WHERE database = '{db}' \
-             AND name IN ('conversions', 'postbacks') AND comment LIKE '%Reads generation 2.'";
-        assert_eq!(pipeline.database.count(view), 2, "{place}");
+        assert_eq!(views_at(&pipeline, 2), 2, "{place}");
         assert_eq!(pipeline.postback(&["verify"]).code, 0, "{place}");
         assert_eq!((ingest.terminate(), consumer.terminate()), (0, 0));
     }
+}
+
+/// How often an event of generation 2 is recorded.
+fn events(pipeline: &Pipeline, name: &str) -> u64 {
+    let sql = "SELECT count() FROM {db}.generation_events WHERE number = 2 AND event = ";
+    pipeline.database.count(&format!("{sql}'{name}'"))
+}
+
+fn views_at(pipeline: &Pipeline, generation: u32) -> u64 {
+    pipeline.database.count(&format!(
+        "SELECT count() FROM system.tables WHERE database = '{{db}}' \
+         AND name IN ('conversions', 'postbacks') AND comment LIKE '%Reads generation {generation}.'"
+    ))
+}
+
+/// Who was told that readers stay can rely on it, however late the switch is recorded.
+#[test]
+fn a_switch_that_was_withdrawn_in_its_midst_does_not_happen() {
+    let Running {
+        ingest,
+        consumer,
+        pipeline,
+    } = Setup::new("withdrawn")
+        .source("rakuten-us", COMPLETE)
+        .start();
+    get(&pipeline, 0, &sale(1));
+    pipeline.wait_until_loaded(1);
+    pipeline.json(&["replay", "start", "--wait"]);
+    assert_eq!(consumer.terminate(), 0);
+
+    let variables = [("POSTBACK_CRASH_AT", "switched:1".to_owned())];
+    let dying = pipeline.start_consumer_with(&variables);
+    let asked = pipeline.postback(&["generation", "activate", "2", "--no-wait"]);
+    assert_eq!(asked.code, 0, "{}", asked.shown());
+    let status = dying.process().wait_for(wait::LIMIT);
+    assert_eq!(status.expect("it dies").code(), None, "{}", dying.output());
+    assert_eq!(
+        (views_at(&pipeline, 2), events(&pipeline, "activated")),
+        (2, 0)
+    );
+
+    let withdrawn = pipeline.postback(&["generation", "activate", "2", "--withdraw"]);
+    assert_eq!(withdrawn.code, 0, "{}", withdrawn.shown());
+    let told = "Readers see generation 1.";
+    assert!(withdrawn.stderr.contains(told), "{}", withdrawn.shown());
+    // What a coordinator records that stood still meanwhile instead of dying.
+    let late = "INSERT INTO {db}.generation_events (number, event) VALUES (2, 'activated')";
+    pipeline.database.run(late);
+    let listed = pipeline.json(&["generation", "ls"]);
+    assert_eq!(listed["meta"]["active"], 1, "{listed}");
+
+    let consumer = pipeline.start_consumer();
+    wait::until_true("the views are pointed back", || views_at(&pipeline, 1) == 2);
+    get(&pipeline, 0, &sale(2));
+    pipeline.wait_until_loaded(2);
+    let listed = pipeline.json(&["generation", "ls"]);
+    assert_eq!(listed["meta"]["active"], 1, "{listed}");
+    assert_eq!((ingest.terminate(), consumer.terminate()), (0, 0));
+}
+
+/// The live generation goes on also where the question fails whose answer ends the hold.
+#[test]
+fn a_hold_is_given_up_in_time_when_its_questions_fail() {
+    let Running {
+        ingest,
+        consumer,
+        pipeline,
+    } = Setup::new("hold_fails")
+        .source("rakuten-us", COMPLETE)
+        .start();
+    get(&pipeline, 0, &sale(1));
+    pipeline.wait_until_loaded(1);
+    pipeline.json(&["replay", "start", "--wait"]);
+    let rename = |from: &str, to: &str| {
+        let tables = format!("RENAME TABLE {{db}}.{from} TO {{db}}.{to}");
+        pipeline.database.run(&tables);
+    };
+    rename("postbacks_g1", "elsewhere");
+    let asked = pipeline.postback(&["generation", "activate", "2", "--no-wait"]);
+    assert_eq!(asked.code, 0, "{}", asked.shown());
+    wait::until_true("the hold is given up", || events(&pipeline, "released") > 0);
+    let told = "a step failed while the active generation is held";
+    assert!(consumer.output().contains(told), "{}", consumer.output());
+    assert_eq!(events(&pipeline, "activated"), 0);
+    let longest = "SELECT dateDiff('second', minIf(recorded_at, event = 'held'), minIf(recorded_at, event = 'released')) FROM {db}.generation_events";
+    let held_for = pipeline.database.count(longest);
+    assert!((15..40).contains(&held_for), "{held_for} s");
+
+    rename("elsewhere", "postbacks_g1");
+    get(&pipeline, 0, &sale(2));
+    wait::until_true("it is tried again", || events(&pipeline, "activated") == 1);
+    pipeline.wait_until_loaded(2);
+    assert_eq!(views_at(&pipeline, 2), 2);
+    assert_eq!(pipeline.postback(&["verify"]).code, 0);
+    assert_eq!((ingest.terminate(), consumer.terminate()), (0, 0));
+}
+
+/// Coordination goes on while the server will not drop a table.
+#[test]
+fn a_dropped_generation_whose_tables_stay_holds_nothing_up() {
+    let Running {
+        ingest,
+        consumer,
+        pipeline,
+    } = Setup::new("drop_fails")
+        .source("rakuten-us", COMPLETE)
+        .start();
+    get(&pipeline, 0, &sale(1));
+    pipeline.wait_until_loaded(1);
+    pipeline.json(&["replay", "start", "--wait"]);
+    pipeline.database.run(
+        "CREATE DICTIONARY {db}.needs_it (kafka_offset UInt64, source String) PRIMARY KEY kafka_offset \
+         SOURCE(CLICKHOUSE(DB '{db}' TABLE 'postbacks_g2')) LAYOUT(FLAT()) LIFETIME(0)",
+    );
+    let dropped = pipeline.postback(&["generation", "drop", "2", "--yes"]);
+    assert_ne!(dropped.code, 0, "{}", dropped.shown());
+    let told = "the generation is dropped, and its tables are not yet";
+    wait::until_true("it says so", || consumer.output().contains(told));
+
+    pipeline.json(&["replay", "start", "--activate", "--wait"]);
+    assert_eq!(views_at(&pipeline, 3), 2);
+    assert_eq!(consumer.output().matches(told).count(), 1);
+    let tables = "SELECT count() FROM system.tables WHERE database = '{db}' AND name LIKE '%\\_g2'";
+    assert_eq!(pipeline.database.count(tables), 2);
+    pipeline.database.run("DROP DICTIONARY {db}.needs_it SYNC");
+    wait::until_true("they go at last", || pipeline.database.count(tables) == 0);
+    assert_eq!((ingest.terminate(), consumer.terminate()), (0, 0));
 }

@@ -37,6 +37,7 @@ mod simulate;
 mod sources;
 mod spool_command;
 mod templates;
+mod unfinished;
 mod unread_log;
 mod upkeep;
 mod verify;

@@ -34,19 +34,7 @@ fn event(hour: i8, order: &str) -> Event {
 /// The API of a network with a sale, its reversal, a signal, a sale in another currency and one without
 /// its id.
 fn api() -> SocketAddr {
-    let network = Network::new(Terms {
-        publisher_id: 3_817_122,
-        source: "rakuten-us".to_owned(),
-        currency: "USD".to_owned(),
-        disable_after: 0,
-        kept_transactions: 100,
-        authorization: None,
-        credentials: Credentials {
-            client_id: "us".to_owned(),
-            client_secret: "CANARY-secret".to_owned(),
-        },
-    });
-    let events = [
+    api_with([
         event(10, "M1917799796"),
         Event {
             sale_amount: Amount::from_minor(-18_000, 2),
@@ -66,7 +54,22 @@ fn api() -> SocketAddr {
             transaction_id: None,
             ..event(14, "M5")
         },
-    ];
+    ])
+}
+
+fn api_with<const N: usize>(events: [Event; N]) -> SocketAddr {
+    let network = Network::new(Terms {
+        publisher_id: 3_817_122,
+        source: "rakuten-us".to_owned(),
+        currency: "USD".to_owned(),
+        disable_after: 0,
+        kept_transactions: 100,
+        authorization: None,
+        credentials: Credentials {
+            client_id: "us".to_owned(),
+            client_secret: "CANARY-secret".to_owned(),
+        },
+    });
     for event in events {
         network.remember(event);
     }
@@ -147,5 +150,43 @@ async fn what_is_missing_in_words() {
         (r"20[0-9]{2}-[0-9-]{5}T[0-9:]{8}Z,rakuten-us", "BEGUN,rakuten-us"),
         (r"finished,.*", "finished,BY"),
     ]}, { insta::assert_snapshot!(text); });
+    installed.remove().await;
+}
+
+#[tokio::test]
+async fn what_the_tables_keep_no_longer_and_what_is_yet_to_come_is_not_fetched() {
+    let installed = Installed::new("backfill_ends").await;
+    // A reversal that is told long after the sale.
+    let old = jiff::civil::date(2026, 1, 15).at(10, 0, 0, 0);
+    let old = old.to_zoned(jiff::tz::TimeZone::UTC).unwrap().timestamp();
+    let reversal = Event {
+        transaction_date: DateValue::At(old, DateForm::Long),
+        ..event(10, "M1")
+    };
+    let url = format!("http://{}", api_with([reversal]));
+    let file = installed.place.path().join("postback.toml");
+    fs::write(file, with_api(&url, "CANARY-secret")).unwrap();
+    let meta = |more: &[(&str, &str)], arguments: &[&str], code: i32| {
+        let run = [&["-o", "json", "backfill"], arguments].concat();
+        let shown = installed.shown_with(more, &run);
+        assert!(shown.ends_with(&format!("--- exit {code}\n")), "{shown}");
+        let (_, json) = shown.split_once('\n').unwrap();
+        let json = json.split("--- stderr").next().unwrap();
+        let json: serde_json::Value = serde_json::from_str(json).unwrap();
+        json["meta"].clone()
+    };
+    let keeps = [("POSTBACK__CLICKHOUSE__KEEP_DAYS", "62")];
+    let future = ["--from", "2026-09-01", "--to", "2099-01-01"];
+    let dry = [&future[..], &["--dry-run"]].concat();
+    assert_eq!(meta(&[], &dry, 3)["missing"], 1);
+
+    let ran = meta(&keeps, &future, 0);
+    let counts = ["pulled", "undecided", "missing"].map(|name| ran[name].as_u64());
+    assert_eq!(counts, [Some(1), Some(1), Some(0)], "{ran}");
+    let to: Timestamp = ran["to"].as_str().unwrap().parse().unwrap();
+    assert!(to <= Timestamp::now(), "{ran}");
+    let noted = "SELECT toUInt8(range_to <= recorded_at AND done_through <= recorded_at) FROM backfills WHERE is_finished";
+    let noted = installed.loader.query(noted).fetch_all::<u8>().await;
+    assert_eq!(noted.unwrap(), [1]);
     installed.remove().await;
 }

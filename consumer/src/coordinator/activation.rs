@@ -7,7 +7,10 @@
 //! 4. Switch the views, record it. The held one goes on, beside it.
 //!
 //! A hold that lasts too long is given up, and all begins again later: readers would rather wait
-//! for a switch than look at a standstill.
+//! for a switch than look at a standstill. That is so whatever fails meanwhile.
+//!
+//! A switch can be taken back until it is recorded: what is recorded afterwards counts for nothing,
+//! and the views are pointed back.
 
 use std::time::{Duration, Instant};
 
@@ -109,46 +112,117 @@ impl Coordinator {
         Ok(Some(left.next_with(&inserted)))
     }
 
+    /// All that readers can have seen, `to` has. False while that is not known.
+    async fn has_passed(
+        &mut self,
+        active: Generation,
+        to: Generation,
+        mark: &str,
+    ) -> Result<bool, StepError> {
+        let known = (self.watched.held.as_ref()).and_then(|held| held.to_pass.clone());
+        let to_pass = match known {
+            Some(to_pass) => to_pass,
+            None => match self.seen_by_readers(active, mark).await? {
+                Some(to_pass) => to_pass,
+                None => return Ok(false),
+            },
+        };
+        if let Some(held) = &mut self.watched.held {
+            held.to_pass = Some(to_pass.clone());
+        }
+        Ok(self.groups.positions(to).await?.passed(&to_pass))
+    }
+
     async fn switch_or_give_up(
         &mut self,
         active: Generation,
         to: Generation,
         mark: &str,
     ) -> Result<(), StepError> {
-        let mut held = match self.watched.held.take() {
-            Some(held) if held.mark == mark => held,
-            _ => Held {
-                mark: mark.to_owned(),
-                since: Instant::now(),
-                to_pass: None,
-            },
+        // A question that fails or waits counts as standstill, too.
+        let left = HOLD_WITHIN.saturating_sub(self.watched.held_for(mark));
+        let has_passed = tokio::time::timeout(left, self.has_passed(active, to, mark));
+        let done = match has_passed.await {
+            Ok(Ok(true)) => self.switch(active, to, mark).await,
+            Ok(Ok(false)) => Ok(()),
+            Ok(Err(error)) => Err(error),
+            Err(_) => self.give_up(active, to).await,
         };
-        if held.to_pass.is_none() {
-            held.to_pass = self.seen_by_readers(active, mark).await?;
+        done.inspect_err(|error| {
+            warn!(
+                from = %active, %to, %error,
+                "a step failed while the active generation is held: it is tried again until the hold is given up"
+            );
+        })
+    }
+
+    async fn switch(
+        &mut self,
+        active: Generation,
+        to: Generation,
+        mark: &str,
+    ) -> Result<(), StepError> {
+        // Kafka's answers took their time: somebody may have thought better of it.
+        let now = generations::lineage(&self.client).await?;
+        if now.hold_on(active) != Some(mark) {
+            return Ok(());
         }
-        let (since, to_pass) = (held.since, held.to_pass.clone());
-        self.watched.held = Some(held);
-        let stands_still = to_pass.is_some();
-        let has_passed = match &to_pass {
-            Some(to_pass) => self.groups.positions(to).await?.passed(to_pass),
-            None => false,
-        };
-        if has_passed {
-            point_views_at(&self.client, to).await?;
-            crash::pass(Place::Switched);
-            generations::record(&self.client, to, &Event::Activated).await?;
+        point_views_at(&self.client, to).await?;
+        crash::pass(Place::Switched);
+        let now = generations::record(&self.client, to, &Event::Activated).await?;
+        if now.active == Some(to) {
             info!(from = %active, %to, "readers are switched");
             return Ok(());
         }
-        if since.elapsed() > HOLD_WITHIN {
-            warn!(
-                from = %active, %to, stands_still,
-                "the switch took too long: the active generation goes on, and it is tried again"
-            );
-            point_views_at(&self.client, active).await?;
-            generations::record(&self.client, to, &Event::Released).await?;
-            self.watched.rest_until = Some(Instant::now() + REST);
-        }
+        // Or has done so in this very moment, and was told that nothing is switched.
+        let stays = now.active.unwrap_or(active);
+        info!(from = %active, %to, %stays, "the switch was taken back: readers are sent back");
+        point_views_at(&self.client, stays).await?;
         Ok(())
+    }
+
+    /// The active generation goes on first, whatever becomes of the views.
+    async fn give_up(&mut self, active: Generation, to: Generation) -> Result<(), StepError> {
+        let stands_still = (self.watched.held.as_ref()).is_some_and(|held| held.to_pass.is_some());
+        generations::record(&self.client, to, &Event::Released).await?;
+        self.watched.rest_until = Some(Instant::now() + REST);
+        warn!(
+            from = %active, %to, stands_still,
+            "the switch took too long: the active generation goes on, and it is tried again"
+        );
+        point_views_at(&self.client, active).await?;
+        Ok(())
+    }
+}
+
+impl Watched {
+    /// How long a hold of this mark is known.
+    fn held_for(&mut self, mark: &str) -> Duration {
+        let held = self.held.take().filter(|held| held.mark == mark);
+        let held = held.unwrap_or_else(|| Held {
+            mark: mark.to_owned(),
+            since: Instant::now(),
+            to_pass: None,
+        });
+        self.held.insert(held).since.elapsed()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hold_is_as_old_as_its_first_sight_and_another_mark_is_another_hold() {
+        let mut watched = Watched::default();
+        assert!(watched.held_for("one") < HOLD_WITHIN);
+        if let Some(held) = &mut watched.held {
+            held.since = held.since.checked_sub(HOLD_WITHIN).unwrap();
+            held.to_pass = Some(Offsets::new());
+        }
+        assert!(watched.held_for("one") >= HOLD_WITHIN);
+        assert!(watched.held.as_ref().unwrap().to_pass.is_some());
+        assert!(watched.held_for("two") < HOLD_WITHIN);
+        assert_eq!(watched.held.as_ref().unwrap().to_pass, None);
     }
 }

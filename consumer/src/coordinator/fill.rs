@@ -2,7 +2,8 @@
 //!
 //! Its group reads Kafka from the earliest offset on, by itself. When it has passed where the live
 //! generation was at the beginning, it has all that Kafka has of the past; what Kafka has no more
-//! stands in the live generation's `postbacks`, as raw records, and is loaded from there.
+//! stands in the live generation's `postbacks`, as raw records, and is loaded from there. Tables that
+//! are missing yet are made first.
 //!
 //! The owner of partition 0 in the new generation's own group does it, not who coordinates: in an
 //! upgrade that is a program of the old version, which would judge these records by its own
@@ -36,6 +37,8 @@ pub(crate) struct Filler {
     groups: Groups,
     chase: Chase,
     generation: Generation,
+    /// Its tables were found, or made.
+    has_tables: bool,
 }
 
 impl Filler {
@@ -51,6 +54,7 @@ impl Filler {
             groups: Groups::new(settings),
             chase: Chase::default(),
             generation,
+            has_tables: false,
         }
     }
 
@@ -83,6 +87,9 @@ impl Filler {
         let Some(life) = life.filter(|life| life.is_replaying()) else {
             return Ok(true);
         };
+        if !self.has_tables {
+            self.make_tables().await?;
+        }
         let (Some(base), Some(target)) = (life.base(), &life.target) else {
             return Ok(false);
         };
@@ -106,6 +113,20 @@ impl Filler {
                 Err(error)
             }
         }
+    }
+
+    /// `replay start` may have been killed before it made them: nothing could be loaded.
+    async fn make_tables(&mut self) -> Result<(), StepError> {
+        let generation = self.generation;
+        let made = generations::make_missing_tables(&self.client, generation).await;
+        let made = made.inspect_err(|error| {
+            warn!(%generation, %error, "the replay's tables could not be looked at or made; it is tried again");
+        })?;
+        if made {
+            info!(%generation, "replay: made its tables, which were missing");
+        }
+        self.has_tables = true;
+        Ok(())
     }
 
     /// Loads every record of `base` that is lacking. `None` where the generation was dropped

@@ -6,27 +6,29 @@
 //!
 //! - `replay`: notes where the live generation is when a new one begins.
 //! - `activation`: holds the generation that readers leave, lets the other one pass it, switches.
+//! - `views`: sees to it that readers see the active generation.
 //! - `upkeep`, beside these steps: samples of the topic against the table, retention.
 //! - `endpoints`, beside them too: whether the networks send, and what they did not deliver.
-//! - Tables and groups of dropped generations are removed.
+//! - `dropped`, beside them too: what is left of dropped generations is removed.
 //!
 //! `fill` is for another one: who has partition 0 of a generation that replays takes over for it what
 //! Kafka has no more.
 
 mod activation;
 mod close;
+mod dropped;
 mod fill;
 mod groups;
 mod replay;
+mod views;
 
-use std::collections::BTreeSet;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use clickhouse::Client;
 use postback_common::config::{Settings, SourceSettings};
 use postback_service::kafka::LogError;
 use postback_service::lifecycle::Shutdown;
-use postback_store::{Generation, Lineage, StoreError, generations};
+use postback_store::{StoreError, generations};
 use tokio::sync::watch;
 use tokio::task::JoinError;
 use tracing::{debug, info};
@@ -35,6 +37,7 @@ use crate::endpoints::Endpoints;
 use crate::generations::{Parts, RulesError};
 use crate::upkeep::Upkeep;
 use activation::Watched;
+use dropped::Remains;
 pub(crate) use fill::Filler;
 use groups::Groups;
 
@@ -69,8 +72,8 @@ pub(crate) struct Coordinator {
     upkeep: Upkeep,
     endpoints: Endpoints,
     watched: Watched,
-    /// Dropped generations of which nothing is left.
-    cleared: BTreeSet<Generation>,
+    /// When the views were last found to read the active generation.
+    views_seen: Option<Instant>,
 }
 
 impl Coordinator {
@@ -97,7 +100,7 @@ impl Coordinator {
             },
             client,
             watched: Watched::default(),
-            cleared: BTreeSet::new(),
+            views_seen: None,
         }
     }
 
@@ -106,6 +109,7 @@ impl Coordinator {
         info!("coordinating: this process has partition 0");
         let upkeep = self.upkeep.clone().run();
         let endpoints = self.endpoints.clone().run();
+        let dropped = Remains::new(&self.client, &self.groups).run();
         let leading = async {
             loop {
                 let pause = match self.step().await {
@@ -123,34 +127,15 @@ impl Coordinator {
             () = leading => {}
             () = upkeep => {}
             () = endpoints => {}
+            () = dropped => {}
         }
         info!("coordinating no more");
     }
 
     async fn step(&mut self) -> Result<(), StepError> {
         let lineage = generations::lineage(&self.client).await?;
-        self.clear_dropped(&lineage).await?;
+        self.look_at_views(&lineage).await;
         self.advance_replay(&lineage).await?;
         self.advance_activation(&lineage).await
-    }
-
-    /// Whoever dropped a generation may have gone before its tables and its group had.
-    async fn clear_dropped(&mut self, lineage: &Lineage) -> Result<(), StepError> {
-        for (generation, life) in &lineage.lives {
-            if life.is_live() || self.cleared.contains(generation) {
-                continue;
-            }
-            if generations::drop_tables(&self.client, *generation).await? {
-                info!(%generation, "dropped its tables");
-            }
-            match self.groups.delete(*generation).await {
-                Ok(()) => {
-                    self.cleared.insert(*generation);
-                }
-                // Its members have not left yet.
-                Err(error) => debug!(%generation, %error, "its consumer group is still there"),
-            }
-        }
-        Ok(())
     }
 }

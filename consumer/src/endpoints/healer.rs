@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 use jiff::{SignedDuration, Timestamp};
 use postback_common::config::ApiSettings;
 use postback_healing::backfill::{self, Job, Tools};
-use postback_healing::due::{Fetched, Known};
-use postback_network::{NetworkApi, Patience};
+use postback_healing::due::{self, Fetched, Known};
+use postback_network::{NetworkApi, Patience, random};
 use postback_service::lifecycle::Shutdown;
 use postback_store::endpoints::{self, Heal, Note};
 use postback_store::{StoreError, backfills};
@@ -19,6 +19,15 @@ use super::retry::Retry;
 const LOOK_EVERY: Duration = Duration::from_secs(60);
 const SHORTEST: Duration = Duration::from_secs(1);
 
+/// What is due, as one look found it.
+#[derive(Default)]
+struct Due {
+    /// One after another.
+    heals: Vec<Heal>,
+    /// When that was so.
+    now: Timestamp,
+}
+
 impl Watched {
     /// Works until it is dropped.
     pub(super) async fn heal(&self) {
@@ -26,46 +35,62 @@ impl Watched {
             return;
         };
         let every = every.clamp(SHORTEST, LOOK_EVERY);
+        // All sources begin at once: together, ClickHouse would have all their questions in one moment.
+        tokio::time::sleep(every.mul_f64(random())).await;
         let (mut retry, mut was_urgent) = (Retry::default(), false);
+        let mut is_read = true;
         loop {
-            let due = match self.look(&mut was_urgent).await {
-                Ok(due) => due.filter(|_| self.settings.heal),
-                Err(error) => {
-                    debug!(source = self.name(), %error, "what is due to be fetched was not read");
-                    None
-                }
-            };
-            let pause = match due {
-                Some(heal) if !retry.rests(&heal, Instant::now()) => {
-                    if self.heal_one(&heal).await {
+            let due = self.look(&mut was_urgent).await;
+            self.tell_read(due.as_ref().err(), &mut is_read);
+            let due = due.unwrap_or_default();
+            let heals = due.heals.iter().filter(|_| self.settings.heal);
+            let pause = match retry.first(heals, Instant::now()) {
+                Some(heal) => {
+                    if self.heal_one(heal, due.now).await {
                         retry.succeeded();
                         SHORTEST
                     } else {
-                        retry.failed(&heal, Instant::now());
+                        retry.failed(heal, Instant::now());
                         every
                     }
                 }
-                // What rests must not keep what becomes due meanwhile.
-                Some(_) | None => every,
+                None => every,
             };
             tokio::time::sleep(pause).await;
         }
     }
 
+    /// That nothing is fetched because nothing is known, once, and once that it is over.
+    fn tell_read(&self, error: Option<&StoreError>, was_read: &mut bool) {
+        let source = self.name();
+        match error {
+            Some(error) if *was_read => warn!(
+                source, %error, remedy = %error.remedy,
+                "what is due to be fetched cannot be read from ClickHouse: nothing is fetched, and nothing said that will be lost"
+            ),
+            Some(error) => {
+                debug!(source, %error, "what is due to be fetched was not read again");
+            }
+            None if !*was_read => info!(source, "what is due to be fetched is read again"),
+            None => {}
+        }
+        *was_read = error.is_none();
+    }
+
     /// What is due, after what is urgent was said.
-    async fn look(&self, was_urgent: &mut bool) -> Result<Option<Heal>, StoreError> {
-        let (source, now) = (self.name(), Timestamp::now());
-        let keeps = SignedDuration::from_hours(24 * i64::from(self.settings.keeps_days));
+    async fn look(&self, was_urgent: &mut bool) -> Result<Due, StoreError> {
+        let source = self.name();
+        // What was not yet, by the tables' clock or by ours, is not to be noted as fetched.
+        let now = Timestamp::now().min(endpoints::now(&self.client).await?);
+        let keeps = self.keeps();
         let since = Known::since(now, keeps);
         let (outages, refused, heals, fetched) = tokio::try_join!(
-            endpoints::outages(&self.client, since, now),
+            endpoints::outages_of(&self.client, source, since, now),
             endpoints::refused_minutes(&self.client, source, since),
             endpoints::heals(&self.client, source, since),
             backfills::finished(&self.client, source, since),
         )?;
         let fetched = Fetched::all(&fetched);
-        let of_source = |outage: &endpoints::Outage| outage.source == source;
-        let outages: Vec<_> = outages.into_iter().filter(of_source).collect();
         let known = Known {
             outages: &outages,
             refused: &refused,
@@ -85,11 +110,17 @@ impl Watched {
             );
         }
         *was_urgent = is_urgent;
-        Ok(known.due())
+        let heals = known.all_due();
+        Ok(Due { heals, now })
+    }
+
+    /// How long the network keeps transactions.
+    fn keeps(&self) -> SignedDuration {
+        SignedDuration::from_hours(24 * i64::from(self.settings.keeps_days))
     }
 
     /// False where it is to be tried again.
-    async fn heal_one(&self, heal: &Heal) -> bool {
+    async fn heal_one(&self, heal: &Heal, now: Timestamp) -> bool {
         let source = self.name();
         let begun = Note::HealBegun(*heal);
         if let Err(error) = endpoints::note(&self.client, source, Timestamp::now(), &begun).await {
@@ -97,7 +128,7 @@ impl Watched {
             return false;
         }
         info!(source, cause = %heal.cause, from = %heal.from, to = %heal.to, "fetching what was missed");
-        let Some(sent) = self.fetch(heal).await else {
+        let Some(sent) = self.fetch(heal, now).await else {
             self.metrics.healed(source, None);
             return false;
         };
@@ -114,7 +145,7 @@ impl Watched {
 
     /// How many missed transactions are in Kafka now. A run that was interrupted, by whomever, goes
     /// on where it was: it has the same ends.
-    async fn fetch(&self, heal: &Heal) -> Option<u64> {
+    async fn fetch(&self, heal: &Heal, now: Timestamp) -> Option<u64> {
         let source = self.name();
         // The polls go on meanwhile, one call at a time: together no more than the network allows.
         let api = ApiSettings {
@@ -130,7 +161,7 @@ impl Watched {
         };
         let job = Job {
             source: self.source.name.clone(),
-            from: heal.from,
+            from: due::asked_from(heal, self.keeps(), now),
             to: heal.to,
             is_dry: false,
             made_by: "postback-consumer".to_owned(),

@@ -7,11 +7,13 @@ use postback_store::endpoints::{Cause, Heal};
 /// After the first failure; doubled with each one.
 const AGAIN_AFTER: Duration = Duration::from_secs(60);
 const AGAIN_AT_MOST: Duration = Duration::from_secs(3_600);
+const FORGOTTEN_AFTER: Duration = Duration::from_secs(24 * 3_600);
 
-/// What failed last, and until when it rests. Something else that is due does not wait for it: an
-/// endpoint can be switched off while the day's fetch rests for an hour.
+/// What failed, and until when each rests. Something else that is due does not wait for it: an endpoint
+/// can be switched off while the day's fetch rests for an hour, and the day's fetch goes on while the
+/// network refuses one that is too old.
 #[derive(Debug, Default)]
-pub(super) struct Retry(Option<Failed>);
+pub(super) struct Retry(Vec<Failed>);
 
 #[derive(Debug)]
 struct Failed {
@@ -21,18 +23,31 @@ struct Failed {
 }
 
 impl Retry {
+    /// The first of what is due that does not rest.
+    pub(super) fn first<'a>(
+        &self,
+        mut due: impl Iterator<Item = &'a Heal>,
+        now: Instant,
+    ) -> Option<&'a Heal> {
+        due.find(|heal| !self.rests(heal, now))
+    }
+
     /// Whether `heal` failed lately, and is not to be tried again yet.
-    pub(super) fn rests(&self, heal: &Heal, now: Instant) -> bool {
-        let failed = self.0.as_ref().filter(|failed| failed.is_of(heal));
-        failed.is_some_and(|failed| now < failed.until)
+    fn rests(&self, heal: &Heal, now: Instant) -> bool {
+        let mut failed = self.0.iter().filter(|failed| failed.is_of(heal));
+        failed.any(|failed| now < failed.until)
     }
 
     /// It failed.
     pub(super) fn failed(&mut self, heal: &Heal, now: Instant) {
-        let failed = self.0.as_ref().filter(|failed| failed.is_of(heal));
+        let failed = self.0.iter().find(|failed| failed.is_of(heal));
         let before = failed.map_or(0, |failed| failed.times);
         let rest = AGAIN_AFTER.saturating_mul(1 << before.min(10));
-        self.0 = Some(Failed {
+        // What was due once and is so no more is forgotten.
+        let is_old = |failed: &Failed| now > failed.until + FORGOTTEN_AFTER;
+        self.0
+            .retain(|failed| !failed.is_of(heal) && !is_old(failed));
+        self.0.push(Failed {
             heal: *heal,
             times: before.saturating_add(1),
             until: now + rest.min(AGAIN_AT_MOST),
@@ -41,7 +56,7 @@ impl Retry {
 
     /// Something was fetched: the network answers.
     pub(super) fn succeeded(&mut self) {
-        self.0 = None;
+        self.0.clear();
     }
 }
 
@@ -100,6 +115,43 @@ mod tests {
         retry.failed(&outage, now);
         assert!(retry.rests(&outage, now));
         assert!(!retry.rests(&outage, now + MINUTE));
+    }
+
+    #[test]
+    fn what_rests_is_passed_over_and_each_rests_by_itself() {
+        let (mut retry, now) = (Retry::default(), Instant::now());
+        let too_old = heal(
+            Cause::SwitchedOff,
+            "2026-08-20T10:00:00Z",
+            "2026-08-28T11:00:00Z",
+        );
+        let day = daily("2026-09-04T00:00:00Z");
+        let due = [too_old, day];
+        let first = |retry: &Retry, now| retry.first(due.iter(), now).copied();
+        assert_eq!(first(&retry, now), Some(too_old));
+        retry.failed(&too_old, now);
+        assert_eq!(first(&retry, now), Some(day));
+        retry.failed(&day, now);
+        assert_eq!(first(&retry, now), None);
+        // A minute later both are tried, and the first one's second failure counts as that.
+        let later = now + MINUTE;
+        assert_eq!(first(&retry, later), Some(too_old));
+        retry.failed(&too_old, later);
+        assert_eq!(first(&retry, later), Some(day));
+        retry.failed(&day, later);
+        assert_eq!(first(&retry, later + MINUTE), None);
+        assert_eq!(first(&retry, later + 2 * MINUTE), Some(too_old));
+    }
+
+    #[test]
+    fn what_failed_long_ago_is_forgotten() {
+        let (mut retry, now) = (Retry::default(), Instant::now());
+        for hour in 0..100 {
+            let to = format!("2026-09-{:02}T{:02}:00:00Z", 5 + hour / 24, hour % 24);
+            let outage = heal(Cause::SwitchedOff, "2026-09-01T00:00:00Z", &to);
+            retry.failed(&outage, now + 60 * MINUTE * hour);
+        }
+        assert!(retry.0.len() <= 26, "{}", retry.0.len());
     }
 
     #[test]

@@ -153,6 +153,10 @@ impl Watched {
             );
             return Switched::Later(attempts.failed(Instant::now()));
         }
+        // The network may have taken its time, and a person noted meanwhile found it off already.
+        if let Ok(true) = self.is_off_by_hand().await {
+            return self.take_back().await;
+        }
         attempts.succeeded();
         self.metrics.reenabled(source);
         info!(
@@ -170,5 +174,25 @@ impl Watched {
             warn!(source, %error, "the mark of it was not made");
         }
         Switched::On
+    }
+
+    /// What a person wants off is off, also when we switched it on in the same moment.
+    async fn take_back(&self) -> Switched {
+        let source = self.name();
+        let off = Change {
+            url: None,
+            is_active: Some(false),
+        };
+        match self.api.change(&off).await {
+            Ok(()) => info!(
+                source,
+                "a person wants the endpoint off: switched it off again"
+            ),
+            Err(error) => warn!(
+                source, %error, remedy = "run `postback endpoint disable` again",
+                "a person wants the endpoint off, and it was switched on in the same moment"
+            ),
+        }
+        Switched::Not
     }
 }

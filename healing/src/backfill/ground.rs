@@ -2,13 +2,17 @@
 
 use std::sync::Arc;
 
+use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
 use postback_common::config::Settings;
 use postback_common::name::SourceName;
 use postback_normalise::profile::Subject;
 use postback_normalise::{Field, Identity, NORMALISER_VERSION, RecordedRules, Rules, SourceRules};
 use postback_store::generations::{self, Change, later_rules};
 use postback_store::reports::Reader;
-use postback_store::{Client, Role, client};
+use postback_store::retention::Horizon;
+use postback_store::{Client, Role, client, endpoints};
 
 use super::error::BackfillError;
 
@@ -17,6 +21,8 @@ pub(super) struct Ground {
     pub(super) client: Client,
     pub(super) reader: Reader,
     pub(super) rules: Arc<SourceRules>,
+    /// What the tables keep; `None`: all.
+    pub(super) horizon: Option<Horizon>,
 }
 
 impl Ground {
@@ -48,12 +54,24 @@ impl Ground {
         let rules = Rules::of(&recorded.sources).map_err(wrong)?;
         let rules = Arc::clone(rules.source(source.as_str()).ok_or_else(unknown)?);
         check(&rules)?;
+        let horizon = match settings.clickhouse.keep_days {
+            Some(keep_days) => Some(Horizon::new(today(&client).await?, keep_days)),
+            None => None,
+        };
         Ok(Self {
             client,
             reader,
             rules,
+            horizon,
         })
     }
+}
+
+/// By the earlier of our clock and the server's: what is not that old is not passed over because one of
+/// them runs ahead.
+async fn today(client: &Client) -> Result<Date, BackfillError> {
+    let now = Timestamp::now().min(endpoints::now(client).await?);
+    Ok(now.to_zoned(TimeZone::UTC).date())
 }
 
 /// Whether what is fetched can be told from what was pushed, and asked for by its date.

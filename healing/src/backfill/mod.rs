@@ -22,6 +22,7 @@ mod recent;
 mod record;
 mod run;
 mod sifting;
+mod standing;
 mod verdict;
 
 #[cfg(test)]
@@ -44,12 +45,23 @@ pub struct Job {
     /// Begin by the network's process date, inclusive. Something more is asked for on either side:
     /// clocks differ.
     pub from: Timestamp,
-    /// End by the network's process date, exclusive. May lie in the future.
+    /// End by the network's process date, exclusive. Where it lies in the future, the range ends when the
+    /// run begins: nobody may believe that what is processed later was fetched.
     pub to: Timestamp,
     /// Send and note nothing; only find.
     pub is_dry: bool,
     /// Who wants it: a user and the machine, or `postback-consumer`.
     pub made_by: String,
+}
+
+impl Job {
+    /// The same, of what was processed before `now`.
+    fn up_to(&self, now: Timestamp) -> Self {
+        Self {
+            to: self.to.min(now),
+            ..self.clone()
+        }
+    }
 }
 
 /// What it is done with.

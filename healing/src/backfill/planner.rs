@@ -6,6 +6,8 @@
 use jiff::Timestamp;
 use postback_network::Window;
 
+use super::standing::Through;
+
 /// Asked for beyond a cell on either side, in seconds.
 const OVERLAP: i64 = 1;
 
@@ -56,6 +58,16 @@ impl Cell {
             to: self.to,
         };
         Some([first, second])
+    }
+
+    /// Up to where it is done with when reading it began at `begun_at`: not where it reaches into the
+    /// present, since what comes or moves after that was not read.
+    pub(super) fn through(self, begun_at: i64) -> Through {
+        let second = self.to.min(settled(begun_at));
+        Through {
+            second,
+            is_all: second == self.to,
+        }
     }
 
     pub(super) const fn width(self) -> i64 {

@@ -9,6 +9,7 @@ use tokio::task::JoinHandle;
 use super::error::BackfillError;
 use super::planner::{Cell, Planner, settled};
 use super::reading::{Pages, Read, read};
+use super::standing::Through;
 
 /// Cells with something in them in which a short first page is not believed to be the last one.
 const DOUBTED: u32 = 3;
@@ -17,6 +18,7 @@ const DOUBTED: u32 = 3;
 #[derive(Debug)]
 pub(super) struct CellRead {
     pub(super) cell: Cell,
+    pub(super) through: Through,
     pub(super) transactions: Vec<Box<RawValue>>,
 }
 
@@ -33,13 +35,18 @@ pub(super) struct Reader<P> {
 struct UnderWay {
     cell: Cell,
     /// None before its turn.
-    task: Option<JoinHandle<Result<Read, BackfillError>>>,
+    task: Option<Task>,
+}
+
+struct Task {
+    handle: JoinHandle<Result<Read, BackfillError>>,
+    begun_at: i64,
 }
 
 impl Drop for UnderWay {
     fn drop(&mut self) {
         if let Some(task) = &self.task {
-            task.abort();
+            task.handle.abort();
         }
     }
 }
@@ -74,13 +81,18 @@ impl<P: Pages> Reader<P> {
             let task = first
                 .task
                 .get_or_insert_with(|| begin(pages, cell, looks_behind));
-            let read = task.await;
+            let through = cell.through(task.begun_at);
+            let read = (&mut task.handle).await;
             self.under_way.pop_front();
             match read.map_err(|error| BackfillError::Internal(error.to_string()))?? {
                 Read::Whole(transactions) => {
                     self.planner.learn(cell, transactions.len() as u64);
                     self.doubted += u32::from(!transactions.is_empty());
-                    return Ok(Some(CellRead { cell, transactions }));
+                    return Ok(Some(CellRead {
+                        cell,
+                        through,
+                        transactions,
+                    }));
                 }
                 Read::TooMuch => self.divide(cell),
             }
@@ -112,12 +124,12 @@ impl<P: Pages> Reader<P> {
     }
 }
 
-fn begin(
-    pages: &impl Pages,
-    cell: Cell,
-    looks_behind: bool,
-) -> JoinHandle<Result<Read, BackfillError>> {
-    tokio::spawn(read(pages.clone(), cell, looks_behind))
+fn begin(pages: &impl Pages, cell: Cell, looks_behind: bool) -> Task {
+    let begun_at = now();
+    Task {
+        handle: tokio::spawn(read(pages.clone(), cell, looks_behind)),
+        begun_at,
+    }
 }
 
 fn now() -> i64 {

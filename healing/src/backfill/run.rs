@@ -20,6 +20,7 @@ use super::reading::Pages;
 use super::recent::{Recent, content};
 use super::record::Origin;
 use super::sifting::Sieve;
+use super::standing::{Standing, Through};
 use super::{Job, Outcome, Progress, Tools};
 
 /// Transactions that the tables are asked for at once.
@@ -49,6 +50,7 @@ pub async fn run(
     stop: &Shutdown,
     progress: &dyn Progress,
 ) -> Result<Outcome, BackfillError> {
+    let job = &job.up_to(Timestamp::now());
     let ground = Ground::of(&tools.settings, &job.source).await?;
     let known = match job.is_dry {
         true => None,
@@ -85,6 +87,7 @@ pub async fn run(
             started_at: run.started_at,
         },
         since: run.started_at - SignedDuration::from_hours(24 * remembered),
+        horizon: ground.horizon,
     };
     let planner = Planner::new(
         run.done_through.as_second(),
@@ -96,7 +99,7 @@ pub async fn run(
         reader: Reader::new(tools.network.clone(), planner, tools.api.max_calls),
         sieve,
         store,
-        run,
+        standing: Standing::of(run),
         progress,
         recent: Recent::default(),
         batch: Vec::new(),
@@ -105,7 +108,7 @@ pub async fn run(
     };
     let was_stopped = course.go(stop).await?;
     Ok(Outcome {
-        run: course.run,
+        run: course.standing.into_run(),
         went_on_at,
         was_stopped,
     })
@@ -116,11 +119,19 @@ async fn unfinished(job: &Job, client: &Client) -> Result<Option<Backfill>, Back
     let unfinished = newest.filter(|run| !run.is_finished);
     Ok(unfinished.map(|run| Backfill {
         range_to: job.to,
+        done_through: goes_on_at(job, &run),
         ..run
     }))
 }
 
-fn fresh(job: &Job) -> Backfill {
+/// Up to where a run was done with: older notes claim some of the time after them.
+pub(super) fn goes_on_at(job: &Job, run: &Backfill) -> Timestamp {
+    let read = Timestamp::from_second(run.recorded_at.as_second() - MARGIN);
+    let through = read.map_or(run.done_through, |read| run.done_through.min(read));
+    through.max(begin(job))
+}
+
+pub(super) fn fresh(job: &Job) -> Backfill {
     let now = Timestamp::now();
     // The tables keep microseconds.
     let now = Timestamp::from_microsecond(now.as_microsecond()).unwrap_or(now);
@@ -166,9 +177,8 @@ struct Store {
 
 impl Store {
     /// Notes how far the run is, once Kafka has everything before.
-    async fn note(&mut self, run: &mut Backfill) -> Result<(), BackfillError> {
+    async fn note(&mut self, run: &Backfill) -> Result<(), BackfillError> {
         self.publisher.flush().await?;
-        run.step += 1;
         backfills::note(&self.client, run).await?;
         self.noted_at = Instant::now();
         Ok(())
@@ -181,26 +191,24 @@ struct Course<'a, P> {
     sieve: Sieve,
     /// None of a dry run.
     store: Option<Store>,
-    run: Backfill,
+    standing: Standing,
     progress: &'a dyn Progress,
     recent: Recent,
     /// Read, and not yet sifted.
     batch: Vec<Box<RawValue>>,
     batch_since: Instant,
-    /// Through which process date, in seconds, the batch reaches.
-    read_through: Option<i64>,
+    /// Through which process date the batch reaches.
+    read_through: Option<Through>,
 }
 
 impl<P: Pages> Course<'_, P> {
     /// Reads to the end. Whether it was stopped before.
     async fn go(&mut self, stop: &Shutdown) -> Result<bool, BackfillError> {
-        let begin = self.run.done_through;
+        let (begin, pulled) = (self.standing.run().done_through, self.standing.run().pulled);
         self.progress.begins(begin, self.reader.end());
-        self.progress.reached(begin, self.run.pulled);
-        if let Some(store) = &mut self.store {
-            // From here on it can go on.
-            store.note(&mut self.run).await?;
-        }
+        self.progress.reached(begin, pulled);
+        // From here on it can go on.
+        self.note(false).await?;
         let read = self.read(stop).await;
         let settled = self.settle().await;
         let was_stopped = match (read, settled) {
@@ -225,6 +233,9 @@ impl<P: Pages> Course<'_, P> {
             let Some(read) = read else {
                 return Ok(false);
             };
+            if self.divides(&read) {
+                self.settle().await?;
+            }
             self.take(read);
             let is_due = self.batch_since.elapsed() >= BATCH_WITHIN;
             if self.batch.len() >= BATCH || is_due {
@@ -234,6 +245,12 @@ impl<P: Pages> Course<'_, P> {
         }
     }
 
+    /// Whether a cell is to be counted apart from the batch: only the batch is done with.
+    fn divides(&self, read: &CellRead) -> bool {
+        let is_done = self.read_through.is_some_and(|through| through.is_all);
+        is_done && !read.through.is_all
+    }
+
     /// Takes what is new of a cell.
     fn take(&mut self, read: CellRead) {
         self.recent.turn();
@@ -241,15 +258,16 @@ impl<P: Pages> Course<'_, P> {
         let new = read.transactions.into_iter();
         self.batch
             .extend(new.filter(|transaction| recent.is_new(content(transaction.get()))));
-        self.read_through = Some(read.cell.to);
-        let pulled = self.run.pulled + self.batch.len() as u64;
-        let through = Timestamp::from_second(read.cell.to).unwrap_or(self.run.done_through);
+        self.read_through = Some(read.through);
+        let run = self.standing.run();
+        let pulled = run.pulled + self.batch.len() as u64;
+        let through = Timestamp::from_second(read.cell.to).unwrap_or(run.done_through);
         self.progress.reached(through, pulled);
     }
 
     /// Sends what of the batch is to be sent.
     async fn settle(&mut self) -> Result<(), BackfillError> {
-        let mut run = self.run.clone();
+        let mut run = self.standing.run().clone();
         for piece in self.batch.chunks(BATCH) {
             for sending in self.sieve.sift(piece, &mut run).await? {
                 self.progress.found(&sending.finding);
@@ -260,11 +278,7 @@ impl<P: Pages> Course<'_, P> {
         }
         self.batch.clear();
         self.batch_since = Instant::now();
-        let through = self.read_through.take();
-        if let Some(through) = through.and_then(|at| Timestamp::from_second(at).ok()) {
-            run.done_through = through;
-        }
-        self.run = run;
+        self.standing.counts(run, self.read_through.take());
         Ok(())
     }
 
@@ -276,9 +290,9 @@ impl<P: Pages> Course<'_, P> {
     }
 
     async fn note(&mut self, is_finished: bool) -> Result<(), BackfillError> {
-        self.run.is_finished = is_finished;
+        let run = self.standing.note(is_finished);
         match &mut self.store {
-            Some(store) => store.note(&mut self.run).await,
+            Some(store) => store.note(run).await,
             None => Ok(()),
         }
     }

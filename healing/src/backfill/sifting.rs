@@ -11,6 +11,7 @@ use postback_normalise::{Amount, Conversion, Field, Outcome, SourceRules, normal
 use postback_store::backfills::{Backfill, Total};
 use postback_store::reports::held::Held;
 use postback_store::reports::{Money, Reader};
+use postback_store::retention::Horizon;
 use serde_json::Value;
 use serde_json::value::RawValue;
 use uuid::Uuid;
@@ -18,7 +19,7 @@ use uuid::Uuid;
 use super::carried::Carried;
 use super::error::BackfillError;
 use super::record::Origin;
-use super::verdict::{Verdict, judge};
+use super::verdict::{Verdict, is_too_old, judge};
 use super::{Finding, Why};
 
 /// With fewer than these, all rejected, nothing is said about the rest.
@@ -34,6 +35,8 @@ pub(super) struct Sieve {
     pub(super) origin: Origin,
     /// What was rejected is looked for from then on.
     pub(super) since: Timestamp,
+    /// What the tables keep; `None`: all.
+    pub(super) horizon: Option<Horizon>,
 }
 
 /// One to be sent.
@@ -150,7 +153,11 @@ impl Sieve {
         run: &mut Backfill,
     ) -> Option<Sending> {
         let row = &candidate.row;
-        let (why, is_sent) = match judge(row, held, &self.carried) {
+        let verdict = match held {
+            None if is_too_old(row, self.horizon) => Verdict::Undecided,
+            held => judge(row, held, &self.carried),
+        };
+        let (why, is_sent) = match verdict {
             Verdict::Matched => {
                 run.matched += 1;
                 return None;

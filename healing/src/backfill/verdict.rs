@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use postback_normalise::{Amount, Conversion, Field};
 use postback_store::reports::Money;
 use postback_store::reports::held::Held;
+use postback_store::retention::{Horizon, Month};
 
 use super::Why;
 use super::carried::Carried;
@@ -17,7 +18,8 @@ pub(super) enum Verdict {
     Sent(Why),
     /// This run sent it before, and was interrupted before it could note it.
     SentBefore,
-    /// The tables say something else, and would not take this in its place, or say more.
+    /// The tables say something else, and would not take this in its place, or say more; or they keep
+    /// nothing so old.
     Undecided,
 }
 
@@ -28,6 +30,12 @@ enum Difference {
     Other,
     /// Only the tables say something.
     Less,
+}
+
+/// Whether the tables keep nothing so old, `clickhouse.keep_days`: what was sent would be dropped at once,
+/// and missing again whenever it is fetched.
+pub(super) fn is_too_old(pulled: &Conversion<'_>, horizon: Option<Horizon>) -> bool {
+    horizon.is_some_and(|horizon| horizon.drops(Month::of(pulled.key_day)))
 }
 
 /// Compares one with what is held under its key.

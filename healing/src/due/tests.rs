@@ -239,3 +239,74 @@ fn what_a_person_fetched_is_not_fetched_again() {
     case.fetched = vec![(-40, -20), (-100, -40)];
     assert_eq!((case.due(), case.lost_from()), (None, None));
 }
+
+#[test]
+fn what_a_wrong_clock_noted_is_not_believed_before_that_time_comes() {
+    // A clock was two days ahead when it healed its day, and a person fetched into the future.
+    let mut case = Case::usual(0);
+    case.heals = vec![ended(Cause::Daily, -DAY, 2 * DAY, 2 * DAY)];
+    case.fetched = vec![(-DAY, 9 * DAY)];
+    case.now = DAY + 60;
+    case.outages = vec![outage(DAY, Some(DAY + 30))];
+    let of_outage = heal(Cause::SwitchedOff, DAY, DAY + 30);
+    assert_eq!(case.due(), Some(of_outage));
+    assert_eq!(case.lost_from(), Some(minute(8 * DAY)));
+    case.heals
+        .push(ended(Cause::SwitchedOff, DAY, DAY + 30, case.now));
+    let of_day = heal(Cause::Daily, 60 - 2 * DAY, DAY + 60);
+    assert_eq!(case.due(), Some(of_day));
+    case.heals
+        .push(ended(Cause::Daily, 60 - 2 * DAY, DAY + 60, case.now));
+    assert_eq!((case.due(), case.lost_from()), (None, None));
+    // Those of two machines differ by a little.
+    case.heals = vec![ended(Cause::Daily, -2 * DAY, case.now + 10, case.now)];
+    case.fetched.clear();
+    assert_eq!((case.due(), case.lost_from()), (None, None));
+}
+
+#[test]
+fn nothing_is_due_whose_end_is_yet_to_come() {
+    // Polls, refusals and a begin by a clock that was ahead.
+    let mut case = Case::usual(0);
+    case.outages = vec![outage(-30, Some(DAY)), outage(DAY, None)];
+    case.refused = vec![DAY, DAY + 1, DAY + 2];
+    case.heals
+        .push(begun(Cause::SwitchedOff, -30, DAY + 30, -1));
+    assert_eq!(case.due(), None);
+    // What has passed of it is missing, and nothing once that is fetched.
+    assert_eq!(case.lost_from(), Some(minute(7 * DAY - 30)));
+    case.heals.push(ended(Cause::Daily, -DAY, 0, 0));
+    assert_eq!((case.due(), case.lost_from()), (None, None));
+}
+
+#[test]
+fn all_that_is_due_is_told_in_its_order() {
+    let mut case = Case::usual(60);
+    case.heals = vec![
+        begun(Cause::SwitchedOff, -90, -80, 0),
+        begun(Cause::Refusals, 20, 22, 40),
+    ];
+    case.refused = vec![20, 21, 22];
+    case.outages = vec![outage(-90, Some(-80)), outage(-30, Some(5))];
+    let all = [
+        heal(Cause::SwitchedOff, -90, -80),
+        heal(Cause::SwitchedOff, -30, 5),
+        heal(Cause::Refusals, 20, 23),
+        heal(Cause::Refusals, 20, 22),
+        heal(Cause::Daily, 60 - 3 * DAY, 60),
+    ];
+    assert_eq!(case.ask(|known| known.all_due()), all);
+}
+
+#[test]
+fn the_network_is_asked_for_what_it_still_keeps() {
+    let keeps = SignedDuration::from_hours(7 * 24);
+    let asked = |from, to| asked_from(&heal(Cause::SwitchedOff, from, to), keeps, minute(0));
+    // Ten minutes more are asked for, and it may take ten to come to it.
+    assert_eq!(asked(-9 * DAY, -6 * DAY), minute(20 - 7 * DAY));
+    assert_eq!(asked(-7 * DAY, -6 * DAY), minute(20 - 7 * DAY));
+    assert_eq!(asked(21 - 7 * DAY, -6 * DAY), minute(21 - 7 * DAY));
+    assert_eq!(asked(-3 * DAY, 0), minute(-3 * DAY));
+    // What is left of it goes in a moment.
+    assert_eq!(asked(-9 * DAY, 5 - 7 * DAY), minute(5 - 7 * DAY));
+}

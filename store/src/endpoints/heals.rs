@@ -6,6 +6,7 @@ use clickhouse::{Client, Row};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::{NOT_TO_COME, bounded};
 use crate::connection::run;
 use crate::error::StoreError;
 use crate::reports::{micros, optional_micros};
@@ -69,6 +70,7 @@ pub struct Healed {
 }
 
 /// What was healed of a source, or begun to be, of the time since `since`: in the order of begins.
+/// What carries a time to come, by the server's clock, is left out.
 ///
 /// # Errors
 /// As the server answers.
@@ -92,12 +94,11 @@ pub async fn heals(
     let sql = format!(
         "SELECT toString(reason) AS cause, assumeNotNull(healed_from) AS begins, assumeNotNull(healed_to) AS ends, \
            min(at) AS begun_at, maxOrNullIf(at, what = 'heal_ended') AS ended_at \
-         FROM {ENDPOINT_HISTORY} WHERE what IN ('heal_begun', 'heal_ended') AND source = {{source:String}} \
+         FROM {ENDPOINT_HISTORY} WHERE what IN ('heal_begun', 'heal_ended') AND source = {{source:String}} AND {NOT_TO_COME} \
            AND healed_to >= fromUnixTimestamp64Micro({{since:Int64}}) \
          GROUP BY cause, begins, ends ORDER BY begun_at, begins"
     );
-    let query = client
-        .query_raw(&sql)
+    let query = bounded(client, &sql)
         .param("source", source)
         .param("since", since.as_microsecond());
     let found: Vec<Found> = run("read what was healed", query.fetch_all()).await?;
@@ -116,7 +117,7 @@ pub async fn heals(
 }
 
 /// The minutes since `since` in which requests of a source were answered with 5xx: nothing of them
-/// was kept. Each by its begin, UTC, in order.
+/// was kept. Each by its begin, UTC, in order; none to come, by the server's clock.
 ///
 /// # Errors
 /// As the server answers.
@@ -133,10 +134,10 @@ pub async fn refused_minutes(
     let sql = format!(
         "SELECT DISTINCT toDateTime64(toStartOfMinute(refused_at), 6, 'UTC') AS minute FROM {REFUSALS} \
          WHERE source = {{source:String}} AND status >= 500 \
-           AND refused_at >= fromUnixTimestamp64Micro({{since:Int64}}) ORDER BY minute"
+           AND refused_at >= fromUnixTimestamp64Micro({{since:Int64}}) \
+           AND refused_at <= now64(6, 'UTC') ORDER BY minute"
     );
-    let query = client
-        .query_raw(&sql)
+    let query = bounded(client, &sql)
         .param("source", source)
         .param("since", since.as_microsecond());
     let found: Vec<Found> = run("read when requests were refused", query.fetch_all()).await?;

@@ -10,12 +10,13 @@ mod outages;
 
 use std::fmt;
 
+use clickhouse::query::Query;
 use clickhouse::{Client, Row};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::connection::run;
+use crate::connection::{STATEMENT_WITHIN, run};
 use crate::error::StoreError;
 use crate::reports::{micros, optional_micros};
 use crate::single::{self, written};
@@ -23,10 +24,17 @@ use crate::tables::ENDPOINT_HISTORY;
 
 pub use answers::{Answers, Refused, answers};
 pub use heals::{Cause, Heal, Healed, heals, refused_minutes};
-pub use outages::{Outage, outages};
+pub use outages::{Outage, outages, outages_of};
 
 /// 2200-01-01, within what a `DateTime64(6)` holds.
 const LATEST_SECOND: i64 = 7_258_118_400;
+
+/// What carries a time to come, by the server's clock, was noted by a wrong clock: until that time
+/// comes it would hide all that is noted after it.
+const NOT_TO_COME: &str = "at <= now64(6, 'UTC')";
+
+/// What a person switched.
+const BY_HAND: &str = "what IN ('off_by_hand', 'on_by_hand')";
 
 /// What a poll said.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
@@ -145,7 +153,9 @@ fn state<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<State, D::
     Ok(State::parse(&String::deserialize(deserializer)?))
 }
 
-/// Notes what was seen or done of a source's endpoint.
+/// Notes what was seen or done of a source's endpoint `at` a time by our clock; where that is ahead of
+/// the server's, it is the server's time. What a person switched is noted at the server's time,
+/// whatever `at` says, and after all that was switched before: the last one counts, and clocks differ.
 ///
 /// # Errors
 /// As the server answers; it may have been noted.
@@ -155,12 +165,23 @@ pub async fn note(
     at: Timestamp,
     note: &Note,
 ) -> Result<(), StoreError> {
-    let columns =
-        "id, source, at, what, state, reason, updated_at, is_template, healed_from, healed_to";
-    let into = format!("{ENDPOINT_HISTORY} ({columns})");
+    let time = match note {
+        Note::OffByHand | Note::OnByHand => format!(
+            "greatest(now64(6, 'UTC'), (SELECT max(at) + toIntervalMicrosecond(1) FROM {ENDPOINT_HISTORY} WHERE {BY_HAND}))"
+        ),
+        _ => "least(at, now64(6, 'UTC'))".to_owned(),
+    };
+    let others = "id, source, what, state, reason, updated_at, is_template, healed_from, healed_to";
+    let into =
+        format!("{ENDPOINT_HISTORY} ({others}, at) SELECT {others}, {time} FROM input('{NOTED}')");
     let row = Noted::of(source, at, note);
     single::add(client, "note what is known of the endpoint", &into, &row).await
 }
+
+/// The types of [`Noted`], as the server reads them.
+const NOTED: &str = "id UUID, source String, at DateTime64(6, \\'UTC\\'), what String, state String, reason String, \
+     updated_at Nullable(DateTime64(6, \\'UTC\\')), is_template Nullable(Bool), \
+     healed_from Nullable(DateTime64(6, \\'UTC\\')), healed_to Nullable(DateTime64(6, \\'UTC\\'))";
 
 #[derive(Serialize)]
 struct Noted<'a> {
@@ -229,23 +250,38 @@ fn is_sane(at: &Timestamp) -> bool {
     (0..LATEST_SECOND).contains(&at.as_second())
 }
 
+/// The server's clock, UTC.
+///
+/// # Errors
+/// As the server answers.
+pub async fn now(client: &Client) -> Result<Timestamp, StoreError> {
+    #[derive(Row, Deserialize)]
+    struct Clock {
+        #[serde(deserialize_with = "micros")]
+        now: Timestamp,
+    }
+    let query = client.query_raw("SELECT now64(6, 'UTC') AS now");
+    let clock: Clock = run("ask for the server's time", query.fetch_one()).await?;
+    Ok(clock.now)
+}
+
 /// The newest that is known of each source's endpoint, by source. Sources that were never asked for
 /// are in none.
 ///
 /// # Errors
 /// As the server answers.
 pub async fn latest(client: &Client) -> Result<Vec<Latest>, StoreError> {
+    // Nothing but the newest of each is put in order: there are many polls.
+    let polls = format!("FROM {ENDPOINT_HISTORY} WHERE what = 'poll' AND {NOT_TO_COME}");
     let sql = format!(
-        "SELECT toString(newest.source) AS source, newest.at AS at, toString(newest.state) AS state, \
-           toString(newest.reason) AS reason, newest.updated_at AS updated_at, \
-           newest.is_template AS is_template, seen.first_at AS first_at, seen.known_at AS known_at \
-         FROM (SELECT * FROM {ENDPOINT_HISTORY} WHERE what = 'poll' \
-           ORDER BY source, at DESC, id DESC LIMIT 1 BY source) AS newest \
-         INNER JOIN (SELECT source, min(at) AS first_at, maxOrNullIf(at, state != 'unknown') AS known_at \
-           FROM {ENDPOINT_HISTORY} WHERE what = 'poll' GROUP BY source) AS seen \
-           ON seen.source = newest.source ORDER BY source"
+        "SELECT toString(of) AS source, at, toString(state) AS state, toString(reason) AS reason, updated_at, \
+           is_template, first_at, known_at \
+         FROM (SELECT source AS of, id, at, state, reason, updated_at, is_template {polls}) AS polled \
+         INNER JOIN (SELECT source AS of, max(at) AS newest_at, min(at) AS first_at, \
+             maxOrNullIf(at, state != 'unknown') AS known_at {polls} GROUP BY of) AS seen USING (of) \
+         WHERE at = newest_at ORDER BY of, id DESC LIMIT 1 BY of"
     );
-    let query = client.query_raw(&sql);
+    let query = bounded(client, &sql);
     run("read the state of the endpoints", query.fetch_all()).await
 }
 
@@ -281,14 +317,21 @@ pub async fn reenabled_since(
     Ok((counted.times, counted.last))
 }
 
+/// A question whose answer nobody waits for any longer ends at the server as well.
+fn bounded(client: &Client, sql: &str) -> Query {
+    client
+        .query_raw(sql)
+        .with_setting("max_execution_time", STATEMENT_WITHIN.as_secs().to_string())
+}
+
 /// Whether the last person who switched a source's endpoint switched it off.
 ///
 /// # Errors
 /// As the server answers.
 pub async fn is_off_by_hand(client: &Client, source: &str) -> Result<bool, StoreError> {
     let sql = format!(
-        "SELECT toString(argMax(what, at)) = 'off_by_hand' FROM {ENDPOINT_HISTORY} \
-         WHERE what IN ('off_by_hand', 'on_by_hand') AND source = {{source:String}}"
+        "SELECT toString(argMax(what, (at, id))) = 'off_by_hand' FROM {ENDPOINT_HISTORY} \
+         WHERE {BY_HAND} AND source = {{source:String}}"
     );
     let query = client.query_raw(&sql).param("source", source);
     run("ask who switched the endpoint off", query.fetch_one()).await

@@ -4,7 +4,7 @@ use clickhouse::{Client, Row};
 use jiff::Timestamp;
 use serde::Deserialize;
 
-use super::{State, state};
+use super::{NOT_TO_COME, State, bounded, state};
 use crate::connection::run;
 use crate::error::StoreError;
 use crate::reports::{micros, optional_micros};
@@ -31,7 +31,8 @@ pub struct Outage {
 }
 
 /// The outages that have a part in a time, `from` inclusive and `to` exclusive: by source, oldest
-/// first, each whole. Those of sources whose API nobody asked are unknown.
+/// first, each whole. Those of sources whose API nobody asked are unknown. Polls to come, by the
+/// server's clock, are left out.
 ///
 /// # Errors
 /// As the server answers.
@@ -40,25 +41,65 @@ pub async fn outages(
     from: Timestamp,
     to: Timestamp,
 ) -> Result<Vec<Outage>, StoreError> {
-    // Numbers of polls are small, some hundreds a day, and changes among them rare.
-    let sql = format!(
-        "SELECT source, at, state, updated_at, was_at FROM (\
-           SELECT toString(source) AS source, at, toString(state) AS state, updated_at, \
-             state IN ('disabled', 'missing') AS is_off, \
-             lagInFrame(toNullable(is_off)) OVER polls AS was_off, \
-             lagInFrame(toNullable(at)) OVER polls AS was_at \
-           FROM {ENDPOINT_HISTORY} WHERE what = 'poll' AND state != 'unknown' \
-           WINDOW polls AS (PARTITION BY source ORDER BY at, id ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)) \
-         WHERE is_off != ifNull(was_off, 0) ORDER BY source, at"
-    );
-    let changes: Vec<Change> = run(
-        "read when the endpoints were off",
-        client.query_raw(&sql).fetch_all(),
-    )
-    .await?;
+    read(client, None, from, to).await
+}
+
+/// The same of one source alone.
+///
+/// # Errors
+/// As the server answers.
+pub async fn outages_of(
+    client: &Client,
+    source: &str,
+    from: Timestamp,
+    to: Timestamp,
+) -> Result<Vec<Outage>, StoreError> {
+    read(client, Some(source), from, to).await
+}
+
+async fn read(
+    client: &Client,
+    source: Option<&str>,
+    from: Timestamp,
+    to: Timestamp,
+) -> Result<Vec<Outage>, StoreError> {
+    let sql = changes_since(source.is_some());
+    let mut query = bounded(client, &sql).param("from", from.as_microsecond());
+    if let Some(source) = source {
+        query = query.param("source", source);
+    }
+    let changes: Vec<Change> = run("read when the endpoints were off", query.fetch_all()).await?;
     let overlaps =
         |outage: &Outage| outage.from < to && outage.to.is_none_or(|outage_to| outage_to > from);
     Ok(of_changes(changes).into_iter().filter(overlaps).collect())
+}
+
+/// The changes since `from`, and those before it that make an outage whole.
+///
+/// Polls are kept for more than a year, and all of them in order would take more memory the longer
+/// there are any. What was off at `from` or after it went off after the last poll before `from` that said
+/// on: only what came since that one is put in order.
+fn changes_since(is_of_one: bool) -> String {
+    let of_one = if is_of_one {
+        "AND source = {source:String}"
+    } else {
+        ""
+    };
+    let polls = format!(
+        "FROM {ENDPOINT_HISTORY} WHERE what = 'poll' AND state != 'unknown' AND {NOT_TO_COME} {of_one}"
+    );
+    let off = "state IN ('disabled', 'missing')";
+    format!(
+        "SELECT source, at, state, updated_at, was_at FROM (\
+           SELECT toString(source) AS source, at, toString(state) AS state, updated_at, {off} AS is_off, \
+             lagInFrame(toNullable(is_off)) OVER polls AS was_off, \
+             lagInFrame(toNullable(at)) OVER polls AS was_at \
+           FROM (SELECT source, at, id, state, updated_at {polls}) AS polled \
+           INNER JOIN (SELECT source, maxIf(at, NOT {off} AND at < fromUnixTimestamp64Micro({{from:Int64}})) AS on_at \
+             {polls} GROUP BY source) AS before USING (source) WHERE at >= on_at \
+           WINDOW polls AS (PARTITION BY source ORDER BY at, id ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)) \
+         WHERE is_off != ifNull(was_off, 0) ORDER BY source, at"
+    )
 }
 
 /// The first poll with another answer than the one before, or the very first where it says off.

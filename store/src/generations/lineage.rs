@@ -3,8 +3,8 @@
 //! with what another one began.
 //!
 //! Events count in the order in which the server took them. One that cannot be (a generation is
-//! dropped that is active by then) counts for nothing: two people who act at once are told apart
-//! by that order, and nobody has to lock anything.
+//! dropped that is active by then, readers are switched after the switch was withdrawn) counts for
+//! nothing: two people who act at once are told apart by that order, and nobody has to lock anything.
 
 use std::collections::BTreeMap;
 
@@ -204,6 +204,9 @@ impl Lineage {
 
     fn take(&mut self, generation: Generation, event: Event, at: i64) {
         let is_active = self.active == Some(generation);
+        // Out of a hold alone, the very first one excepted: then it has all that readers have seen.
+        let is_switched = self.active.is_none()
+            || (self.activation.as_ref()).is_some_and(|a| a.to == generation && a.hold.is_some());
         let is_needed =
             (self.live()).any(|life| life.is_replaying() && life.base() == Some(generation));
         let Some(life) = self
@@ -214,13 +217,13 @@ impl Lineage {
             return;
         };
         match event {
-            Event::Activated => {
-                if !is_active {
-                    life.activated_at.push(at);
-                }
+            Event::Activated if is_switched => {
+                life.activated_at.push(at);
                 self.active = Some(generation);
                 self.activation = None;
             }
+            // Whoever recorded it did not know yet that it was taken back.
+            Event::Activated => {}
             Event::ActivationAsked if !is_active => {
                 let hold = None;
                 self.activation = Some(Activation {
@@ -229,7 +232,14 @@ impl Lineage {
                     held_at: None,
                 });
             }
-            Event::ActivationAsked => self.activation = None,
+            // Readers are to stay: what was to be switched to is not switched to by itself either.
+            Event::ActivationAsked => {
+                let taken_back = self.activation.take();
+                let life = taken_back.and_then(|asked| self.lives.get_mut(&asked.to));
+                if let Some(life) = life {
+                    life.is_withdrawn = true;
+                }
+            }
             Event::ActivationWithdrawn => {
                 life.is_withdrawn = true;
                 self.give_up(generation);
@@ -377,6 +387,41 @@ mod tests {
         assert_eq!(held.activation, None, "nobody asked");
     }
 
+    /// Who switches records it at last, and may not know yet what others recorded meanwhile.
+    #[test]
+    fn a_switch_that_was_taken_back_does_not_happen() {
+        let held = [
+            (1, Event::Activated),
+            (2, Event::ActivationAsked),
+            (2, Event::Held("m".to_owned())),
+        ];
+        for back in [
+            vec![(2, Event::ActivationWithdrawn)],
+            vec![(1, Event::ActivationAsked)],
+            vec![(2, Event::Released)],
+            // It is held anew first, so that it can be passed anew.
+            vec![(2, Event::ActivationWithdrawn), (2, Event::ActivationAsked)],
+        ] {
+            let before = lineage(&[&held[..], &back].concat());
+            let late = lineage(&[&held[..], &back, &[(2, Event::Activated)]].concat());
+            assert_eq!(late, before, "{back:?}");
+            assert_eq!(late.active, Some(generation(1)));
+            assert!(late.lives[&generation(2)].activated_at.is_empty());
+        }
+        let mut twice = held.to_vec();
+        twice.extend([(2, Event::Activated), (1, Event::ActivationAsked)]);
+        let before = lineage(&twice);
+        assert_eq!(before.active, Some(generation(2)));
+        twice.push((2, Event::Activated));
+        assert_eq!(lineage(&twice), before, "two recorded one switch");
+    }
+
+    #[test]
+    fn the_first_one_needs_nobody_to_ask() {
+        let first = lineage(&[(2, Event::ActivationAsked), (1, Event::Activated)]);
+        assert_eq!(first.active, Some(generation(1)));
+    }
+
     #[test]
     fn a_switch_is_given_up_with_its_generation_and_on_request() {
         let asked = [(1, Event::Activated), (2, Event::ActivationAsked)];
@@ -393,6 +438,10 @@ mod tests {
         assert!(life.wants_activation());
         let mut back = asked.to_vec();
         back.push((1, Event::ActivationAsked));
-        assert_eq!(lineage(&back).activation, None, "to stay where one is");
+        let back = lineage(&back);
+        assert_eq!(back.activation, None, "to stay where one is");
+        let mut life = back.lives[&generation(2)].clone();
+        life.record.activate = true;
+        assert!(!life.wants_activation(), "nor is it asked for by itself");
     }
 }

@@ -6,6 +6,7 @@
 
 mod changes;
 mod lineage;
+mod views;
 
 use clickhouse::{Client, Row};
 use jiff::Timestamp;
@@ -13,13 +14,14 @@ use serde::Deserialize;
 
 pub use changes::{Change, LaterRule, later_rules, record_rule};
 pub use lineage::{Activation, Event, Life, Lineage, Offsets};
+pub(crate) use views::READS;
+pub use views::{point_views_at, settle_views};
 
 use crate::connection::{LONG_STATEMENT, run};
 use crate::error::{Kind, StoreError};
 use crate::recorded;
 use crate::tables::{
-    CONVERSIONS, CONVERSIONS_TABLE, GENERATION_EVENTS, GENERATIONS, Generation, ORDERS,
-    POSTBACKS_ADDED, POSTBACKS_TABLE, STATEMENTS, VIEWS,
+    CONVERSIONS_TABLE, GENERATION_EVENTS, GENERATIONS, Generation, POSTBACKS_ADDED, POSTBACKS_TABLE,
 };
 
 /// With what a generation is made.
@@ -51,11 +53,6 @@ pub struct Record {
     /// When, in microseconds since 1970, UTC.
     pub made_at: i64,
 }
-
-/// Each table and view with its columns, and what is said of them.
-const COLUMNS: &str = "(SELECT table, groupArray((name, comment)) AS names FROM \
-    (SELECT table, name, comment FROM system.columns WHERE database = currentDatabase() ORDER BY table, position) \
-    GROUP BY table)";
 
 #[derive(Debug, Clone, Row, Deserialize)]
 struct EventRow {
@@ -204,19 +201,49 @@ async fn make_tables(client: &Client, generation: Generation) -> Result<(), Stor
     Ok(())
 }
 
-/// Drops the tables of a generation where they are still there. True where one was.
+/// Makes the tables of a live generation where they are missing: whoever recorded it may have gone
+/// before it made them. True where they were.
+///
+/// # Errors
+/// As the server answers.
+pub async fn make_missing_tables(
+    client: &Client,
+    generation: Generation,
+) -> Result<bool, StoreError> {
+    if tables_there(client, generation).await? == tables_of(generation).len() as u64 {
+        return Ok(false);
+    }
+    make_tables(client, generation).await?;
+    // Dropped at this very moment, they would stay.
+    if lineage(client).await?.live_one(generation).is_none() {
+        drop_tables(client, generation).await?;
+    }
+    Ok(true)
+}
+
+fn tables_of(generation: Generation) -> [String; 2] {
+    [generation.postbacks(), generation.conversions()]
+}
+
+async fn tables_there(client: &Client, generation: Generation) -> Result<u64, StoreError> {
+    let attempt = format!("look for the tables of generation {generation}");
+    let sql = "SELECT count() FROM system.tables WHERE database = currentDatabase() AND name IN ?";
+    let found = client.query(sql).bind(&tables_of(generation)[..]);
+    run(&attempt, found.fetch_one::<u64>()).await
+}
+
+/// Drops the tables of a generation that readers do not see, where they are still there. True where
+/// one was. A view that reads it all the same is pointed at the active one first.
 ///
 /// # Errors
 /// As the server answers.
 pub async fn drop_tables(client: &Client, generation: Generation) -> Result<bool, StoreError> {
-    let attempt = format!("drop the tables of generation {generation}");
-    let names = [generation.postbacks(), generation.conversions()];
-    let sql = "SELECT count() FROM system.tables WHERE database = currentDatabase() AND name IN ?";
-    let found = client.query(sql).bind(&names[..]).fetch_one::<u64>();
-    if run(&attempt, found).await? == 0 {
+    if tables_there(client, generation).await? == 0 {
         return Ok(false);
     }
-    for name in names {
+    views::leave(client, generation).await?;
+    let attempt = format!("drop the tables of generation {generation}");
+    for name in tables_of(generation) {
         // The server refuses to drop 50 GB at once unless it is told that this is meant.
         let drop = client
             .query_raw(&format!("DROP TABLE IF EXISTS {name} SYNC"))
@@ -249,7 +276,7 @@ struct Size {
 /// # Errors
 /// As the server answers.
 pub async fn stored(client: &Client, generation: Generation) -> Result<Option<Stored>, StoreError> {
-    let names = [generation.postbacks(), generation.conversions()];
+    let names = tables_of(generation);
     let sql = "SELECT name, total_rows AS rows, total_bytes AS bytes FROM system.tables \
                WHERE database = currentDatabase() AND name IN ?";
     let found: Vec<Size> = run(
@@ -280,38 +307,5 @@ pub(crate) async fn settle(client: &Client) -> Result<(Generation, Vec<&'static 
     );
     let insert = client.query_raw(&sql).with_setting("async_insert", "0");
     run(&attempt, insert.execute()).await?;
-    let active = active(client).await?;
-    Ok((active, point_views_at(client, active).await?))
-}
-
-/// Lets the views read the tables of `generation`; leaves alone a view that does so already, as it is
-/// defined by now, and has all of its columns with their comments.
-///
-/// # Errors
-/// As the server answers.
-pub async fn point_views_at(
-    client: &Client,
-    generation: Generation,
-) -> Result<Vec<&'static str>, StoreError> {
-    let attempt = format!("let the views read generation {generation}");
-    // Orders and statements are rows of the table of conversions.
-    let sql = format!(
-        "SELECT name, comment FROM system.tables WHERE database = currentDatabase() AND name IN ( \
-         SELECT seen.table FROM {COLUMNS} AS seen JOIN {COLUMNS} AS read ON concat( \
-         if(seen.table IN ('{ORDERS}', '{STATEMENTS}'), '{CONVERSIONS}', seen.table), '_g{generation}') = read.table \
-         WHERE seen.names = read.names)"
-    );
-    let whole: Vec<(String, String)> = run(&attempt, client.query_raw(&sql).fetch_all()).await?;
-    let mut changed = Vec::new();
-    for (name, view) in VIEWS {
-        let comment = view.comment(generation);
-        if !whole
-            .iter()
-            .any(|(own, told)| own == name && *told == comment)
-        {
-            run(&attempt, client.query_raw(&view.of(generation)).execute()).await?;
-            changed.push(name);
-        }
-    }
-    Ok(changed)
+    settle_views(client, active(client).await?).await
 }

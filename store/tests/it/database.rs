@@ -7,7 +7,10 @@ use postback_common::config::ClickHouseSettings;
 use postback_common::secret::Secret;
 use postback_store::insert::{self, Conversions, Postbacks};
 use postback_store::rows::{ConversionRow, PostbackRow};
-use postback_store::{Generation, Manifest, Report, Role, StoreError, WantedIdentity, identities};
+use postback_store::{
+    Event, Generation, Lineage, Manifest, Report, Role, StoreError, WantedIdentity, generations,
+    identities,
+};
 use uuid::Uuid;
 
 pub(crate) const FIRST: Manifest<'static> = Manifest {
@@ -70,6 +73,17 @@ impl Database {
         let settled = identities::settle(&self.client, report.active, &[], accounts).await?;
         report.steps.extend(settled.steps);
         Ok(report)
+    }
+
+    /// Records a switch of readers as a coordinator does. The views stay what they are.
+    pub(crate) async fn switch_to(&self, generation: Generation) -> Lineage {
+        let held = Event::Held(format!("{generation} comes"));
+        for event in [Event::ActivationAsked, held] {
+            let recorded = generations::record(&self.client, generation, &event).await;
+            recorded.unwrap();
+        }
+        let activated = generations::record(&self.client, generation, &Event::Activated);
+        activated.await.unwrap()
     }
 
     pub(crate) async fn execute(&self, sql: &str) {

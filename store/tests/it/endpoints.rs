@@ -1,15 +1,21 @@
 //! What is known of endpoints: written, and read as it was.
 
+use std::sync::LazyLock;
+
 use jiff::{SignedDuration, Timestamp};
+use postback_store::backfills::finished;
 use postback_store::endpoints::{
-    Cause, Heal, Healed, Note, Poll, State, heals, is_off_by_hand, latest, note, outages,
-    reenabled_since, refused_minutes,
+    Cause, Heal, Healed, Note, Outage, Poll, State, heals, is_off_by_hand, latest, note, now,
+    outages, outages_of, reenabled_since, refused_minutes,
 };
 
 use crate::database::{Database, with_tables};
 
+/// A minute of the day before: tables keep nothing for ever, and what is to come does not count.
 fn at(minute: i64) -> Timestamp {
-    Timestamp::from_second(1_800_000_000 + 60 * minute).unwrap()
+    static YESTERDAY: LazyLock<i64> =
+        LazyLock::new(|| (Timestamp::now().as_second() - 86_400) / 60 * 60);
+    Timestamp::from_second(*YESTERDAY + 60 * minute).unwrap()
 }
 
 fn poll(state: State, updated_at: Option<Timestamp>) -> Note {
@@ -89,7 +95,10 @@ fn outages_are_found_by_the_time_that_they_have_a_part_in() {
             let client = database.client.clone();
             async move {
                 let found = outages(&client, at(from), at(to)).await.unwrap();
-                let shown = |outage: &postback_store::endpoints::Outage| {
+                let of_a = outages_of(&client, "a", at(from), at(to)).await.unwrap();
+                let is_of_a = |outage: &&Outage| outage.source == "a";
+                assert!(of_a.iter().eq(found.iter().filter(is_of_a)), "{of_a:?}");
+                let shown = |outage: &Outage| {
                     (
                         outage.source.clone(),
                         outage.state,
@@ -187,5 +196,189 @@ fn minutes_of_refusals_are_those_of_the_sources_own_5xx() {
         database.execute(&sql).await;
         let found = refused_minutes(&database.client, "a", at(0)).await.unwrap();
         assert_eq!(found, [at(0), at(2)]);
+    });
+}
+
+/// Rows of a clock that is ahead, as such a consumer noted them before the server's time was asked for.
+async fn ahead(database: &Database, what: &str, state: &str) {
+    let sql = format!(
+        "INSERT INTO endpoint_history (id, source, at, what, state, reason, healed_from, healed_to) \
+         SELECT generateUUIDv4(), 'a', now64(6) + toIntervalDay(2), '{what}', '{state}', 'daily', \
+           now64(6) - toIntervalDay(1), now64(6) + toIntervalDay(2)"
+    );
+    database.execute(&sql).await;
+}
+
+#[test]
+fn what_a_clock_ahead_has_noted_hides_nothing() {
+    with_tables(|database| async move {
+        let client = &database.client;
+        let polled = [
+            (0, poll(State::Active, None)),
+            (5, poll(State::Disabled, None)),
+        ];
+        noted(&database, "a", &polled).await;
+        ahead(&database, "poll", "active").await;
+        ahead(&database, "heal_ended", "").await;
+        database
+            .execute(
+                "INSERT INTO refusals_log (id, refused_at, source, status) \
+                 SELECT generateUUIDv4(), now64(6) + toIntervalDay(2), 'a', 503",
+            )
+            .await;
+        let found = latest(client).await.unwrap();
+        assert_eq!((found[0].at, found[0].state), (at(5), State::Disabled));
+        assert_eq!(found[0].known_at, Some(at(5)));
+        let later = Timestamp::now() + SignedDuration::from_hours(72);
+        let off = outages_of(client, "a", at(-5), later).await.unwrap();
+        assert_eq!(off.len(), 1);
+        assert_eq!((off[0].seen_at, off[0].to), (at(5), None));
+        assert_eq!(heals(client, "a", at(-5)).await.unwrap(), []);
+        assert_eq!(refused_minutes(client, "a", at(-5)).await.unwrap(), []);
+    });
+}
+
+#[test]
+fn what_is_noted_by_a_clock_ahead_gets_the_servers_time() {
+    with_tables(|database| async move {
+        let client = &database.client;
+        let before = now(client).await.unwrap();
+        let wrong = before + SignedDuration::from_hours(48);
+        let on = poll(State::Active, Some(at(3)));
+        note(client, "a", wrong, &on).await.unwrap();
+        let after = now(client).await.unwrap();
+        let found = latest(client).await.unwrap();
+        assert!(before <= found[0].at && found[0].at <= after, "{found:?}");
+        assert_eq!(found[0].updated_at, Some(at(3)));
+    });
+}
+
+#[test]
+fn the_last_person_counts_whatever_their_clocks_say() {
+    with_tables(|database| async move {
+        let client = &database.client;
+        let is_off = || is_off_by_hand(client, "a");
+        // A day and two days behind, and a note of a clock that was two days ahead.
+        for (hours, one, expected) in [
+            (-24, Note::OnByHand, false),
+            (-48, Note::OffByHand, true),
+            (-72, Note::OnByHand, false),
+            (48, Note::OffByHand, true),
+            (0, Note::OnByHand, false),
+        ] {
+            let theirs = Timestamp::now() + SignedDuration::from_hours(hours);
+            note(client, "a", theirs, &one).await.unwrap();
+            assert_eq!(is_off().await.unwrap(), expected, "{hours}");
+        }
+        ahead(&database, "off_by_hand", "").await;
+        assert!(is_off().await.unwrap());
+        noted(&database, "a", &[(0, Note::OnByHand)]).await;
+        assert!(!is_off().await.unwrap());
+    });
+}
+
+#[test]
+fn an_outage_from_long_ago_is_whole_and_what_was_over_before_is_not_read() {
+    with_tables(|database| async move {
+        let day = 24 * 60;
+        let of_a = [
+            (-300 * day, poll(State::Active, None)),
+            (-299 * day, poll(State::Disabled, None)),
+            (-298 * day, poll(State::Active, None)),
+            (-200 * day, poll(State::Active, None)),
+            (-200 * day + 5, poll(State::Missing, None)),
+            (-150 * day, poll(State::Disabled, None)),
+            (-10, poll(State::Disabled, None)),
+            (0, poll(State::Active, None)),
+        ];
+        noted(&database, "a", &of_a).await;
+        let found = outages_of(&database.client, "a", at(-day), at(day))
+            .await
+            .unwrap();
+        let expected = Outage {
+            source: "a".to_owned(),
+            state: State::Missing,
+            from: at(-200 * day),
+            seen_at: at(-200 * day + 5),
+            to: Some(at(0)),
+            over_at: Some(at(0)),
+        };
+        assert_eq!(found, [expected]);
+    });
+}
+
+#[test]
+fn looking_for_outages_orders_no_more_than_lately_came() {
+    with_tables(|database| async move {
+        // A hundred sources, polled every five minutes for 300 days: 8.6 million rows.
+        let polls = "INSERT INTO endpoint_history (id, source, at, what, state) \
+             SELECT toUUID('01a05a43-fc00-7f54-8d8e-0023af5570ee'), concat('s', toString(number % 100)), \
+               now64(6) - toIntervalSecond(300 * intDiv(number, 100)), 'poll', 'active' \
+             FROM numbers(8640000) SETTINGS max_partitions_per_insert_block = 0";
+        database.execute(polls).await;
+        // The same questions with the memory of a small server for each.
+        let client = database
+            .client
+            .clone()
+            .with_setting("max_memory_usage", "150000000");
+        let since = at(-8 * 24 * 60);
+        assert_eq!(outages(&client, since, at(0)).await.unwrap(), []);
+        assert_eq!(outages_of(&client, "s7", since, at(0)).await.unwrap(), []);
+        assert_eq!(latest(&client).await.unwrap().len(), 100);
+    });
+}
+
+#[test]
+fn what_a_person_switched_is_kept_and_the_rest_for_400_days() {
+    with_tables(|database| async move {
+        let is_off = || is_off_by_hand(&database.client, "a");
+        // As the table was before: these parts were written under its old limit.
+        for sql in [
+            "ALTER TABLE schema_migrations DELETE WHERE number = 8 SETTINGS mutations_sync = 1",
+            "ALTER TABLE endpoint_history MODIFY TTL toDateTime(at) + INTERVAL 400 DAY",
+            "SYSTEM STOP MERGES endpoint_history",
+            "INSERT INTO endpoint_history (id, source, at, what) SELECT generateUUIDv4(), 'a', \
+               now64(6) - toIntervalDay(500), arrayJoin(['off_by_hand', 'reenabled'])",
+        ] {
+            database.execute(sql).await;
+        }
+        let steps = database.migrate(&[]).await.unwrap().steps;
+        assert_eq!(steps.len(), 1, "{steps:?}");
+        for sql in [
+            "SYSTEM START MERGES endpoint_history",
+            "INSERT INTO endpoint_history (id, source, at, what) SELECT generateUUIDv4(), 'b', \
+               now64(6) - toIntervalDay(500), arrayJoin(['on_by_hand', 'poll'])",
+            "OPTIMIZE TABLE endpoint_history FINAL",
+        ] {
+            database.execute(sql).await;
+        }
+        let left = "SELECT arraySort(groupArray(toString(what))) FROM endpoint_history";
+        assert_eq!(database.ask(left).await, "['off_by_hand','on_by_hand']");
+        assert!(is_off().await.unwrap());
+    });
+}
+
+#[test]
+fn what_came_after_a_run_was_not_fetched_by_it() {
+    with_tables(|database| async move {
+        let run = |from: i64, to: i64, recorded: i64| {
+            let micros = |minute| at(minute).as_microsecond();
+            format!(
+                "INSERT INTO backfills_log (id, step, source, range_from, range_to, is_finished, recorded_at) \
+                 SELECT generateUUIDv4(), 1, 'a', fromUnixTimestamp64Micro({}), fromUnixTimestamp64Micro({}), \
+                   true, fromUnixTimestamp64Micro({})",
+                micros(from),
+                micros(to),
+                micros(recorded)
+            )
+        };
+        // Over before it ended; with an end to come; and with a begin to come.
+        for (from, to, recorded) in [(0, 10, 20), (5, 9_000, 30), (8_000, 9_000, 40)] {
+            database.execute(&run(from, to, recorded)).await;
+        }
+        let found = finished(&database.client, "a", at(0)).await.unwrap();
+        assert_eq!(found, [(at(0), at(10)), (at(5), at(30))]);
+        let found = finished(&database.client, "a", at(25)).await.unwrap();
+        assert_eq!(found, [(at(5), at(30))]);
     });
 }

@@ -6,6 +6,7 @@ mod comparison;
 mod database;
 mod endpoints;
 mod errors;
+mod generations;
 mod history;
 mod identities;
 mod migrations;

@@ -1,6 +1,6 @@
 use futures_util::future::join_all;
 use postback_store::generations::{Change, LaterRule};
-use postback_store::{Event, Generation, Kind, Manifest, Role, Step, check, generations};
+use postback_store::{Generation, Kind, Manifest, Role, Step, check, generations};
 
 use crate::database::{FIRST, with_database, with_tables};
 
@@ -21,6 +21,7 @@ fn an_empty_server_gets_everything_and_the_second_time_nothing() {
                 Step::MigrationApplied(5, "annotations".to_owned()),
                 Step::MigrationApplied(6, "backfills".to_owned()),
                 Step::MigrationApplied(7, "endpoints".to_owned()),
+                Step::MigrationApplied(8, "by_hand_is_kept".to_owned()),
                 Step::GenerationMade(Generation::FIRST),
                 Step::ViewSwitched("conversions", Generation::FIRST),
                 Step::ViewSwitched("orders", Generation::FIRST),
@@ -128,21 +129,22 @@ fn the_generation_activated_last_is_active_whatever_the_clocks_say() {
     with_tables(|database| async move {
         for sql in [
             "INSERT INTO generations (number) VALUES (2), (3)",
+            "INSERT INTO generation_events (number, event, recorded_at) VALUES (2, 'activation_asked', '2129-12-30')",
+            "INSERT INTO generation_events (number, event, detail, recorded_at) VALUES (2, 'held', '{\"mark\":\"m\"}', '2129-12-31')",
             "INSERT INTO generation_events (number, event, recorded_at) VALUES (2, 'activated', '2130-01-01')",
         ] {
             database.execute(sql).await;
         }
         // By now the server's clock is set back.
         let third = Generation::new(3).unwrap();
-        let activated = generations::record(&database.client, third, &Event::Activated);
-        assert_eq!(activated.await.unwrap().active, Some(third));
+        assert_eq!(database.switch_to(third).await.active, Some(third));
         database
             .execute("OPTIMIZE TABLE generation_events FINAL")
             .await;
         let active = generations::active(&database.client).await.unwrap();
         assert_eq!(active, third);
         let order = "SELECT groupArray(number) FROM (SELECT number FROM generation_events ORDER BY recorded_at)";
-        assert_eq!(database.ask(order).await, "[1,2,3]");
+        assert_eq!(database.ask(order).await, "[1,2,2,2,3,3,3]");
     });
 }
 
@@ -180,7 +182,8 @@ fn an_unmade_database_is_told_from_an_unmigrated_one() {
                 "0004 imports",
                 "0005 annotations",
                 "0006 backfills",
-                "0007 endpoints"
+                "0007 endpoints",
+                "0008 by_hand_is_kept"
             ]
         );
         assert_eq!(found.active, None);

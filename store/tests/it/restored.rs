@@ -71,7 +71,11 @@ fn what_became_of_generations_keeps_its_order() {
             "1, 'activated', '', '2026-09-01 08:00:00'",
             "2, 'targeted', '{\"offsets\":{}}', '2026-09-01 09:00:01'",
             "2, 'filled', '{\"records\":0}', '2026-09-01 09:01:00'",
+            "2, 'activation_asked', '', '2026-09-01 09:08:00'",
+            "2, 'held', '{\"mark\":\"a\"}', '2026-09-01 09:09:00'",
             "2, 'activated', '', '2026-09-01 09:10:00'",
+            "1, 'activation_asked', '', '2026-09-01 09:58:00'",
+            "1, 'held', '{\"mark\":\"b\"}', '2026-09-01 09:59:00'",
             "1, 'activated', '', '2026-09-01 10:00:00'",
         ];
         database
@@ -81,7 +85,11 @@ fn what_became_of_generations_keeps_its_order() {
         database
             .execute("OPTIMIZE TABLE generation_events FINAL")
             .await;
-        let late = ["2, 'activated', '', '2026-09-02 10:00:00'"];
+        let late = [
+            "2, 'activation_asked', '', '2026-09-02 09:58:00'",
+            "2, 'held', '{\"mark\":\"c\"}', '2026-09-02 09:59:00'",
+            "2, 'activated', '', '2026-09-02 10:00:00'",
+        ];
         database.recorded("generation_events", columns, &late).await;
         let before = database.lineage().await;
         assert_eq!(before.active, Some(generation(2)));
@@ -93,8 +101,8 @@ fn what_became_of_generations_keeps_its_order() {
         assert_eq!(database.lineage().await, before);
 
         // What is recorded now stands behind all of it.
-        let after = generations::record(&database.client, generation(1), &Event::Activated);
-        assert_eq!(after.await.unwrap().active, Some(generation(1)));
+        let after = database.switch_to(generation(1)).await;
+        assert_eq!(after.active, Some(generation(1)));
         let after = generations::record(&database.client, generation(2), &Event::Dropped);
         let after = after.await.unwrap();
         assert!(!after.lives[&generation(2)].is_live());

@@ -226,7 +226,7 @@ impl About<'_> {
         }
         if run.undecided > 0 {
             notes.push(format!(
-                "{} the tables have with other content that is newer, or says more: left as it is",
+                "{} the tables have with other content that is newer, or says more, or keep no longer: left as it is",
                 plural(run.undecided, "transaction")
             ));
         }

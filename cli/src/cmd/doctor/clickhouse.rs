@@ -56,6 +56,13 @@ fn tables(settings: &Settings, findings: &Findings) -> Vec<Check> {
         let what = format!("missing: {}", findings.missing_tables.join(", "));
         checks.push(Check::broken("tables", what, MIGRATE));
     }
+    if let (false, Some(active)) = (findings.strayed_views.is_empty(), findings.active) {
+        let what = format!(
+            "generation {active} is active, and {}",
+            findings.strayed_views.join(", ")
+        );
+        checks.push(Check::broken("tables", what, MIGRATE));
+    }
     for setting in &findings.changed_settings {
         let (table, setting) = setting.split_once(": ").unwrap_or(("", setting));
         let what = format!("{table} is no longer safe: it lacks {setting}");

@@ -75,7 +75,10 @@ impl Intent<'_> {
             let noted = match asking.dry_run {
                 true => Ok(()),
                 false => {
-                    let noting = async { Ok(plan.note_as_it_is(&site).await?) };
+                    let noting = async {
+                        plan.note_as_it_is(&site).await?;
+                        Ok(plan.stays_off(&site).await?)
+                    };
                     until_interrupted(noting).await
                 }
             };

@@ -1,6 +1,6 @@
 //! What a person wants on or off is noted: `reenable` goes by it.
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 use super::plan::Plan;
 use super::site::Site;
@@ -9,7 +9,6 @@ use crate::servers::Trouble;
 
 /// That a person wants the endpoint off, noted before it is.
 pub(super) struct NotedOff {
-    at: Timestamp,
     /// It stood there before.
     was_off: bool,
 }
@@ -51,7 +50,7 @@ impl Plan {
     /// Notes what a person wants; nothing where the change says nothing of that.
     pub(super) async fn note_by_hand(&self, site: &Site) -> Result<(), Trouble> {
         match self.by_hand {
-            Some(is_on) => note(site, is_on, Timestamp::now()).await,
+            Some(is_on) => note(site, is_on).await,
             None => Ok(()),
         }
     }
@@ -63,6 +62,25 @@ impl Plan {
             let what = format!("{UNNOTED}: {}", trouble.what);
             Trouble::new(what, self.again(site, &trouble))
         })
+    }
+
+    /// An endpoint that was off when it was looked at, and is to stay so: `reenable` may have switched it
+    /// on before it could know.
+    pub(super) async fn stays_off(&self, site: &Site) -> Result<(), Trouble> {
+        if !self.switches_off() {
+            return Ok(());
+        }
+        match site.api.endpoint().await {
+            Ok(Some(now)) if now.is_active => Err(Trouble::new(
+                "the endpoint was off, and was switched on in the same moment; that you want it off is noted",
+                format!(
+                    "run it again: postback endpoint disable --source {}",
+                    site.source.name
+                ),
+            )),
+            Ok(_) => Ok(()),
+            Err(error) => Err(site.trouble(&error)),
+        }
     }
 
     /// Notes it before an endpoint is switched off. Noted afterwards, it may come too late for
@@ -166,9 +184,7 @@ impl NotedOff {
     /// The endpoint was not switched off: what stood there before holds again. Unless it is sure to be
     /// on, it stays noted, and `trouble` says so.
     pub(super) async fn take_back(&self, site: &Site, is_on: bool, trouble: &mut Trouble) {
-        // The newest note counts, whatever the clock does meanwhile.
-        let at = Timestamp::now().max(self.at + SignedDuration::from_micros(1));
-        if is_on && (self.was_off || note(site, true, at).await.is_ok()) {
+        if is_on && (self.was_off || note(site, true).await.is_ok()) {
             return;
         }
         let more = "\n  it stays noted that a person wants it off: reenable does not switch it on";
@@ -183,14 +199,15 @@ impl NotedOff {
 async fn noted_off(site: &Site) -> Result<NotedOff, Trouble> {
     let clickhouse = &site.loaded.settings.clickhouse;
     let was_off = mark::is_off_by_hand(clickhouse, site.source.name.as_str()).await?;
-    let at = Timestamp::now();
-    note(site, false, at).await?;
-    Ok(NotedOff { at, was_off })
+    note(site, false).await?;
+    Ok(NotedOff { was_off })
 }
 
-async fn note(site: &Site, is_on: bool, at: Timestamp) -> Result<(), Trouble> {
+/// At the server's time, and after what is noted: whatever this clock does, the last note counts.
+async fn note(site: &Site, is_on: bool) -> Result<(), Trouble> {
     let clickhouse = &site.loaded.settings.clickhouse;
-    mark::note_by_hand(clickhouse, site.source.name.as_str(), is_on, at).await
+    let name = site.source.name.as_str();
+    mark::note_by_hand(clickhouse, name, is_on).await
 }
 
 #[cfg(test)]

@@ -78,7 +78,8 @@ pub(crate) async fn drop_it(
         return Err(Trouble::new(what, "activate another one first").into());
     }
     let dropped = generations::drop_tables(&record.client, generation).await;
-    let dropped = dropped.map_err(|error| record.trouble(&error))?;
+    let dropped =
+        dropped.map_err(|error| still_there(generation, &record.trouble(&error).to_string()))?;
     let mut sheet = Sheet::new(&[
         number("generation", "Generation"),
         text("dropped", "Dropped"),
@@ -97,4 +98,26 @@ pub(crate) async fn drop_it(
         Cell::Text(what),
     ]);
     sheet.write(options, console)
+}
+
+/// The record counts: who has partition 0 tries on until the tables are gone.
+fn still_there(generation: Generation, why: &str) -> Trouble {
+    let why = why.split_once('\n').map_or(why, |(what, _)| what);
+    let what =
+        format!("generation {generation} is dropped for good, its tables are still there: {why}");
+    let remedy = "nothing, where a postback-consumer runs: it goes on until they are gone";
+    Trouble::new(what, remedy)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_recorded_and_goes_on_is_told() {
+        let told = still_there(Generation::FIRST, "no answer\n    remedy: wait").to_string();
+        let words = "generation 1 is dropped for good, its tables are still there: no answer\n    \
+                     remedy: nothing, where a postback-consumer runs: it goes on until they are gone";
+        assert_eq!(told, words);
+    }
 }

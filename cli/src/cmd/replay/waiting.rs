@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use postback_store::Generation;
+use postback_store::{Generation, Life};
 
 use crate::console::Console;
 use crate::ending::Failure;
@@ -51,7 +51,7 @@ impl Until {
     ) -> Result<bool, Failure> {
         let (mut phase, mut done) = (None, 0);
         let (mut nobody_since, mut was_lonely) = (None::<Instant>, false);
-        let (mut was_asked, mut is_away) = (false, false);
+        let mut is_away = false;
         loop {
             let asked = async {
                 let lineage = record.lineage().await?;
@@ -72,16 +72,12 @@ impl Until {
                 return Err(Trouble::new(what, "see `postback generation ls`").into());
             };
             let now = Phase::of(life, &lineage, Some(&lag));
-            match (self, now) {
-                (_, Phase::Active) | (Self::Whole, Phase::Standby | Phase::Switching) => {
-                    return Ok(was_lonely);
-                }
-                (Self::Active, Phase::Switching) => was_asked = true,
-                (Self::Active, Phase::Standby) if was_asked => {
-                    let what = "the switch was withdrawn meanwhile";
-                    return Err(Trouble::new(what, "see `postback generation ls`").into());
-                }
-                _ => {}
+            if self.is_reached(now) {
+                return Ok(was_lonely);
+            }
+            if self.is_withdrawn(now, life) {
+                let what = "the switch was withdrawn meanwhile";
+                return Err(Trouble::new(what, "see `postback generation ls`").into());
             }
             let far = Distance::of(&lag, life);
             if phase != Some(now) {
@@ -108,6 +104,64 @@ impl Until {
                 }
             }
             tokio::time::sleep(LOOK_EVERY).await;
+        }
+    }
+
+    fn is_reached(self, now: Phase) -> bool {
+        match self {
+            Self::Whole => matches!(now, Phase::Standby | Phase::Switching | Phase::Active),
+            Self::Active => now == Phase::Active,
+        }
+    }
+
+    /// Nobody asks for the switch by now, and nobody will: a replay that was made to be activated
+    /// asks once it is whole.
+    fn is_withdrawn(self, now: Phase, life: &Life) -> bool {
+        let is_asked = now == Phase::Switching || life.wants_activation();
+        self == Self::Active && now != Phase::Active && !is_asked
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use postback_store::generations;
+
+    use super::*;
+
+    fn life(activate: bool, is_withdrawn: bool, activated_at: &[i64]) -> Life {
+        Life {
+            generation: Generation::FIRST,
+            record: generations::Record {
+                number: 1,
+                normaliser_version: 1,
+                base: 0,
+                activate,
+                rules: String::new(),
+                made_by: String::new(),
+                made_at: 0,
+            },
+            activated_at: activated_at.to_vec(),
+            target: None,
+            filled: None,
+            is_withdrawn,
+            dropped_at: None,
+        }
+    }
+
+    #[test]
+    fn a_switch_that_nobody_asks_for_is_not_waited_for() {
+        let asks_later = life(true, false, &[]);
+        for now in [Phase::Loading, Phase::Filling, Phase::Standby] {
+            assert!(!Until::Active.is_withdrawn(now, &asks_later), "{now:?}");
+            let withdrawn = life(true, true, &[]);
+            assert!(Until::Active.is_withdrawn(now, &withdrawn), "{now:?}");
+            assert!(!Until::Whole.is_withdrawn(now, &withdrawn), "{now:?}");
+        }
+        // Asked for by name, and taken back before the first look.
+        for life in [life(false, true, &[]), life(true, false, &[7])] {
+            assert!(Until::Active.is_withdrawn(Phase::Standby, &life));
+            assert!(!Until::Active.is_withdrawn(Phase::Switching, &life));
+            assert!(!Until::Active.is_withdrawn(Phase::Active, &life));
         }
     }
 }

@@ -3,5 +3,6 @@
 mod fake;
 mod planning;
 mod reading;
+mod resuming;
 mod server;
 mod verdicts;

@@ -8,12 +8,13 @@ use postback_normalise::{
 };
 use postback_store::reports::Money;
 use postback_store::reports::held::Held;
+use postback_store::retention::Horizon;
 use uuid::Uuid;
 
 use super::super::Why;
 use super::super::carried::Carried;
 use super::super::record::Origin;
-use super::super::verdict::{Verdict, judge};
+use super::super::verdict::{Verdict, is_too_old, judge};
 
 /// All but the order id.
 const TEMPLATE: &str = "t=<etransaction_id>&d=<transaction_date>&p=<process_date>&e=<is_event>&a=<sale_amount>\
@@ -184,4 +185,21 @@ fn a_push_that_came_after_the_run_began_counts() {
         judge(&later, Some(&old), &carried),
         Verdict::Sent(Why::Changed)
     );
+}
+
+#[test]
+fn what_the_tables_keep_no_longer_is_too_old() {
+    // Of 2026-09-01.
+    let mut row = pulled(1, "2026-09-03T00:00:00Z", SALE);
+    let seen = |year, month, day| {
+        let today = jiff::civil::date(year, month, day);
+        Some(Horizon::new(today, 62))
+    };
+    assert!(!is_too_old(&row, None));
+    // The 62nd day before is the last one of September, and the first of October.
+    assert!(!is_too_old(&row, seen(2026, 12, 1)));
+    assert!(is_too_old(&row, seen(2026, 12, 2)));
+    // Of an account that knows its conversions by no date.
+    row.key_day = jiff::civil::date(1970, 1, 9);
+    assert!(!is_too_old(&row, seen(2026, 12, 2)));
 }
