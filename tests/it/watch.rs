@@ -200,9 +200,17 @@ fn a_gap_that_widens_is_an_alert_until_it_is_narrow_again() {
     assert_eq!(alerts(&pipeline), (0, Vec::new()));
 }
 
+/// A pipeline whose topic keeps a producer's times.
+fn plain(name: &str) -> Pipeline {
+    let pipeline = Setup::new(name).source("shop", COMPLETE).prepare();
+    pipeline.topic.make_plain(3);
+    pipeline.migrate();
+    pipeline
+}
+
 /// Publishes a record that the broker has had for so many minutes. Its topic must keep a producer's
 /// times.
-fn publish_aged(pipeline: &Pipeline, minutes: i64) {
+fn publish_aged(pipeline: &Pipeline, record: &str, minutes: i64) {
     let brokers = Servers::from_environment().brokers;
     let mut config = ClientConfig::new();
     let producer: BaseProducer = config.set("bootstrap.servers", brokers).create().unwrap();
@@ -210,19 +218,15 @@ fn publish_aged(pipeline: &Pipeline, minutes: i64) {
     let record = BaseRecord::<(), [u8]>::to(pipeline.topic.name())
         .partition(0)
         .timestamp(taken.as_millisecond())
-        .payload(b"no record");
+        .payload(record.as_bytes());
     producer.send(record).map_err(|(error, _)| error).unwrap();
     producer.flush(wait::LIMIT).unwrap();
 }
 
 #[test]
 fn records_that_wait_for_long_are_an_alert_though_nothing_is_loaded() {
-    let pipeline = Setup::new("watch_unread")
-        .source("shop", COMPLETE)
-        .prepare();
-    pipeline.topic.make_plain(3);
-    pipeline.migrate();
-    publish_aged(&pipeline, 20);
+    let pipeline = plain("watch_unread");
+    publish_aged(&pipeline, "no record", 20);
     let (code, alerts) = alerts(&pipeline);
     assert_eq!((code, alerts.len()), (3, 1), "{alerts:?}");
     let alert = &alerts[0];
@@ -232,6 +236,26 @@ fn records_that_wait_for_long_are_an_alert_though_nothing_is_loaded() {
     assert_eq!(alert["measured"]["waiting"], 1);
     let seconds = alert["measured"]["seconds"].as_i64().unwrap();
     assert!((1_200..1_320).contains(&seconds), "{seconds}");
+}
+
+#[test]
+fn what_was_received_long_ago_and_waits_hides_whether_all_is_well() {
+    let pipeline = plain("watch_spooled");
+    load(&pipeline, 0, 0);
+    let received = jiff::Timestamp::now() - jiff::SignedDuration::from_hours(5);
+    let spooled = json!({
+        "v": 1, "id": "01a05a43-fc00-7f54-8d8e-0023af5570aa", "source": "shop", "key": "k1",
+        "received_at": received.to_string(), "method": "GET", "query": {"utf8": "a=1"},
+        "content_type": null, "body": null, "remote": null, "headers": {}, "via": "http",
+    });
+    publish_aged(&pipeline, &spooled.to_string(), 2);
+    let finished = pipeline.postback(&["-q", "watch", "--once"]);
+    assert_eq!(finished.code, 0, "{}", finished.shown());
+    let words =
+        "Records that were received long ago wait to be loaded: nothing behind them is judged.";
+    assert!(finished.stdout.contains(words), "{}", finished.shown());
+    let is_well = finished.stdout.contains("All is well");
+    assert!(!is_well, "{}", finished.shown());
 }
 
 #[test]

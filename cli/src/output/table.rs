@@ -17,6 +17,13 @@ const STYLE: TableStyle =
 /// two halves is read wrongly.
 const UNFOLDED: u16 = 40;
 
+/// A column is as wide as its longest text in every row: so many characters are written of one at
+/// most. A few rows are shown whole, whatever they hold.
+const COLUMN: usize = 4_000_000;
+
+/// So many characters of a text are shown in any table.
+const SHOWN: usize = 500;
+
 /// Spaces left and right of a cell.
 const PADDING: (u16, u16) = (0, 2);
 
@@ -62,11 +69,12 @@ fn lines(sheet: &Sheet, dynamic: bool) -> Vec<String> {
             .map(|column| aligned(column, &column.heading)),
     );
     let decimals = decimals_by_column(sheet);
+    let most = (COLUMN / sheet.rows.len().max(1)).max(SHOWN);
     for row in sheet.rows.iter().chain(&sheet.totals) {
         let cells = sheet.columns.iter().zip(row).zip(&decimals);
         table.add_row(cells.map(|((column, cell), decimals)| match cell {
             Cell::Money(units) => aligned(column, &money_to(*units, *decimals)),
-            cell => aligned(column, &printable(&cell.for_table())),
+            cell => aligned(column, &cut(printable(&cell.for_table()), most)),
         }));
     }
     let widths = table.column_max_content_widths();
@@ -82,6 +90,22 @@ fn lines(sheet: &Sheet, dynamic: bool) -> Vec<String> {
         .collect();
     underline_totals(&mut lines, sheet);
     lines
+}
+
+/// So many characters of a longer text, and how long it is; other forms of output have all of it.
+fn cut(text: String, most: usize) -> String {
+    // A text has no more characters than bytes.
+    if text.len() <= most {
+        return text;
+    }
+    let Some((end, _)) = text.char_indices().nth(most) else {
+        return text;
+    };
+    let length = text.chars().count();
+    format!(
+        "{}… ({length} characters; -o jsonl shows all)",
+        &text[..end]
+    )
 }
 
 /// Totals stand under a line like the heading's. Not where rows were folded to fit a terminal: the
@@ -118,4 +142,49 @@ fn aligned(column: &Column, text: &str) -> comfy_table::Cell {
         CellAlignment::Left
     };
     comfy_table::Cell::new(text).set_alignment(alignment)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::text;
+    use super::*;
+
+    /// So many rows, one of which has a text of so many characters.
+    fn sheet(rows: usize, length: usize) -> Sheet {
+        let mut sheet = Sheet::new(&[text("a", "A"), text("b", "B")]);
+        sheet.rows = vec![vec![Cell::text("1"), Cell::text("x")]; rows];
+        sheet.rows[0][0] = Cell::Text("é".repeat(length));
+        sheet
+    }
+
+    /// Whether a row is made of these two.
+    fn has_row(written: &str, cells: [&str; 2]) -> bool {
+        let mut lines = written.lines();
+        lines.any(|line| line.split_whitespace().eq(cells))
+    }
+
+    fn written(sheet: &Sheet) -> String {
+        let mut out = Vec::new();
+        write(sheet, false, &mut out).unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn one_long_text_among_many_rows_is_cut() {
+        let long = written(&sheet(20_000, 16_000));
+        let told = format!(
+            "\n{}… (16000 characters; -o jsonl shows all)",
+            "é".repeat(500)
+        );
+        assert!(long.contains(&told), "{long:.1000}");
+        assert!(long.len() < 20_000 * 600, "{}", long.len());
+        let fits = written(&sheet(20_000, 500));
+        assert!(has_row(&fits, [&"é".repeat(500), "x"]));
+    }
+
+    #[test]
+    fn a_few_rows_are_whole() {
+        let whole = written(&sheet(20, 16_000));
+        assert!(has_row(&whole, [&"é".repeat(16_000), "x"]));
+    }
 }

@@ -69,6 +69,14 @@ async fn files_with_faults_and_none_at_all() {
         "long.csv",
         &format!("order_id,ordered_at\n{long},2026-09-01\n"),
     );
+    // Each of them has four bytes in a record.
+    let quotes = "\"\"".repeat(160_000);
+    write(
+        "quotes.csv",
+        &format!(
+            "order_id,ordered_at,note\nQ1,2026-09-01,\nQ2,2026-09-01,\"{quotes}\"\nQ3,2026-09-01,\n"
+        ),
+    );
     // Killed before it was noted how far it was.
     let begun = Import {
         id: Uuid::from_u128(7),
@@ -98,6 +106,8 @@ async fn files_with_faults_and_none_at_all() {
         installed.shown(&["order", "import", "heading.csv"]),
         installed.shown(&["order", "import", "laid_out.json"]),
         installed.shown(&["order", "import", "long.csv", "--dry-run"]),
+        installed.shown(&["order", "import", "quotes.csv", "--dry-run"]),
+        installed.shown(&["order", "import", "quotes.csv"]),
         installed.shown(&["order", "import", "orders.csv", "--source", "rakuten-us"]),
         installed.shown(&["order", "import", "orders.csv", "--source", "shp"]),
         installed.shown(&["statement", "import", "other.csv"]),

@@ -9,7 +9,7 @@ use postback_network::Window;
 use super::standing::Through;
 
 /// Asked for beyond a cell on either side, in seconds.
-const OVERLAP: i64 = 1;
+pub(super) const OVERLAP: i64 = 1;
 
 /// Asked for beyond the range on either side, in seconds: the network's clock may differ from that
 /// by which an outage was timed, and what is late has an earlier time.

@@ -14,7 +14,7 @@ use super::carried::Carried;
 use super::error::BackfillError;
 use super::ground::Ground;
 use super::loader;
-use super::planner::{MARGIN, Planner};
+use super::planner::{MARGIN, OVERLAP, Planner};
 use super::reader::{CellRead, Reader};
 use super::reading::Pages;
 use super::recent::{Recent, content};
@@ -56,6 +56,7 @@ pub async fn run(
         true => None,
         false => unfinished(job, &ground.client).await?,
     };
+    let (known, counted_through) = known.unzip();
     let went_on_at = known.as_ref().map(|known| known.done_through);
     // One that ended before it had read anything has nothing to go on from.
     let went_on_at = went_on_at.filter(|at| *at > begin(job));
@@ -88,6 +89,7 @@ pub async fn run(
         },
         since: run.started_at - SignedDuration::from_hours(24 * remembered),
         horizon: ground.horizon,
+        counted_through: counted_through.flatten(),
     };
     let planner = Planner::new(
         run.done_through.as_second(),
@@ -114,13 +116,23 @@ pub async fn run(
     })
 }
 
-async fn unfinished(job: &Job, client: &Client) -> Result<Option<Backfill>, BackfillError> {
+/// The run that goes on, and up to which process date it has counted, if anything: a little more than it
+/// was done with.
+async fn unfinished(
+    job: &Job,
+    client: &Client,
+) -> Result<Option<(Backfill, Option<Timestamp>)>, BackfillError> {
     let newest = backfills::newest(client, job.source.as_str(), job.from, job.to).await?;
     let unfinished = newest.filter(|run| !run.is_finished);
-    Ok(unfinished.map(|run| Backfill {
-        range_to: job.to,
-        done_through: goes_on_at(job, &run),
-        ..run
+    Ok(unfinished.map(|run| {
+        let overlap = SignedDuration::from_secs(OVERLAP);
+        let counted_through = (run.pulled > 0).then(|| run.done_through + overlap);
+        let goes_on = Backfill {
+            range_to: job.to,
+            done_through: goes_on_at(job, &run),
+            ..run
+        };
+        (goes_on, counted_through)
     }))
 }
 

@@ -37,6 +37,9 @@ pub(super) struct Sieve {
     pub(super) since: Timestamp,
     /// What the tables keep; `None`: all.
     pub(super) horizon: Option<Horizon>,
+    /// What was processed until then, inclusive, was counted before the run was interrupted. `None`:
+    /// nothing was.
+    pub(super) counted_through: Option<Timestamp>,
 }
 
 /// One to be sent.
@@ -81,7 +84,9 @@ impl Sieve {
         }
         let held = self.held(&candidates).await?;
         let known = self.rejected_before(&candidates).await?;
-        run.pulled += transactions.len() as u64;
+        let rows = candidates.rows.values();
+        let again = rows.filter(|candidate| is_counted(self.counted_through, &candidate.row));
+        run.pulled += (transactions.len() - again.count()) as u64;
         run.superseded += candidates.superseded;
         let mut sendings = Vec::new();
         for (key, candidate) in &candidates.rows {
@@ -157,6 +162,21 @@ impl Sieve {
             None if is_too_old(row, self.horizon) => Verdict::Undecided,
             held => judge(row, held, &self.carried),
         };
+        let counted = run.clone();
+        let sending = self.count(candidate, verdict, run);
+        if is_counted(self.counted_through, row) {
+            *run = counted;
+        }
+        sending
+    }
+
+    fn count(
+        &self,
+        candidate: &Candidate<'_>,
+        verdict: Verdict,
+        run: &mut Backfill,
+    ) -> Option<Sending> {
+        let row = &candidate.row;
         let (why, is_sent) = match verdict {
             Verdict::Matched => {
                 run.matched += 1;
@@ -202,6 +222,11 @@ impl Sieve {
             record: Some(encoded(&self.origin.rejected(json))),
         }
     }
+}
+
+/// Cells overlap, and where a run goes on it reads again what stood in the last cell's end.
+pub(super) fn is_counted(through: Option<Timestamp>, row: &Conversion<'_>) -> bool {
+    through.is_some_and(|through| row.processed_at.is_some_and(|at| at <= through))
 }
 
 /// What a transaction says that can be no row, for people.

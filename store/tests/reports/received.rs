@@ -207,6 +207,42 @@ async fn activity_is_that_of_the_hour_of_the_week() {
 }
 
 #[tokio::test]
+async fn a_postback_of_a_wrong_clock_is_no_history() {
+    with_database("wrong_clock", |loader, reader| async move {
+        // A week: the hour before it is not known.
+        let mut rows = steady("new", 1, 0, 1);
+        rows.extend(steady("old", 10, 3, 100_000));
+        rows.extend(steady("renamed", 1, 0, 200_000));
+        // Nothing of these stands in the weeks that are read.
+        for (number, source) in [(300_000, "new"), (300_001, "before"), (300_002, "past")] {
+            rows.push(PostbackRow {
+                source,
+                ..postback(number, number, "1970-01-01T00:00:07Z", 1)
+            });
+        }
+        insert_postbacks(&loader, rows).await;
+        let names = [("before".to_owned(), "renamed".to_owned())];
+        let names: Names = names.into_iter().collect();
+        let found = reader.activity(&Filter::default(), &names, &until()).await;
+        let found = found.unwrap();
+        let seen = found.iter().map(|sender| {
+            let usual = sender.usual;
+            (&*sender.source, sender.hour, usual.mean, usual.state)
+        });
+        assert_eq!(
+            seen.collect::<Vec<_>>(),
+            [
+                ("new", 6, None, State::Learning),
+                ("old", 0, Some(6.0), State::Silent),
+                ("past", 0, Some(0.0), State::Usual),
+                ("renamed", 6, None, State::Learning),
+            ]
+        );
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn rows_of_an_older_name_are_those_of_the_source() {
     with_database("renamed", |loader, reader| async move {
         // Renamed an hour ago, after ten weeks: 11:00 to 12:00 came by the new name.

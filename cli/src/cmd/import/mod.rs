@@ -11,6 +11,7 @@ mod ahead;
 mod equals;
 mod file;
 mod judge;
+mod limit;
 mod list;
 mod outcome;
 mod record;

@@ -18,6 +18,7 @@ use super::Import;
 use super::ahead;
 use super::file::{self, FileFault, Glance, Row, Unread};
 use super::judge::{Judge, Verdict};
+use super::limit::{most_bytes, too_long};
 use super::outcome::{self, LISTED, Outcome, Refused};
 use super::record::Origin;
 use crate::arguments::Options;
@@ -67,6 +68,7 @@ impl Import {
             glance,
             about,
             topic: &loaded.settings.kafka.topic,
+            most: most_bytes(&loaded.settings),
             stop: Arc::new(AtomicBool::new(false)),
             meter: Meter::new("reading"),
         };
@@ -177,6 +179,8 @@ struct Work<'a> {
     glance: Glance,
     about: Subject,
     topic: &'a str,
+    /// The longest record that Kafka is sent.
+    most: usize,
     /// Set by Ctrl-C.
     stop: Arc<AtomicBool>,
     meter: Meter,
@@ -344,21 +348,23 @@ impl<'a> Work<'a> {
     ) -> Verdict {
         let object = match row.object {
             Ok(object) => journey.judge.numbered(object),
-            Err(reason) => {
-                return Verdict::Refused {
-                    reasons: vec![reason],
-                    is_foreign: false,
-                };
-            }
+            Err(reason) => return refused(reason),
         };
         let mut record = origin.record(number, &object);
-        let verdict = journey.judge.judge(&record, row.line);
-        if let Verdict::Fit { equals } = verdict {
-            record.received_at = origin.received_at(number, equals);
-            journey.last = journey.last.max(record.received_at);
-        }
         bytes.clear();
         record.encode_into(bytes);
+        if bytes.len() > self.most {
+            return refused(too_long(bytes.len(), self.most));
+        }
+        let verdict = journey.judge.judge(&record, row.line);
+        if let Verdict::Fit { equals } = verdict {
+            if equals > 0 {
+                record.received_at = origin.received_at(number, equals);
+                bytes.clear();
+                record.encode_into(bytes);
+            }
+            journey.last = journey.last.max(record.received_at);
+        }
         verdict
     }
 
@@ -390,6 +396,13 @@ impl<'a> Work<'a> {
                 Failure::Usage(format!("{file}: {what}\n  {remedy}"))
             }
         }
+    }
+}
+
+fn refused(reason: String) -> Verdict {
+    Verdict::Refused {
+        reasons: vec![reason],
+        is_foreign: false,
     }
 }
 

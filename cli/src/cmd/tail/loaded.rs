@@ -40,14 +40,14 @@ pub(super) async fn run(
     let mut seen = Seen::of(&shown, began);
     // What is there already is not what comes.
     let there = reader.arrived_since(&only, seen.since(), AT_ONCE);
-    seen.keep_new(there.await.map_err(trouble)?);
+    seen.keep_new(there.await.map_err(trouble)?, Timestamp::now());
     loop {
         tokio::time::sleep(PAUSE).await;
         // Another generation may have become active.
         reader = Reader::of_active(clickhouse).await.map_err(trouble)?;
         let found = reader.arrived_since(&only, seen.since(), AT_ONCE);
-        let new = seen.keep_new(found.await.map_err(trouble)?);
-        out.write(&sheet(&new, loaded, out))?;
+        let new = seen.keep_new(found.await.map_err(trouble)?, Timestamp::now());
+        out.write_new(&sheet(&new.rows, loaded, out), new.missed)?;
     }
 }
 

@@ -151,6 +151,14 @@ struct Out<'a> {
 }
 
 impl Out<'_> {
+    /// Writes what is new, after a warning of what is not in it.
+    fn write_new(&mut self, sheet: &Sheet, missed: Option<&str>) -> Result<(), Failure> {
+        if let Some(words) = missed {
+            self.console.warn(words);
+        }
+        self.write(sheet)
+    }
+
     /// Writes a batch; of the first, also its heading and notes.
     fn write(&mut self, sheet: &Sheet) -> Result<(), Failure> {
         if self.is_first && !(self.follow && sheet.rows.is_empty()) {

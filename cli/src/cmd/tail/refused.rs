@@ -34,12 +34,12 @@ pub(super) async fn run(
     }
     let mut seen = Seen::of(&found, began);
     let there = reader.refused_since(source, seen.since(), AT_ONCE);
-    seen.keep_new(there.await.map_err(trouble)?);
+    seen.keep_new(there.await.map_err(trouble)?, Timestamp::now());
     loop {
         tokio::time::sleep(PAUSE).await;
         let found = reader.refused_since(source, seen.since(), AT_ONCE);
-        let new = seen.keep_new(found.await.map_err(trouble)?);
-        out.write(&sheet(&new, out))?;
+        let new = seen.keep_new(found.await.map_err(trouble)?, Timestamp::now());
+        out.write_new(&sheet(&new.rows, out), new.missed)?;
     }
 }
 

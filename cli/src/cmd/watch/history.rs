@@ -24,20 +24,15 @@ pub(super) struct Rows {
 }
 
 impl Rows {
-    /// Adds what was read later, about a later time.
-    pub(super) fn extend(&mut self, later: Self) {
-        self.received.extend(later.received);
-        self.transactions.extend(later.transactions);
-        self.refused.extend(later.refused);
-        self.minutes.extend(later.minutes);
-    }
-
     /// Gives each row the name that its source has now, where that is another.
-    pub(super) fn rename<'n>(&mut self, now: impl Fn(&str) -> Option<&'n str>) {
+    pub(super) fn rename(&mut self, older: &BTreeMap<&str, &str>) {
+        if older.is_empty() {
+            return;
+        }
         let mut changed = false;
         let mut rename = |source: &mut String| {
-            if let Some(name) = now(source) {
-                name.clone_into(source);
+            if let Some(name) = older.get(source.as_str()) {
+                (*name).clone_into(source);
                 changed = true;
             }
         };
@@ -78,24 +73,51 @@ pub(super) struct History {
 }
 
 /// The series of every source of which anything came, up to the last bin that is whole at `through`.
+/// Each part is about a later time than the one before it.
 pub(super) fn of_rows(
-    rows: &Rows,
+    parts: &[&Rows],
     through: Timestamp,
     zone: impl Fn(&str) -> TimeZone,
 ) -> Vec<History> {
     let end = bin_of(through);
     let mut first: BTreeMap<&str, u32> = BTreeMap::new();
-    for row in &rows.received {
+    for row in parts.iter().flat_map(|rows| &rows.received) {
         let known = first.entry(&row.source).or_insert(row.bin);
         *known = row.bin.min(*known);
     }
-    first
-        .into_iter()
-        .map(|(source, bin)| {
-            let day = bin - bin % days(1);
-            History::empty(source, day, end, &zone(source)).filled(rows, through)
-        })
-        .collect()
+    let empty = |(source, bin)| {
+        let day = bin - bin % days(1);
+        (source, History::empty(source, day, end, &zone(source)))
+    };
+    let mut histories = first.into_iter().map(empty).collect();
+    for rows in parts {
+        fill(&mut histories, rows, through);
+    }
+    histories.into_values().map(History::whole).collect()
+}
+
+/// Adds each row to the series of its source.
+fn fill(histories: &mut BTreeMap<&str, History>, rows: &Rows, through: Timestamp) {
+    for row in &rows.received {
+        if let Some(history) = histories.get_mut(row.source.as_str()) {
+            history.receive(row);
+        }
+    }
+    for row in &rows.refused {
+        if let Some(history) = histories.get_mut(row.source.as_str()) {
+            history.refuse(row);
+        }
+    }
+    for row in &rows.transactions {
+        if let Some(history) = histories.get_mut(row.source.as_str()) {
+            history.add(row);
+        }
+    }
+    for row in rows.minutes.iter().filter(|row| row.last <= through) {
+        if let Some(history) = histories.get_mut(row.source.as_str()) {
+            history.minutes.push((row.first, row.last));
+        }
+    }
 }
 
 /// The bin in which a moment lies.
@@ -141,32 +163,25 @@ impl History {
         }
     }
 
-    fn filled(mut self, rows: &Rows, through: Timestamp) -> Self {
-        let source = self.source.clone();
-        for row in rows.received.iter().filter(|row| row.source == source) {
-            let Some(at) = self.place(row.bin) else {
-                continue;
-            };
+    fn receive(&mut self, row: &Received) {
+        if let Some(at) = self.place(row.bin) {
             self.received[at].count += row.postbacks;
             self.rejected[at].of += row.postbacks;
             self.rejected[at].count += row.rejected;
         }
-        for row in rows.refused.iter().filter(|row| row.source == source) {
-            let Some(at) = self.place(row.bin) else {
-                continue;
-            };
+    }
+
+    fn refuse(&mut self, row: &Refused) {
+        if let Some(at) = self.place(row.bin) {
             self.refused[at].count += row.refusals;
         }
-        for row in rows.transactions.iter().filter(|row| row.source == source) {
-            self.add(row);
-        }
-        let minutes = rows.minutes.iter().filter(|row| row.source == source);
-        let minutes = minutes.filter(|row| row.last <= through);
-        self.minutes = minutes.map(|row| (row.first, row.last)).collect();
-        let all: Vec<u32> = self.unattributed.iter().map(|trial| trial.of).collect();
+    }
+
+    /// With everything added: each currency is a part of all transactions.
+    fn whole(mut self) -> Self {
         for trials in self.currencies.values_mut() {
-            for (trial, of) in trials.iter_mut().zip(&all) {
-                trial.of = *of;
+            for (trial, all) in trials.iter_mut().zip(&self.unattributed) {
+                trial.of = all.of;
             }
         }
         self
@@ -243,8 +258,8 @@ mod tests {
             minutes: vec![minute("new", start + 901), minute("old", start + 1)],
             ..Rows::default()
         };
-        rows.rename(|name| (name == "old").then_some("new"));
-        let histories = of_rows(&rows, start_of(day + 2), |_| TimeZone::UTC);
+        rows.rename(&BTreeMap::from([("old", "new")]));
+        let histories = of_rows(&[&rows], start_of(day + 2), |_| TimeZone::UTC);
         assert_eq!(histories.len(), 1, "{histories:?}");
         let history = &histories[0];
         assert_eq!((&*history.source, history.first), ("new", day));
@@ -255,5 +270,66 @@ mod tests {
             .iter()
             .map(|(first, _)| first.as_second() - start);
         assert_eq!(minutes.collect::<Vec<_>>(), [1, 901]);
+    }
+
+    #[test]
+    fn parts_of_several_sources_are_the_series_of_each() {
+        let day = days(20_000);
+        let start = start_of(day).as_second();
+        let transactions = |source: &str, bin, currency: &str, transactions| Transactions {
+            source: source.to_owned(),
+            bin,
+            currency: currency.to_owned(),
+            transactions,
+            unattributed: 1,
+            zero: 0,
+            whole: 0,
+        };
+        let past = Rows {
+            received: vec![received("a", day), received("b", day)],
+            transactions: vec![
+                transactions("a", day, "EUR", 2),
+                transactions("a", day, "USD", 3),
+                transactions("b", day, "USD", 5),
+            ],
+            minutes: vec![minute("a", start), minute("b", start + 60)],
+            ..Rows::default()
+        };
+        let refused = |source: &str, bin| Refused {
+            source: source.to_owned(),
+            bin,
+            refusals: 4,
+        };
+        let recent = Rows {
+            received: vec![received("b", day + 1)],
+            refused: vec![refused("b", day + 1), refused("nobody", day)],
+            minutes: vec![minute("b", start + 900), minute("a", start + 1_801)],
+            ..Rows::default()
+        };
+        let histories = of_rows(&[&past, &recent], start_of(day + 2), |_| TimeZone::UTC);
+        let counts = |bins: &[Bin]| bins.iter().map(|bin| bin.count).collect::<Vec<_>>();
+        let seen = histories.iter().map(|history| {
+            let currencies = history.currencies.iter().map(|(currency, trials)| {
+                let trials = trials.iter().map(|trial| (trial.count, trial.of));
+                (&**currency, trials.collect::<Vec<_>>())
+            });
+            (
+                &*history.source,
+                counts(&history.received),
+                counts(&history.refused),
+                currencies.collect::<Vec<_>>(),
+                history.minutes.len(),
+            )
+        });
+        let of_a = vec![("EUR", vec![(2, 5), (0, 0)]), ("USD", vec![(3, 5), (0, 0)])];
+        let of_b = vec![("USD", vec![(5, 5), (0, 0)])];
+        assert_eq!(
+            seen.collect::<Vec<_>>(),
+            [
+                // Its later minute is not whole at that time.
+                ("a", vec![3, 0], vec![0, 0], of_a, 1),
+                ("b", vec![3, 3], vec![0, 4], of_b, 2),
+            ]
+        );
     }
 }

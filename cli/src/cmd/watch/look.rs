@@ -2,6 +2,7 @@
 
 mod books;
 mod endpoints;
+mod found;
 mod waiting;
 
 use jiff::Timestamp;
@@ -19,6 +20,7 @@ use super::names;
 use crate::cmd::Loaded;
 use crate::cmd::report::MATURE_AFTER;
 use crate::lag;
+use found::Found;
 use waiting::Waiting;
 
 /// Days of history: eight weeks to learn from, two to judge.
@@ -34,7 +36,8 @@ pub(super) struct Look {
     /// Sources whose history is too short for any judgement.
     pub(super) new: Vec<String>,
     pub(super) judged: usize,
-    /// Kafka's words when it did not say what waits.
+    /// Why nothing behind `through` is judged though it is not now, for people: Kafka did not say what
+    /// waits, or what was received long ago does.
     pub(super) unknown_lag: Option<String>,
 }
 
@@ -45,7 +48,7 @@ impl Look {
     }
 }
 
-/// Rows of days that are over: read once, until the next day begins.
+/// Rows of days that are over: read once, until the next day begins. And what earlier looks found.
 #[derive(Default)]
 pub(super) struct Past {
     generation: Option<u32>,
@@ -53,6 +56,7 @@ pub(super) struct Past {
     end: u32,
     rows: Rows,
     books: Books,
+    found: Found,
 }
 
 /// Own orders and statements, read once until more of them are mature.
@@ -84,19 +88,21 @@ impl Watched<'_> {
         let unread = waiting.as_ref().ok().and_then(|waiting| waiting.alert(now));
         let certain = endpoints.into_iter().chain(unread);
         let Some(through) = through else {
-            let mut look = Look::nothing(waiting.err());
-            look.alerts = certain.collect();
+            let mut look = Look::nothing(unjudged(&waiting, now));
+            look.alerts = past.found.complete(Vec::new(), None, now);
+            look.alerts.extend(certain);
             return Ok(look);
         };
-        let rows = self.read(&reader, past, through).await?;
-        let mut look = self.judge(&rows, through, &annotations);
+        let recent = self.read(&reader, past, through).await?;
+        let mut look = self.judge(&[&past.rows, &recent], through, &annotations);
         for book in self.books(&reader, past, through).await? {
             if look.divide(&book.source, book.divided()) {
                 look.alerts.extend(judge_book(book, through, &annotations));
             }
         }
+        look.alerts = past.found.complete(look.alerts, Some(through), now);
         look.alerts.extend(certain);
-        look.unknown_lag = waiting.err();
+        look.unknown_lag = unjudged(&waiting, now);
         Ok(look)
     }
 
@@ -118,7 +124,7 @@ impl Watched<'_> {
         Ok(&known.books)
     }
 
-    fn judge(&self, rows: &Rows, through: Timestamp, annotations: &[Annotation]) -> Look {
+    fn judge(&self, rows: &[&Rows], through: Timestamp, annotations: &[Annotation]) -> Look {
         let histories = history::of_rows(rows, through, |source| self.zone(source));
         let pooled = pooled(&histories);
         let mut look = Look::nothing(None);
@@ -155,7 +161,7 @@ impl Watched<'_> {
         zone.unwrap_or(TimeZone::UTC)
     }
 
-    /// All rows of the history; those of days that are over come from `past`.
+    /// The rows behind those of days that are over, which are in `past`.
     async fn read(
         &self,
         reader: &Reader,
@@ -172,9 +178,7 @@ impl Watched<'_> {
             past.end = over;
             past.generation = generation;
         }
-        let mut all = past.rows.clone();
-        all.extend(self.rows(reader, over, end).await?);
-        Ok(all)
+        self.rows(reader, over, end).await
     }
 
     async fn rows(&self, reader: &Reader, first: u32, end: u32) -> Result<Rows, StoreError> {
@@ -189,7 +193,7 @@ impl Watched<'_> {
             refused: reader.refusal_series(&span).await?,
             minutes: reader.minutes(&span).await?,
         };
-        rows.rename(|name| names::now(name, &self.loaded.settings.sources));
+        rows.rename(&names::older(&self.loaded.settings.sources));
         Ok(rows)
     }
 }
@@ -218,6 +222,16 @@ impl Look {
             judged: 0,
             unknown_lag,
         }
+    }
+}
+
+/// Why what came last is not judged.
+fn unjudged(waiting: &Result<Waiting, String>, now: Timestamp) -> Option<String> {
+    match waiting {
+        Ok(waiting) => waiting.unjudged(now),
+        Err(words) => Some(format!(
+            "Kafka does not say what waits ({words}): nothing is judged behind the newest loaded postback."
+        )),
     }
 }
 

@@ -1,5 +1,7 @@
 //! Names that sources had before: rows keep the one under which they were loaded.
 
+use std::collections::BTreeMap;
+
 use postback_common::config::SourceSettings;
 
 /// The name that the source has now which had this one before. A name that some source has is
@@ -11,6 +13,13 @@ pub(super) fn now<'s>(name: &str, sources: &'s [SourceSettings]) -> Option<&'s s
     let had = |source: &&SourceSettings| source.aliases.iter().any(|alias| alias.as_str() == name);
     let source = sources.iter().find(had);
     source.map(|source| source.name.as_str())
+}
+
+/// Every older name, with the one that [`now`] gives for it.
+pub(super) fn older(sources: &[SourceSettings]) -> BTreeMap<&str, &str> {
+    let aliases = sources.iter().flat_map(|source| &source.aliases);
+    let named = aliases.filter_map(|alias| Some((alias.as_str(), now(alias.as_str(), sources)?)));
+    named.collect()
 }
 
 #[cfg(test)]
@@ -34,5 +43,7 @@ mod tests {
         assert_eq!(now("shop", &sources), None);
         assert_eq!(now("other", &sources), None);
         assert_eq!(now("nobody", &sources), None);
+        let older_names = [("boutique", "shop"), ("store", "shop")];
+        assert_eq!(older(&sources), BTreeMap::from(older_names));
     }
 }

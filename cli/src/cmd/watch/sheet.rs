@@ -68,7 +68,7 @@ pub(super) fn notes(look: &Look, options: &Options) -> Vec<String> {
         ];
     };
     let mut notes = Vec::new();
-    if look.alerts.is_empty() && look.judged > 0 {
+    if look.is_well() {
         notes.push(format!(
             "All is well: {} as usual.",
             plural(u64::try_from(look.judged).unwrap_or(u64::MAX), "source")
@@ -89,11 +89,7 @@ pub(super) fn notes(look: &Look, options: &Options) -> Vec<String> {
     if look.judged == 0 && look.new.is_empty() {
         notes.push("No source that is watched has any postback yet.".to_owned());
     }
-    if let Some(words) = &look.unknown_lag {
-        notes.push(format!(
-            "Kafka does not say what waits ({words}): nothing is judged behind the newest loaded postback."
-        ));
-    }
+    notes.extend(look.unknown_lag.clone());
     notes.push(format!(
         "judged through {}",
         shown(through, &options.time_zone)

@@ -14,6 +14,7 @@ use uuid::Uuid;
 use super::super::Why;
 use super::super::carried::Carried;
 use super::super::record::Origin;
+use super::super::sifting::is_counted;
 use super::super::verdict::{Verdict, is_too_old, judge};
 
 /// All but the order id.
@@ -202,4 +203,19 @@ fn what_the_tables_keep_no_longer_is_too_old() {
     // Of an account that knows its conversions by no date.
     row.key_day = jiff::civil::date(1970, 1, 9);
     assert!(!is_too_old(&row, seen(2026, 12, 2)));
+}
+
+#[test]
+fn what_was_counted_before_a_run_was_interrupted_is_not_counted_again() {
+    let of_second = |second: &str| {
+        let more = format!(r#","process_date":"2026-09-01T10:00:{second}Z""#);
+        pulled(1, "2026-09-02T00:00:00Z", &more)
+    };
+    let through = Some("2026-09-01T10:00:05Z".parse().unwrap());
+    assert!(is_counted(through, &of_second("04")));
+    assert!(is_counted(through, &of_second("05")));
+    assert!(!is_counted(through, &of_second("06")));
+    assert!(!is_counted(None, &of_second("04")), "a new run");
+    let undated = pulled(1, "2026-09-02T00:00:00Z", "");
+    assert!(!is_counted(through, &undated), "it may be new");
 }

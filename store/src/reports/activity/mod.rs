@@ -10,7 +10,8 @@
 //!   usually are from their mean.
 //! - *missing*: postbacks that were usual in the time since the last one came. 13 of them missing by
 //!   chance is one in 440,000.
-//! - *learning*: the source has sent for less than three weeks.
+//! - *learning*: the source has sent for less than three weeks, by what came in the nine weeks before.
+//!   What stands before them is no history: a single postback of a wrong clock would make it long.
 //!
 //! Rows of a name that a source had before are rows of the source.
 
@@ -95,6 +96,7 @@ pub struct Refused {
 #[derive(Row, Deserialize)]
 struct Seen {
     source: String,
+    /// Of the weeks that are read; [`Timestamp::UNIX_EPOCH`] where all stands before them.
     #[serde(deserialize_with = "micros")]
     first: Timestamp,
     #[serde(deserialize_with = "micros")]
@@ -118,7 +120,9 @@ impl Seen {
             |seen| &mut seen.source,
             |seen| seen.source.clone(),
             |one, other| {
-                one.first = one.first.min(other.first);
+                let firsts = [one.first, other.first].into_iter();
+                let known = firsts.filter(|first| *first != Timestamp::UNIX_EPOCH);
+                one.first = known.min().unwrap_or(Timestamp::UNIX_EPOCH);
                 one.last = one.last.max(other.last);
             },
         )
@@ -220,7 +224,9 @@ impl Reader {
     async fn seen(&self, only: &Filter, until: &Zoned) -> Result<Vec<Seen>, StoreError> {
         // A postback that stands there twice is no other one: no FINAL.
         let sql = format!(
-            "SELECT toString(source) AS source, min(received_at) AS first, max(received_at) AS last \
+            "SELECT toString(source) AS source, \
+               minIf(received_at, received_at >= fromUnixTimestamp64Micro({{from:Int64}})) AS first, \
+               max(received_at) AS last \
              FROM {{postbacks}} WHERE {IS_SENT} AND {} \
                AND received_at < fromUnixTimestamp64Micro({{until:Int64}}) \
              GROUP BY source ORDER BY source",
@@ -228,6 +234,7 @@ impl Reader {
         );
         let query = self
             .query(&sql)
+            .param("from", weeks_before(until).as_microsecond())
             .param("until", until.timestamp().as_microsecond());
         self.all("see who sends", only.bind(query)).await
     }
@@ -243,11 +250,9 @@ impl Reader {
              GROUP BY source, ago",
             only.sql()
         );
-        // Clocks may have been changed once or twice.
-        let from = ago(until, Span::new().days(7 * (WEEKS + 1)).hours(3));
         let query = self
             .query(&sql)
-            .param("from", from.as_microsecond())
+            .param("from", weeks_before(until).as_microsecond())
             .param("until", until.timestamp().as_microsecond());
         self.all("count what came by hour", only.bind(query)).await
     }
@@ -307,6 +312,11 @@ impl Reader {
             .param("week", micros(Span::new().hours(7 * 24)))
             .param("until", until.timestamp().as_microsecond())
     }
+}
+
+/// Since when hours are read: clocks may have been changed once or twice.
+fn weeks_before(until: &Zoned) -> Timestamp {
+    ago(until, Span::new().days(7 * (WEEKS + 1)).hours(3))
 }
 
 /// So long before; the beginning of time where that is before it.

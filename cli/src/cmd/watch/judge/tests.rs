@@ -45,7 +45,7 @@ fn rows(bins: u32, count: impl Fn(u32) -> u32, unattributed: impl Fn(u32) -> u32
 
 fn alerts(rows: &Rows, bins: u32, annotations: &[Annotation]) -> Vec<Alert> {
     let through = start_of(FIRST + bins);
-    let histories = of_rows(rows, through, |_| TimeZone::UTC);
+    let histories = of_rows(&[rows], through, |_| TimeZone::UTC);
     let context = Context {
         through,
         pooled: &pooled(&histories),

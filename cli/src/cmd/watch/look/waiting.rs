@@ -17,6 +17,9 @@ const ON_THE_WAY: SignedDuration = SignedDuration::from_secs(30);
 /// From this age on unread records are an alert.
 const UNREAD: SignedDuration = SignedDuration::from_mins(15);
 
+/// What is judged up to a time that is longer ago says nothing of now.
+const RECENT: SignedDuration = UNREAD;
+
 /// What the group that loads has yet to load.
 #[derive(Debug, Default)]
 pub(super) struct Waiting {
@@ -62,6 +65,16 @@ impl Waiting {
         let behind = self.oldest.iter().filter(|oldest| oldest.taken < settled);
         let received = behind.map(|oldest| oldest.received).min();
         received.map_or(settled, |received| received.min(settled))
+    }
+
+    /// Words for it where everything is loaded only up to a time that is long ago: what lay in the spool
+    /// waits, however short a time Kafka has it.
+    pub(super) fn unjudged(&self, now: Timestamp) -> Option<String> {
+        let is_recent = now.duration_since(self.through(now)) < RECENT;
+        (!is_recent).then(|| {
+            "Records that were received long ago wait to be loaded: nothing behind them is judged."
+                .to_owned()
+        })
     }
 
     /// An alert where something waits for too long.
@@ -169,6 +182,21 @@ mod tests {
             judged(&[spooled]),
             ("2026-09-01T07:00:00Z".to_owned(), None)
         );
+    }
+
+    #[test]
+    fn what_is_judged_up_to_long_ago_says_nothing_of_now() {
+        let is_unjudged = |oldest: &[(&str, &str)]| {
+            let words = waiting(oldest).unjudged(at(NOW));
+            words.is_some()
+        };
+        assert!(!is_unjudged(&[]));
+        let young = ("2026-09-01T11:58:00Z", "2026-09-01T11:45:01Z");
+        assert!(!is_unjudged(&[young]));
+        let spooled = ("2026-09-01T11:58:00Z", "2026-09-01T11:45:00Z");
+        assert!(is_unjudged(&[young, spooled]));
+        let on_its_way = ("2026-09-01T11:59:58Z", "2026-09-01T07:00:00Z");
+        assert!(!is_unjudged(&[on_its_way]));
     }
 
     #[test]
