@@ -11,7 +11,7 @@ use postback_service::kafka::{Clients, refused_options};
 use postback_store::retention::Horizon;
 use serde_json::Value;
 
-use super::Loaded;
+use super::{Loaded, configured};
 use crate::arguments::{Form, Options};
 use crate::console::{Console, Tone};
 use crate::ending::{Ending, Failure};
@@ -97,19 +97,12 @@ fn check(options: &Options, console: &mut Console) -> Result<Ending, Failure> {
 /// Files are read once: of a pipe, or of a file that is being replaced, a second look finds something
 /// else.
 fn tried(options: &Options, console: &mut Console) -> Result<Loaded, Failure> {
-    let file = &options.config;
-    let settings = settings::load_checked(file, |draft| {
+    let settings = settings::load_checked(&options.config, |draft| {
         let mut faults = refused_options(draft, Clients::All);
         faults.extend(refused_rules(draft));
         faults
     })?;
-    let configured = Configured::new(&settings.sources, &BTreeMap::new());
-    let configured = configured.map_err(|faults| ConfigError::refused(file, faults))?;
-    console.detail(format_args!("configuration: {}", file.display()));
-    Ok(Loaded {
-        settings,
-        configured,
-    })
+    configured(settings, options, console)
 }
 
 /// What is wrong with the sources' rules. Of those of a source that is refused nothing can be said.

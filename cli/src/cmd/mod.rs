@@ -73,8 +73,16 @@ struct Loaded {
 
 /// Reads and checks `--config`.
 fn load(options: &Options, console: &mut Console) -> Result<Loaded, Failure> {
+    configured(settings::load(&options.config)?, options, console)
+}
+
+/// With the rules of all sources, which come from `--config`.
+fn configured(
+    settings: Settings,
+    options: &Options,
+    console: &mut Console,
+) -> Result<Loaded, Failure> {
     let file = &options.config;
-    let settings = settings::load(file)?;
     let configured = Configured::new(&settings.sources, &BTreeMap::new());
     let configured = configured.map_err(|faults| ConfigError::refused(file, faults))?;
     console.detail(format_args!("configuration: {}", file.display()));

@@ -81,6 +81,17 @@ impl Settings {
     pub fn to_toml(&self) -> Result<String, toml::ser::Error> {
         toml::to_string(self)
     }
+
+    /// Whether anything but the sources differs, as it prints: secrets are not compared.
+    #[must_use]
+    pub fn differ_beside_sources(&self, others: &Self) -> bool {
+        let printed = |settings: &Self| {
+            let mut settings = settings.clone();
+            settings.sources.clear();
+            settings.to_toml().ok()
+        };
+        printed(self) != printed(others)
+    }
 }
 
 /// Settings that are not accepted yet, for checks that another crate adds.

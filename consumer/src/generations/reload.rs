@@ -116,7 +116,7 @@ impl Keeper {
     }
 
     fn adopt(&mut self, settings: Settings) {
-        if others(&self.settings) != others(&settings) {
+        if self.settings.differ_beside_sources(&settings) {
             warn!("other settings than sources have changed; they take effect only at a restart");
         }
         info!(sources = settings.sources.len(), "sources reloaded");
@@ -129,13 +129,6 @@ impl Keeper {
         self.parts.metrics.reload(false);
         error!("configuration refused, the old sources stay: {error}");
     }
-}
-
-/// Everything but the sources, as it prints: secrets are not compared.
-fn others(settings: &Settings) -> Option<String> {
-    let mut others = settings.clone();
-    others.sources.clear();
-    others.to_toml().ok()
 }
 
 #[cfg(test)]

@@ -162,12 +162,10 @@ impl Sieve {
             None if is_too_old(row, self.horizon) => Verdict::Undecided,
             held => judge(row, held, &self.carried),
         };
-        let counted = run.clone();
-        let sending = self.count(candidate, verdict, run);
         if is_counted(self.counted_through, row) {
-            *run = counted;
+            return self.count(candidate, verdict, &mut run.clone());
         }
-        sending
+        self.count(candidate, verdict, run)
     }
 
     fn count(

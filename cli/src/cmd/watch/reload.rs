@@ -49,7 +49,7 @@ impl Watch {
                 return None;
             }
         };
-        if others(&running.settings) != others(&loaded.settings) {
+        if running.settings.differ_beside_sources(&loaded.settings) {
             console.warn(
                 "other settings than sources have changed; they take effect only at a restart",
             );
@@ -82,11 +82,4 @@ impl Watch {
         self.only(&loaded.settings)?;
         Ok(loaded)
     }
-}
-
-/// Everything but the sources, as it prints: secrets are not compared.
-fn others(settings: &Settings) -> Option<String> {
-    let mut others = settings.clone();
-    others.sources.clear();
-    others.to_toml().ok()
 }
