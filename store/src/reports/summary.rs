@@ -15,13 +15,14 @@
 use clickhouse::Row;
 use serde::Deserialize;
 
-use super::question::{Question, Table};
+use super::question::{Along, Question, Table};
 use super::{Money, Reader};
 use crate::error::StoreError;
 
 /// Figures of one row of the question (or of all) in one currency.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Row, Deserialize)]
 pub struct Figures {
+    is_now: u8,
     is_total: u8,
     /// What it is of: a text for each of the question's names, none in totals.
     pub dimension: Vec<String>,
@@ -96,30 +97,63 @@ pub struct Summary {
     pub undated: u64,
 }
 
+impl Summary {
+    fn of(figures: Vec<Figures>, asked: &Question, undated: u64) -> Self {
+        // In its own summary the range before is no other one.
+        let figures = figures.into_iter().map(|of| Figures { is_now: 1, ..of });
+        let (totals, mut rows): (Vec<_>, Vec<_>) =
+            figures.partition(|figures| figures.is_total == 1);
+        for row in &mut rows {
+            row.dimension = asked.labels(&row.dimension);
+        }
+        Self {
+            unknown: totals.iter().map(|total| total.unknown).sum(),
+            rejected: totals.iter().map(|total| total.rejected).sum(),
+            without_currency: (totals.iter().filter(|total| total.currency.is_empty()))
+                .map(|total| total.transactions + total.reversals)
+                .sum(),
+            undated,
+            rows: rows.into_iter().filter(Figures::has_figures).collect(),
+            totals: totals.into_iter().filter(Figures::has_figures).collect(),
+        }
+    }
+}
+
 impl Reader {
     /// Calculates the summary.
     ///
     /// # Errors
     /// As the server answers.
     pub async fn summary(&self, asked: &Question) -> Result<Summary, StoreError> {
+        let figures = self.figures(asked, Along::Nothing).await?;
+        Ok(Summary::of(figures, asked, self.undated(asked).await?))
+    }
+
+    /// The summary, and that of the range before ([`Question::before`]): both by one query.
+    ///
+    /// # Errors
+    /// As the server answers.
+    pub async fn summary_and_before(
+        &self,
+        asked: &Question,
+        before: &Question,
+    ) -> Result<(Summary, Summary), StoreError> {
+        let figures = self.figures(asked, Along::Before(before)).await?;
+        let (now, then) = figures.into_iter().partition(|figures| figures.is_now == 1);
+        let undated = self.undated(asked).await?;
+        Ok((
+            Summary::of(now, asked, undated),
+            Summary::of(then, before, undated),
+        ))
+    }
+
+    async fn figures(
+        &self,
+        asked: &Question,
+        along: Along<'_>,
+    ) -> Result<Vec<Figures>, StoreError> {
         let sql = include_str!("summary.sql");
-        let query = self.asked(sql, Table::Conversions, asked);
-        let figures: Vec<Figures> = self.all("calculate the summary", query).await?;
-        let (totals, mut rows): (Vec<_>, Vec<_>) = figures
-            .into_iter()
-            .partition(|figures| figures.is_total == 1);
-        for row in &mut rows {
-            row.dimension = asked.labels(&row.dimension);
-        }
-        Ok(Summary {
-            unknown: totals.iter().map(|total| total.unknown).sum(),
-            rejected: totals.iter().map(|total| total.rejected).sum(),
-            without_currency: (totals.iter().filter(|total| total.currency.is_empty()))
-                .map(|total| total.transactions + total.reversals)
-                .sum(),
-            undated: self.undated(asked).await?,
-            rows: rows.into_iter().filter(Figures::has_figures).collect(),
-            totals: totals.into_iter().filter(Figures::has_figures).collect(),
-        })
+        let query = self.asked_along(sql, Table::Conversions, asked, along);
+        self.all("calculate the summary", query).await
     }
 }

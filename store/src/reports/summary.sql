@@ -1,5 +1,6 @@
--- One row per dimension and currency, and one per currency alone (is_total). A conversion's sale
--- counts under its currency, its commission under its commission currency; counts go with the sale.
+-- One row per dimension and currency, and one per currency alone (is_total); those of the range before
+-- for themselves, where it is read along. A conversion's sale counts under its currency, its commission
+-- under its commission currency; counts go with the sale.
 WITH
     -- All rows once, by both currencies: what follows has a few thousand rows at most.
     summed AS (
@@ -9,6 +10,7 @@ WITH
             ifNull(commission, toDecimal64(0, 4)) AS earned,
             (is_countable AND sale >= 0 AND earned >= 0) AS is_transaction
         SELECT
+            {is_now} AS is_now,
             {keys},
             currency,
             commission_currency,
@@ -27,7 +29,7 @@ WITH
             countIf(kind = 'transaction' AND status = 'rejected') AS rejected
         FROM {conversions} FINAL
         WHERE {scope}
-        GROUP BY {by}, currency, commission_currency
+        GROUP BY is_now, {by}, currency, commission_currency
     ),
     -- Which currency, with the sale and the counts, with the commission.
     arrayJoin(if(currency = commission_currency,
@@ -38,6 +40,7 @@ WITH
     -- Amounts of unknown currencies cannot be added to each other.
     part.1 != '' AS is_addable
 SELECT
+    is_now,
     toUInt8(grouping(by0)) AS is_total,
     if(is_total = 1, [], {dimension}) AS dimension,
     part.1 AS money_currency,
@@ -53,5 +56,5 @@ SELECT
     sumIf(summed.unknown, has_sale) AS unknown,
     sumIf(summed.rejected, has_sale) AS rejected
 FROM summed
-GROUP BY GROUPING SETS (({by}, money_currency), (money_currency))
+GROUP BY GROUPING SETS ((is_now, {by}, money_currency), (is_now, money_currency))
 ORDER BY is_total, dimension, money_currency

@@ -14,7 +14,7 @@ use clickhouse::Row;
 use serde::Deserialize;
 
 use super::Reader;
-use super::question::{Dimension, Question, Table};
+use super::question::{Along, Dimension, Question, Table};
 use super::share::Share;
 use crate::error::StoreError;
 
@@ -27,6 +27,7 @@ pub(super) const IS_TRANSACTION: &str = "(kind = 'transaction' AND status != 're
 
 #[derive(Row, Deserialize)]
 struct Counted {
+    is_now: u8,
     dimension: Vec<String>,
     transactions: u64,
     unattributed: u64,
@@ -66,11 +67,14 @@ impl Reader {
     /// # Errors
     /// As the server answers.
     pub async fn unattributed(&self, asked: &Question) -> Result<Report, StoreError> {
-        let past = asked.past();
-        let (now, past) = tokio::try_join!(
-            self.counted_unattributed(Some(asked)),
-            self.counted_unattributed(past.as_ref())
-        )?;
+        let counted = self.counted_unattributed(asked).await?;
+        let (now, past): (Vec<_>, Vec<_>) = counted.into_iter().partition(|row| row.is_now == 1);
+        let share = |row: Counted| {
+            let share = Share::new(row.unattributed, row.transactions);
+            (row.dimension, share)
+        };
+        let now: Vec<_> = now.into_iter().map(share).collect();
+        let past: Vec<_> = past.into_iter().map(share).collect();
         let sum = |rows: &[(Vec<String>, Share)]| {
             rows.iter().fold(Share::default(), |sum, (_, share)| {
                 Share::new(sum.of + share.of, sum.all + share.all)
@@ -81,7 +85,10 @@ impl Reader {
             share: sum(&now),
             usual: sum(&past),
         };
-        let past: BTreeMap<_, _> = past.into_iter().collect();
+        let past = past.into_iter();
+        let past: BTreeMap<_, _> = past
+            .map(|(dimension, share)| (timeless(asked, &dimension), share))
+            .collect();
         let rows = now.into_iter().map(|(dimension, share)| Unattributed {
             usual: past
                 .get(&timeless(asked, &dimension))
@@ -96,28 +103,18 @@ impl Reader {
         })
     }
 
-    async fn counted_unattributed(
-        &self,
-        asked: Option<&Question>,
-    ) -> Result<Vec<(Vec<String>, Share)>, StoreError> {
-        let Some(asked) = asked else {
-            return Ok(Vec::new());
-        };
+    /// Of the range by its dimensions, of the one before by those that are no times.
+    async fn counted_unattributed(&self, asked: &Question) -> Result<Vec<Counted>, StoreError> {
+        let past = asked.past();
+        let along = past.as_ref().map_or(Along::Nothing, Along::Past);
         let sql = format!(
-            "WITH {{keys}} SELECT {{dimension}} AS dimension, count() AS transactions, \
+            "WITH {{keys}} SELECT {{is_now}} AS is_now, {{dimension}} AS dimension, count() AS transactions, \
                countIf(click_id.size = 0) AS unattributed \
              FROM {{conversions}} FINAL WHERE {{scope}} AND {IS_TRANSACTION} \
-             GROUP BY {{by}} ORDER BY dimension"
+             GROUP BY is_now, {{by}} ORDER BY dimension"
         );
-        let query = self.asked(&sql, Table::Conversions, asked);
-        let rows: Vec<Counted> = self.all("count what is unattributed", query).await?;
-        let share = |row: Counted| {
-            (
-                row.dimension,
-                Share::new(row.unattributed, row.transactions),
-            )
-        };
-        Ok(rows.into_iter().map(share).collect())
+        let query = self.asked_along(&sql, Table::Conversions, asked, along);
+        self.all("count what is unattributed", query).await
     }
 }
 

@@ -359,6 +359,23 @@ async fn amounts_are_those_of_the_rows_and_breaks_are_marked() {
                     .iter()
                     .any(|line| (&*line.dimension[1], &*line.currency) == *key))
         );
+        // Rows by time are beside the whole period before.
+        for step in ["hour", "day", "week", "month"] {
+            let by_time = reader.amounts(&asked(step), &[], has_minor_units).await;
+            let by_time = by_time.unwrap();
+            let now: u64 = by_time.iter().map(|line| line.now.transactions).sum();
+            let all = rows
+                .iter()
+                .filter(|row| in_range(row) && is_transaction(row));
+            assert_eq!(now, all.count() as u64, "{step}");
+            for line in &by_time {
+                let of = |row: &&Row| {
+                    in_past(row) && is_transaction(row) && row.currency == line.currency
+                };
+                let past = rows.iter().filter(of).count();
+                assert_eq!(line.usual.transactions, past as u64, "{step}");
+            }
+        }
     })
     .await;
 }

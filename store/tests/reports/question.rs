@@ -1,7 +1,7 @@
 use std::borrow::Cow;
 
 use jiff::tz::TimeZone;
-use postback_store::reports::question::{Column, Dimension, Question, Table};
+use postback_store::reports::question::{Column, DateBy, Dimension, Question, Table};
 use postback_store::rows::ConversionRow;
 
 use crate::database::with_database;
@@ -53,8 +53,7 @@ fn rows() -> Vec<ConversionRow<'static>> {
 
 fn berlin(from: &str, to: &str, by: &str) -> Question {
     let zone = TimeZone::get("Europe/Berlin").unwrap();
-    let date = postback_store::reports::question::DateBy::Occurred;
-    let mut question = Question::new(at(from), at(to), date, zone);
+    let mut question = Question::new(at(from), at(to), DateBy::Occurred, zone);
     let names = by.split(' ').filter(|name| !name.is_empty());
     let dimensions = names.map(|name| Dimension::of(Table::Conversions, name).unwrap());
     question.by = dimensions.collect();
@@ -201,6 +200,21 @@ async fn the_period_before_stands_beside_the_period() {
                 .rows
                 .is_empty()
         );
+        // Both at once are what each is alone, whatever rows are by.
+        for by in ["day", "source", "hour", ""] {
+            for date_by in [DateBy::Occurred, DateBy::Processed, DateBy::Received] {
+                let mut question = berlin(DAY.0, DAY.1, by);
+                question.date_by = date_by;
+                let before = question.before().unwrap();
+                let alone = (
+                    reader.summary(&question).await.unwrap(),
+                    reader.summary(&before).await.unwrap(),
+                );
+                let together = reader.summary_and_before(&question, &before).await;
+                let together = together.unwrap();
+                assert_eq!(together, alone, "{by} {date_by:?}");
+            }
+        }
     })
     .await;
 }

@@ -54,6 +54,16 @@ pub(super) trait Report {
 
     /// Asks, as often as it takes.
     async fn answer(&self, reader: &Reader, question: &Question) -> Result<Answer, StoreError>;
+
+    /// Asks about the range and about the one before it.
+    async fn answers(
+        &self,
+        reader: &Reader,
+        question: &Question,
+        before: &Question,
+    ) -> Result<(Answer, Answer), StoreError> {
+        tokio::try_join!(self.answer(reader, question), self.answer(reader, before))
+    }
 }
 
 /// Columns that name a row.
@@ -160,10 +170,7 @@ async fn answer<R: Report>(
     let Some(before) = before else {
         return report.answer(reader, question).await;
     };
-    let (now, before) = tokio::try_join!(
-        report.answer(reader, question),
-        report.answer(reader, before)
-    )?;
+    let (now, before) = report.answers(reader, question, before).await?;
     let names = question.names().len();
     Ok(Answer {
         sheet: compared::join(now.sheet, before.sheet, names, R::COMPARED),

@@ -1,11 +1,13 @@
--- What amounts are like, by day and as a whole (is_all). All rows once, by day; both are made of these.
+-- What amounts are like, by day and as a whole (is_all), and what they were like in the range before, as a
+-- whole. All rows once, by day; everything is made of these.
 WITH
     summed AS (
         WITH ifNull(sale_amount, toDecimal64(0, 4)) AS sale
         SELECT
+            {is_now} AS is_now,
             {keys},
             currency,
-            {of_row} AS day,
+            if(is_now = 1, toDate(assumeNotNull({date}), {zone:String}), toDate(0)) AS day,
             count() AS transactions,
             countIf(isNotNull(sale_amount) AND sale = 0) AS zero,
             countIf(isNull(sale_amount)) AS missing,
@@ -15,13 +17,14 @@ WITH
             quantilesExactStateIf(0.25, 0.5, 0.75)(sale, sale > 0) AS quartiles
         FROM {conversions} FINAL
         WHERE {scope} AND {is_transaction}
-        GROUP BY {by}, currency, day
+        GROUP BY is_now, {by}, currency, day
     )
 SELECT
+    is_now,
     {dimension} AS dimension,
     toString(currency) AS money_currency,
-    {is_all} AS is_all,
-    {day} AS day,
+    toUInt8(grouping(summed.day)) AS is_all,
+    summed.day AS day,
     sum(summed.transactions) AS transactions,
     sum(summed.zero) AS zero,
     sum(summed.missing) AS missing,
@@ -30,5 +33,5 @@ SELECT
     sum(summed.whole) AS whole,
     quantilesExactMerge(0.25, 0.5, 0.75)(summed.quartiles) AS quartiles
 FROM summed
-GROUP BY {groups}
+GROUP BY GROUPING SETS ((is_now, {by}, currency, summed.day), (is_now, {by}, currency))
 ORDER BY dimension, money_currency, day

@@ -26,7 +26,7 @@ pub use judgement::{Suspicion, Why};
 pub use mismatch::Mismatch;
 
 use super::decode::day;
-use super::question::{Question, Table};
+use super::question::{Along, Question, Table};
 use super::share::Share;
 use super::unattributed::{IS_TRANSACTION, timeless};
 use super::{Money, OwnSource, Reader};
@@ -53,6 +53,7 @@ pub struct Amounts {
 
 #[derive(Row, Deserialize)]
 struct Found {
+    is_now: u8,
     dimension: Vec<String>,
     money_currency: String,
     is_all: u8,
@@ -107,13 +108,6 @@ pub struct Line {
     pub suspicions: Vec<Suspicion>,
 }
 
-/// Whether days are looked at one by one, beside the whole.
-#[derive(Clone, Copy)]
-enum Per {
-    Day,
-    Period,
-}
-
 /// Raw texts of a row, and its currency.
 type Key = (Vec<String>, String);
 
@@ -129,25 +123,20 @@ impl Reader {
         own: &[OwnSource],
         has_minor_units: impl Fn(&str) -> bool,
     ) -> Result<Vec<Line>, StoreError> {
-        let past = asked.past();
-        let (now, past, mismatches) = tokio::try_join!(
-            self.found_amounts(Some(asked), Per::Day),
-            self.found_amounts(past.as_ref(), Per::Period),
-            self.mismatches(asked, own)
-        )?;
-        let (now, days): (Vec<_>, Vec<_>) = now.into_iter().partition(|found| found.is_all == 1);
+        let (found, mismatches) =
+            tokio::try_join!(self.found_amounts(asked), self.mismatches(asked, own))?;
+        let (all, days): (Vec<_>, Vec<_>) = found.into_iter().partition(|found| found.is_all == 1);
+        let (now, past): (Vec<_>, Vec<_>) = all.into_iter().partition(|found| found.is_now == 1);
         let past: BTreeMap<Key, Amounts> = past
             .into_iter()
             .map(|found| {
-                (
-                    (found.dimension.clone(), found.money_currency.clone()),
-                    found.amounts(),
-                )
+                let key = timeless(asked, &found.dimension);
+                ((key, found.money_currency.clone()), found.amounts())
             })
             .collect();
         let mut by_key: BTreeMap<Key, Vec<(Date, Amounts)>> = BTreeMap::new();
         let mut by_day: BTreeMap<(Vec<String>, Date), u64> = BTreeMap::new();
-        for found in &days {
+        for found in days.iter().filter(|found| found.is_now == 1) {
             let key = (found.dimension.clone(), found.money_currency.clone());
             by_key
                 .entry(key)
@@ -194,30 +183,11 @@ impl Reader {
         Ok(lines.collect())
     }
 
-    async fn found_amounts(
-        &self,
-        asked: Option<&Question>,
-        per: Per,
-    ) -> Result<Vec<Found>, StoreError> {
-        let Some(asked) = asked else {
-            return Ok(Vec::new());
-        };
-        let (of_row, is_all, day, groups) = match per {
-            Per::Day => (
-                "toDate(assumeNotNull({date}), {zone:String})",
-                "toUInt8(grouping(summed.day))",
-                "summed.day",
-                "GROUPING SETS (({by}, currency, summed.day), ({by}, currency))",
-            ),
-            Per::Period => ("toDate(0)", "toUInt8(1)", "toDate(0)", "{by}, currency"),
-        };
-        let sql = include_str!("amounts.sql")
-            .replace("{of_row}", of_row)
-            .replace("{is_all}", is_all)
-            .replace("{day}", day)
-            .replace("{groups}", groups)
-            .replace("{is_transaction}", IS_TRANSACTION);
-        let query = self.asked(&sql, Table::Conversions, asked);
+    async fn found_amounts(&self, asked: &Question) -> Result<Vec<Found>, StoreError> {
+        let past = asked.past();
+        let along = past.as_ref().map_or(Along::Nothing, Along::Past);
+        let sql = include_str!("amounts.sql").replace("{is_transaction}", IS_TRANSACTION);
+        let query = self.asked_along(&sql, Table::Conversions, asked, along);
         self.all("look at the amounts", query).await
     }
 }

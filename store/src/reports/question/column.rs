@@ -95,6 +95,12 @@ impl Value {
         let text = "toString({})";
         Self { sql, text }
     }
+
+    /// Rows of the range before, where that is read along, all have one and the same value.
+    pub(super) fn in_own_range(&mut self) {
+        let sql = &self.sql;
+        self.sql = format!("if({{is_now}} = 1, {sql}, defaultValueOfArgumentType({sql}))");
+    }
 }
 
 /// A column, or one key of a column that is a map.

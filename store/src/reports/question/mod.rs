@@ -13,6 +13,7 @@ use jiff::{Timestamp, ToSpan as _, Unit};
 pub use column::{Column, Table};
 pub use dimension::{Dimension, Step};
 pub use filter::{Condition, Filter, ValueError};
+pub(super) use scope::Along;
 
 /// Which of a conversion's dates places it in time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

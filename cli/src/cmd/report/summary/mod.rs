@@ -7,6 +7,7 @@ use clap::Args;
 use postback_store::StoreError;
 use postback_store::reports::Reader;
 use postback_store::reports::question::{Question, Table};
+use postback_store::reports::summary::Summary as Found;
 
 use super::asked::Asked;
 use super::compared::Compared;
@@ -67,9 +68,22 @@ impl Report for Summary {
     };
 
     async fn answer(&self, reader: &Reader, question: &Question) -> Result<Answer, StoreError> {
-        let found = reader.summary(question).await?;
-        let mut sheet = sheet::of(&found, question);
-        sheet.notes = notes::outside(&found, question.date_by);
-        Ok(sheet.into())
+        Ok(shown(&reader.summary(question).await?, question))
     }
+
+    async fn answers(
+        &self,
+        reader: &Reader,
+        question: &Question,
+        before: &Question,
+    ) -> Result<(Answer, Answer), StoreError> {
+        let (now, then) = reader.summary_and_before(question, before).await?;
+        Ok((shown(&now, question), shown(&then, before)))
+    }
+}
+
+fn shown(found: &Found, question: &Question) -> Answer {
+    let mut sheet = sheet::of(found, question);
+    sheet.notes = notes::outside(found, question.date_by);
+    sheet.into()
 }
