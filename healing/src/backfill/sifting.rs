@@ -289,18 +289,20 @@ fn finding(why: Why, row: &Conversion<'_>) -> Finding {
     }
 }
 
-/// Adds a transaction's money to the sums of its currencies.
+/// Adds a transaction's money to the sums of its currencies; what is of an unknown one is counted alone.
 fn add(totals: &mut Vec<Total>, why: Why, row: &Conversion<'_>) {
     let code = |currency: Option<postback_normalise::Currency>| {
         currency.map_or("", postback_normalise::Currency::as_str)
     };
-    let money =
-        |amount: Option<Amount>| Money(amount.map_or(0, |amount| i128::from(amount.units())));
+    let money = |amount: Option<Amount>, currency: Option<postback_normalise::Currency>| {
+        let known = amount.filter(|_| currency.is_some());
+        Money(known.map_or(0, |amount| i128::from(amount.units())))
+    };
     let sale = total(totals, why, row, code(row.currency));
     sale.transactions += 1;
-    sale.sale_amount = sale.sale_amount + money(row.sale_amount);
+    sale.sale_amount = sale.sale_amount + money(row.sale_amount, row.currency);
     let commission = total(totals, why, row, code(row.commission_currency));
-    commission.commission = commission.commission + money(row.commission);
+    commission.commission = commission.commission + money(row.commission, row.commission_currency);
 }
 
 fn total<'t>(

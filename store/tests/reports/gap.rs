@@ -622,6 +622,82 @@ async fn an_order_without_an_amount_has_no_other_amount() {
     .await;
 }
 
+#[tokio::test]
+async fn amounts_of_several_or_unknown_currencies_are_no_sum() {
+    with_database("gap_mixed", |loader, reader| async move {
+        let of = |currency, row: ConversionRow<'static>| ConversionRow { currency, ..row };
+        let rows = [
+            // Known on both sides, and of the networks in two currencies.
+            order(1, "theirs", "placed", "90", DAY),
+            sale(101, "theirs", "c", "USD", ("50", "1"), DAY),
+            sale(102, "theirs", "c", "EUR", ("40", "1"), DAY),
+            // Lines of one order in two currencies.
+            order(2, "ours", "placed", "5", DAY),
+            of("EUR", order(3, "ours", "placed", "5", DAY)),
+            sale(103, "ours", "c", "USD", ("10", "1"), DAY),
+            // Nobody knows it, in two currencies.
+            sale(104, "extra", "c", "USD", ("50", "1"), DAY),
+            sale(105, "extra", "c", "EUR", ("40", "1"), DAY),
+            // Two of unknown currencies, one of which the networks know.
+            of("", order(6, "known", "placed", "10", DAY)),
+            sale(106, "known", "c", "USD", ("10", "1"), DAY),
+            of("", order(7, "missing", "placed", "7", DAY)),
+            // Stands in another currency than ours.
+            order(8, "stands", "cancelled", "20", DAY),
+            sale(108, "stands", "c", "EUR", ("20", "1"), DAY),
+        ];
+        insert_conversions(&loader, rows).await;
+        let asked = asked(Own::Orders, "nothing");
+        let gap = reader.gap(&asked).await.unwrap();
+        let figures = gap.totals.iter().map(|row| {
+            let counts = (row.own, row.matched, row.missing, row.extra);
+            let others = (row.other_amounts, row.other_currencies, row.standing);
+            let sums = [
+                row.own_amount,
+                row.matched_amount,
+                row.unexplained_amount,
+                row.extra_amount,
+                row.standing_amount,
+                row.amount_difference,
+            ];
+            (&*row.currency, counts, others, sums)
+        });
+        let (nothing, both) = (money("0"), money("110"));
+        let expected = [
+            // "ours", "known", "missing", "extra": counted, and in no sum.
+            ("", (3, 2, 1, 1), (0, 1, 0), [nothing; 6]),
+            // "theirs", "stands".
+            (
+                "USD",
+                (2, 2, 0, 0),
+                (0, 2, 1),
+                [both, both, nothing, nothing, nothing, nothing],
+            ),
+        ];
+        assert_eq!(figures.collect::<Vec<_>>(), expected);
+        let list = reader.gap_list(&asked, Wanted::Amounts, 100).await.unwrap();
+        let listed: Vec<_> = list
+            .iter()
+            .map(|row| {
+                let own = (&*row.own_currency, row.own_amount);
+                (
+                    &*row.order_no,
+                    own,
+                    (&*row.their_currency, row.their_amount),
+                )
+            })
+            .collect();
+        let some = |text| Some(money(text));
+        let expected = [
+            ("ours", ("", None), ("USD", some("10"))),
+            ("stands", ("USD", some("20")), ("EUR", some("20"))),
+            ("theirs", ("USD", some("90")), ("", None)),
+        ];
+        assert_eq!(listed, expected);
+    })
+    .await;
+}
+
 /// A plain generator (Knuth's MMIX constants): the same rows in every run.
 struct Numbers(u64);
 

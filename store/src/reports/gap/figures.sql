@@ -1,5 +1,6 @@
--- Classes by their numbers: see CLASSES of this folder.
-WITH {keys}
+-- Classes by their numbers: see CLASSES of this folder. Amounts of unknown currencies cannot be added to each
+-- other, and none to those of another currency.
+WITH {keys}, currency != '' AS is_addable
 SELECT
     toUInt8(grouping(by0)) AS is_total,
     if(is_total = 1, [], {dimension}) AS dimension,
@@ -14,14 +15,14 @@ SELECT
     countIf(class = 8) AS signal_only,
     countIf(class = 9) AS missing,
     countIf(class = 1) AS extra,
-    sumIf(own_amount, has_own) AS own_amount_sum,
-    sumIf(own_amount, class = 2) AS matched_amount,
-    sumIf(own_amount, class >= 8) AS unexplained_amount,
-    sumIf(their_amount, class = 1) AS extra_amount,
+    sumIf(own_amount, has_own AND is_addable) AS own_amount_sum,
+    sumIf(own_amount, class = 2 AND is_addable) AS matched_amount,
+    sumIf(own_amount, class >= 8 AND is_addable) AS unexplained_amount,
+    sumIf(their_amount, class = 1 AND is_addable) AS extra_amount,
     countIf(is_standing) AS standing,
-    sumIf(their_amount, is_standing) AS standing_amount,
+    sumIf(their_amount, is_standing AND is_addable AND own_money = their_money) AS standing_amount,
     countIf(other_amount) AS other_amounts,
-    sumIf(their_amount - own_amount, other_amount) AS amount_difference,
+    sumIf(their_amount - own_amount, other_amount AND is_addable AND own_money = their_money) AS amount_difference,
     countIf(other_currency) AS other_currencies,
     countIf(other_click) AS other_clicks,
     countIf(has_own AND own_is_unpriced) AS own_unpriced,

@@ -13,8 +13,11 @@ SELECT
     if(maxIf(advertiser, is_own) != '', maxIf(advertiser, is_own), maxIf(advertiser, is_sale)) AS advertiser_id,
     if(sales > 0, maxIf(net, is_sale), maxIf(net, is_own)) AS network,
     if(has_own, maxIf(through, is_own), maxIf(through, is_sale)) AS source,
-    maxIf(money, is_own) AS own_money,
-    maxIf(money, is_sale) AS their_money,
+    -- Of several currencies is none, and their amounts are no sum.
+    minIf(money, is_own) != maxIf(money, is_own) AS own_is_mixed,
+    minIf(money, is_sale) != maxIf(money, is_sale) AS their_is_mixed,
+    if(own_is_mixed, toUInt32(0), maxIf(money, is_own)) AS own_money,
+    if(their_is_mixed, toUInt32(0), maxIf(money, is_sale)) AS their_money,
     reinterpretAsString(if(has_own, own_money, their_money)) AS currency,
     -- 1 cancelled, 2 returned, 3 out of network, 4 reversed; of several lines the highest.
     maxIf(fate, is_own) AS own_fate,
@@ -22,13 +25,16 @@ SELECT
     max(knowledge) AS own_knowledge,
     own_knowledge = 2 AS own_is_unpriced,
     sumIf(amount, is_own) AS own_known_amount,
-    if(own_is_unpriced, toDecimal128(0, 4), own_known_amount) AS own_amount,
+    if(own_is_unpriced OR own_is_mixed, toDecimal128(0, 4), own_known_amount) AS own_amount,
     sumIf(standing, is_sale) AS their_amount,
     maxIf(click, is_own) AS own_click_hash,
     -- Taken back as a whole: by negative transactions that outweigh it, or by its status.
     sales > 0 AND countIf(is_sale AND (amount < 0 OR fate >= 4)) > 0 AND their_amount <= 0 AS is_reversed,
     has_own AND sales > 0 AND NOT is_reversed AS is_matched,
-    is_matched AND NOT own_is_unpriced AND own_money != their_money AS other_currency,
+    -- An unknown currency is not another one.
+    is_matched AND NOT own_is_unpriced
+        AND (own_is_mixed OR their_is_mixed OR (own_money != 0 AND their_money != 0 AND own_money != their_money))
+        AS other_currency,
     is_matched AND own_fate BETWEEN 1 AND 3 AS is_standing,
     is_matched AND NOT own_is_unpriced AND NOT is_standing AND NOT other_currency AND own_amount != their_amount
         AS other_amount,

@@ -62,12 +62,12 @@ pub struct Listed {
     pub class: String,
     /// As the own side has it; empty for extra ones.
     pub own_status: String,
-    /// Of `own_amount`.
+    /// Of `own_amount`; empty where unknown, and where its lines have several.
     pub own_currency: String,
     /// The own side's; `None` where it knows none.
     #[serde(rename = "own_sum")]
     pub own_amount: Option<Money>,
-    /// Of `their_amount`.
+    /// Of `their_amount`; empty where unknown, and where there are several.
     pub their_currency: String,
     /// What stands of the networks' transactions; `None` where none of them has an amount.
     #[serde(rename = "their_sum")]
@@ -82,8 +82,8 @@ pub struct Listed {
 
 /// Texts that only a list needs, which is short.
 const TEXTS: Texts = Texts {
-    shown: ",\n    any(number) AS order_no, if(has_own AND NOT own_is_unpriced, own_amount, NULL) AS own_sum, \
-            if(countIf(is_sale AND NOT is_unpriced) > 0, their_amount, NULL) AS their_sum, maxIf(state, is_own) AS own_status, \
+    shown: ",\n    any(number) AS order_no, if(has_own AND NOT own_is_unpriced AND NOT own_is_mixed, own_amount, NULL) AS own_sum, \
+            if(countIf(is_sale AND NOT is_unpriced) > 0 AND NOT their_is_mixed, their_amount, NULL) AS their_sum, maxIf(state, is_own) AS own_status, \
             reinterpretAsString(own_money) AS own_currency, reinterpretAsString(their_money) AS their_currency, \
             maxIf(clicked, is_own) AS own_click, maxIf(clicked, is_sale) AS their_click",
     read: ", toString(status) AS state, click_id AS clicked",

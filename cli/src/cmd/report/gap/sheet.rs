@@ -120,6 +120,8 @@ fn notes(gap: &Gap, asked: &Comparison, usual: Option<&Usual>) -> Vec<String> {
     }
     let sum = |figure: fn(&Figures) -> u64| gap.totals.iter().map(figure).sum::<u64>();
     let mut notes = Vec::new();
+    let of_no_currency = gap.totals.iter().filter(|total| total.currency.is_empty());
+    let of_no_currency: u64 = of_no_currency.map(|total| total.own + total.extra).sum();
     let reasons = [
         ("taken back by the network", sum(|row| row.reversed)),
         ("cancelled", sum(|row| row.cancelled)),
@@ -144,7 +146,7 @@ fn notes(gap: &Gap, asked: &Comparison, usual: Option<&Usual>) -> Vec<String> {
         ),
         (
             sum(|row| row.other_currencies),
-            "matched in another currency (--class amounts)",
+            "matched in another currency, or in several (--class amounts)",
         ),
         (
             sum(|row| row.other_amounts),
@@ -157,6 +159,10 @@ fn notes(gap: &Gap, asked: &Comparison, usual: Option<&Usual>) -> Vec<String> {
         (
             gap.own_unpriced,
             "without an amount: in no sum, and no amount is compared",
+        ),
+        (
+            of_no_currency,
+            "whose currency is missing, unknown, or several: counted, but their money is in no sum",
         ),
     ];
     for (count, remark) in remarks.iter().filter(|(count, _)| *count > 0) {
