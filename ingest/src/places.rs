@@ -156,6 +156,7 @@ impl Places {
             records,
             bytes,
             stranded,
+            unknown,
         } = left;
         if records > 0 || bytes > 0 {
             let remedy = "start postback-ingest again, or run `postback spool drain`";
@@ -170,6 +171,10 @@ impl Places {
                 remedy = spool::STRANDED_REMEDY,
                 "records may stay in directories of the spool that could not be taken over"
             );
+        }
+        if unknown {
+            let remedy = "look with `postback spool status`, and start postback-ingest again";
+            warn!(remedy, "records may stay in the spool: nobody could look");
         }
         ExitCode::Found
     }

@@ -36,7 +36,8 @@ pub struct Server {
     sources: ArcSwap<Sources>,
     acceptor: Acceptor,
     sizes: Sizes,
-    answer_within: std::time::Duration,
+    /// How long a record's storage is waited for.
+    store_within: std::time::Duration,
     limits: Limits,
     room: Room,
     trusted_proxies: Addresses,
@@ -63,7 +64,7 @@ impl Server {
                 query_bytes: ingest.max_query_bytes,
                 body_bytes: ingest.max_body_bytes,
             },
-            answer_within: ingest.answer_within,
+            store_within: ingest.store_within(),
             limits,
             room: Room::new(limits.request_bytes),
             trusted_proxies: ingest.trusted_proxies.clone(),
@@ -206,7 +207,7 @@ impl Server {
             under_way.whole = Instant::now();
         }
         let whole = under_way.whole;
-        let deadline = whole + self.wait_within();
+        let deadline = whole + self.store_within;
         let postback = Postback {
             key: &key,
             secret: gate::url_key(target.path).unwrap_or_default(),
@@ -224,12 +225,6 @@ impl Server {
             }
             Err(refusal) => self.refuse(refusal, Some(&key), &glimpse()),
         }
-    }
-
-    /// How long a record's storage is waited for: a little less than the answer may take, for the timer has whole
-    /// milliseconds and the answer has to be written.
-    fn wait_within(&self) -> std::time::Duration {
-        self.answer_within - self.answer_within / 25
     }
 
     /// Counts and notes what was refused before it was a request of which anything is known but

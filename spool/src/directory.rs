@@ -130,9 +130,11 @@ fn make_named(disk: &dyn Disk, root: &Path, hex: &str) -> Result<Directory, Faul
     disk.create_dir(&unfinished)
         .map_err(Fault::of(Operation::Create, &unfinished))?;
     let file = unfinished.join(LOCK);
-    let lock = disk
-        .lock(&file, true)
-        .map_err(Fault::of(Operation::Lock, &file))?;
+    let lock = disk.lock(&file, true).inspect_err(|_| {
+        // Best effort: on a full disk this is tried again and again.
+        drop(disk.remove_dir(&unfinished));
+    });
+    let lock = lock.map_err(Fault::of(Operation::Lock, &file))?;
     disk.rename(&unfinished, &path)
         .map_err(Fault::of(Operation::Rename, &unfinished))?;
     disk.sync_dir(root)

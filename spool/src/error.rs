@@ -86,7 +86,7 @@ impl Fault {
 
     /// Whether the file system, or the owner's quota on it, is full.
     #[must_use]
-    pub fn is_disk_full(&self) -> bool {
+    pub const fn is_disk_full(&self) -> bool {
         matches!(
             self.kind,
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded
@@ -177,7 +177,9 @@ impl SubmitError {
             Self::Full { .. } => {
                 "bring Kafka back, raise the spool's limit, or remove old files from set-aside/"
             }
-            Self::DiskFull(_) => "free space on the file system of the spool",
+            Self::DiskFull(_) => {
+                "free space on the file system of the spool; what waits there is still drained"
+            }
             Self::Busy { .. } => "look for what keeps the disk busy or hanging",
             Self::NotReady(_) | Self::Failed(_) => {
                 "check the disk, the mount and the permissions of the spool directory; \
@@ -237,6 +239,10 @@ impl OpenError {
     pub const fn remedy(&self) -> &'static str {
         match self {
             Self::Option { .. } => "change the setting",
+            Self::Disk(fault) if fault.is_disk_full() => {
+                "free space on the file system of the spool; `postback spool drain` makes room \
+                 of what waits there"
+            }
             Self::Disk(_) => "check that the spool directory exists and belongs to this user",
             Self::NoSegment { .. } => "name a .segment or .rejected file as the spool wrote it",
             Self::UnknownVersion { .. } => "read it with the version of the program that wrote it",
@@ -260,6 +266,10 @@ impl SetAsideError {
     /// What a person can do.
     #[must_use]
     pub const fn remedy(&self) -> &'static str {
-        "check the disk and the permissions of set-aside/ in the spool directory"
+        if self.0.is_disk_full() {
+            "free space on the file system of the spool"
+        } else {
+            "check the disk and the permissions of set-aside/ in the spool directory"
+        }
     }
 }

@@ -74,7 +74,8 @@
 //! read back, before any record goes into it. That happens ahead: an idle spool holds an empty,
 //! verified segment, and is *ready*. When a write or a sync fails, all that waits fails, the file
 //! is closed for good, and a new segment is tried: at once, then every [`Options::retry_every`].
-//! Until one is verified the spool is not ready and refuses ([`Status::ready`]).
+//! Until one is verified the spool is not ready and refuses ([`Status::ready`]). So it begins, too,
+//! where the first segment cannot be made.
 //!
 //! # Reading and draining
 //!
@@ -113,7 +114,7 @@
 //! | crash between drained and unlinked | the segment is drained again |
 //! | crash while a finished directory is removed | a directory without lock and segments is removed |
 //! | write or sync fails (EIO, EROFS) | waiting submissions fail; new segment, or not ready until one works |
-//! | disk full (ENOSPC, EDQUOT) | the same, refused as [`SubmitError::DiskFull`]; draining frees space |
+//! | disk full (ENOSPC, EDQUOT) | the same, refused as [`SubmitError::DiskFull`]; draining frees space, of dead processes too, and also in a process that begins on a full disk |
 //! | `max_bytes` reached | [`SubmitError::Full`] at once; draining frees space |
 //! | sync hangs | the queue fills, then [`SubmitError::Busy`]; [`Status::stalled_for`] tells |
 //! | files or directory deleted under us | seen after the next sync (no link left): fails like a write; a new directory is made; what is still open is drained |
@@ -158,3 +159,4 @@ pub use survey::{
     Condition, Foreign, ForeignKind, Found, Looks, Records, Survey, SurveyedDirectory,
     SurveyedSegment, looks, survey,
 };
+pub use usage::orphaned_bytes;

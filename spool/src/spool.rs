@@ -48,9 +48,12 @@ impl Spool {
     /// verified segment, and starts the committer's thread. Reads nothing of what others left:
     /// [`Drain::adopt`] does. Blocks for a few writes and syncs.
     ///
+    /// Where the disk lets nothing be made (it is full, say) but the directory can be searched, the
+    /// spool is open and not ready ([`Status::ready`]): it drains, and tries again by itself.
+    ///
     /// # Errors
     /// [`OpenError::Option`] for contradictory options, [`OpenError::Disk`] when the directory
-    /// cannot be used.
+    /// cannot be used at all.
     pub fn open(disk: Arc<dyn Disk>, root: &Path, options: Options) -> Result<Self, OpenError> {
         let (spool, committer) = Self::with_committer(disk, root, options)?;
         thread::Builder::new()

@@ -3,9 +3,10 @@
 use std::io::ErrorKind;
 use std::path::Path;
 
-use crate::directory;
-use crate::disk::Disk;
-use crate::error::{Fault, Operation};
+use crate::directory::{self, LOCK};
+use crate::disk::{DirEntry, Disk};
+use crate::error::{Fault, OpenError, Operation};
+use crate::format::HEADER_BYTES;
 
 /// What one look at a spool directory shows.
 #[derive(Debug, Default)]
@@ -40,4 +41,33 @@ pub(crate) fn count(disk: &dyn Disk, root: &Path) -> Result<Usage, Fault> {
         }
     }
     Ok(usage)
+}
+
+/// Bytes of the segments in `root` that belong to no living process and hold more than their header.
+/// Looks at names and lengths only, so that it is quick, and changes nothing.
+///
+/// # Errors
+/// [`OpenError::Disk`] when `root`, or a directory in it that may have records, cannot be listed.
+pub fn orphaned_bytes(disk: &dyn Disk, root: &Path) -> Result<u64, OpenError> {
+    let holds = |file: &DirEntry| {
+        crate::drain::segment_name(file).is_some() && file.bytes > HEADER_BYTES as u64
+    };
+    let mut bytes = 0;
+    for path in directory::list(disk, root).map_err(Fault::of(Operation::List, root))? {
+        let files = match disk.list(&path) {
+            Err(error) if error.kind() == ErrorKind::NotFound => continue,
+            other => other.map_err(Fault::of(Operation::List, &path))?,
+        };
+        let held: u64 = files
+            .iter()
+            .filter(|file| holds(file))
+            .map(|file| file.bytes)
+            .sum();
+        // Taken for a moment and let go; an adopter that comes just then tries again later.
+        let lock = disk.lock(&path.join(LOCK), false);
+        if !lock.is_err_and(|error| error.kind() == ErrorKind::WouldBlock) {
+            bytes += held;
+        }
+    }
+    Ok(bytes)
 }

@@ -297,3 +297,22 @@ fn a_frozen_kafka_ends_a_drain_with_words_and_loses_nothing() {
     assert_nothing_is_missing(&pipeline, MANY);
     drop(kafka);
 }
+
+#[test]
+fn an_ingest_that_could_not_open_its_spool_does_not_call_it_empty() {
+    let directory = tempfile::tempdir().unwrap();
+    // Not even root can make a directory below it.
+    let file = directory.path().join("file");
+    std::fs::write(&file, "").unwrap();
+    let line = format!("spool_dir = {:?}", file.join("spool"));
+    let pipeline = Setup::new("spool_unopened")
+        .lines("ingest", &line)
+        .prepare();
+    let ingest = pipeline.start_ingest();
+    wait::until_true("it listens", || ingest.output().contains("listening"));
+    let log = pipeline.log("postback-ingest");
+    assert_eq!(ingest.terminate(), 3);
+    let said = std::fs::read_to_string(log).unwrap();
+    let words = "records may stay in the spool: nobody could look";
+    assert!(said.contains(words), "{said}");
+}

@@ -77,6 +77,10 @@ pub fn record_bytes_max(ingest: &IngestSettings) -> usize {
     6 * (ingest.max_query_bytes + ingest.max_body_bytes) + ENVELOPE_BYTES
 }
 
+/// Time that the spool has after Kafka's wait: for one sync of an ordinary disk, and for the one that
+/// was under way. A tenth of the answer's time where that is less.
+const SPOOL_WITHIN: Duration = Duration::from_millis(25);
+
 /// Headers that carry credentials; a record must not.
 const NEVER_RECORDED: &[&str] = &["authorization", "proxy-authorization", "cookie"];
 
@@ -121,20 +125,45 @@ impl IngestSettings {
         settings
     }
 
+    /// How long a record's storage is waited for: a little less than the answer may take, for the
+    /// timer has whole milliseconds and the answer has to be written.
+    #[must_use]
+    pub fn store_within(&self) -> Duration {
+        self.answer_within - self.answer_within / 25
+    }
+
+    /// The longest `kafka_wait` that leaves the spool time to take the record.
+    fn kafka_wait_with_spool(&self) -> Duration {
+        self.store_within() - SPOOL_WITHIN.min(self.answer_within / 10)
+    }
+
+    fn check_kafka_wait(&self, section: &mut Section<'_>) {
+        let due = self.answer_within.as_millis();
+        let most = self.kafka_wait_with_spool();
+        let (problem, remedy) = if self.kafka_wait >= self.answer_within {
+            (
+                format!(
+                    "Kafka would be waited for past the answer, which is due after answer_within_ms = {due}"
+                ),
+                "make it clearly shorter than answer_within_ms".to_owned(),
+            )
+        } else if self.spool.is_some() && self.kafka_wait > most {
+            (
+                format!(
+                    "leaves the spool no time before the answer, which is due after answer_within_ms = {due}"
+                ),
+                format!("make it at most {}", most.as_millis()),
+            )
+        } else {
+            return;
+        };
+        let code = FaultCode::Contradiction;
+        let fault = Fault::new(code, "ingest.kafka_wait_ms", problem, remedy);
+        section.refuse(fault.with_value(self.kafka_wait.as_millis()));
+    }
+
     fn check(&self, section: &mut Section<'_>) {
-        if self.kafka_wait >= self.answer_within {
-            let problem = format!(
-                "Kafka would be waited for past the answer, which is due after answer_within_ms = {}",
-                self.answer_within.as_millis()
-            );
-            let fault = Fault::new(
-                FaultCode::Contradiction,
-                "ingest.kafka_wait_ms",
-                problem,
-                "make it clearly shorter than answer_within_ms",
-            );
-            section.refuse(fault.with_value(self.kafka_wait.as_millis()));
-        }
+        self.check_kafka_wait(section);
         if let Some(spool) = &self.spool {
             spool.check(self, section);
         }

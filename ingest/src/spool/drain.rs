@@ -41,7 +41,10 @@ const OPEN_EVERY: Duration = Duration::from_millis(500);
 pub struct Drainer {
     ending: Arc<AtomicBool>,
     stop: Shutdown,
-    ended: oneshot::Receiver<()>,
+    /// Whether the last search for what dead processes left went well.
+    searched: Arc<AtomicBool>,
+    /// The thread's last word: bytes that nobody has taken over, if it could tell.
+    ended: oneshot::Receiver<Option<u64>>,
     spooler: Arc<Spooler>,
 }
 
@@ -54,6 +57,8 @@ pub struct Left {
     pub bytes: u64,
     /// Directories of other processes that could not be taken over: nobody knows what is in them.
     pub stranded: usize,
+    /// Nobody could look for what dead processes left: records may stay besides.
+    pub unknown: bool,
 }
 
 impl Drainer {
@@ -70,7 +75,8 @@ impl Drainer {
         metrics: &IngestMetrics,
     ) -> std::io::Result<Self> {
         let (ending, stop) = (Arc::new(AtomicBool::new(false)), Shutdown::new());
-        let (told, ended) = oneshot::channel::<()>();
+        let searched = Arc::new(AtomicBool::new(false));
+        let (told, ended) = oneshot::channel();
         let work = Work {
             spooler: Arc::clone(&spooler),
             producer,
@@ -80,6 +86,7 @@ impl Drainer {
             runtime: Handle::current(),
             ending: Arc::clone(&ending),
             stop: stop.clone(),
+            searched: Arc::clone(&searched),
             pending: VecDeque::new(),
             window: 1,
             pause: PAUSE,
@@ -87,13 +94,13 @@ impl Drainer {
         std::thread::Builder::new()
             .name("spool-drain".to_owned())
             .spawn(move || {
-                work.run();
-                // Heard as the sender's end: that nobody listens any more is no fault.
-                drop(told);
+                // That nobody listens any more is no fault.
+                told.send(work.run_and_look()).ok();
             })?;
         Ok(Self {
             ending,
             stop,
+            searched,
             ended,
             spooler,
         })
@@ -102,19 +109,31 @@ impl Drainer {
     /// Goes on until the spool is empty, at most for `limit`. Says what is left.
     pub async fn finish(mut self, limit: Duration) -> Left {
         self.ending.store(true, Relaxed);
-        if timeout(limit, &mut self.ended).await.is_err() {
+        let mut ended = timeout(limit, &mut self.ended).await;
+        if ended.is_err() {
             self.stop.cancel();
             // A disk that hangs keeps the thread; the process ends all the same.
-            drop(timeout(limit.min(LET_GO), &mut self.ended).await);
+            ended = timeout(limit.min(LET_GO), &mut self.ended).await;
         }
-        self.spooler.status().map_or_else(Left::default, |status| {
+        let beside = match ended {
+            Ok(Ok(bytes)) => bytes,
+            // What was found, the status tells.
+            _ => self.searched.load(Relaxed).then_some(0),
+        };
+        let taken = self.spooler.status().map_or_else(Left::default, |status| {
             let held = status.records > 0 || status.uncounted_bytes > 0;
             Left {
                 records: status.records,
                 bytes: if held { status.bytes } else { 0 },
                 stranded: status.stranded.len(),
+                unknown: false,
             }
-        })
+        });
+        Left {
+            bytes: taken.bytes + beside.unwrap_or_default(),
+            unknown: beside.is_none(),
+            ..taken
+        }
     }
 }
 
@@ -129,6 +148,7 @@ struct Work {
     ending: Arc<AtomicBool>,
     /// End now.
     stop: Shutdown,
+    searched: Arc<AtomicBool>,
     /// Read, oldest first, and not released.
     pending: VecDeque<Pending>,
     /// How many may be under way; grows while they arrive, and is one while they do not.
@@ -143,13 +163,31 @@ struct Pending {
 }
 
 impl Work {
+    /// Works to the end; then says how many bytes dead processes left that it could not search for,
+    /// `None` if that cannot be told.
+    fn run_and_look(self) -> Option<u64> {
+        let (spooler, searched) = (Arc::clone(&self.spooler), Arc::clone(&self.searched));
+        self.run();
+        if searched.load(Relaxed) {
+            return Some(0);
+        }
+        let looked = spooler.orphaned_bytes().inspect_err(|error| {
+            let remedy = error.remedy();
+            warn!(
+                reason = error.reason(),
+                remedy, "the spool is unknown: {error}"
+            );
+        });
+        looked.ok()
+    }
+
     fn run(mut self) {
         let Some(mut drain) = self.open() else { return };
         let mut adopted: Option<Instant> = None;
         let mut drained = 0;
         while !self.stop.is_cancelled() {
             if adopted.is_none_or(|at| at.elapsed() >= ADOPT_EVERY) {
-                adopt(&mut drain);
+                self.searched.store(adopt(&mut drain), Relaxed);
                 adopted = Some(Instant::now());
             }
             self.read(&mut drain);
@@ -301,7 +339,8 @@ fn settle(drain: &mut Drain, entry: &Entry, outcome: Outcome, alone: bool) -> bo
     }
 }
 
-fn adopt(drain: &mut Drain) {
+/// Says whether it could search.
+fn adopt(drain: &mut Drain) -> bool {
     match drain.adopt() {
         Ok(adopted) if adopted.segments > 0 => info!(
             directories = adopted.directories,
@@ -310,6 +349,10 @@ fn adopt(drain: &mut Drain) {
             "took over the spool of a process that is dead"
         ),
         Ok(_) => {}
-        Err(fault) => warn!("the spool directory cannot be searched: {fault}"),
+        Err(fault) => {
+            warn!("the spool directory cannot be searched: {fault}");
+            return false;
+        }
     }
+    true
 }

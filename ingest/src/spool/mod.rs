@@ -1,7 +1,8 @@
 //! The spool as ingest uses it: opened beside the requests, drained beside them, watched.
 //!
 //! Nothing here delays the start or an answer: the spool is opened by the thread that will drain it,
-//! again and again if the disk does not let it, and until then records are refused.
+//! again and again if the disk does not let it, and until then records are refused. A disk that is
+//! only full lets it: then what dead processes left is drained, and records are refused.
 
 mod drain;
 mod figures;
@@ -164,6 +165,14 @@ impl Spooler {
     pub fn has_stalled(&self, time: Duration) -> bool {
         let stalled_for = self.spool.get().and_then(Spool::stalled_for);
         stalled_for.is_some_and(|stalled| stalled >= time)
+    }
+
+    /// Bytes in its directory that dead processes left and nobody has taken over. Blocks.
+    ///
+    /// # Errors
+    /// [`OpenError`] when nobody can tell.
+    pub fn orphaned_bytes(&self) -> Result<u64, OpenError> {
+        postback_spool::orphaned_bytes(&*self.disk, &self.settings.dir)
     }
 
     /// Takes no more records and writes what waits, for at most `limit`. Blocks.

@@ -16,6 +16,7 @@ use postback_ingest::storage::{Record, Storage, Way};
 use postback_service::lifecycle::Shutdown;
 use postback_service::probes::Readiness;
 use postback_spool::disk::{ForgetfulDisk, RealDisk};
+use postback_spool::{Options, Spool, Step};
 use tokio::time::Instant;
 
 use crate::support::{Ingest, Kafka, LIMIT, PATH, get, settings, until};
@@ -318,6 +319,61 @@ async fn a_spool_that_cannot_be_opened_at_the_start_is_opened_later() {
     bench.disk.set_read_only(false);
     until("it is open", || bench.spool_is_ready()).await;
     assert_eq!(bench.send(3).await, 200);
+}
+
+/// What a process leaves that died with postback 1 in its spool, and how many bytes that is.
+fn left_by_the_dead() -> (ForgetfulDisk, u64) {
+    let (disk, record) = (ForgetfulDisk::new(3), br#"{"query":{"utf8":"1"}}"#);
+    let shared = Arc::new(disk.clone());
+    let opened = Spool::with_committer(shared, "/spool".as_ref(), Options::default());
+    let (spool, mut committer) = opened.unwrap();
+    spool.submit(record, 1, |_| {}).unwrap();
+    assert_eq!(committer.step(), Step::Committed);
+    // Heads of the file and of the record.
+    (disk, 40 + 32 + record.len() as u64)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_dead_process_left_is_drained_from_a_full_disk_and_makes_room() {
+    let (disk, bytes) = left_by_the_dead();
+    disk.set_capacity(Some(disk.used()));
+    let bench = Bench::unopened(Kafka::SaysNo, PATIENT, disk).await;
+    let status = || bench.ingest.spooler.as_ref().unwrap().status();
+    until("what waits is told", || {
+        status().is_some_and(|status| status.bytes == bytes)
+    })
+    .await;
+    assert!(!bench.spool_is_ready());
+    assert_eq!(bench.send(2).await, 503);
+    bench.ingest.kafka.turn(Kafka::Confirms);
+    bench.drained(&[1]).await;
+    until("there is room again", || bench.spool_is_ready()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn where_nothing_was_taken_over_the_end_says_what_lies_there_or_that_it_does_not_know() {
+    type Trouble = fn(&ForgetfulDisk);
+    let (_, bytes) = left_by_the_dead();
+    let lies_there = Left {
+        bytes,
+        ..Left::default()
+    };
+    let unknown = Left {
+        unknown: true,
+        ..Left::default()
+    };
+    let troubles: [(Trouble, Left); 2] = [
+        (|disk| disk.set_read_only(true), lies_there),
+        (|disk| disk.set_listable("/spool".as_ref(), false), unknown),
+    ];
+    for (breaks, expected) in troubles {
+        let (disk, _) = left_by_the_dead();
+        breaks(&disk);
+        let mut bench = Bench::unopened(Kafka::Confirms, PATIENT, disk).await;
+        let drainer = bench.ingest.drainer.take().unwrap();
+        assert_eq!(drainer.finish(LIMIT).await, expected);
+        assert!(bench.offered().is_empty());
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -56,8 +56,20 @@ impl Committer {
             spare: Batch::default(),
         };
         committer.recount();
-        committer.make_segment()?;
+        if let Err(fault) = committer.make_segment() {
+            committer.begin_unready(fault)?;
+        }
         Ok(committer)
+    }
+
+    /// Opens all the same where the directory can be searched: what dead processes left is drained
+    /// from a full disk too, and makes room on it. Records are refused until a segment is verified.
+    fn begin_unready(&mut self, fault: Fault) -> Result<(), Fault> {
+        if directory::list(&*self.ledger.disk, &self.ledger.root).is_err() {
+            return Err(fault);
+        }
+        self.fail(&mut Batch::default(), &fault);
+        Ok(())
     }
 
     /// Works until the spool is closed.

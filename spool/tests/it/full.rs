@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use postback_spool::disk::{Disk as _, ForgetfulDisk};
 use postback_spool::{
-    Drain, ForeignKind, Looks, Options, Report, Step, SubmitError, looks, survey,
+    Drain, ForeignKind, Looks, Options, Report, Spool, Step, SubmitError, looks, orphaned_bytes,
+    survey,
 };
 
 use crate::support::{Bench, Outcome, options, read_all, records, root};
@@ -266,4 +267,76 @@ fn a_loose_segment_is_drained_once_it_has_a_directory() {
     assert_eq!(records(&read), ["one"]);
     bench.drain.release(read[0].position);
     assert!(disk.list(&place).is_err(), "it is gone");
+}
+
+#[test]
+fn what_a_dead_process_left_is_drained_from_a_full_disk() {
+    type Fault = (&'static str, fn(&ForgetfulDisk), fn(&ForgetfulDisk));
+    let faults: [Fault; 2] = [
+        (
+            "no room for bytes",
+            |disk| disk.set_capacity(Some(disk.used())),
+            |_| {},
+        ),
+        (
+            "no room for names",
+            |disk| disk.set_nameable(false),
+            |disk| disk.set_nameable(true),
+        ),
+    ];
+    for (name, fills, frees) in faults {
+        let mut dead = Bench::on(ForgetfulDisk::new(1), options());
+        dead.put(&[b"one", b"two"]);
+        let disk = dead.disk.clone();
+        drop(dead);
+        fills(&disk);
+        let mut bench = Bench::on(disk, options());
+        let refused = bench.spool.status().ready.unwrap_err();
+        assert_eq!(refused.reason(), "spool_disk_full", "{name}");
+        assert_eq!(bench.spool.submit(b"no", 1, |_| {}), Err(refused), "{name}");
+        assert_eq!(bench.committer.step(), Step::Failed, "{name}: tried again");
+        bench.drain.adopt().unwrap();
+        let status = bench.spool.status();
+        // A header of 40, and two frames of 32 with records of 3.
+        assert_eq!((status.bytes, status.uncounted_bytes), (110, 110), "{name}");
+        let read = read_all(&mut bench.drain);
+        assert_eq!(records(&read), ["one", "two"], "{name}");
+        bench.drain.release(read[1].position);
+        assert_eq!(bench.spool.status().records, 0, "{name}");
+        // What was drained has made the room that bytes need.
+        frees(&bench.disk);
+        assert_eq!(bench.committer.step(), Step::Idle, "{name}");
+        assert_eq!(bench.spool.status().ready, Ok(()), "{name}");
+        let names = bench.disk.list(root()).unwrap();
+        assert_eq!(names.len(), 1, "{name}: {names:?}");
+        let reports = bench.spool.take_reports();
+        let reasons: Vec<_> = reports.iter().map(Report::reason).collect();
+        assert_eq!(reasons, ["spool_write_failed", "spool_recovered"], "{name}");
+    }
+}
+
+#[test]
+fn a_full_disk_has_its_own_remedy() {
+    let disk = ForgetfulDisk::new(1);
+    disk.set_nameable(false);
+    let opened = Spool::open(Arc::new(disk), root(), options());
+    let refused = opened.unwrap_err();
+    assert!(refused.remedy().starts_with("free space"), "{refused}");
+}
+
+#[test]
+fn what_nobody_took_over_is_told_without_being_read() {
+    let mut bench = Bench::on(ForgetfulDisk::new(1), options());
+    let disk = bench.disk.clone();
+    bench.put(&[b"one"]);
+    assert_eq!(orphaned_bytes(&disk, root()), Ok(0), "its process lives");
+    drop(bench);
+    drop(Bench::on(disk.clone(), options()));
+    // A header of 40, and a frame of 32 with a record of 3; the other segment is empty.
+    assert_eq!(orphaned_bytes(&disk, root()), Ok(75));
+    forbid(&disk, "p-0123456789abcdef");
+    let unknown = orphaned_bytes(&disk, root()).unwrap_err();
+    assert_eq!(unknown.reason(), "spool_disk");
+    let missing = orphaned_bytes(&disk, Path::new("/elsewhere"));
+    assert!(missing.is_err());
 }

@@ -35,3 +35,31 @@ fn a_spool_without_room_for_the_longest_record_is_refused() {
     ];
     assert!(read_with(LEAST, &largest).is_ok());
 }
+
+#[test]
+fn kafka_is_not_waited_for_until_the_spool_has_no_time_left() {
+    let read = |answer: u32, wait: u32, more: &str| {
+        let lines =
+            format!("[ingest]\nanswer_within_ms = {answer}\nkafka_wait_ms = {wait}\n{more}");
+        read_with(&with(&lines), &[]).map_err(|error| error.to_string())
+    };
+    let spool = "spool_dir = \"/spool\"";
+    // Less a twenty-fifth for the answer, and for the disk 25 ms or a tenth.
+    for (answer, most) in [(250, 215), (400, 359), (50, 43), (10, 8), (60_000, 57_575)] {
+        assert!(read(answer, most, spool).is_ok(), "{most} of {answer}");
+        let text = read(answer, most + 1, spool).unwrap_err();
+        let expected = format!(
+            "ingest.kafka_wait_ms = {}: leaves the spool no time before the answer, which is due after \
+             answer_within_ms = {answer} [contradiction]\n    remedy: make it at most {most}",
+            most + 1
+        );
+        assert!(text.contains(&expected), "{text}");
+    }
+    // By default there is time, and without a spool nobody else needs any.
+    for answer in [10, 11, 250, 60_000] {
+        let lines = format!("[ingest]\nanswer_within_ms = {answer}\n{spool}");
+        assert!(read_with(&with(&lines), &[]).is_ok(), "{answer}");
+    }
+    assert!(read(250, 249, "").is_ok());
+    assert!(read(250, 250, "").is_err());
+}

@@ -57,6 +57,12 @@ impl ForgetfulDisk {
         self.world().capacity = bytes;
     }
 
+    /// From now on, whether files and directories can be made: a disk without a block or an inode
+    /// left lets none.
+    pub fn set_nameable(&self, nameable: bool) {
+        self.world().nameless = !nameable;
+    }
+
     /// Every change fails with EROFS.
     pub fn set_read_only(&self, read_only: bool) {
         self.world().read_only = read_only;

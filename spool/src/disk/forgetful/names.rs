@@ -42,10 +42,13 @@ impl World {
     pub(super) fn add(&mut self, path: &Path, node: Node) -> io::Result<u64> {
         let parent = self.find_parent(path)?;
         let name = last(path)?;
-        let id = self.next;
+        let (id, nameless) = (self.next, self.nameless);
         let live = self.live(parent)?;
         if live.contains_key(&name) {
             return Err(ErrorKind::AlreadyExists.into());
+        }
+        if nameless {
+            return Err(ErrorKind::StorageFull.into());
         }
         live.insert(name.clone(), id);
         self.next += 1;

@@ -23,6 +23,8 @@ pub(super) struct World {
     pub(super) dice: Dice,
     pub(super) capacity: Option<u64>,
     pub(super) read_only: bool,
+    /// Nothing more can be given a name.
+    pub(super) nameless: bool,
     pub(super) failing_syncs: u32,
     pub(super) failing_writes: u32,
     pub(super) failing_reads: u32,
@@ -61,6 +63,7 @@ impl Default for World {
             dice: Dice::new(0),
             capacity: None,
             read_only: false,
+            nameless: false,
             failing_syncs: 0,
             failing_writes: 0,
             failing_reads: 0,
