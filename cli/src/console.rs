@@ -6,9 +6,13 @@ use std::io::{self, BufWriter, IsTerminal as _, Stdout, Write};
 use anstream::adapter::StripBytes;
 use anstream::{AutoStream, ColorChoice};
 use anstyle::{AnsiColor, Style};
+use rustix::termios::tcgetwinsize;
 
 use crate::arguments::{Color, Options};
 use crate::ending::Failure;
+
+/// Columns of a terminal that does not say how many it has.
+const USUAL: usize = 80;
 
 /// Both streams of the process. Colours are written always into what people read, and taken out
 /// again where they are not wanted (`--color`, `NO_COLOR`, `CLICOLOR`, `CLICOLOR_FORCE`, `TERM`).
@@ -16,6 +20,7 @@ pub(crate) struct Console {
     out: BufWriter<Stdout>,
     is_coloured: bool,
     notes: AutoStream<io::Stderr>,
+    progress: Standing,
     quiet: bool,
     verbose: bool,
 }
@@ -67,6 +72,7 @@ impl Console {
             is_coloured: on_stdout != ColorChoice::Never,
             out: BufWriter::new(stdout),
             notes: AutoStream::new(io::stderr(), choice),
+            progress: Standing::default(),
             quiet: options.quiet,
             verbose: options.verbose,
         }
@@ -104,8 +110,8 @@ impl Console {
 
     /// A line on a terminal that the next one replaces; an empty one takes it away.
     pub(crate) fn progress(&mut self, text: impl Display) {
-        // Erases from the cursor to the end of the line (ECMA-48, EL).
-        write!(self.notes, "\r{text}\x1b[K\r").ok();
+        let line = self.progress.replaced(&text.to_string(), columns());
+        write!(self.notes, "{line}").ok();
         self.notes.flush().ok();
     }
 
@@ -139,8 +145,36 @@ impl Console {
     /// What cannot be said on stderr can be said nowhere.
     fn say(&mut self, text: &str) {
         self.out.flush().ok();
+        if self.progress != Standing::default() {
+            self.progress("");
+        }
         writeln!(self.notes, "{text}").ok();
     }
+}
+
+/// The line of progress that stands on the terminal: so many characters.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Standing(usize);
+
+impl Standing {
+    /// What replaces it on a terminal of so many columns. Blanks erase it: an escape sequence would be
+    /// taken out where colours are not wanted.
+    fn replaced(&mut self, text: &str, columns: usize) -> String {
+        // Behind the last column some terminals begin a line from which nothing leads back.
+        let room = columns.saturating_sub(1);
+        let text: String = text.chars().take(room).collect();
+        let before = std::mem::replace(&mut self.0, text.chars().count());
+        let blanks = before.min(room).saturating_sub(self.0);
+        format!("\r{text}{:blanks$}\r", "")
+    }
+}
+
+/// Columns of the terminal that remarks go to.
+fn columns() -> usize {
+    let size = tcgetwinsize(io::stderr()).ok();
+    let columns = size.map(|size| usize::from(size.ws_col));
+    // A terminal that does not know has none.
+    columns.filter(|columns| *columns > 0).unwrap_or(USUAL)
 }
 
 /// Text on standard output, whose colours are taken out where they are not wanted. What senders chose
@@ -166,5 +200,63 @@ impl Write for Page<'_> {
 
     fn flush(&mut self) -> io::Result<()> {
         self.out.flush()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a terminal of so many columns shows of it.
+    fn screen(written: &str, columns: usize) -> Vec<String> {
+        let mut rows = vec![vec![' '; columns]];
+        let mut column = 0;
+        for character in written.chars() {
+            match character {
+                '\r' => column = 0,
+                '\n' => {
+                    rows.push(vec![' '; columns]);
+                    column = 0;
+                }
+                shown => {
+                    rows.last_mut().unwrap()[column] = shown;
+                    column += 1;
+                    if column == columns {
+                        rows.push(vec![' '; columns]);
+                        column = 0;
+                    }
+                }
+            }
+        }
+        let rows = rows.into_iter().map(String::from_iter);
+        rows.map(|row| row.trim_end().to_owned()).collect()
+    }
+
+    #[test]
+    fn a_line_of_progress_is_replaced_as_a_whole_with_and_without_colours() {
+        let mut standing = Standing::default();
+        let mut written = standing.replaced("waiting: 100 records to go", 40);
+        assert_eq!(screen(&written, 40), ["waiting: 100 records to go"]);
+        written += &standing.replaced("fetching: é", 40);
+        assert_eq!(screen(&written, 40), ["fetching: é"]);
+        written += &standing.replaced("", 40);
+        assert_eq!(screen(&written, 40), [""]);
+        // Nothing of it is taken out where colours are not wanted.
+        assert_eq!(anstream::adapter::strip_str(&written).to_string(), written);
+    }
+
+    #[test]
+    fn a_line_of_progress_never_takes_two_lines() {
+        let long = "[########----------------] fetching: 50000 transactions, 3000/s, 30 s left";
+        for columns in [0, 1, 2, 73, 74, 75, 200] {
+            let mut standing = Standing::default();
+            let mut written = String::new();
+            for text in [long, "", long, "short"] {
+                written.push_str(&standing.replaced(text, columns));
+                let room = columns.saturating_sub(1);
+                let shown: String = text.chars().take(room).collect();
+                assert_eq!(screen(&written, columns.max(2)), [shown], "{columns}");
+            }
+        }
     }
 }

@@ -3,7 +3,7 @@
 //! Written by hand because a careless network sends request targets that HTTP libraries refuse to
 //! send: with a raw `#`, spaces, bytes that are no ASCII.
 
-use bytes::BytesMut;
+use bytes::{Buf as _, BytesMut};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 /// A head that is longer is no answer to a postback.
@@ -61,6 +61,13 @@ enum Length {
     Bytes(usize),
     /// In chunks, or up to the end of the stream: the status is known, the rest is not waited for.
     Open,
+}
+
+/// What an answer begins with.
+enum Begun {
+    Final(u16),
+    /// Another answer follows after so many bytes.
+    Interim(usize),
 }
 
 /// A request, to be sent as it is, whatever it holds.
@@ -122,8 +129,7 @@ pub async fn exchange<S: AsyncRead + AsyncWrite + Unpin>(
     received: &mut BytesMut,
 ) -> Result<Answer, ExchangeError> {
     received.clear();
-    stream.write_all(request).await?;
-    stream.flush().await?;
+    send(stream, request).await?;
     let head = loop {
         more(stream, received).await?;
         if let Some(head) = head(received)? {
@@ -149,6 +155,42 @@ pub async fn exchange<S: AsyncRead + AsyncWrite + Unpin>(
     })
 }
 
+/// Sends a request and reads no more of its answer than what became of it: its status, not an interim
+/// one. Whatever the receiver sends after that, or does not, changes nothing.
+///
+/// # Errors
+/// [`ExchangeError`] where no status came.
+pub async fn status<S: AsyncRead + AsyncWrite + Unpin>(
+    stream: &mut S,
+    request: &[u8],
+) -> Result<u16, ExchangeError> {
+    send(stream, request).await?;
+    let mut received = BytesMut::new();
+    loop {
+        more(stream, &mut received).await?;
+        while let Some(begun) = begun(&received)? {
+            match begun {
+                Begun::Final(status) => return Ok(status),
+                Begun::Interim(bytes) => received.advance(bytes),
+            }
+        }
+        if received.len() > LONGEST_HEAD {
+            return Err(ExchangeError::Foreign("its head has no end".to_owned()));
+        }
+    }
+}
+
+/// The final answer follows. Not 101, which ends HTTP on the stream.
+const fn is_interim(status: u16) -> bool {
+    matches!(status, 100 | 102..=199)
+}
+
+async fn send<S: AsyncWrite + Unpin>(stream: &mut S, request: &[u8]) -> Result<(), ExchangeError> {
+    stream.write_all(request).await?;
+    stream.flush().await?;
+    Ok(())
+}
+
 async fn more<S: AsyncRead + Unpin>(
     stream: &mut S,
     received: &mut BytesMut,
@@ -157,6 +199,24 @@ async fn more<S: AsyncRead + Unpin>(
     match stream.read_buf(received).await? {
         0 => Err(ExchangeError::Closed),
         _ => Ok(()),
+    }
+}
+
+/// The status once its line is whole, and an interim answer once it is. How well the fields of a final
+/// answer are written does not matter.
+fn begun(received: &[u8]) -> Result<Option<Begun>, ExchangeError> {
+    let mut fields = [httparse::EMPTY_HEADER; MOST_FIELDS];
+    let mut response = httparse::Response::new(&mut fields);
+    let parsed = response.parse(received);
+    // The reason stands last in the line.
+    let status = response.reason.and(response.code);
+    if let Some(status) = status.filter(|status| !is_interim(*status)) {
+        return Ok(Some(Begun::Final(status)));
+    }
+    match parsed {
+        Ok(httparse::Status::Complete(bytes)) => Ok(Some(Begun::Interim(bytes))),
+        Ok(httparse::Status::Partial) => Ok(None),
+        Err(error) => Err(ExchangeError::Foreign(error.to_string())),
     }
 }
 
@@ -269,6 +329,59 @@ mod tests {
         for (text, reusable) in cases {
             let found = answer(text).await.unwrap().reusable;
             assert_eq!(found, reusable, "{}", String::from_utf8_lossy(text));
+        }
+    }
+
+    /// The status of an answer that comes in pieces, after which the stream is closed.
+    async fn status_of(text: &'static [u8]) -> Result<u16, ExchangeError> {
+        let (mut ours, mut theirs) = tokio::io::duplex(64);
+        let receiver = tokio::spawn(async move {
+            let mut asked = [0; 9];
+            theirs.read_exact(&mut asked).await.unwrap();
+            for piece in text.chunks(7) {
+                // Nobody reads on where the status is known.
+                if theirs.write_all(piece).await.is_err() {
+                    break;
+                }
+            }
+            asked
+        });
+        let status = status(&mut ours, b"GET / ...").await;
+        drop(ours);
+        assert_eq!(&receiver.await.unwrap(), b"GET / ...");
+        status
+    }
+
+    #[tokio::test]
+    async fn a_status_counts_whatever_follows_it() {
+        let answers: [&[u8]; 7] = [
+            b"HTTP/1.1 202 Accepted\r\ncontent-length: 2\r\n\r\nOK",
+            b"HTTP/1.1 202 Accepted\r\ncontent-length: 99999999\r\n\r\nOK",
+            b"HTTP/1.1 202 Accepted\r\ncontent-length: 9\r\n\r\nOK",
+            b"HTTP/1.1 202\r\ncontent-le",
+            b"HTTP/1.1 202 Accepted\r\nno field\r\n\r\n",
+            b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 202 Accepted\r\n\r\n",
+            b"HTTP/1.1 103 Early Hints\r\nlink: </a>\r\n\r\nHTTP/1.1 102 Processing\r\n\r\nHTTP/1.1 202 Accepted\r\n\r\n",
+        ];
+        for text in answers {
+            let found = status_of(text).await.unwrap();
+            assert_eq!(found, 202, "{}", String::from_utf8_lossy(text));
+        }
+        let switched = b"HTTP/1.1 101 Switching Protocols\r\nupgrade: x\r\n\r\n";
+        assert_eq!(status_of(switched).await.unwrap(), 101);
+    }
+
+    #[tokio::test]
+    async fn without_a_final_status_there_is_none() {
+        for (text, word) in [
+            (&b""[..], "closed"),
+            (b"HTTP/1.1 202 Acc", "closed"),
+            (b"HTTP/1.1 100 Continue\r\n\r\n", "closed"),
+            (b"HTTP/1.1 100 Continue\r\nno field\r\n\r\n", "no answer"),
+            (b"SSH-2.0-OpenSSH\r\n\r\n", "no answer of HTTP/1.1"),
+        ] {
+            let error = status_of(text).await.unwrap_err().to_string();
+            assert!(error.contains(word), "{error}");
         }
     }
 

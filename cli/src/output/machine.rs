@@ -5,11 +5,12 @@ use std::io::{self, Write};
 use serde::ser::{Serialize, SerializeMap as _, Serializer};
 use serde_json::Value;
 
-use super::{Cell, Column, Sheet, printable};
+use super::{Cell, Column, Sheet, printable, steers};
 
 /// One object: `{"meta": …, "rows": […]}`, one row a line.
 pub(super) fn json(sheet: &Sheet, out: &mut impl Write) -> io::Result<()> {
-    writeln!(out, "{{\"meta\":{},", Value::Object(sheet.meta.clone()))?;
+    let meta = unsteering(Value::Object(sheet.meta.clone()).to_string());
+    writeln!(out, "{{\"meta\":{meta},")?;
     write!(out, "\"rows\":[")?;
     for (index, row) in sheet.rows.iter().enumerate() {
         let comma = if index == 0 { "" } else { "," };
@@ -76,8 +77,28 @@ struct Object<'a>(&'a [Column], &'a [Cell]);
 
 impl Object<'_> {
     fn to_json(&self) -> io::Result<String> {
-        serde_json::to_string(self).map_err(io::Error::other)
+        let json = serde_json::to_string(self).map_err(io::Error::other)?;
+        Ok(unsteering(json))
     }
+}
+
+/// JSON of the same value that steers no terminal: of control characters, JSON's rules want only
+/// those below U+0020 escaped. Such characters stand in its strings and nowhere else.
+pub(crate) fn unsteering(json: String) -> String {
+    use std::fmt::Write as _;
+    if !json.contains(steers) {
+        return json;
+    }
+    let mut escaped = String::with_capacity(json.len() + 16);
+    for character in json.chars() {
+        if steers(character) {
+            // All of them are of four digits.
+            write!(escaped, "\\u{:04x}", u32::from(character)).ok();
+        } else {
+            escaped.push(character);
+        }
+    }
+    escaped
 }
 
 impl Serialize for Object<'_> {
@@ -141,6 +162,27 @@ mod tests {
             ],
         });
         assert_eq!(read, expected);
+    }
+
+    #[test]
+    fn json_steers_no_terminal_and_means_the_same() {
+        let text = "a\u{1b}\u{7f}\u{9b}2J\u{a0}\u{202e}é\\";
+        let mut sheet = Sheet::new(&[super::super::text("order_id", "Order")]);
+        sheet.rows = vec![vec![Cell::text(text)]];
+        sheet.fact("value", text);
+        let mut out = Vec::new();
+        super::json(&sheet, &mut out).unwrap();
+        let written = String::from_utf8(out).unwrap();
+        let escaped = "\"a\\u001b\\u007f\\u009b2J\u{a0}\\u202eé\\\\\"";
+        assert_eq!(
+            written,
+            format!(
+                "{{\"meta\":{{\"value\":{escaped}}},\n\"rows\":[\n{{\"order_id\":{escaped}}}\n]}}\n"
+            )
+        );
+        let read: Value = serde_json::from_str(&written).unwrap();
+        assert_eq!(read["rows"][0]["order_id"], text);
+        assert_eq!(read["meta"]["value"], text);
     }
 
     #[test]

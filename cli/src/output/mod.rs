@@ -16,6 +16,7 @@ use serde_json::{Map, Value};
 
 pub(crate) use amount::{age, size, span};
 pub(crate) use cell::Cell;
+pub(crate) use machine::unsteering;
 pub(crate) use money::money;
 
 use crate::arguments::{Form, Options};
@@ -36,10 +37,26 @@ pub(crate) fn plural(count: impl TryInto<u64>, what: &str) -> String {
     }
 }
 
-/// Senders choose some texts: a control character must not steer the terminal.
+/// Senders choose some texts: no character of them must steer the terminal, or show an order that
+/// is another than the one that is there.
 pub(crate) fn printable(text: &str) -> String {
-    let shown = |c: char| if c.is_control() { '\u{fffd}' } else { c };
+    let shown = |c: char| if steers(c) { '\u{fffd}' } else { c };
     text.chars().map(shown).collect()
+}
+
+/// Control characters, and those that turn the direction of a text or stand in it unseen. Not U+200C
+/// and U+200D: words of some languages are written with them.
+fn steers(character: char) -> bool {
+    character.is_control()
+        || matches!(
+            character,
+            '\u{61c}'
+                | '\u{200b}'
+                | '\u{200e}'..='\u{200f}'
+                | '\u{202a}'..='\u{202e}'
+                | '\u{2060}'..='\u{2069}'
+                | '\u{feff}'
+        )
 }
 
 /// One column.
@@ -154,5 +171,29 @@ impl Sheet {
         for note in &self.notes {
             console.note(note);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_steers_a_terminal_or_hides_in_a_text() {
+        assert_eq!(
+            printable("a\u{1b}[2J\u{9b}\u{7f}"),
+            "a\u{fffd}[2J\u{fffd}\u{fffd}"
+        );
+        for hidden in
+            "\u{61c}\u{200b}\u{200e}\u{200f}\u{202a}\u{202e}\u{2060}\u{2069}\u{feff}".chars()
+        {
+            assert_eq!(
+                printable(&format!("1{hidden}2")),
+                "1\u{fffd}2",
+                "{hidden:?}"
+            );
+        }
+        let words = "Große Größen, 鞋, می\u{200c}خواهم, 👩\u{200d}🚀 … 12.50";
+        assert_eq!(printable(words), words);
     }
 }

@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use comfy_table::{
-    CellAlignment, ColumnConstraint, ContentArrangement, LineStyle, Table, TableStyle,
+    CellAlignment, ColumnConstraint, ContentArrangement, LineStyle, Table, TableStyle, Width,
 };
 
 use super::money::{decimals, money_to};
@@ -16,6 +16,10 @@ const STYLE: TableStyle =
 /// A narrow terminal folds columns of longer texts than this, and no others: a figure or a date in
 /// two halves is read wrongly.
 const UNFOLDED: u16 = 40;
+
+/// A column that is folded stays as wide as this, where the table does not fit into the terminal
+/// even so: one character a line is read by nobody.
+const NARROWEST: u16 = 20;
 
 /// A column is as wide as its longest text in every row: so many characters are written of one at
 /// most. A few rows are shown whole, whatever they hold.
@@ -55,6 +59,15 @@ pub(super) fn write_on(sheet: &Sheet, out: &mut impl Write) -> io::Result<()> {
 }
 
 fn lines(sheet: &Sheet, dynamic: bool) -> Vec<String> {
+    let mut lines: Vec<String> = table(sheet, dynamic)
+        .lines()
+        .map(|line| line.trim_end().to_owned())
+        .collect();
+    underline_totals(&mut lines, sheet);
+    lines
+}
+
+fn table(sheet: &Sheet, dynamic: bool) -> Table {
     let mut table = Table::new();
     table.load_style(STYLE);
     table.set_content_arrangement(if dynamic {
@@ -80,16 +93,15 @@ fn lines(sheet: &Sheet, dynamic: bool) -> Vec<String> {
     let widths = table.column_max_content_widths();
     for (column, width) in table.column_iter_mut().zip(widths) {
         column.set_padding(PADDING);
-        if width <= UNFOLDED {
-            column.set_constraint(ColumnConstraint::ContentWidth);
-        }
+        column.set_constraint(if width <= UNFOLDED {
+            ColumnConstraint::ContentWidth
+        } else {
+            // Its padding counts.
+            let padding = PADDING.0 + PADDING.1;
+            ColumnConstraint::LowerBoundary(Width::Fixed(NARROWEST + padding))
+        });
     }
-    let mut lines: Vec<String> = table
-        .lines()
-        .map(|line| line.trim_end().to_owned())
-        .collect();
-    underline_totals(&mut lines, sheet);
-    lines
+    table
 }
 
 /// So many characters of a longer text, and how long it is; other forms of output have all of it.
@@ -180,6 +192,51 @@ mod tests {
         assert!(long.len() < 20_000 * 600, "{}", long.len());
         let fits = written(&sheet(20_000, 500));
         assert!(has_row(&fits, [&"é".repeat(500), "x"]));
+    }
+
+    /// As a terminal of 80 columns has it.
+    fn folded(sheet: &Sheet) -> Vec<String> {
+        let mut table = table(sheet, true);
+        table.set_width(80);
+        table
+            .lines()
+            .map(|line| line.trim_end().to_owned())
+            .collect()
+    }
+
+    #[test]
+    fn a_long_text_is_folded_to_a_width_that_can_be_read() {
+        // 30 characters of each: nothing is left of 80 columns.
+        let mut columns = vec![text("advertiser", "Advertiser")];
+        columns.extend(["A", "B", "C"].map(|name| text(name, name)));
+        let mut sheet = Sheet::new(&columns);
+        let figures = || vec![Cell::Text("9".repeat(30)); 3];
+        sheet.rows = vec![
+            [vec![Cell::Text("x".repeat(300))], figures()].concat(),
+            [vec![Cell::text("Shoes and boots")], figures()].concat(),
+        ];
+        let lines = folded(&sheet);
+        // Heading and rule, 300 characters by 20, and one line.
+        assert_eq!(lines.len(), 2 + 15 + 1, "{lines:#?}");
+        assert_eq!(lines[2].split_whitespace().next(), Some(&*"x".repeat(20)));
+        assert!(lines[17].starts_with("Shoes and boots  "), "{lines:#?}");
+    }
+
+    #[test]
+    fn a_long_text_takes_what_a_terminal_has_left() {
+        let mut sheet = sheet(1, 300);
+        sheet.rows[0][1] = Cell::Text("9".repeat(30));
+        let lines = folded(&sheet);
+        assert!(
+            lines.iter().all(|line| line.chars().count() <= 80),
+            "{lines:#?}"
+        );
+        // 80 columns less 30, and less the blanks between and behind.
+        let widest = lines.iter().map(|line| line.matches('é').count()).max();
+        assert!(
+            widest.is_some_and(|widest| (44..=48).contains(&widest)),
+            "{lines:#?}"
+        );
     }
 
     #[test]

@@ -10,7 +10,7 @@ use super::look::Look;
 use crate::arguments::{Form, Options};
 use crate::console::{Console, Tone};
 use crate::ending::Failure;
-use crate::output::{Cell, Sheet, plural, text};
+use crate::output::{Cell, Sheet, plural, text, unsteering};
 use crate::range::shown;
 
 /// What is wrong now.
@@ -101,7 +101,7 @@ pub(super) fn notes(look: &Look, options: &Options) -> Vec<String> {
 pub(super) fn tell(event: &Event, options: &Options, console: &mut Console) -> Result<(), Failure> {
     let line = match options.output {
         Form::Table | Form::Csv => words(event, options),
-        Form::Json | Form::Jsonl => json(event, options).to_string(),
+        Form::Json | Form::Jsonl => unsteering(json(event, options).to_string()),
     };
     writeln!(console.page(), "{line}")?;
     console.finish()

@@ -5,12 +5,11 @@ mod address;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use bytes::BytesMut;
 use postback_common::addresses::Addresses;
 use postback_common::config::WatchSettings;
 use postback_common::secret::Secret;
 use postback_simulator::Authority;
-use postback_simulator::exchange::{Answer, exchange};
+use postback_simulator::exchange::status;
 use tokio::net::{TcpStream, lookup_host};
 use tokio::sync::mpsc;
 
@@ -123,16 +122,16 @@ impl Webhook {
             .map_err(|error| passing(&error))?;
         let request = self.request(body);
         let request = request.expose().as_bytes();
-        let mut received = BytesMut::new();
-        let answer = if self.authority.is_secure {
+        // A long body, or one that is broken off, must not have the alert delivered again.
+        let status = if self.authority.is_secure {
             let stream = encrypt(&self.authority.host, stream).await;
             let mut stream = stream.map_err(|error| passing(&error))?;
-            exchange(&mut stream, request, &mut received).await
+            status(&mut stream, request).await
         } else {
             let mut stream = stream;
-            exchange(&mut stream, request, &mut received).await
+            status(&mut stream, request).await
         };
-        judge(&answer.map_err(|error| passing(&error))?)
+        judge(status.map_err(|error| passing(&error))?)
     }
 
     /// An address of the host that the webhook may lead to. The connection goes to this very
@@ -177,12 +176,10 @@ impl Sender {
     }
 }
 
-fn judge(answer: &Answer) -> Result<(), Trouble> {
-    match answer.status {
+fn judge(status: u16) -> Result<(), Trouble> {
+    match status {
         200..=299 => Ok(()),
-        408 | 425 | 429 | 500..=599 => {
-            Err(Trouble::Passing(format!("it answered {}", answer.status)))
-        }
+        408 | 425 | 429 | 500..=599 => Err(Trouble::Passing(format!("it answered {status}"))),
         // A redirect could lead to where the first address was not allowed to.
         status => Err(Trouble::Final(format!("it answered {status}"))),
     }

@@ -67,19 +67,57 @@ fn strong(text: &str) -> String {
     }
 }
 
-/// Texts of senders are texts, and no formatting.
+/// Texts of senders are texts, and no formatting, links or mentions.
 fn escaped(text: &str) -> String {
+    let text = printable(text);
     let mut escaped = String::with_capacity(text.len());
-    for character in printable(text).chars() {
-        if matches!(
-            character,
-            '|' | '*' | '_' | '`' | '<' | '>' | '[' | ']' | '\\' | '#'
-        ) {
+    let mut is_code = false;
+    for (at, character) in text.char_indices() {
+        let (before, after) = (&text[..at], &text[at + character.len_utf8()..]);
+        let links = links(before, character, after);
+        if links != is_code {
+            escaped.push('`');
+            is_code = links;
+        }
+        if !links && formats(character, after) {
             escaped.push('\\');
         }
         escaped.push(character);
     }
+    if is_code {
+        escaped.push('`');
+    }
     escaped
+}
+
+/// What a backslash makes a plain character.
+fn formats(character: char, after: &str) -> bool {
+    match character {
+        '|' | '*' | '_' | '`' | '<' | '>' | '[' | ']' | '\\' | '#' | '~' | '$' => true,
+        // `&amp;`. A company's `&` is left alone.
+        '&' => after.contains(';'),
+        _ => false,
+    }
+}
+
+/// What makes an address, a mention or a picture of the words around it: `a@b`, `http://a`, `www.a`,
+/// `:name:`. Many renderers look for them once the backslashes are gone, and none looks into code.
+fn links(before: &str, character: char, after: &str) -> bool {
+    match character {
+        '@' => true,
+        // Not in a sentence, nor in a time.
+        ':' => {
+            let is_digit = |beside: Option<char>| beside.is_some_and(|c| c.is_ascii_digit());
+            let is_time = is_digit(before.chars().next_back()) && is_digit(after.chars().next());
+            !is_time && after.chars().next().is_some_and(|c| !c.is_whitespace())
+        }
+        '.' => before
+            .len()
+            .checked_sub(3)
+            .and_then(|start| before.get(start..))
+            .is_some_and(|word| word.eq_ignore_ascii_case("www")),
+        _ => false,
+    }
 }
 
 #[cfg(test)]
@@ -90,5 +128,39 @@ mod tests {
     fn what_a_sender_writes_is_no_formatting() {
         assert_eq!(escaped("a|b *c* <d>"), "a\\|b \\*c\\* \\<d\\>");
         assert_eq!(escaped("x\ny"), "x\u{fffd}y");
+        assert_eq!(
+            escaped("~~a~~ $b$ ![c](d)"),
+            "\\~\\~a\\~\\~ \\$b\\$ !\\[c\\](d)"
+        );
+        assert_eq!(escaped("&lt;b&#62;"), "\\&lt;b\\&\\#62;");
+    }
+
+    #[test]
+    fn what_a_sender_writes_is_no_link_and_no_mention() {
+        assert_eq!(escaped("ask @team"), "ask `@`team");
+        assert_eq!(escaped("a@b.example"), "a`@`b.example");
+        assert_eq!(escaped("@@"), "`@@`");
+        assert_eq!(escaped("`@`"), "\\``@`\\`");
+        assert_eq!(escaped("https://a.example/?b"), "https`:`//a.example/?b");
+        assert_eq!(escaped("mailto:a@b"), "mailto`:`a`@`b");
+        assert_eq!(escaped("é WWW.a.example"), "é WWW`.`a.example");
+        assert_eq!(escaped(":tada:"), "`:`tada:");
+        assert_eq!(escaped("x:100:y"), "x`:`100`:`y");
+    }
+
+    #[test]
+    fn usual_texts_stay_as_they_are() {
+        for usual in [
+            "12.50",
+            "-1,234.5 %",
+            "2026-09-01T10:00:30+02:00",
+            "12.5 ± 3 (usual: 10)",
+            "Barnes & Noble",
+            "H&M, Co.",
+            "Größe 42!",
+            "complete through 09:30:",
+        ] {
+            assert_eq!(escaped(usual), usual);
+        }
     }
 }

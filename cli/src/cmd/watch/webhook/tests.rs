@@ -14,7 +14,7 @@ fn webhook(url: &str, allow: &str) -> Webhook {
     Webhook::of(&settings.watch).unwrap().unwrap()
 }
 
-/// Answers one request after the other, and gives what came.
+/// Answers one request after the other, closes each connection, and gives what came.
 async fn receiver(answers: &'static [&'static str]) -> (u16, tokio::task::JoinHandle<Vec<String>>) {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
     let port = listener.local_addr().unwrap().port();
@@ -27,7 +27,7 @@ async fn receiver(answers: &'static [&'static str]) -> (u16, tokio::task::JoinHa
                 assert_ne!(stream.read_buf(&mut request).await.unwrap(), 0);
             }
             requests.push(String::from_utf8(request).unwrap());
-            let answer = format!("HTTP/1.1 {answer}\r\ncontent-length: 0\r\n\r\n");
+            let answer = format!("HTTP/1.1 {answer}\r\n\r\n");
             stream.write_all(answer.as_bytes()).await.unwrap();
         }
         requests
@@ -52,6 +52,22 @@ async fn an_alert_is_posted_and_tried_again_until_it_is_taken() {
     assert!(requests[1].contains(&format!("host: 127.0.0.1:{port}\r\n")));
     assert!(requests[1].contains("content-type: application/json\r\n"));
     assert!(requests[1].ends_with("\r\n\r\n{\"a\":1}"));
+}
+
+#[tokio::test]
+async fn an_alert_that_was_taken_is_not_sent_again_whatever_else_the_answer_says() {
+    for answer in [
+        &["200 OK\r\ncontent-length: 100000"][..],
+        &["200 OK\r\ncontent-length: 5\r\n\r\nab"],
+        &["200 OK\r\ncontent-length: x"],
+        &["103 Early Hints\r\nlink: </a>\r\n\r\nHTTP/1.1 200 OK"],
+    ] {
+        let (port, served) = receiver(answer).await;
+        let url = format!("http://127.0.0.1:{port}/");
+        let webhook = webhook(&url, "\"127.0.0.1\"");
+        assert_eq!(webhook.attempt("{}").await, Ok(()), "{answer:?}");
+        assert_eq!(served.await.unwrap().len(), 1);
+    }
 }
 
 #[tokio::test]
