@@ -52,9 +52,9 @@ pub fn masked_query(query: &str) -> String {
     query.split('&').map(part).collect::<Vec<_>>().join("&")
 }
 
-/// A name with its `%6b` and `+` undone. Only for the guess above: what is no text afterwards is
-/// replaced.
-fn decoded(name: &str) -> String {
+/// A text with its `%6b` and `+` undone. Only for guesses like the one above: what is no text
+/// afterwards is replaced.
+pub(crate) fn decoded(name: &str) -> String {
     let digit = |digit: &u8| char::from(*digit).to_digit(16);
     let escaped = |behind: &[u8]| match behind {
         [high, low, ..] => u8::try_from(digit(high)? * 16 + digit(low)?).ok(),

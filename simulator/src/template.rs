@@ -2,7 +2,9 @@
 
 use std::fmt;
 
-use percent_encoding::{AsciiSet, CONTROLS, NON_ALPHANUMERIC, utf8_percent_encode};
+use percent_encoding::{
+    AsciiSet, CONTROLS, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode,
+};
 
 use crate::event::{Event, Spelling, Value};
 use crate::field::Field;
@@ -194,6 +196,8 @@ fn raw(character: char, last: char) -> String {
 
 fn parameter(text: &str) -> Parameter {
     let filled = text.split_once('=').and_then(|(name, value)| {
+        // As copied out of a browser, or out of the network's own pages: `%3Cu1%3E`.
+        let value = percent_decode_str(value).decode_utf8().ok()?;
         let field = Field::named(value.strip_prefix('<')?.strip_suffix('>')?)?;
         Some((name, field))
     });
@@ -322,6 +326,17 @@ mod tests {
         assert_eq!(template.path(), "/postback/k");
         assert!(template.carries(Field::U1));
         assert!(!template.carries(Field::EtransactionId));
+    }
+
+    #[test]
+    fn escaped_macros_are_filled_as_well() {
+        let template =
+            Template::parse("/p?id=%3Cu1%3E&a=%3csale%5Famount%3e&b=%3Cno_such%3E&c=%3Cu1&d=%FF")
+                .unwrap();
+        assert_eq!(
+            template.query(&event()),
+            "id=clk0001&a=180&b=%3Cno_such%3E&c=%3Cu1&d=%FF"
+        );
     }
 
     #[test]

@@ -400,6 +400,12 @@ fn what_is_not_known_for_long_and_what_will_be_lost_are_alerts() {
         .lines("source", &network.settings("keeps_days = 7\n"))
         .prepare();
     pipeline.migrate();
+    // Nobody has ever asked.
+    let (code, found) = alerts(&pipeline);
+    assert_eq!((code, found.len()), (3, 1), "{found:?}");
+    assert_eq!(found[0]["kind"], "endpoint_unknown");
+    let what = found[0]["what"].as_str().unwrap();
+    assert!(what.starts_with("never asked"), "{what}");
     poll(&pipeline, 29, "active", "");
     poll(&pipeline, 1, "unknown", "timed_out");
     assert_eq!(alerts(&pipeline), (0, Vec::new()));

@@ -75,6 +75,23 @@ pub(super) fn query(query: &str, secrets: Secrets<'_>) -> String {
     query.split('&').map(part).collect::<Vec<_>>().join("&")
 }
 
+/// A parameter's value as it was read: of `token` none, of others what no secret stands in.
+pub(super) fn value(name: &str, value: &str, secrets: Secrets<'_>) -> String {
+    let mut words = name.split(|c| !is_of_name(c));
+    if secrets.has(name.trim()) || has_zero(name) || words.any(|word| secrets.has_word(word)) {
+        return HIDDEN.to_owned();
+    }
+    for text in iter::once(value.to_owned()).chain(readings(value)) {
+        if let Some(masked) = secrets.within(&text) {
+            return masked;
+        }
+        if has_zero(&text) || secrets.are_set_in(&text) {
+            return HIDDEN.to_owned();
+        }
+    }
+    value.to_owned()
+}
+
 /// What has a `=`.
 fn pair(part: &str, name: &str, value: &str, secrets: Secrets<'_>) -> String {
     for text in readings(name) {

@@ -101,10 +101,30 @@ fn a_closed_pipe_ends_quietly() {
 
 #[test]
 fn ctrl_c_ends_with_130() {
+    assert_eq!(
+        signalled(&["report", "summary"], Signal::INT),
+        (Some(130), String::new())
+    );
+    assert_eq!(
+        signalled(&["watch"], Signal::INT),
+        (Some(130), String::new())
+    );
+}
+
+#[test]
+fn a_watch_that_is_told_to_stop_ends_with_0() {
+    assert_eq!(
+        signalled(&["watch"], Signal::TERM),
+        (Some(0), String::new())
+    );
+}
+
+/// How a command ends that got a signal while ClickHouse hangs, and what it said.
+fn signalled(arguments: &[&str], signal: Signal) -> (Option<i32>, String) {
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", silent.local_addr().unwrap());
     let place = Place::with(AWAY).set("POSTBACK__CLICKHOUSE__URL", &url);
-    let mut command = place.command(&["report", "summary"]);
+    let mut command = place.command(arguments);
     let mut child = command
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -112,7 +132,7 @@ fn ctrl_c_ends_with_130() {
         .unwrap();
     // It asks, and is never answered.
     let _asked = silent.accept().unwrap();
-    kill_process(Pid::from_child(&child), Signal::INT).unwrap();
+    kill_process(Pid::from_child(&child), signal).unwrap();
     let code = child.wait().unwrap().code();
     let mut words = String::new();
     child
@@ -121,5 +141,5 @@ fn ctrl_c_ends_with_130() {
         .unwrap()
         .read_to_string(&mut words)
         .unwrap();
-    assert_eq!((code, words.as_str()), (Some(130), ""));
+    (code, words)
 }

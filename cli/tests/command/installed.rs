@@ -204,6 +204,9 @@ pub(crate) async fn load(installed: &Installed) {
     euro.conversion.click_id = "";
     euro.conversion.advertiser_id = "2, \"EU\"";
     euro.conversion.flags = vec!["missing_click_id"];
+    // Nobody calls it secret, but for its name.
+    let api_key = ["CANARY".into()];
+    euro.conversion.extra = vec![("api_key", &api_key)];
     let mut rejected = told(6, RAW, (0, 0)).postback;
     rejected.outcome = Outcome::Rejected;
     rejected.reasons = vec!["missing_identity"];

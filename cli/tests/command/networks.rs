@@ -14,6 +14,57 @@ fn networks_are_listed_and_shown_with_how_well_they_are_known() {
 }
 
 #[test]
+fn the_words_that_a_network_writes_are_listed() {
+    let place = Place::with("[kafka]\n");
+    let show = |network: &str, form: &str| place.run(&["network", "show", network, "-o", form]);
+    let orders = show("orders", "table");
+    for line in [
+        "Words of status, in any case; without one of them placed:\n",
+        "  cancelled: cancelled, canceled, void, voided, declined, failed, expired\n",
+        "  returned: returned, refunded, refund, chargeback\n",
+        "Words of eligible, in any case:\n",
+        "  no: false, no, n, 0, out, out_of_network, ineligible\n",
+    ] {
+        assert!(orders.contains(line), "{orders}");
+    }
+    let rakuten = show("rakuten", "json");
+    assert!(rakuten.contains("\"transaction\""), "{rakuten}");
+    assert!(show("orders", "json").contains("\"chargeback\""));
+}
+
+#[test]
+fn a_key_in_a_parameter_of_a_url_is_not_shown() {
+    let place = Place::with(AWAY);
+    let file = place.path().join("url");
+    let url = "https://pb.example.com/postback/CANARY-0123456789abcdef?is_event=<is_event>&u1=<u1>\
+        &a=x%2FCANARY-0123456789abcdef&fwd=https%3A%2F%2Fy%2Fpostback%2FCANARY-of-another&cid=7";
+    std::fs::write(&file, url).unwrap();
+    let mut command = place.command(&["url", "check", "-", "-o", "csv"]);
+    let output = command.stdin(std::fs::File::open(file).unwrap()).output();
+    let output = output.unwrap();
+    let shown = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+    assert!(!shown.contains("CANARY"), "{shown}");
+    assert_eq!(shown.matches("[hidden] (static)").count(), 2, "{shown}");
+    assert!(shown.contains("7 (static)"), "{shown}");
+}
+
+#[test]
+fn a_source_without_a_url_has_no_key_to_put_in() {
+    let statement =
+        "[[source]]\nname = \"items\"\nnetwork = \"rakuten-item-report\"\nenabled = false\n";
+    let place = Place::with(&format!("{AWAY}{statement}"));
+    let url = "https://pb.example.com/postback/KEY?u1=<Member ID>";
+    let shown = place.run(&["url", "check", url, "--source", "items"]);
+    assert!(shown.contains("Member ID"), "{shown}");
+    assert!(!shown.contains("put in the key"), "{shown}");
+    let shown = place.run(&["url", "check", url, "--source", "rakuten-us"]);
+    assert!(
+        shown.contains("put in the key of source rakuten-us"),
+        "{shown}"
+    );
+}
+
+#[test]
 fn a_profile_is_checked_as_a_whole() {
     let place = Place::with("[kafka]\n");
     let file = place.path().join("wrong.toml");

@@ -31,6 +31,18 @@ fn a_secret_of_a_template_or_a_url_is_shown_nowhere() {
         let shown = place.run(&["config", "show", "-o", form]);
         assert!(shown.contains(masked), "{shown}");
     }
+    let keys =
+        "&fwd=https%3A%2F%2Fy%2Fpostback%2FCANARY-of-another&own=x%2FCANARY-0123456789abcdef";
+    let place = Place::with(&AWAY.replace("<shoe_size>\"", &format!("<shoe_size>{keys}\"")));
+    for words in [
+        ["config", "show"].as_slice(),
+        &["source", "show", "rakuten-us"],
+    ] {
+        for form in ["table", "json"] {
+            let shown = place.run(&[words, &["-o", form]].concat());
+            assert!(shown.contains("&fwd=[hidden]&own=[hidden]"), "{shown}");
+        }
+    }
     let public = AWAY.replace(
         "https://pb.example.com\"",
         "https://u:CANARYpw@pb.example.com\"",

@@ -21,6 +21,7 @@ mod ingest;
 mod kafka;
 mod secret;
 mod section;
+mod shown;
 mod source;
 mod sources;
 mod spool;
@@ -40,6 +41,7 @@ pub use consumer::ConsumerSettings;
 pub use fault::{ConfigError, Fault, FaultCode};
 pub use ingest::{IngestSettings, record_bytes_max};
 pub use kafka::{KafkaOption, KafkaSettings};
+pub use shown::holds_key;
 pub use source::{
     Identity, ProfileFile, Reply, ReplyContent, SourceKey, SourceSettings, TemplateSettings,
     TemplateUrl,

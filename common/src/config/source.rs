@@ -7,10 +7,11 @@ use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize, Serializer};
 
 use super::api::ApiSettings;
+use super::shown::shown_query;
 use crate::addresses::Addresses;
 use crate::basic_auth::BasicAuth;
 use crate::name::{AccountName, KeyName, NetworkName, SourceName};
-use crate::secret::{HIDDEN, Secret, masked_query};
+use crate::secret::{HIDDEN, Secret};
 use crate::url_key::KeyHash;
 
 /// One `[[source]]`.
@@ -204,41 +205,54 @@ pub struct SourceKey {
 }
 
 /// A URL as registered with a network. Its path holds the URL key, so it prints only its query, and
-/// that without what sounds secret.
+/// that without what sounds secret or holds a key.
 #[derive(Clone, PartialEq, Eq)]
-pub struct TemplateUrl(Secret);
+pub struct TemplateUrl {
+    url: Secret,
+    shown: Option<String>,
+}
 
 impl TemplateUrl {
     /// Wraps a URL.
     #[must_use]
     pub fn new(url: &str) -> Self {
-        Self(Secret::new(url))
+        let mut wrapped = Self {
+            url: Secret::new(url),
+            shown: None,
+        };
+        wrapped.hide(&|_| false);
+        wrapped
+    }
+
+    /// Never shows these keys, wherever in the query they stand.
+    pub(super) fn hide(&mut self, is_key: &dyn Fn(KeyHash) -> bool) {
+        self.shown = self.query().map(|query| shown_query(query, is_key));
     }
 
     /// All of it, the URL key included.
     #[must_use]
     pub fn secret(&self) -> &Secret {
-        &self.0
+        &self.url
     }
 
     /// What stands behind the first `?`; `None` without one. A static value may be a secret of the
     /// network's: show [`TemplateUrl::shown_query`].
     #[must_use]
     pub fn query(&self) -> Option<&str> {
-        self.0.expose().split_once('?').map(|(_, query)| query)
+        self.url.expose().split_once('?').map(|(_, query)| query)
     }
 
-    /// The same without the values of parameters whose name sounds like a secret. Which of them are
-    /// macros only the network's profile knows, so those are hidden as well.
+    /// The same without the values of parameters whose name sounds like a secret, or which hold a URL
+    /// key. Which of them are macros only the network's profile knows, so those are hidden as well.
     #[must_use]
-    pub fn shown_query(&self) -> Option<String> {
-        self.query().map(masked_query)
+    pub fn shown_query(&self) -> Option<&str> {
+        self.shown.as_deref()
     }
 
     /// The last segment of its path: the URL key, or what stands in its place in the configuration.
     #[must_use]
     pub fn key(&self) -> Option<Secret> {
-        let url = self.0.expose();
+        let url = self.url.expose();
         let path = url.split_once('?').map_or(url, |(path, _)| path);
         path.rsplit_once('/').map(|(_, key)| Secret::new(key))
     }
@@ -246,14 +260,14 @@ impl TemplateUrl {
     /// The URL with this key in place of the last segment of its path.
     #[must_use]
     pub fn with_key(&self, key: &Secret) -> Secret {
-        let url = self.0.expose();
+        let url = self.url.expose();
         let (path, query) = url.split_at(url.find('?').unwrap_or(url.len()));
         let place = path.rfind('/').map_or("", |slash| &path[..=slash]);
         Secret::new(format!("{place}{}{query}", key.expose()))
     }
 }
 
-/// The query without what sounds secret, the path hidden.
+/// The query as it is shown, the path hidden.
 impl Serialize for TemplateUrl {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)

@@ -1,6 +1,6 @@
 //! `[[source]]`: one registered URL family of one network, and what must hold between all of them.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use toml::Value;
 
@@ -44,7 +44,18 @@ pub(super) fn read_all(
     check_aliases(&sources, faults);
     check_comparisons(&sources, faults);
     check_keys(&sources, faults);
+    hide_keys(&mut sources);
     sources
+}
+
+/// A template may have a key in a parameter, its own or another source's.
+fn hide_keys(sources: &mut [SourceSettings]) {
+    let keys = sources.iter().flat_map(|source| &source.keys);
+    let keys: HashSet<KeyHash> = keys.map(|key| key.sha256).collect();
+    let templates = sources.iter_mut().flat_map(|source| &mut source.templates);
+    for template in templates {
+        template.url.hide(&|hash| keys.contains(&hash));
+    }
 }
 
 /// Names of the sources that were there before and are not any more. A source is disabled, never

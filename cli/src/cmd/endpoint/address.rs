@@ -1,6 +1,6 @@
 //! A registered URL, and how it differs from what is expected. Nothing here shows a key.
 
-use postback_common::config::SourceSettings;
+use postback_common::config::{SourceSettings, holds_key};
 use postback_common::secret::{HIDDEN, Secret, sounds_secret};
 use postback_common::url_key::KeyHash;
 use postback_healing::registered::{Difference, Parts, Registered};
@@ -73,20 +73,24 @@ fn place(parts: &Parts<'_>, is_ours: bool) -> String {
 
 /// A query's parameters as they stand, secrets hidden.
 fn masked(query: &str, sources: &[SourceSettings]) -> Vec<(String, String)> {
-    let is_key = |value: &str| {
-        let hash = KeyHash::of_bytes(value.as_bytes());
+    let is_key = |hash: KeyHash| {
         let mut keys = sources.iter().flat_map(|source| &source.keys);
         keys.any(|known| known.sha256 == hash)
     };
     // What is escaped is no less secret.
     let is_secret = |part: &str| {
         let mut read = parameters(part).into_iter();
-        read.any(|(name, value)| sounds_secret(&name) || is_key(&value))
+        holds_key(part, &is_key) || read.any(|(name, _)| sounds_secret(&name))
     };
     let parts = query.split('&').filter(|part| !part.is_empty());
     parts
         .map(|part| {
             let (name, value) = part.split_once('=').unwrap_or((part, ""));
+            let name = if holds_key(name, &is_key) {
+                HIDDEN
+            } else {
+                name
+            };
             let value = if is_secret(part) { HIDDEN } else { value };
             (name.to_owned(), value.to_owned())
         })
@@ -170,6 +174,25 @@ mod tests {
             assert_eq!((found.place.as_str(), found.key.as_str()), (place, whose));
             assert!(!found.is_as_expected());
         }
+    }
+
+    #[test]
+    fn a_key_in_a_parameter_is_hidden() {
+        let found = address(
+            "https://pb.example.com/postback/CANARY-0123456789abcdef?cid=7\
+             &fwd=https%3A%2F%2Fy%2Fpostback%2FCANARY-of-another&a=x%2FCANARY-fedcba9876543210\
+             &CANARY%2Dfedcba9876543210=1&b=<u1>",
+        );
+        let hidden = |name: &str| (name.to_owned(), HIDDEN.to_owned());
+        let shown = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+        let expected = [
+            shown("cid", "7"),
+            hidden("fwd"),
+            hidden("a"),
+            hidden(HIDDEN),
+            shown("b", "<u1>"),
+        ];
+        assert_eq!(found.parameters, expected);
     }
 
     #[test]

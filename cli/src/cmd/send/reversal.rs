@@ -30,7 +30,8 @@ pub(super) fn counting(values: &Values<'_>) -> Option<String> {
 /// It takes something back itself.
 pub(super) fn is_reversal(values: &Values<'_>) -> bool {
     let money = [Field::SaleAmount, Field::Commission];
-    let is_negative = |field| of_field(values, field).is_some_and(|(_, v)| v.starts_with('-'));
+    let is_negative =
+        |field| of_field(values, field).is_some_and(|(_, v)| v.trim_start().starts_with('-'));
     let status = of_field(values, Field::Status).map(|(_, value)| value);
     let status = status.and_then(|value| values.profile.status.of_word(&value));
     money.into_iter().any(is_negative) || status == Some(Status::Reversed)
@@ -84,10 +85,13 @@ fn of_field(values: &Values<'_>, field: Field) -> Option<(String, String)> {
 
 /// An amount, the other way round; what is none stays as it is.
 fn negated(amount: &str) -> String {
-    match amount.strip_prefix('-') {
+    let bare = amount.trim();
+    if Amount::parse(bare).is_err() {
+        return amount.to_owned();
+    }
+    match bare.strip_prefix('-') {
         Some(positive) => positive.to_owned(),
-        None if Amount::parse(amount).is_ok() => format!("-{amount}"),
-        None => amount.to_owned(),
+        None => format!("-{}", bare.strip_prefix('+').unwrap_or(bare)),
     }
 }
 
@@ -194,8 +198,8 @@ mod tests {
     #[test]
     fn amounts_are_taken_back() {
         assert_eq!(
-            ["12.50", "-3", "abc", ""].map(negated),
-            ["-12.50", "3", "abc", ""]
+            ["12.50", "-3", "+5", " +5 ", " -7 ", "- 7", "+-5", "abc", ""].map(negated),
+            ["-12.50", "3", "-5", "-5", "7", "- 7", "+-5", "abc", ""]
         );
     }
 }

@@ -21,7 +21,7 @@ pub(super) fn run(name: &str, options: &Options, console: &mut Console) -> Resul
     };
     let template = template(source, rules.profile());
     let url = url(source, loaded.settings.ingest.public_url.as_deref());
-    let mut sheet = mapping::sheet(rules, template.as_ref());
+    let mut sheet = mapping::sheet(rules, template.as_ref(), &loaded.settings.sources);
     for (name, value) in facts(source, rules, &url) {
         sheet.fact(name, value);
     }

@@ -1,6 +1,7 @@
 //! The newest refused requests.
 
 use jiff::Timestamp;
+use postback_normalise::Configured;
 use postback_store::reports::Reader;
 use postback_store::reports::tail::RefusedRequest;
 
@@ -10,6 +11,7 @@ use crate::cmd::Loaded;
 use crate::ending::{Ending, Failure};
 use crate::output::{Cell, Sheet, number, text};
 use crate::range::shown_exactly;
+use crate::record::refused_query;
 use crate::servers::Trouble;
 
 pub(super) async fn run(
@@ -24,7 +26,7 @@ pub(super) async fn run(
     let began = Timestamp::now();
     let found = reader.refused_since(source, Timestamp::UNIX_EPOCH, tail.lines);
     let found = found.await.map_err(trouble)?;
-    let mut first = sheet(&found, out);
+    let mut first = sheet(&found, &loaded.configured, out);
     if found.is_empty() {
         first.notes = vec!["No refused request is recorded: every sender was let in.".to_owned()];
     }
@@ -39,11 +41,11 @@ pub(super) async fn run(
         tokio::time::sleep(PAUSE).await;
         let found = reader.refused_since(source, seen.since(), AT_ONCE);
         let new = seen.keep_new(found.await.map_err(trouble)?, Timestamp::now());
-        out.write_new(&sheet(&new.rows, out), new.missed)?;
+        out.write_new(&sheet(&new.rows, &loaded.configured, out), new.missed)?;
     }
 }
 
-fn sheet(rows: &[RefusedRequest], out: &Out<'_>) -> Sheet {
+fn sheet(rows: &[RefusedRequest], configured: &Configured, out: &Out<'_>) -> Sheet {
     let mut sheet = Sheet::new(&[
         text("refused_at", "Refused"),
         text("reason", "Reason"),
@@ -64,7 +66,7 @@ fn sheet(rows: &[RefusedRequest], out: &Out<'_>) -> Sheet {
             Cell::text(&row.remote),
             Cell::text(&row.method),
             Cell::text(&row.path),
-            Cell::text(&row.query),
+            Cell::Text(refused_query(&row.query, &row.source, configured)),
             Cell::Count(row.suppressed),
         ]
     };

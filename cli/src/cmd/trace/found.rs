@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::output::{Cell, Sheet, money, number, printable, text};
-use crate::record::Record;
+use crate::record::{Record, kept};
 
 /// Everything that belongs to a value.
 pub(super) struct Found {
@@ -151,7 +151,8 @@ pub(super) fn sheet(found: &Found, configured: &Configured) -> Sheet {
             }
         })
         .collect();
-    let others: Vec<Value> = found.same_orders.iter().map(as_json).collect();
+    let others = found.same_orders.iter();
+    let others: Vec<Value> = others.map(|other| as_json(other, configured)).collect();
     sheet.fact("same_orders", others);
     sheet
 }
@@ -188,22 +189,28 @@ fn row(postback: &Postback, conversion: Option<&Conversion>, configured: &Config
         optional(record.content_type),
         optional(record.body),
         conversion.map_or(Cell::Missing, |conversion| {
-            Cell::Nested(as_json(conversion))
+            Cell::Nested(as_json(conversion, configured))
         }),
     ]
 }
 
-fn as_json(conversion: &Conversion) -> Value {
+fn as_json(conversion: &Conversion, configured: &Configured) -> Value {
     let amount = |amount: Option<Money>| amount.map(|amount| money(amount.0));
     let time = |time: Option<jiff::Timestamp>| time.map(|time| time.to_string());
-    let Conversion { sub_ids, extra, .. } = conversion;
+    let Conversion {
+        source,
+        network,
+        sub_ids,
+        extra,
+        ..
+    } = conversion;
     let sub_ids: serde_json::Map<_, _> = sub_ids
         .iter()
         .map(|(name, value)| (name.clone(), json!(value)))
         .collect();
-    let extra: serde_json::Map<_, _> = extra
-        .iter()
-        .map(|(name, values)| (name.clone(), json!(values)))
+    let extra: serde_json::Map<_, _> = kept(extra, source, network, configured)
+        .into_iter()
+        .map(|(name, values)| (name.to_owned(), json!(values)))
         .collect();
     json!({
         "account": conversion.account,

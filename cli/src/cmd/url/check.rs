@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use clap::Args;
-use postback_common::config::SourceSettings;
+use postback_common::config::{SourceSettings, TemplateUrl, holds_key};
+use postback_common::secret::HIDDEN;
+use postback_common::url_key::KeyHash;
 use postback_normalise::profile::Profile;
 use postback_normalise::{Field, Template, TemplateError};
 
@@ -131,7 +133,7 @@ fn examine(
     } else {
         let mut findings: Vec<_> = errors.iter().map(Finding::of_error).collect();
         findings.extend(finding::find(&template, profile, has_currency));
-        (understood(&template, profile), findings)
+        (understood(&template, profile, url), findings)
     };
     findings.extend(unexpected);
     findings.extend(transport::find(url, profile));
@@ -149,8 +151,10 @@ struct Whose {
     unexpected: Vec<Finding>,
 }
 
-/// One row for each parameter.
-fn understood(template: &Template, profile: &Profile) -> Vec<Vec<Cell>> {
+/// One row for each parameter. The URL's key is in none of them.
+fn understood(template: &Template, profile: &Profile, url: &str) -> Vec<Vec<Cell>> {
+    let key = TemplateUrl::new(url).key();
+    let key = key.map(|key| KeyHash::of_bytes(key.expose().as_bytes()));
     let carriers = template.mapping().carriers().iter().map(|carrier| {
         let known = profile.parameter(&carrier.network_name);
         vec![
@@ -172,6 +176,12 @@ fn understood(template: &Template, profile: &Profile) -> Vec<Vec<Cell>> {
             "names the template"
         } else {
             "extra"
+        };
+        let is_key = |hash| key == Some(hash);
+        let value = if holds_key(value, &is_key) {
+            HIDDEN
+        } else {
+            value
         };
         vec![
             Cell::Text(printable(parameter)),

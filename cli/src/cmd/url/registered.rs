@@ -34,6 +34,8 @@ fn foreign_key(source: &SourceSettings, owner: Option<&SourceSettings>) -> Optio
                 owner.name
             ),
         )),
+        // By no URL comes anything, as for statements: there is no key to put in.
+        None if source.keys.is_empty() => None,
         None => Some(Finding::error(
             "the key in its path is none that is configured: ingest would answer 404",
             format!(

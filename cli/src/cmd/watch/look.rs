@@ -20,6 +20,7 @@ use super::names;
 use crate::cmd::Loaded;
 use crate::cmd::report::MATURE_AFTER;
 use crate::lag;
+pub(super) use endpoints::Begun;
 use found::Found;
 use waiting::Waiting;
 
@@ -71,6 +72,8 @@ pub(super) struct Books {
 pub(super) struct Watched<'a> {
     pub(super) loaded: &'a Loaded,
     pub(super) only: Option<&'a str>,
+    /// Since when there is what is asked of the networks; `None`: this is the only look.
+    pub(super) begun: Option<&'a Begun>,
 }
 
 impl Watched<'_> {

@@ -26,6 +26,7 @@ use postback_service::admin::{self, Admin};
 use postback_service::lifecycle::{self, Shutdown};
 use postback_service::metrics::Metrics;
 use postback_service::probes::{Probe, Readiness};
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 
 use super::{Loaded, load, source};
@@ -33,7 +34,7 @@ use crate::arguments::{Form, Options};
 use crate::console::Console;
 use crate::ending::{Ending, Failure};
 use crate::servers::Trouble;
-use look::{Look, Past, Watched};
+use look::{Begun, Look, Past, Watched};
 use metrics::Watching;
 use reload::Hangups;
 use told::{Event, Told};
@@ -79,7 +80,12 @@ impl Watch {
         let only = self.only(&loaded.settings)?;
         if self.once {
             let loaded = &loaded;
-            return once(&Watched { loaded, only }, options, console).await;
+            let watched = Watched {
+                loaded,
+                only,
+                begun: None,
+            };
+            return once(&watched, options, console).await;
         }
         self.go_on(loaded, options, console).await
     }
@@ -104,26 +110,35 @@ impl Watch {
             .interval
             .map_or(loaded.settings.watch.interval, Duration::from_secs);
         let shutdown = lifecycle::shutdown_on_signal().map_err(Failure::failed)?;
+        let mut interrupts = signal(SignalKind::interrupt()).map_err(Failure::failed)?;
         let mut hangups = Hangups::listen().map_err(Failure::failed)?;
         let mut watcher = Watcher::start(&loaded.settings, shutdown.clone()).await?;
+        let mut begun = Begun::default().read(&loaded.settings.sources, Timestamp::now());
         loop {
             let watched = Watched {
                 loaded: &loaded,
                 only: self.only(&loaded.settings)?,
+                begun: Some(&begun),
             };
             tokio::select! {
+                // Both come with Ctrl-C, and the first one says so.
+                biased;
+                _ = interrupts.recv() => return Err(Failure::Interrupted),
                 // A server that hangs keeps nobody waiting.
                 () = shutdown.cancelled() => return Ok(Ending::Done),
                 looked = watcher.look(&watched, options, console) => looked?,
             }
             watcher.tell_troubles(console);
             tokio::select! {
+                biased;
+                _ = interrupts.recv() => return Err(Failure::Interrupted),
                 () = shutdown.cancelled() => return Ok(Ending::Done),
                 () = hangups.next() => {
                     let again = self.load_again(&loaded, options, console);
                     watcher.metrics.reloaded(again.is_some());
                     if let Some(again) = again {
                         loaded = again;
+                        begun = begun.read(&loaded.settings.sources, Timestamp::now());
                         // Its rows have the names of the old sources.
                         watcher.past = Past::default();
                     }

@@ -51,6 +51,8 @@ pub(crate) const MATURE_AFTER: SignedDuration = SignedDuration::from_hours(4);
     how much, when, and whether the endpoint was off or requests were refused then.\n\n\
     Amounts are your side's. --where and --source are about your side's rows. What is usual follows from the\n\
     28 days before the range. Exit code 3 when orders are unexplained.")]
+// What your side knows is of no network.
+#[command(mut_arg("network", |arg| arg.help("With --with events: only this network")))]
 pub(super) struct Gap {
     #[command(flatten)]
     rows: Rows,

@@ -1,13 +1,19 @@
 //! What each parameter of a source's URL means.
 
-use postback_common::secret::HIDDEN;
+use postback_common::config::{SourceSettings, holds_key};
+use postback_common::secret::{HIDDEN, sounds_secret};
+use postback_common::url_key::KeyHash;
 use postback_normalise::{Field, Mapping, SourceRules, Template};
 use serde_json::json;
 
 use crate::output::{Cell, Sheet, text};
 
 /// One row for each parameter, then what is not carried.
-pub(super) fn sheet(rules: &SourceRules, template: Option<&Template>) -> Sheet {
+pub(super) fn sheet(
+    rules: &SourceRules,
+    template: Option<&Template>,
+    sources: &[SourceSettings],
+) -> Sheet {
     let mut sheet = Sheet::new(&[
         text("parameter", "Parameter"),
         text("kind", "Kind"),
@@ -17,8 +23,13 @@ pub(super) fn sheet(rules: &SourceRules, template: Option<&Template>) -> Sheet {
     ]);
     sheet.rows = carried(rules);
     let statics = template.iter().flat_map(|template| template.statics());
+    let is_key = |hash: KeyHash| {
+        let mut keys = sources.iter().flat_map(|source| &source.keys);
+        keys.any(|known| known.sha256 == hash)
+    };
     sheet.rows.extend(statics.map(|(parameter, value)| {
-        let value = Cell::text(value);
+        let is_secret = sounds_secret(parameter) || holds_key(value, &is_key);
+        let value = Cell::text(if is_secret { HIDDEN } else { value.as_str() });
         row(parameter, "static", Cell::Missing, "extra", value)
     }));
     let parameters = rules.profile().parameters.iter();

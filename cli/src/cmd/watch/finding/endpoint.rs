@@ -26,6 +26,8 @@ pub(crate) enum Endpoint {
         /// For so long.
         time: SignedDuration,
     },
+    /// Nobody has asked the network yet.
+    NeverAsked,
     /// What was missed is not fetched, and the network will soon drop it.
     Lost {
         /// From then on.
@@ -39,7 +41,7 @@ impl Endpoint {
     pub(crate) const fn kind(&self) -> &'static str {
         match self {
             Self::Off { .. } => "endpoint_off",
-            Self::Unknown { .. } => "endpoint_unknown",
+            Self::Unknown { .. } | Self::NeverAsked => "endpoint_unknown",
             Self::Lost { .. } => "missed_too_old",
         }
     }
@@ -68,6 +70,10 @@ impl Endpoint {
                 "for {} nobody has asked whether the endpoint is on",
                 lasting(*time)
             ),
+            Self::NeverAsked => {
+                "never asked: no consumer has asked the network yet whether the endpoint is on"
+                    .to_owned()
+            }
             Self::Lost { from, left } if left.is_positive() => format!(
                 "what was missed is not fetched, and the network drops it from {} on: in {}",
                 day_and_minute(*from),
@@ -98,6 +104,9 @@ impl Endpoint {
                 reason: Some(_), ..
             } => "network: its API cannot be reached, or refuses the credentials",
             Self::Unknown { reason: None, .. } => "loading: the consumer that asks is stopped",
+            Self::NeverAsked => {
+                "loading: the consumer that asks is stopped, or has not read this source's [source.api]"
+            }
             Self::Lost { .. } => {
                 "healing: it is not switched on (heal = true), fails, or the endpoint is off all the time"
             }
@@ -114,7 +123,7 @@ impl Endpoint {
             Self::Unknown {
                 reason: Some(_), ..
             } => format!("postback endpoint get --source {source}"),
-            Self::Unknown { reason: None, .. } => "postback doctor".to_owned(),
+            Self::Unknown { reason: None, .. } | Self::NeverAsked => "postback doctor".to_owned(),
             Self::Lost { .. } => {
                 let from = since.to_zoned(TimeZone::UTC).date();
                 format!("postback backfill --source {source} --from {from}")
@@ -143,6 +152,7 @@ impl Endpoint {
             Self::Unknown { reason, time } => {
                 json!({"reason": reason, "seconds": time.as_secs()})
             }
+            Self::NeverAsked => json!({"reason": null, "seconds": null}),
             Self::Lost { from, left } => {
                 json!({"lost_from": from.to_string(), "seconds_left": left.as_secs()})
             }
@@ -259,6 +269,7 @@ mod tests {
                 "postback endpoint get --source s",
             ),
             (unknown(None), "postback doctor"),
+            (Endpoint::NeverAsked, "postback doctor"),
             (lost(20), "postback backfill --source s --from 2026-03-01"),
         ] {
             assert_eq!(finding.look("s", since), look);

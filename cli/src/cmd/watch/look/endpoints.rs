@@ -1,7 +1,11 @@
 //! Reads what the networks said of the endpoints.
 
+use std::collections::BTreeMap;
+use std::iter;
+
 use jiff::{SignedDuration, Timestamp};
 use postback_common::config::{ApiSettings, SourceSettings};
+use postback_common::name::SourceName;
 use postback_healing::due::{Fetched, Known};
 use postback_store::annotations::Annotation;
 use postback_store::endpoints::{self, Latest, Outage};
@@ -61,12 +65,65 @@ impl Watched<'_> {
                 now,
             };
             alerts.extend(asked.off(annotations).await?);
-            let latest = latest.iter().find(|latest| latest.source == name);
-            alerts.extend(latest.and_then(|latest| asked.unknown(latest)));
+            let unknown = match newest(&latest, source) {
+                Some(latest) => asked.unknown(latest),
+                None => self.never_asked(&asked),
+            };
+            alerts.extend(unknown);
             alerts.extend(asked.lost().await?);
         }
         Ok(alerts)
     }
+
+    /// A look that goes on gives the consumer the time to ask; one look cannot know how long that is.
+    fn never_asked(&self, asked: &Asked<'_>) -> Option<Alert> {
+        let (since, limit) = match self.begun {
+            Some(begun) => (begun.of(asked.name)?, asked.limit()),
+            None => (asked.now, SignedDuration::ZERO),
+        };
+        let is_long = since.duration_until(asked.now) >= limit;
+        is_long.then(|| asked.alert(Endpoint::NeverAsked, since, None))
+    }
+}
+
+/// When a watch that goes on first had each source whose network is asked.
+#[derive(Debug, Default)]
+pub(in crate::cmd::watch) struct Begun(BTreeMap<String, Timestamp>);
+
+impl Begun {
+    /// With the sources that are configured from now on: of those that were there before, the time
+    /// stays.
+    pub(in crate::cmd::watch) fn read(self, sources: &[SourceSettings], now: Timestamp) -> Self {
+        let asked = sources.iter().filter(|source| {
+            let api = source.api.as_ref();
+            source.enabled && api.is_some_and(|api| api.poll_every.is_some())
+        });
+        let begun = asked.map(|source| {
+            let mut names = names(source);
+            let known = names.find_map(|name| self.of(name));
+            (source.name.as_str().to_owned(), known.unwrap_or(now))
+        });
+        Self(begun.collect())
+    }
+
+    fn of(&self, source: &str) -> Option<Timestamp> {
+        self.0.get(source).copied()
+    }
+}
+
+/// The last answer, also by a name that the source had before: the next poll is under the new one.
+fn newest<'l>(latest: &'l [Latest], source: &SourceSettings) -> Option<&'l Latest> {
+    let of_it = latest
+        .iter()
+        .filter(|latest| names(source).any(|name| name == latest.source));
+    of_it.max_by_key(|latest| latest.at)
+}
+
+/// The name of a source, then those that it had before.
+fn names(source: &SourceSettings) -> impl Iterator<Item = &str> {
+    iter::once(&source.name)
+        .chain(&source.aliases)
+        .map(SourceName::as_str)
 }
 
 fn keeps(api: &ApiSettings) -> SignedDuration {
@@ -99,9 +156,13 @@ impl Asked<'_> {
         Ok(Some(self.alert(finding, outage.from, near)))
     }
 
-    fn unknown(&self, latest: &Latest) -> Option<Alert> {
+    /// From then on it is an alert that nothing is known.
+    fn limit(&self) -> SignedDuration {
         let every = self.api.poll_every.and_then(|every| every.try_into().ok());
-        let limit = UNKNOWN.max(every.unwrap_or(SignedDuration::ZERO) * 3);
+        UNKNOWN.max(every.unwrap_or(SignedDuration::ZERO) * 3)
+    }
+
+    fn unknown(&self, latest: &Latest) -> Option<Alert> {
         let since = latest.unknown_since();
         let (since, reason) = match since {
             Some(since) => (since, Some(latest.reason.clone())),
@@ -109,7 +170,7 @@ impl Asked<'_> {
         };
         let time = since.duration_until(self.now);
         let finding = Endpoint::Unknown { reason, time };
-        (time >= limit).then(|| self.alert(finding, since, None))
+        (time >= self.limit()).then(|| self.alert(finding, since, None))
     }
 
     async fn lost(&self) -> Result<Option<Alert>, StoreError> {
@@ -156,4 +217,113 @@ fn near(annotations: &[Annotation], source: &str, outage: &Outage) -> Option<Ann
     let marks = annotations.iter().filter(about).filter(is_near);
     let by_people = marks.filter(|mark| mark.made_by != OUR_OWN);
     by_people.max_by_key(|mark| mark.at).cloned()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use postback_common::config;
+    use postback_normalise::Configured;
+
+    use super::*;
+    use crate::cmd::Loaded;
+
+    const CONFIGURED: &str = "[kafka]\nbrokers = \"h:1\"\n\
+        [[source]]\nname = \"shop\"\naliases = [\"old-shop\"]\naccount = \"a\"\nnetwork = \"rakuten\"\n\
+        [[source.key]]\nkey = \"0123456789abcdef-0123456789\"\n\
+        [source.api]\nbase_url = \"https://api.example.com\"\npublisher_id = \"1\"\nclient_id = \"c\"\nclient_secret = \"s\"\n";
+
+    fn loaded(text: &str) -> Loaded {
+        let settings = config::read(Path::new("t.toml"), text, []).unwrap();
+        let configured = Configured::new(&settings.sources, &BTreeMap::new()).unwrap();
+        Loaded {
+            settings,
+            configured,
+        }
+    }
+
+    #[test]
+    fn an_endpoint_that_nobody_has_ever_asked_for_is_told() {
+        let loaded = loaded(CONFIGURED);
+        let source = &loaded.settings.sources[0];
+        let start: Timestamp = "2026-09-01T10:00:00Z".parse().unwrap();
+        let begun = Begun::default().read(&loaded.settings.sources, start);
+        let told = |begun: Option<&Begun>, minutes: i64| {
+            let watched = Watched {
+                loaded: &loaded,
+                only: None,
+                begun,
+            };
+            let asked = Asked {
+                name: source.name.as_str(),
+                api: source.api.as_ref().unwrap(),
+                client: &Client::default(),
+                outages: &[],
+                now: start + SignedDuration::from_mins(minutes),
+            };
+            let alert = watched.never_asked(&asked)?;
+            let Finding::Endpoint(found) = alert.finding else {
+                panic!("{:?}", alert.finding);
+            };
+            assert_eq!(*found, Endpoint::NeverAsked);
+            Some(alert.since)
+        };
+        assert_eq!(told(None, 7), Some(start + SignedDuration::from_mins(7)));
+        assert_eq!(
+            [29, 30].map(|at| told(Some(&begun), at)),
+            [None, Some(start)]
+        );
+    }
+
+    #[test]
+    fn what_was_asked_under_an_older_name_was_asked() {
+        let loaded = loaded(CONFIGURED);
+        let poll = |source: &str, at: &str| Latest {
+            source: source.to_owned(),
+            at: at.parse().unwrap(),
+            state: postback_store::endpoints::State::Active,
+            reason: String::new(),
+            updated_at: None,
+            is_template: None,
+            first_at: at.parse().unwrap(),
+            known_at: None,
+        };
+        let polls = [
+            poll("old-shop", "2026-09-01T10:00:00Z"),
+            poll("other", "2026-09-01T12:00:00Z"),
+            poll("shop", "2026-09-01T11:00:00Z"),
+        ];
+        let source = &loaded.settings.sources[0];
+        let found = |polls| newest(polls, source).map(|latest| latest.source.as_str());
+        assert_eq!(found(&polls[..2]), Some("old-shop"));
+        assert_eq!(found(&polls), Some("shop"));
+        assert_eq!(found(&polls[1..2]), None);
+    }
+
+    #[test]
+    fn a_source_that_was_there_before_keeps_its_time() {
+        let start: Timestamp = "2026-09-01T10:00:00Z".parse().unwrap();
+        let later = start + SignedDuration::from_hours(1);
+        let before = loaded(&CONFIGURED.replace(
+            "name = \"shop\"\naliases = [\"old-shop\"]",
+            "name = \"old-shop\"",
+        ));
+        let other = CONFIGURED
+            .replace("[kafka]\nbrokers = \"h:1\"\n", "")
+            .replace("shop", "new")
+            .replace("0123456789\"", "abcdefghij\"");
+        let after = loaded(&format!("{CONFIGURED}{other}"));
+        let never = CONFIGURED.replace("[source.api]\n", "[source.api]\npoll_seconds = 0\n");
+        let off = loaded(&never);
+        let begun = Begun::default().read(&before.settings.sources, start);
+        let begun = begun.read(&after.settings.sources, later);
+        assert_eq!(begun.of("old-shop"), None);
+        assert_eq!(
+            (begun.of("shop"), begun.of("new")),
+            (Some(start), Some(later))
+        );
+        let begun = begun.read(&off.settings.sources, later);
+        assert_eq!((begun.of("shop"), begun.of("new")), (None, None));
+    }
 }
