@@ -95,9 +95,11 @@ impl<'a> Request<'a> {
         let told = told.split(';').next().unwrap_or_default().trim();
         let told = told.to_ascii_lowercase();
         let is_json = match told.split_once('/') {
-            Some(("application", "x-www-form-urlencoded")) => false,
+            Some(("application", "x-www-form-urlencoded")) => {
+                self.profile.payload.array && begins_as_object(self.body)
+            }
             Some(("application" | "text", "json")) => true,
-            _ => told.ends_with("+json") || self.body.trim_ascii().starts_with(b"{"),
+            _ => told.ends_with("+json") || begins_as_object(self.body),
         };
         if is_json {
             parameters.extend(members(self.body).unwrap_or_default());
@@ -184,9 +186,18 @@ fn of_query(query: &[u8]) -> Vec<(String, String)> {
     pairs.collect()
 }
 
+fn begins_as_object(body: &[u8]) -> bool {
+    without_mark(body).trim_ascii_start().starts_with(b"{")
+}
+
+/// Without the byte order mark that some senders put before JSON.
+fn without_mark(body: &[u8]) -> &[u8] {
+    body.strip_prefix("\u{feff}".as_bytes()).unwrap_or(body)
+}
+
 /// The members of a JSON object, in their order; `None` for anything else.
 fn members(body: &[u8]) -> Option<Vec<(String, String)>> {
-    let Members(members) = serde_json::from_slice(body).ok()?;
+    let Members(members) = serde_json::from_slice(without_mark(body)).ok()?;
     let text = |value: &RawValue| match serde_json::from_str::<serde_json::Value>(value.get()) {
         Ok(serde_json::Value::String(text)) => text,
         Ok(serde_json::Value::Null) => String::new(),
@@ -296,14 +307,26 @@ fn is_in_column(row: &Conversion<'_>, column: Field, value: &str) -> bool {
         }
 }
 
-/// As a fraction of ten-thousandths, by another way than the parser's.
+/// As a number of ten-thousandths, by another way than the parser's: digits, and how many zeros
+/// follow them.
 fn is_amount(sent: &str, amount: Amount) -> bool {
     let sent = sent.trim();
-    let (whole, decimals) = sent.split_once('.').unwrap_or((sent, ""));
-    let whole = whole.trim_start_matches(['+', '-']);
-    let decimals = decimals.trim_end_matches('0');
-    let digits = format!("0{whole}{decimals:0<4}");
-    let units = digits.parse::<i128>().unwrap_or(i128::MAX);
-    let units = if sent.starts_with('-') { -units } else { units };
-    decimals.len() <= 4 && i128::from(amount.units()) == units
+    // Of JSON numbers alone; of a text with one no amount is read.
+    let (number, exponent) = sent.split_once(['e', 'E']).unwrap_or((sent, "0"));
+    let (whole, decimals) = number.split_once('.').unwrap_or((number, ""));
+    let digits = format!("{}{decimals}", whole.trim_start_matches(['+', '-']));
+    let telling = digits.trim_end_matches('0');
+    let passed = (digits.len() - telling.len()) as i128 - decimals.len() as i128;
+    let zeros = exponent
+        .parse::<i128>()
+        .map(|exponent| 4 + exponent + passed);
+    let value = format!("0{telling}").parse::<i128>().unwrap_or(i128::MAX);
+    if value == 0 {
+        return amount.is_zero();
+    }
+    let zeros = zeros.ok().and_then(|zeros| u32::try_from(zeros).ok());
+    let power = zeros.and_then(|zeros| 10_i128.checked_pow(zeros));
+    let units = power.and_then(|power| value.checked_mul(power));
+    let units = units.map(|units| if sent.starts_with('-') { -units } else { units });
+    units == Some(amount.units().into())
 }

@@ -11,6 +11,7 @@ use crate::decode::{Decoded, MAX_PARAMETERS, Pair, trim, trimmed};
 use crate::field::Field;
 use crate::mapping::Mapping;
 use crate::mask;
+use crate::money;
 use crate::profile::MacroStyle;
 use crate::template::MARKER;
 
@@ -19,6 +20,8 @@ pub(crate) struct Intake<'a> {
     mapping: &'a Mapping,
     /// Those that fields are taken from stand here until then; of the others nothing is left.
     pairs: Vec<Pair<'a>>,
+    /// Places of pairs whose value is a JSON number with an exponent.
+    exponents: Vec<u16>,
     /// Which of the pairs each field has.
     places: [Option<u16>; Field::COUNT],
     pub(crate) sub_ids: ByName<'a, Cow<'a, str>>,
@@ -39,6 +42,7 @@ impl<'a> Intake<'a> {
             mapping,
             is_empty: decoded.pairs.is_empty(),
             pairs: decoded.pairs,
+            exponents: decoded.exponents,
             places: [None; Field::COUNT],
             sub_ids: ByName::default(),
             extra: ByName::default(),
@@ -83,6 +87,16 @@ impl<'a> Intake<'a> {
     /// What was sent for a field, spaces around left out; empty for nothing.
     pub(crate) fn text(&self, field: Field) -> &str {
         self.pair(field).map_or("", |pair| trim(&pair.value))
+    }
+
+    /// As [`Intake::text`], without the exponent of a JSON number: `1.25E7` is `12500000`. A text that
+    /// looks like one stays as it is.
+    pub(crate) fn number(&self, field: Field) -> Cow<'_, str> {
+        let text = self.text(field);
+        let has_exponent =
+            self.places[field.index()].is_some_and(|place| self.exponents.contains(&place));
+        let plain = has_exponent.then(|| money::without_exponent(text));
+        plain.flatten().map_or(Cow::Borrowed(text), Cow::Owned)
     }
 
     /// Takes out what [`Intake::text`] tells.

@@ -1,7 +1,7 @@
 //! A JSON object's members as parameters.
 //!
 //! A member's value is its text: of a string what it says, of a number, `true` or `false` what is
-//! written (so that `20.00` stays `20.00`), of `null` nothing. An object or array inside is kept
+//! written (so that `20.00` stays `20.00`; that a number has an exponent is noted), of `null` nothing. An object or array inside is kept
 //! whole, as it is written: a network whose fields stand deeper needs a parser of its own. A string
 //! with half of a surrogate pair is no text: it is kept as it is written, and fills no field.
 
@@ -32,6 +32,7 @@ pub(crate) fn read_copied(text: &str, decoded: &mut Decoded<'_>) -> Result<(), N
             Cow::Owned(name.into_owned()),
             match value {
                 Value::Text(text) => Value::Text(Cow::Owned(text.into_owned())),
+                Value::Exponent(written) => Value::Exponent(Cow::Owned(written.into_owned())),
                 Value::Unreadable(written) => Value::Unreadable(Cow::Owned(written.into_owned())),
                 Value::TooLong => Value::TooLong,
             },
@@ -42,6 +43,8 @@ pub(crate) fn read_copied(text: &str, decoded: &mut Decoded<'_>) -> Result<(), N
 /// What a member says.
 enum Value<'a> {
     Text(Cow<'a, str>),
+    /// A number with an exponent, as it is written.
+    Exponent(Cow<'a, str>),
     /// No text, as it is written.
     Unreadable(Cow<'a, str>),
     /// More than is read of one value.
@@ -58,11 +61,15 @@ fn push<'a>(decoded: &mut Decoded<'a>, name: Cow<'a, str>, value: Value<'a>) {
     if !is_short || matches!(value, Value::TooLong) {
         decoded.faults.push(Flag::TextTooLong);
     }
+    let place = u16::try_from(decoded.pairs.len());
     let value = match value {
         Value::Text(text) => text,
+        Value::Exponent(written) => {
+            decoded.exponents.extend(place.ok());
+            written
+        }
         Value::Unreadable(written) => {
             decoded.faults.push(Flag::InvalidUtf8);
-            let place = u16::try_from(decoded.pairs.len());
             decoded.unreadable.extend(place.ok());
             written
         }
@@ -110,10 +117,15 @@ fn text_of(written: &str) -> Value<'_> {
             Err(_) => Value::Unreadable(Cow::Borrowed(written)),
         },
         Some(b'n') => Value::Text(Cow::Borrowed("")),
+        Some(b'-' | b'0'..=b'9') if written.contains(['e', 'E']) => {
+            Value::Exponent(Cow::Borrowed(written))
+        }
         _ => Value::Text(Cow::Borrowed(written)),
     };
     match text {
-        Value::Text(text) | Value::Unreadable(text) if text.len() > MAX_TEXT_BYTES => {
+        Value::Text(text) | Value::Exponent(text) | Value::Unreadable(text)
+            if text.len() > MAX_TEXT_BYTES =>
+        {
             Value::TooLong
         }
         text => text,
@@ -170,6 +182,7 @@ mod tests {
         let mut decoded = Decoded::default();
         read(text, &mut decoded).unwrap();
         assert_eq!(decoded.unreadable, [7]);
+        assert_eq!(decoded.exponents, [2]);
     }
 
     #[test]

@@ -74,7 +74,7 @@ use values::Values;
 /// Raise it with every change after which some record and the same [`SourceRules`] give another
 /// [`Outcome`]: another value, flag, order in `extra`, key, or reason. Refactoring and speed leave
 /// it alone. A profile is part of the rules, not of the code: editing one does not raise it.
-pub const NORMALISER_VERSION: u32 = 5;
+pub const NORMALISER_VERSION: u32 = 6;
 
 /// Reads one record by the rules of its source.
 #[must_use]

@@ -51,10 +51,13 @@ impl Mapping {
     }
 
     pub(crate) fn new(
-        carriers: Vec<Carrier>,
+        mut carriers: Vec<Carrier>,
         statics: &[(String, String)],
         profile: &Profile,
     ) -> Self {
+        if let Some(numbering) = numbering(&carriers, statics, profile) {
+            carriers.push(numbering);
+        }
         let mut carried = [false; Field::COUNT];
         for column in carriers.iter().filter_map(|carrier| carrier.column) {
             carried[column.index()] = true;
@@ -134,6 +137,23 @@ impl Mapping {
     pub(crate) fn expects(&self, parameter: &str) -> bool {
         self.known.iter().any(|known| &**known == parameter)
     }
+}
+
+/// The parameter that numbers lines, where a template does not name it: no network sends it, so that
+/// no URL need carry it. Whoever brings a file in writes it under its own name.
+fn numbering(
+    carriers: &[Carrier],
+    statics: &[(String, String)],
+    profile: &Profile,
+) -> Option<Carrier> {
+    let name = profile.parameter_for(Field::Occurrence)?;
+    let is_carried = carriers.iter().any(|carrier| &*carrier.parameter == name);
+    let is_static = statics.iter().any(|(own, _)| own == name);
+    (!is_carried && !is_static).then(|| Carrier {
+        parameter: name.into(),
+        network_name: name.into(),
+        column: Some(Field::Occurrence),
+    })
 }
 
 /// As `==`, which is a call for as few bytes as a name has.

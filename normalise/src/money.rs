@@ -36,6 +36,43 @@ pub fn has_doubtful_separator(text: &str) -> bool {
         && Amount::parse(text) == Err(AmountFault::Unreadable)
 }
 
+/// Largest exponent of a JSON number that is read, either way: one beyond it gives no amount, whatever
+/// a program puts before it.
+const MAX_EXPONENT: i32 = 40;
+
+/// A JSON number without its exponent, exactly: `1.25E7` is `12500000`, as Java writes doubles of ten
+/// million and more. `None` where there is none, or it is out of reason.
+#[must_use]
+pub(crate) fn without_exponent(number: &str) -> Option<String> {
+    let (mantissa, exponent) = number.split_once(['e', 'E'])?;
+    let exponent: i32 = exponent.parse().ok()?;
+    let shift = usize::try_from(exponent.unsigned_abs()).ok()?;
+    if !(-MAX_EXPONENT..=MAX_EXPONENT).contains(&exponent) {
+        return None;
+    }
+    let (sign, digits) = match mantissa.strip_prefix('-') {
+        Some(digits) => ("-", digits),
+        None => ("", mantissa),
+    };
+    let (whole, places) = digits.split_once('.').unwrap_or((digits, ""));
+    // The point moves over digits that are there, or over zeros.
+    let zeros = "0".repeat(shift);
+    let (before, behind) = if exponent < 0 {
+        (format!("{zeros}{whole}"), places.to_owned())
+    } else {
+        (whole.to_owned(), format!("{places}{zeros}"))
+    };
+    let all = format!("{before}{behind}");
+    let point = if exponent < 0 {
+        before.len() - shift
+    } else {
+        before.len() + shift
+    };
+    let (whole, places) = all.split_at_checked(point)?;
+    let point = if places.is_empty() { "" } else { "." };
+    Some(format!("{sign}{whole}{point}{places}"))
+}
+
 /// Why a text is not an [`Amount`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AmountFault {
@@ -183,6 +220,36 @@ mod tests {
                 (units, shown),
                 "{text:?}"
             );
+        }
+    }
+
+    #[test]
+    fn exponents_are_taken_away_exactly() {
+        let cases = [
+            ("1.25E7", Some("12500000.0000")),
+            ("1.2345678912E7", Some("12345678.9120")),
+            ("-1e2", Some("-100.0000")),
+            ("1E+7", Some("10000000.0000")),
+            ("0.0", None),
+            ("125", None),
+            ("1.25E-2", Some("0.0125")),
+            ("5e-4", Some("0.0005")),
+            ("5e0", Some("5.0000")),
+            ("0e9", Some("0.0000")),
+            ("123456.5e-1", Some("12345.6500")),
+            ("12.5e-1", Some("1.2500")),
+            ("9.9999999999999999E12", Some("9999999999999.9999")),
+            ("1E13", None),
+            ("1E-5", None),
+            ("1E41", None),
+            ("1E-2147483648", None),
+            ("1E99999999999", None),
+        ];
+        for (number, expected) in cases {
+            let plain = without_exponent(number);
+            let amount = plain.and_then(|plain| Amount::parse(&plain).ok());
+            let shown = amount.map(|amount| amount.to_string());
+            assert_eq!(shown.as_deref(), expected, "{number}");
         }
     }
 

@@ -73,15 +73,24 @@ pub(crate) fn read_element<'a>(record: &'a RawRecord<'_>, element: &'a RawValue)
 /// the network sends no such body.
 fn form_of(record: &RawRecord<'_>, body: &[u8], rules: &PayloadRules) -> Option<BodyForm> {
     let form = match told(record) {
+        // Whose JSON may be an array is a program of one's own, and as [`elements`] are, an object
+        // is JSON whatever its library says: curl says form, and no form begins so.
+        Told::One(BodyForm::Form) if rules.array && beginning(body) == Some(b'{') => BodyForm::Json,
         Told::One(form) => form,
-        Told::Nothing => looks_like(body.trim_ascii_start(), rules)?,
+        Told::Nothing => looks_like(body, rules)?,
         Told::Another => return None,
     };
     rules.bodies.contains(&form).then_some(form)
 }
 
+/// The first byte that says something.
+fn beginning(body: &[u8]) -> Option<u8> {
+    let text = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
+    text.trim_ascii_start().first().copied()
+}
+
 fn looks_like(body: &[u8], rules: &PayloadRules) -> Option<BodyForm> {
-    match body.first() {
+    match beginning(body) {
         Some(b'{') => Some(BodyForm::Json),
         Some(b'[') if rules.array => Some(BodyForm::Json),
         // XML, HTML: what stands in one of its links is no form.
@@ -286,6 +295,29 @@ mod tests {
             let xml = "<?xml version=\"1.0\"?><a href=\"x?q=1&a=2&SubId1=c\">t</a>";
             assert_eq!(read_of(Some(told), xml), None, "{told}");
         }
+    }
+
+    #[test]
+    fn an_object_where_an_array_may_come_is_json_though_it_is_said_to_be_a_form() {
+        let of = |network: &str, told: Option<&str>, body: &str| {
+            let rules = &profile::builtin(network).unwrap().payload;
+            form_of(&posted(told, b""), body.as_bytes(), rules)
+        };
+        let form = Some("application/x-www-form-urlencoded");
+        let (json, mark) = (" {\"a\":1}", "\u{feff}{\"a\":1}");
+        for told in [None, Some("text/plain"), Some("application/json"), form] {
+            for body in [json, mark] {
+                assert_eq!(of("orders", told, body), Some(BodyForm::Json), "{told:?}");
+            }
+        }
+        for told in [None, form] {
+            assert_eq!(of("orders", told, "a=1&b={}"), Some(BodyForm::Form));
+        }
+        // A network says what it sends.
+        assert_eq!(of("impact", form, json), Some(BodyForm::Form));
+        assert_eq!(of("impact", None, mark), Some(BodyForm::Json));
+        assert_eq!(of("impact", None, "\u{feff}<a>"), None);
+        assert_eq!(of("orders", Some("application/xml"), json), None);
     }
 
     #[test]

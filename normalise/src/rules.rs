@@ -32,9 +32,9 @@ pub struct SourceDescription {
     pub publisher_id: Option<String>,
     /// The URLs as registered; none: the network's own parameter names hold.
     pub templates: Vec<Registered>,
-    /// The account's identity; `None`: the best that the template can serve.
+    /// The account's identity; `None`: the best that the earliest template can serve.
     pub identity: Option<Identity>,
-    /// The account's rule for `key_day`; `None`: the best that the template can serve.
+    /// The account's rule for `key_day`; `None`: the best that the earliest template can serve.
     pub key_day_rule: Option<KeyDayRule>,
 }
 
@@ -134,8 +134,7 @@ impl SourceRules {
             key_day_rule,
         } = description;
         let readings = Readings::new(&templates, &profile);
-        let first = templates.first().map(|first| first.template.mapping());
-        let first = first.unwrap_or(&readings.all()[0].mapping);
+        let first = &readings.all()[0].mapping;
         let identity = identity.unwrap_or_else(|| identity::best_of(&profile, first));
         let key_day_rule = key_day_rule.unwrap_or_else(|| KeyDayRule::best_of(&profile, first));
         let lacking = readings.all().iter().find_map(|reading| {

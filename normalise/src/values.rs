@@ -156,7 +156,8 @@ fn money_in(
         return None;
     }
     let form = rules.profile.amounts.form;
-    match in_form(sent, form, currency) {
+    let read = in_form(&intake.number(field), form, currency);
+    match read {
         Ok(amount) => {
             if amount.is_zero() {
                 intake.flags.push(Flag::ZeroAmount);
@@ -192,7 +193,7 @@ fn in_form(sent: &str, form: AmountForm, currency: Option<Currency>) -> Result<A
     }
 }
 
-/// No decimals are written.
+/// No decimals are written; `1.25E7` does not say how many there were.
 fn is_whole(sent: &str) -> bool {
     let mut behind = sent.bytes().skip_while(|byte| *byte != b'.').skip(1);
     behind.next().is_none()
@@ -208,7 +209,7 @@ fn quantity(intake: &mut Intake<'_>) -> Option<Amount> {
     if sent.is_empty() {
         return None;
     }
-    let quantity = Amount::parse(sent).ok();
+    let quantity = Amount::parse(&intake.number(Field::Quantity)).ok();
     if quantity.is_none() {
         intake.set_aside(Field::Quantity, Flag::UnreadableQuantity);
     }

@@ -11,12 +11,13 @@ use postback_common::name::{AccountName, SourceName};
 use postback_common::reason::{Flag, Rejection};
 use postback_common::record::{Payload, RawRecord, Via};
 use postback_normalise::{
-    Amount, Conversion, Kind, Outcome, SourceDescription, SourceRules, Status, normalise, profile,
+    Amount, Conversion, Kind, Outcome, SourceDescription, SourceRules, Status, Template, normalise,
+    profile,
 };
 use uuid::Uuid;
 
-fn rules(network: &str, zone: &str) -> SourceRules {
-    SourceRules::new(SourceDescription {
+fn described(network: &str, zone: &str) -> SourceDescription {
+    SourceDescription {
         source: SourceName::new("shop").unwrap(),
         account: AccountName::new("shop").unwrap(),
         profile: Arc::clone(profile::builtin(network).unwrap()),
@@ -26,11 +27,15 @@ fn rules(network: &str, zone: &str) -> SourceRules {
         templates: Vec::new(),
         identity: None,
         key_day_rule: None,
-    })
-    .unwrap()
+    }
 }
 
 fn read(network: &str, body: &str) -> Outcome<'static> {
+    let rules = SourceRules::new(described(network, "Europe/Berlin"));
+    read_by(&rules.unwrap(), body)
+}
+
+fn read_by(rules: &SourceRules, body: &str) -> Outcome<'static> {
     let record = RawRecord {
         id: Uuid::from_u128(7),
         source: "shop".into(),
@@ -44,12 +49,20 @@ fn read(network: &str, body: &str) -> Outcome<'static> {
         headers: Vec::new(),
         via: Via::Import,
     };
-    normalise(&record, &rules(network, "Europe/Berlin")).into_owned()
+    normalise(&record, rules).into_owned()
 }
 
 fn row(network: &str, body: &str) -> Conversion<'static> {
     match read(network, body) {
         Outcome::Accepted(row) => *row,
+        other => panic!("{body}: {other:?}"),
+    }
+}
+
+/// The only order of an array.
+fn one(body: &str) -> Conversion<'static> {
+    match each(body).pop() {
+        Some(Outcome::Accepted(row)) => *row,
         other => panic!("{body}: {other:?}"),
     }
 }
@@ -213,6 +226,73 @@ fn what_is_no_array_of_orders_is_one_rejected_record() {
     let Outcome::Rejected(_) = read("rakuten-item-report", r#"[{"Order ID":"1"}]"#) else {
         panic!("an array")
     };
+}
+
+#[test]
+fn a_json_number_may_have_an_exponent_and_a_text_may_not() {
+    let order = |id: &str, amount: &str| {
+        format!(r#"{{"order_id":{id},"ordered_at":"2026-09-01","amount":{amount},"qty":1E3}}"#)
+    };
+    // As Java writes a double of ten million and more; an order's number stays as it was sent.
+    let body = order("1.2E7", "1.2345678912E7");
+    for found in [row("orders", &body), one(&format!("[{body}]"))] {
+        assert_eq!(
+            (units(found.sale_amount), units(found.quantity)),
+            (123_456_789_120, 10_000_000)
+        );
+        assert_eq!(&*found.order_id, "1.2E7");
+        assert!(found.extra.is_empty() && !found.flags.contains(&Flag::WholeAmount));
+    }
+    for (amount, flag) in [
+        ("\"1.25E7\"", Flag::UnreadableAmount),
+        ("1E13", Flag::AmountOutOfRange),
+        ("1E99", Flag::UnreadableAmount),
+    ] {
+        let found = row("orders", &order("1", amount));
+        assert!(found.flags.contains(&flag), "{amount}: {:?}", found.flags);
+        assert_eq!(found.sale_amount, None, "{amount}");
+        assert_eq!(found.extra["amount"], [amount.trim_matches('"')]);
+    }
+}
+
+#[test]
+fn a_guid_in_braces_is_an_orders_number() {
+    let guid = "{6F9619FF-8B86-D011-B42D-00CF4FC964FF}";
+    let body = format!(r#"{{"order_id":"{guid}","ordered_at":"2026-09-01"}}"#);
+    let found = row("orders", &body);
+    assert_eq!(&*found.order_id, guid);
+    assert!(!found.flags.contains(&Flag::UnreplacedMacro));
+}
+
+#[test]
+fn lines_are_numbered_under_a_template_too() {
+    let profile = profile::builtin("rakuten-item-report").unwrap();
+    let template = |query: &str| Template::of_query(query, profile).unwrap();
+    let named = "Bestellung=<order_id>&Tag=<transaction_date>&Umsatz=<sale_amount>";
+    let key = |query: &str, more: &str| {
+        let rules = SourceRules::new(SourceDescription {
+            templates: vec![template(query).into()],
+            ..described("rakuten-item-report", "UTC")
+        });
+        let body = format!(r#"{{"Bestellung":"M1","Tag":"8/31/2026","Umsatz":"2.00"{more}}}"#);
+        match read_by(&rules.unwrap(), &body) {
+            Outcome::Accepted(row) => {
+                assert!(!row.flags.contains(&Flag::UnknownParameter), "{query}");
+                row.conversion_key
+            }
+            other => panic!("{query}: {other:?}"),
+        }
+    };
+    let second = r#","line_occurrence":"2""#;
+    let itself = format!("{named}&line_occurrence=<line_occurrence>");
+    for query in [named, &itself] {
+        assert_ne!(key(query, ""), key(query, second), "{query}");
+        assert_eq!(key(query, second), key(&itself, second), "{query}");
+    }
+    // What a template calls it counts as before.
+    let renamed = format!("{named}&Zeile=<line_occurrence>");
+    assert_eq!(key(&renamed, r#","Zeile":"2""#), key(&itself, second));
+    assert!(template(named).notes().is_empty());
 }
 
 #[test]

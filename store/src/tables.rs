@@ -249,6 +249,19 @@ mod tests {
         for column in added {
             assert!(POSTBACKS_TABLE.sql.contains(&column), "{column}");
         }
+        let told = (POSTBACKS_ADDED.sql.lines())
+            .filter_map(|line| line.trim_end_matches(',').split_once("COMMENT COLUMN "));
+        let told: Vec<&str> = told.map(|(_, column)| column).collect();
+        assert_eq!(told.len(), 2);
+        for column in told {
+            let (name, comment) = column.split_once(' ').unwrap();
+            let mut lines = POSTBACKS_TABLE.sql.lines();
+            let is_same = |line: &str| {
+                line.trim().starts_with(&format!("{name} "))
+                    && line.ends_with(&format!(" COMMENT {comment},"))
+            };
+            assert!(lines.any(is_same), "{column}");
+        }
     }
 
     #[test]

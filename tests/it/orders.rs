@@ -301,6 +301,10 @@ fn own_orders_are_compared_with_the_networks_and_a_replay_keeps_them() {
     ));
     assert_eq!(row[0]["outcome"], "accepted");
     assert_eq!(row[0]["reasons"], serde_json::json!(["missing_identity"]));
+    // It was accepted: nothing of it counts as rejected, and its reason is told all the same.
+    let rejects = pipeline.json(&["report", "rejects", "--from", "1d", "--to", "now"]);
+    let counts = ["rejected", "partly_refused"].map(|name| rejects["meta"][name].clone());
+    assert_eq!(counts, [0, 1]);
 
     let shown = pipeline.json(&["trace", id]);
     let rows = shown["rows"].as_array().unwrap().iter();
@@ -390,9 +394,10 @@ fn statements_are_compared_line_by_line_and_count_once() {
         )
         .unwrap();
     }
-    // Two equal lines are two sales; one line of somebody else.
+    // Two equal lines are two sales, and so is one of another member; one line of somebody else.
     csv.push_str("c,1,3861234,ONLY-1,9/15/2026,s,2.00,1,0.20,USD,9/15/2026\r\n");
     csv.push_str("c,1,3861234,ONLY-1,9/15/2026,s,2.00,1,0.20,USD,9/15/2026\r\n");
+    csv.push_str("d,1,3861234,ONLY-1,9/15/2026,s,2.00,1,0.20,USD,9/15/2026\r\n");
     csv.push_str("c,1,777,ONLY-2,9/15/2026,s,2.00,1,0.20,USD,9/15/2026\r\n");
     xml.push_str("</XROOT>\n");
 
@@ -407,7 +412,7 @@ fn statements_are_compared_line_by_line_and_count_once() {
             .contains("publisher 777"),
         "{shown}"
     );
-    let mut sent = lines + 2;
+    let mut sent = lines + 3;
     pipeline.wait_until_loaded(acknowledged + sent);
 
     // An overlapping report: the same lines, and nothing counts twice.
@@ -425,11 +430,11 @@ fn statements_are_compared_line_by_line_and_count_once() {
         pipeline
             .database
             .count("SELECT count() FROM {db}.statements"),
-        lines + 2
+        lines + 3
     );
     assert_eq!(
         pipeline.database.count("SELECT toUInt64(sum(sale_amount) * 10000) FROM {db}.statements WHERE order_id = 'ONLY-1'"),
-        40_000
+        60_000
     );
 
     let feed = written(folder.path(), "3861234_Dailyu1_20260930.xml", &xml);

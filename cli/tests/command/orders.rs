@@ -50,6 +50,11 @@ async fn files_with_faults_and_none_at_all() {
         "other.csv",
         "Member ID,SID,Order ID,Transaction Date,Sales\nc,777,M1,9/1/2026,2.00\n",
     );
+    write(
+        "unknown.csv",
+        "Member ID,SID,Order ID,Transaction Date,Sku Number,Sales,Total Commission,Note\n\
+         c,3861234,M1,9/1/2026,s,2.00,0.20,x\nc,3861234,M1,9/1/2026,t,2.00,0.20,y\n",
+    );
     write("words.csv", "Bestellung;Datum\n1;2\n");
     write("heading.csv", "order_id,ordered_at\n");
     write(
@@ -111,6 +116,15 @@ async fn files_with_faults_and_none_at_all() {
         installed.shown(&["order", "import", "orders.csv", "--source", "rakuten-us"]),
         installed.shown(&["order", "import", "orders.csv", "--source", "shp"]),
         installed.shown(&["statement", "import", "other.csv"]),
+        installed.shown(&["statement", "import", "unknown.csv", "--dry-run"]),
+        installed.shown(&[
+            "statement",
+            "import",
+            "unknown.csv",
+            "--dry-run",
+            "-o",
+            "json",
+        ]),
         installed.shown(&["statement", "import", "broken.xml"]),
         installed.shown(&["statement", "import", "empty.xml"]),
         installed.shown(&["statement", "ls"]),

@@ -59,7 +59,7 @@ impl Configured {
     /// first loaded; empty where that is not known, or nothing was loaded yet.
     ///
     /// An account without a record takes the identity that one of its sources demands, or else the
-    /// best that the template of its first source can serve.
+    /// best that the earliest template of its first source can serve.
     ///
     /// # Errors
     /// Everything that is wrong, each with its key and remedy.
@@ -199,7 +199,9 @@ impl<'a> Parsed<'a> {
 
     fn best(&self) -> Fixed {
         let own_names;
-        let mapping = match self.templates.first() {
+        // Of those of one time the first in the file, as requests are read.
+        let first = self.templates.iter().min_by_key(|known| known.valid_from);
+        let mapping = match first {
             Some(first) => first.template.mapping(),
             None => {
                 own_names = Mapping::of_profile(&self.profile);

@@ -60,6 +60,29 @@ fn the_first_source_of_an_account_decides_for_all() {
 }
 
 #[test]
+fn the_earliest_template_decides_wherever_it_stands_in_the_file() {
+    let template = |query: &str, valid_from: &str| {
+        format!("{{ url = \"https://x/postback/canary?is_event=<is_event>&{query}\"{valid_from} }}")
+    };
+    let early = template("o=<order_id>", "");
+    let late = template(
+        "t=<etransaction_id>&o=<order_id>&d=<transaction_date>",
+        ", valid_from = \"2026-09-01T00:00:00Z\"",
+    );
+    for templates in [[&early, &late], [&late, &early]] {
+        let [one, other] = templates;
+        let source = format!("name = \"s\"\naccount = \"main\"\ntemplate = [{one}, {other}]");
+        let configured = build(&[&source], &BTreeMap::new()).unwrap();
+        let expected = Fixed {
+            identity: Identity::Order,
+            key_day: KeyDayRule::Bucket,
+        };
+        assert_eq!(configured.accounts()[0].fixed, expected, "{source}");
+        assert_eq!(configured.recorded.sources[0].identity, Identity::Order);
+    }
+}
+
+#[test]
 fn what_is_recorded_beats_what_the_template_could_serve() {
     let better = main_account("t=<etransaction_id>&o=<order_id>&d=<transaction_date>", "");
     let recorded = fixed(Identity::Order, KeyDayRule::Bucket);

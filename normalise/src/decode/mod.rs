@@ -41,6 +41,8 @@ pub struct Decoded<'a> {
     pub faults: Vec<Flag>,
     /// Places of pairs whose value is no text, and stands there as it was written.
     pub unreadable: Vec<u16>,
+    /// Places of pairs whose value is a JSON number with an exponent, as it was written.
+    pub exponents: Vec<u16>,
 }
 
 /// Splits at `&` (never at `;`, which stands in values) and decodes `+` and percent escapes.
@@ -72,6 +74,7 @@ impl<'a> Decoded<'a> {
             pairs: Vec::with_capacity(20),
             faults: Vec::new(),
             unreadable: Vec::new(),
+            exponents: Vec::new(),
         }
     }
 

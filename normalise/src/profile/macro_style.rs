@@ -31,10 +31,12 @@ impl MacroStyle {
         format!("{}{name}{}", self.before, self.after)
     }
 
-    /// The name inside, when the whole text (spaces around left out) is one macro.
+    /// The name inside, when the whole text (spaces around left out) is one macro. A GUID between
+    /// the signs is none: programs write it in braces, and no network calls a macro so.
     #[must_use]
     pub fn name_in<'t>(&self, text: &'t str) -> Option<&'t str> {
-        self.inside(text).filter(|name| Self::can_name(name))
+        self.inside(text)
+            .filter(|name| Self::can_name(name) && !is_guid(name))
     }
 
     /// What stands between the signs, whatever it is.
@@ -108,6 +110,13 @@ impl MacroStyle {
     }
 }
 
+/// Hexadecimal digits in five groups, of 8, 4, 4, 4 and 12.
+fn is_guid(text: &str) -> bool {
+    let groups = || text.split('-').map(str::len);
+    let is_part = |byte: u8| byte.is_ascii_hexdigit() || byte == b'-';
+    groups().eq([8, 4, 4, 4, 12]) && text.bytes().all(is_part)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -150,6 +159,27 @@ mod tests {
         }
         for bad in ["", "name", "<name", "name>", "<macro>"] {
             assert_eq!(MacroStyle::parse(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_guid_in_braces_is_a_value() {
+        let style = MacroStyle::parse("{name}").unwrap();
+        for guid in [
+            "{6F9619FF-8B86-D011-B42D-00CF4FC964FF}",
+            " {6f9619ff-8b86-d011-b42d-00cf4fc964ff}",
+            "%7B6F9619FF-8B86-D011-B42D-00CF4FC964FF%7D",
+        ] {
+            assert!(!style.is_unreplaced(guid), "{guid}");
+        }
+        for name in [
+            "{1001}",
+            "{6F9619FF8B86D011B42D00CF4FC964FF}",
+            "{6F9619FF-8B86-D011-B42D-00CF4FC964F}",
+            "{6F9619FG-8B86-D011-B42D-00CF4FC964FF}",
+            "{8B86-6F9619FF-D011-B42D-00CF4FC964FF}",
+        ] {
+            assert!(style.is_unreplaced(name), "{name}");
         }
     }
 }

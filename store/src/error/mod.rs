@@ -61,8 +61,8 @@ impl Kind {
 
 /// ClickHouse did not do what it was asked.
 ///
-/// Prints what was tried, the server's code and words (cut to [`MAX_MESSAGE`] characters), and the
-/// remedy. Holds no password: the client sends it in a header, which no message repeats.
+/// Prints what was tried, the server's code and words (one line, cut to [`MAX_MESSAGE`] characters),
+/// and the remedy. Holds no password: the client sends it in a header, which no message repeats.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoreError {
     /// What kind of trouble it is.
@@ -184,10 +184,38 @@ fn http_status(answer: &str) -> Option<&str> {
     words.get(..3)
 }
 
+/// At most [`MAX_MESSAGE`] characters, in one line. ClickHouse quotes values as a sender wrote them, and
+/// a terminal obeys what it is shown.
 fn cut(message: String) -> String {
-    match message.char_indices().nth(MAX_MESSAGE) {
+    let mut message = match message.char_indices().nth(MAX_MESSAGE) {
         Some((end, _)) => format!("{}…", &message[..end]),
         None => message,
+    };
+    if message.contains(is_obeyed) {
+        message = message.chars().map(harmless).collect();
+    }
+    message
+}
+
+/// Control characters, and those that end a line, turn the direction of a text or stand in it unseen.
+fn is_obeyed(character: char) -> bool {
+    character.is_control()
+        || matches!(
+            character,
+            '\u{61c}'
+                | '\u{200b}'
+                | '\u{200e}'..='\u{200f}'
+                | '\u{2028}'..='\u{202e}'
+                | '\u{2060}'..='\u{2069}'
+                | '\u{feff}'
+        )
+}
+
+fn harmless(character: char) -> char {
+    match character {
+        '\n' | '\r' | '\t' => ' ',
+        _ if is_obeyed(character) => char::REPLACEMENT_CHARACTER,
+        _ => character,
     }
 }
 
@@ -267,6 +295,18 @@ mod tests {
         let error = answered(&format!("Code: 6. DB::Exception: {}", "ä".repeat(70_000)));
         assert_eq!(error.message.chars().count(), MAX_MESSAGE + 1);
         assert!(error.message.ends_with('…'));
+    }
+
+    #[test]
+    fn what_a_terminal_would_obey_is_shown_in_one_line_and_not_obeyed() {
+        let words =
+            "Cannot parse '\u{1b}[2J\u{1b}]0;title\u{7}\u{9b}31m\u{202e}': \n\tRow 1:\r\nok \0ü";
+        let clean = "Cannot parse '\u{fffd}[2J\u{fffd}]0;title\u{fffd}\u{fffd}31m\u{fffd}':   Row 1:  ok \u{fffd}ü";
+        let of_a_code = answered(&format!("Code: 6. DB::Exception: {words}"));
+        assert_eq!(of_a_code.message, clean);
+        assert_eq!(answered(words).message, clean);
+        let own = StoreError::own(Kind::Data, "read", words, "look");
+        assert_eq!(own.message, clean);
     }
 
     #[test]

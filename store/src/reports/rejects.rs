@@ -2,6 +2,7 @@
 //!
 //! - Counted are postbacks that were received in the range, each id once.
 //! - A *reject* is one of outcome `rejected`; it can have several reasons, and counts for each.
+//! - An array of orders of which some were refused is accepted, and no reject: its reasons stand apart.
 //! - *share*: of all postbacks received, of the same dimension; a condition on reasons leaves them all.
 //! - *sample*: the newest of them.
 

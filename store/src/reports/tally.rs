@@ -16,6 +16,8 @@ use crate::error::StoreError;
 #[derive(Row, Deserialize)]
 struct Found {
     dimension: Vec<String>,
+    /// The words are of parts of a row that counts otherwise.
+    is_partly: bool,
     /// Empty for all rows, with and without a word.
     word: String,
     rows: u64,
@@ -48,8 +50,13 @@ pub struct Tally {
 pub struct Tallies {
     /// By dimension, then the most frequent first.
     pub rows: Vec<Tally>,
+    /// The same of accepted postbacks that brought several things, some of which were refused: they are
+    /// neither in `rows` nor in `total`, but of all.
+    pub partly: Vec<Tally>,
     /// Rows with any word, of all rows.
     pub total: Share,
+    /// Accepted postbacks of which a part was refused, of all rows.
+    pub partly_total: Share,
     /// Rows that a condition on the words lets through; without one, all rows.
     pub chosen: u64,
 }
@@ -62,9 +69,14 @@ impl Reader {
         (table, words, id): (Table, &str, &str),
         asked: &Question,
     ) -> Result<Tallies, StoreError> {
-        let from = match table {
-            Table::Conversions => "{conversions}",
-            Table::Postbacks => "{postbacks}",
+        let (from, partly, by_partly) = match table {
+            Table::Conversions => ("{conversions}", "false".to_owned(), ""),
+            // An array of orders is accepted with the reasons of those that were refused.
+            Table::Postbacks => (
+                "{postbacks}",
+                format!("outcome = 'accepted' AND notEmpty({words})"),
+                ", is_partly",
+            ),
         };
         // Which words are asked for says nothing of how many rows there are.
         let only = asked.only.clone();
@@ -75,12 +87,12 @@ impl Reader {
         let before = others.conditions().len();
         let chosen = of_words.sql_behind(before);
         let sql = format!(
-            "WITH {{keys}} SELECT {{dimension}} AS dimension, \
+            "WITH {{keys}} SELECT {{dimension}} AS dimension, {partly} AS is_partly, \
                arrayJoin(arrayConcat([''], if({chosen}, arrayMap(word -> toString(word), {words}), []))) AS word, \
                count() AS rows, countIf({chosen}) AS chosen, countIf(notEmpty({words}) AND {chosen}) AS with_word, \
                max(received_at) AS last, argMax({id}, (received_at, {id})) AS sample \
              FROM {from} FINAL WHERE {{scope}} \
-             GROUP BY {{by}}, word ORDER BY dimension, rows DESC, word"
+             GROUP BY {{by}}{by_partly}, word ORDER BY dimension, rows DESC, word"
         );
         let mut asked = asked.clone();
         asked.only = others;
@@ -91,16 +103,17 @@ impl Reader {
 }
 
 fn tallies(found: Vec<Found>, asked: &Question) -> Tallies {
-    let (all, words): (Vec<_>, Vec<_>) = found.into_iter().partition(|row| row.word.is_empty());
-    let total = all.iter().fold(Share::default(), |sum, row| {
-        Share::new(sum.of + row.with_word, sum.all + row.rows)
-    });
-    let chosen = all.iter().map(|row| row.chosen).sum();
-    let all: BTreeMap<_, _> = all
-        .into_iter()
-        .map(|row| (row.dimension, row.rows))
-        .collect();
-    let rows = words.into_iter().map(|row| Tally {
+    let (sums, words): (Vec<_>, Vec<_>) = found.into_iter().partition(|row| row.word.is_empty());
+    let mut all = BTreeMap::<_, u64>::new();
+    for sum in &sums {
+        *all.entry(sum.dimension.clone()).or_default() += sum.rows;
+    }
+    let rows = all.values().sum();
+    let with_word = |is_partly| {
+        let of = sums.iter().filter(|sum| sum.is_partly == is_partly);
+        Share::new(of.map(|sum| sum.with_word).sum(), rows)
+    };
+    let tally = |row: Found| Tally {
         share: Share::new(
             row.rows,
             all.get(&row.dimension).copied().unwrap_or(row.rows),
@@ -109,10 +122,13 @@ fn tallies(found: Vec<Found>, asked: &Question) -> Tallies {
         word: row.word,
         last: row.last,
         sample: row.sample,
-    });
+    };
+    let (partly, whole): (Vec<_>, Vec<_>) = words.into_iter().partition(|row| row.is_partly);
     Tallies {
-        rows: rows.collect(),
-        total,
-        chosen,
+        total: with_word(false),
+        partly_total: with_word(true),
+        chosen: sums.iter().map(|sum| sum.chosen).sum(),
+        rows: whole.into_iter().map(tally).collect(),
+        partly: partly.into_iter().map(tally).collect(),
     }
 }

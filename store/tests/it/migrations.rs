@@ -226,12 +226,17 @@ fn tables_of_an_earlier_version_get_the_columns_that_were_added() {
             let drop = format!("ALTER TABLE postbacks_g1 DROP COLUMN {column}");
             database.execute(&drop).await;
         }
+        let told = "ALTER TABLE postbacks_g1 COMMENT COLUMN reasons 'Why it was rejected; empty for accepted'";
+        database.execute(told).await;
         let view = "CREATE OR REPLACE VIEW postbacks AS SELECT * FROM postbacks_g1 FINAL COMMENT 'Reads generation 1.'";
         database.execute(view).await;
         let report = database.migrate(&[]).await.unwrap();
         assert_eq!(report.steps.len(), 1, "{:?}", report.steps);
         let columns = "SELECT concat(toString(groupArray(flags)), toString(groupArray(detail))) FROM postbacks";
         assert_eq!(database.ask(columns).await, "[][]");
+        let told = "SELECT uniqExact(comment) = 1 AND any(comment) LIKE '%array of orders%' FROM system.columns \
+             WHERE database = currentDatabase() AND name = 'reasons'";
+        assert_eq!(database.ask(told).await, "1");
         assert!(database.migrate(&[]).await.unwrap().steps.is_empty());
     });
 }

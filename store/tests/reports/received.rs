@@ -6,6 +6,7 @@ use postback_store::insert;
 use postback_store::reports::activity::{By, Names, State};
 use postback_store::reports::question::{Column, DateBy, Dimension, Filter, Question, Table};
 use postback_store::reports::share::Share;
+use postback_store::reports::tally::Tally;
 use postback_store::rows::{Outcome, PostbackRow};
 
 use crate::database::with_database;
@@ -92,6 +93,65 @@ async fn rejects_are_counted_once_by_reason() {
         let shares: Vec<_> = found.rows.iter().map(|row| row.share).collect();
         // Of all that came, as without the condition.
         assert_eq!(shares, [Share::new(1, 6); 2]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_array_that_was_refused_in_part_is_no_reject_and_is_told_apart() {
+    with_database("partly", |loader, reader| async move {
+        const FIRST: &str = "2026-09-01T10:00:00Z";
+        const LATER: &str = "2026-09-01T11:00:00Z";
+        let in_part = |number, received| PostbackRow {
+            outcome: Outcome::Accepted,
+            ..rejected(number, received, &["missing_identity"])
+        };
+        let rows = vec![
+            in_part(1, LATER),
+            in_part(2, FIRST),
+            rejected(3, FIRST, &["missing_identity", "unreadable_key_date"]),
+            postback(4, 4, FIRST, 4),
+            PostbackRow {
+                source: "eu",
+                ..in_part(5, FIRST)
+            },
+        ];
+        insert_postbacks(&loader, rows).await;
+        let (from, to) = (at("2026-09-01T00:00:00Z"), at("2026-09-02T00:00:00Z"));
+        let mut question = Question::new(from, to, DateBy::Received, TimeZone::UTC);
+        question.by = vec![Dimension::of(Table::Postbacks, "source").unwrap()];
+        let mut found = reader.rejects(&question).await.unwrap();
+        let seen = |tallies: Vec<Tally>| -> Vec<_> {
+            let one = |row: Tally| (row.dimension[0].clone(), row.word, row.share, row.sample);
+            tallies.into_iter().map(one).collect()
+        };
+        let told = |source: &str, word: &str, share, sample| {
+            (source.to_owned(), word.to_owned(), share, id(sample))
+        };
+        assert_eq!(
+            seen(found.rows),
+            [
+                told("us", "missing_identity", Share::new(1, 4), 3),
+                told("us", "unreadable_key_date", Share::new(1, 4), 3),
+            ]
+        );
+        assert_eq!(
+            seen(found.partly),
+            [
+                told("eu", "missing_identity", Share::new(1, 1), 5),
+                told("us", "missing_identity", Share::new(2, 4), 1),
+            ]
+        );
+        let totals = (found.total, found.partly_total, found.chosen);
+        assert_eq!(totals, (Share::new(1, 5), Share::new(3, 5), 5));
+        let reason = Column::of(Table::Postbacks, "reason").unwrap();
+        (question.only)
+            .add(reason, false, "unreadable_key_date")
+            .unwrap();
+        found = reader.rejects(&question).await.unwrap();
+        let totals = (found.total, found.partly_total, found.chosen);
+        assert_eq!(totals, (Share::new(1, 5), Share::new(0, 5), 1));
+        assert_eq!(found.partly, []);
     })
     .await;
 }

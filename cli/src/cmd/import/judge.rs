@@ -1,14 +1,16 @@
 //! Whether a row can be a row of the tables, and what is remarkable about it.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 
 use postback_common::reason::Flag;
 use postback_common::record::{Payload, RawRecord};
 use postback_normalise::decode::MAX_TEXT_BYTES;
-use postback_normalise::{Field, Outcome, SourceRules, normalise};
+use postback_normalise::profile::Subject;
+use postback_normalise::{Conversion, Field, Outcome, SourceRules, normalise};
 use serde_json::value::RawValue;
 
 use super::equals::Equals;
+use super::numbers::Numbers;
 
 /// What a row of a file would become.
 #[derive(Debug, PartialEq, Eq)]
@@ -28,10 +30,8 @@ pub(super) enum Verdict {
 /// Reads rows by a source's rules before they are sent.
 pub(super) struct Judge<'r> {
     rules: &'r SourceRules,
-    /// The parameter that numbers equal rows; `None` where rows have an id of their own.
-    occurrence: Option<&'r str>,
-    /// How often a row came, by the hash of it.
-    seen: HashMap<u128, u32>,
+    /// Numbers rows that have no id of their own; `None` where they have one.
+    numbers: Option<Numbers<'r>>,
     /// Revisions that nothing tells apart but their place in the file.
     equals: Equals,
     /// What is remarkable: how often, and in which line first.
@@ -43,46 +43,57 @@ pub(super) struct Remark {
     pub(super) flag: Flag,
     pub(super) rows: u64,
     pub(super) first_line: u64,
+    /// Columns that nobody knows here, where it is about them; some of them, where they are many.
+    pub(super) columns: BTreeSet<String>,
+}
+
+/// Unknown columns that are named.
+const NAMED_COLUMNS: usize = 20;
+
+impl Remark {
+    fn note_unknown(&mut self, row: &Conversion<'_>, rules: &SourceRules) {
+        for (name, _) in &row.extra {
+            let is_noted = self.columns.len() >= NAMED_COLUMNS || self.columns.contains(&**name);
+            if !is_noted && !is_known(name, rules) {
+                self.columns.insert(name.to_string());
+            }
+        }
+    }
+}
+
+/// Whether the network's profile or a template of the source has a column of that name.
+fn is_known(name: &str, rules: &SourceRules) -> bool {
+    let mut readings = rules.readings().iter();
+    rules.profile().parameter(name).is_some()
+        || readings.any(|reading| {
+            let mut carriers = reading.mapping.carriers().iter();
+            carriers.any(|carrier| &*carrier.parameter == name)
+        })
 }
 
 impl<'r> Judge<'r> {
     pub(super) fn new(rules: &'r SourceRules) -> Self {
-        let readings = rules.readings().iter();
-        let mut carriers = readings.flat_map(|reading| reading.mapping.carriers());
-        let occurrence = carriers.find(|carrier| carrier.column == Some(Field::Occurrence));
         Self {
             rules,
-            occurrence: occurrence.map(|carrier| &*carrier.parameter),
-            seen: HashMap::new(),
+            numbers: Numbers::of(rules),
             equals: Equals::default(),
             remarks: BTreeMap::new(),
         }
     }
 
-    /// The row with its number among equal ones, where its source has nothing else to tell them by.
-    pub(super) fn numbered(&mut self, object: String) -> String {
-        let Some(name) = self.occurrence else {
-            return object;
-        };
-        let hash = blake3::hash(object.as_bytes());
-        let hash = u128::from_le_bytes(std::array::from_fn(|at| hash.as_bytes()[at]));
-        let times = self.seen.entry(hash).or_default();
-        *times += 1;
-        if *times == 1 {
-            return object;
-        }
-        let name = serde_json::Value::from(name);
-        match object.strip_suffix('}') {
-            Some(members) if members.trim_ascii() != "{" => {
-                format!("{members},{name}:\"{times}\"}}")
-            }
-            _ => object,
+    /// The row with its number among those that nothing else tells it from; `None` where it is the
+    /// first of them, or its source has something else.
+    pub(super) fn numbered(&mut self, record: &RawRecord<'_>, object: &str) -> Option<String> {
+        let numbers = self.numbers.as_mut()?;
+        match normalise(record, self.rules) {
+            Outcome::Accepted(row) if !is_foreign(&row) => numbers.numbered(&row, object),
+            _ => None,
         }
     }
 
     pub(super) fn judge(&mut self, record: &RawRecord<'_>, line: u64) -> Verdict {
         match normalise(record, self.rules) {
-            Outcome::Accepted(row) if row.flags.contains(&Flag::ForeignPublisher) => {
+            Outcome::Accepted(row) if is_foreign(&row) => {
                 let reason = format!(
                     "it is of publisher {}, and the source's publisher_id is another",
                     row.publisher_id
@@ -93,14 +104,7 @@ impl<'r> Judge<'r> {
                 }
             }
             Outcome::Accepted(row) => {
-                for flag in row.flags.iter().filter(|flag| is_remarkable(**flag)) {
-                    let remark = self.remarks.entry(flag.as_str()).or_insert(Remark {
-                        flag: *flag,
-                        rows: 0,
-                        first_line: line,
-                    });
-                    remark.rows += 1;
-                }
+                self.remark(&row, line);
                 Verdict::Fit {
                     equals: self.equals.before(&row),
                 }
@@ -115,6 +119,27 @@ impl<'r> Judge<'r> {
             },
             // One object is not several.
             Outcome::Several(_) => Verdict::Fit { equals: 0 },
+        }
+    }
+
+    fn remark(&mut self, row: &Conversion<'_>, line: u64) {
+        let profile = self.rules.profile();
+        for flag in row.flags.iter().copied() {
+            let names_columns =
+                flag == Flag::UnknownParameter && profile.about == Subject::Statements;
+            if !names_columns && !is_remarkable(flag) {
+                continue;
+            }
+            let remark = self.remarks.entry(flag.as_str()).or_insert(Remark {
+                flag,
+                rows: 0,
+                first_line: line,
+                columns: BTreeSet::new(),
+            });
+            remark.rows += 1;
+            if names_columns {
+                remark.note_unknown(row, self.rules);
+            }
         }
     }
 
@@ -163,7 +188,13 @@ impl<'r> Judge<'r> {
     }
 }
 
-/// What a person would want to know of a file before its figures are trusted.
+/// Whether it is of somebody else's account.
+fn is_foreign(row: &Conversion<'_>) -> bool {
+    row.flags.contains(&Flag::ForeignPublisher)
+}
+
+/// What a person would want to know of a file before its figures are trusted. Columns that nobody
+/// knows are usual in a shop's own files.
 const fn is_remarkable(flag: Flag) -> bool {
     !matches!(
         flag,

@@ -13,6 +13,7 @@ mod file;
 mod judge;
 mod limit;
 mod list;
+mod numbers;
 mod outcome;
 mod record;
 mod run;

@@ -95,7 +95,13 @@ impl Outcome<'_> {
         sheet.fact("sent_before", self.before);
         sheet.fact("refused", self.refused);
         let remarks = self.remarks.iter().map(|remark| {
-            json!({"flag": remark.flag.as_str(), "rows": remark.rows, "first_line": remark.first_line})
+            let mut told = json!({
+                "flag": remark.flag.as_str(), "rows": remark.rows, "first_line": remark.first_line
+            });
+            if !remark.columns.is_empty() {
+                told["columns"] = json!(remark.columns);
+            }
+            told
         });
         sheet.fact("remarks", remarks.collect::<Vec<_>>());
         sheet.notes = self.notes();
@@ -123,11 +129,12 @@ impl Outcome<'_> {
         });
         for remark in &self.remarks {
             notes.push(format!(
-                "{}, first in line {}: {} ({})",
+                "{}, first in line {}: {} ({}{})",
                 plural(remark.rows, "row"),
                 remark.first_line,
                 remark.flag.explanation(),
-                remark.flag
+                remark.flag,
+                columns(remark)
             ));
         }
         if self.refused > 0 {
@@ -154,5 +161,16 @@ impl Outcome<'_> {
         } else {
             format!(" ({} of them before this run)", self.before)
         }
+    }
+}
+
+/// Behind the flag: which columns it is about.
+fn columns(remark: &Remark) -> String {
+    let columns = remark.columns.iter().map(|name| printable(name));
+    let columns: Vec<String> = columns.collect();
+    if columns.is_empty() {
+        String::new()
+    } else {
+        format!(": {}", columns.join(", "))
     }
 }

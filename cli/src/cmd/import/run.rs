@@ -346,10 +346,14 @@ impl<'a> Work<'a> {
         journey: &mut Journey<'_>,
         bytes: &mut Vec<u8>,
     ) -> Verdict {
-        let object = match row.object {
-            Ok(object) => journey.judge.numbered(object),
+        let mut object = match row.object {
+            Ok(object) => object,
             Err(reason) => return refused(reason),
         };
+        let numbered = (journey.judge).numbered(&origin.record(number, &object), &object);
+        if let Some(numbered) = numbered {
+            object = numbered;
+        }
         let mut record = origin.record(number, &object);
         bytes.clear();
         record.encode_into(bytes);

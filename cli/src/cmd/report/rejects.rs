@@ -1,12 +1,14 @@
 //! `postback report rejects`
 
+use std::collections::BTreeMap;
+
 use clap::Args;
 use jiff::tz::TimeZone;
 use postback_common::reason::Rejection;
 use postback_store::StoreError;
 use postback_store::reports::Reader;
 use postback_store::reports::question::{Question, Table};
-use postback_store::reports::tally::Tallies;
+use postback_store::reports::tally::{Tallies, Tally};
 
 use super::asked::Rows;
 use super::compared::Compared;
@@ -28,6 +30,7 @@ use crate::range::shown;
     share   of all postbacks received of the same source, or what else rows are by; --where reason=\n\
     \x20       chooses rows and leaves the share\n\
     sample  the newest of them: postback trace ID shows the whole of it\n\n\
+    A postback of several orders of which only some were refused is accepted, and told below the table.\n\n\
     Nothing is lost: the raw records stay, and a replay with better rules can accept them.")]
 pub(super) struct Rejects {
     #[command(flatten)]
@@ -68,6 +71,7 @@ impl Report for Rejects {
         let (rejected, all) = (found.total.of, found.total.all);
         sheet.fact("rejected", rejected);
         sheet.fact("received", all);
+        sheet.fact("partly_refused", found.partly_total.of);
         if found.chosen > 0 {
             sheet.notes.push(match rejected {
                 0 => format!(
@@ -80,11 +84,37 @@ impl Report for Rejects {
                 ),
             });
         }
+        sheet.notes.extend(in_part(&found));
         Ok(Answer {
             sheet,
             is_about_something: found.chosen > 0,
         })
     }
+}
+
+/// Accepted arrays of orders of which some were refused: how many, why, the newest of each reason.
+fn in_part(found: &Tallies) -> Option<String> {
+    let mut reasons = BTreeMap::<&str, (u64, &Tally)>::new();
+    for tally in &found.partly {
+        let (count, newest) = reasons.entry(&tally.word).or_insert((0, tally));
+        *count += tally.share.of;
+        if tally.last > newest.last {
+            *newest = tally;
+        }
+    }
+    let told: Vec<String> = reasons
+        .iter()
+        .map(|(reason, (count, newest))| {
+            format!("{reason} {count} (`postback trace {}`)", newest.sample)
+        })
+        .collect();
+    (!told.is_empty()).then(|| {
+        format!(
+            "Of {} that were accepted a part was refused: {}",
+            plural(found.partly_total.of, "postback"),
+            told.join(", ")
+        )
+    })
 }
 
 /// Rows of words: what each is of, the word, how many rows have it, their share, the newest of them.

@@ -1,6 +1,7 @@
 //! Rows of a file, whatever its form: each as the JSON object that its raw record holds.
 
 mod csv;
+mod encoding;
 mod jsonl;
 mod lines;
 mod records;
@@ -10,6 +11,7 @@ use std::fs::File;
 use std::io::{self, BufRead as _, BufReader, Read as _, Seek as _, SeekFrom};
 use std::path::Path;
 
+use encoding::{Encoding, Latin};
 use postback_normalise::SourceRules;
 
 /// What a file begins with is looked for in as many bytes.
@@ -119,7 +121,10 @@ pub(super) fn open(path: &Path, rules: &SourceRules) -> Result<Box<dyn Rows + Se
             what: "the file is empty".to_owned(),
             remedy: "name a CSV file with a heading, JSON lines, or XML".to_owned(),
         }),
-        Some(b'<') => Ok(Box::new(xml::Xml::new(file))),
+        Some(b'<') => Ok(match encoding::declared(text)? {
+            Encoding::Utf8 => Box::new(xml::Xml::new(file)),
+            Encoding::Latin => Box::new(xml::Xml::new(Latin::new(file))),
+        }),
         Some(b'{') if jsonl::is_in_several_lines(text) => Err(FileFault::Form {
             what: "the file is JSON in several lines".to_owned(),
             remedy: "write one object on each line: jq -c . FILE > FILE.jsonl".to_owned(),

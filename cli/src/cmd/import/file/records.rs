@@ -136,12 +136,17 @@ impl<R: BufRead> Records<R> {
                     state = State::Before;
                 }
                 (State::Before, Some(b'"')) => state = State::Quoted,
+                // Blanks before it are no more a part of the field than those behind it.
+                (State::Plain, Some(b'"')) if field.iter().all(|byte| is_blank(*byte)) => {
+                    field.clear();
+                    state = State::Quoted;
+                }
                 (State::Closed, Some(b'"')) if self.held[at - 1] == b'"' => {
                     field.push(b'"');
                     state = State::Quoted;
                 }
                 // Blanks between a field and the next delimiter are no text.
-                (State::Closed, Some(b' ' | b'\t')) => {}
+                (State::Closed, Some(byte)) if is_blank(byte) => {}
                 (State::Closed, Some(_)) => return Ok(Err(self.text_behind_quote())),
                 (State::Before | State::Plain, Some(byte)) => {
                     field.push(byte);
@@ -202,4 +207,8 @@ impl<R: BufRead> Records<R> {
         }
         Ok(Some(self.held[at]))
     }
+}
+
+const fn is_blank(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t')
 }

@@ -146,6 +146,14 @@ fn a_quote_that_is_not_closed_takes_no_other_line_along() {
         ),
         // Good ones, blanks around them.
         (
+            " \"A\", \"1, 2\"\n\t\"B\" , x\"y\"\n \"C\"z,3\n",
+            vec![
+                row(2, "A", "1, 2"),
+                row(3, "B", "x\\\"y\\\""),
+                bad(4, twice),
+            ],
+        ),
+        (
             "\"A\" ,\"1\n\n2\"\t\n\"\"\"B\"\"\", 27\" \n\"\",\"\"\nC,\"3\"",
             vec![
                 row(2, "A", "1\\n\\n2"),
@@ -215,6 +223,76 @@ fn xml_by_elements_and_by_attributes() {
         read("rakuten-signature-feed", attributes.as_bytes()),
         (expected, None)
     );
+}
+
+#[test]
+fn a_text_with_attributes_is_a_field_and_attributes_alone_are_a_row() {
+    let feed = |inside: &str| {
+        let root = "<XROOT xmlns:xsi=\"http://www.w3.org/2001/XMLSchema-instance\">";
+        read(
+            "rakuten-signature-feed",
+            format!("{root}{inside}</XROOT>").as_bytes(),
+        )
+    };
+    let one = |object: &str| (vec![good(1, object)], None);
+    let element = "<T><TID>a1</TID><SaleAmount currency=\"USD\" xsi:type=\"n\">5.00</SaleAmount><U1 xsi:nil=\"true\"/></T>";
+    let expected = r#"{"TID":"a1","SaleAmount.currency":"USD","SaleAmount":"5.00","U1":""}"#;
+    assert_eq!(feed(element), one(expected));
+    let typed =
+        "<T xsi:type=\"Sale\"><TID xsi:type=\"n\">a1</TID><U1 x=\"1\" xsi:nil=\"1\"></U1></T>";
+    let expected = r#"{"TID":"a1","U1.x":"1","U1":""}"#;
+    assert_eq!(feed(typed), one(expected));
+    // Rows of attributes: alone, around fields, and with a text directly inside the root.
+    let (alone, around) = ("<T TID=\"a1\"/>", "<T TID=\"a1\"> <U1>c</U1> </T>");
+    assert_eq!(feed(alone), one(r#"{"TID":"a1"}"#));
+    assert_eq!(feed(around), one(r#"{"TID":"a1","U1":"c"}"#));
+    assert_eq!(feed("<T TID=\"a1\">x</T>"), one(r#"{"TID":"a1"}"#));
+    let listed = "<list xsi:type=\"many\"><T TID=\"a1\"/></list>";
+    assert_eq!(feed(listed), one(r#"{"TID":"a1"}"#));
+}
+
+#[test]
+fn xml_is_read_in_the_encoding_that_it_names() {
+    let file = |line: &str, name: &[u8]| {
+        let start = format!("{line}\n<XROOT><T><TID>a1</TID><ProductName>");
+        let all = [start.as_bytes(), name, b"</ProductName></T></XROOT>"].concat();
+        read("rakuten-signature-feed", &all)
+    };
+    let expected = |name: &str| {
+        let object = format!("{{\"TID\":\"a1\",\"ProductName\":\"{name}\"}}");
+        (vec![good(2, &object)], None)
+    };
+    for name in ["ISO-8859-1", "iso-8859-1", "Windows-1252"] {
+        let line = format!("<?xml version='1.0' encoding = '{name}' ?>");
+        assert_eq!(
+            file(&line, b"Cr\xe8me \x80 5"),
+            expected("Crème € 5"),
+            "{name}"
+        );
+    }
+    for line in [
+        "<?xml version=\"1.0\"?>",
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>",
+        "<?xml version=\"1.0\" encoding=\"utf-16\"?>",
+    ] {
+        assert_eq!(file(line, "Crème".as_bytes()), expected("Crème"), "{line}");
+    }
+    let other = file("<?xml version=\"1.0\" encoding=\"ISO-8859-2\"?>", b"x");
+    let told = "the file is in ISO-8859-2".to_owned();
+    assert_eq!(other, (vec![], Some(told)));
+    let (rows, end) = file("<?xml version=\"1.0\"?>", b"Cr\xe8me");
+    let told = "line 2 is no XML: a character is not UTF-8, and the file names no other encoding";
+    assert_eq!((rows.len(), end.as_deref()), (0, Some(told)));
+    for (place, told) in [
+        (
+            &b"Cr&egrave;me"[..],
+            "line 2 is no XML: unknown entity egrave",
+        ),
+        (b"x</ProductName><P n=\"&egrave;\"/><ProductName>", "egrave"),
+    ] {
+        let (rows, end) = file("<?xml version=\"1.0\"?>", place);
+        assert!(rows.is_empty() && end.is_some_and(|end| end.contains(told)));
+    }
 }
 
 #[test]

@@ -1,4 +1,8 @@
 //! XML: each element that has attributes, or elements with texts, is a row; the root is none.
+//!
+//! An element with a text and no elements is a field of the one around it, whatever attributes it has:
+//! these are fields of their own, `SaleAmount.currency`. Directly inside the root, whose fields nobody
+//! reads, it is a row all the same. What a schema says of an element (`xsi:nil`) makes none.
 
 use std::io::BufRead;
 
@@ -22,9 +26,30 @@ struct Element {
     name: String,
     line: u64,
     fields: Vec<(String, String)>,
+    /// A schema says that it has no value.
+    is_nil: bool,
     text: String,
     has_elements: bool,
 }
+
+impl Element {
+    /// Whether it is a field of the element around it; otherwise it is a row, or neither.
+    fn is_field(&self, is_inside_root: bool) -> bool {
+        let is_value = self.is_nil || (!is_inside_root && !self.text.trim_ascii().is_empty());
+        !self.has_elements && (is_value || self.fields.is_empty())
+    }
+
+    /// Takes one as a field, and its attributes as others.
+    fn take(&mut self, field: Self) {
+        let attributes = field.fields.into_iter();
+        let attributes = attributes.map(|(name, value)| (format!("{}.{name}", field.name), value));
+        self.fields.extend(attributes);
+        self.fields.push((field.name, field.text));
+    }
+}
+
+/// The prefix of attributes that a schema gives to elements, by which everybody calls it.
+const SCHEMA: &str = "xsi";
 
 impl<R: BufRead> Xml<R> {
     pub(super) fn new(file: R) -> Self {
@@ -40,11 +65,34 @@ impl<R: BufRead> Xml<R> {
     }
 
     fn broken(&self, words: impl std::fmt::Display) -> FileFault {
+        self.fault(words, "get the file again, it may be cut off")
+    }
+
+    /// Why it cannot be read on from here, and what to do first of all.
+    fn fault(&self, words: impl std::fmt::Display, remedy: &str) -> FileFault {
         FileFault::Form {
             what: format!("line {} is no XML: {words}", self.line()),
-            remedy: "get the file again, it may be cut off; what is in Kafka already stays there and counts once"
-                .to_owned(),
+            remedy: format!("{remedy}; what is in Kafka already stays there and counts once"),
         }
+    }
+
+    fn unread(&self, error: quick_xml::Error) -> FileFault {
+        match error {
+            quick_xml::Error::Encoding(_) => self.fault(
+                "a character is not UTF-8, and the file names no other encoding",
+                "write the file as UTF-8 (iconv -f WINDOWS-1252 -t UTF-8 FILE > FILE.utf8.xml, if it is of that \
+                 encoding)",
+            ),
+            quick_xml::Error::Escape(error) => self.unknown_entity(error),
+            error => self.broken(error),
+        }
+    }
+
+    fn unknown_entity(&self, words: impl std::fmt::Display) -> FileFault {
+        self.fault(
+            words,
+            "write the character itself in its place, or its number (&#233; for é)",
+        )
     }
 
     fn begin(&mut self, start: &BytesStart<'_>) -> Result<(), FileFault> {
@@ -57,14 +105,21 @@ impl<R: BufRead> Xml<R> {
             parent.has_elements = true;
         }
         let mut fields = Vec::new();
+        let mut is_nil = false;
         for attribute in start.attributes() {
             let attribute = attribute.map_err(|error| self.broken(error))?;
             let value = attribute
                 .normalized_value(quick_xml::XmlVersion::Implicit1_0)
-                .map_err(|error| self.broken(error))?;
+                .map_err(|error| self.unread(error))?;
             let name = attribute.key.local_name().as_ref().to_owned();
             // What declares namespaces says nothing.
-            if attribute.key.as_namespace_binding().is_none() {
+            if attribute.key.as_namespace_binding().is_some() {
+                continue;
+            }
+            let prefix = attribute.key.prefix();
+            if prefix.is_some_and(|prefix| prefix.into_inner() == SCHEMA) {
+                is_nil |= name == "nil" && matches!(value.trim(), "true" | "1");
+            } else {
                 fields.push((name, value.into_owned()));
             }
         }
@@ -72,6 +127,7 @@ impl<R: BufRead> Xml<R> {
             name: start.local_name().as_ref().to_owned(),
             line: self.line(),
             fields,
+            is_nil,
             text: String::new(),
             has_elements: false,
         });
@@ -81,9 +137,10 @@ impl<R: BufRead> Xml<R> {
     /// A field of the element around it, or a row, or neither.
     fn end(&mut self) -> Option<Row> {
         let element = self.open.pop()?;
+        let is_inside_root = self.open.len() == 1;
         let parent = self.open.last_mut()?;
-        if !element.has_elements && element.fields.is_empty() {
-            parent.fields.push((element.name, element.text));
+        if element.is_field(is_inside_root) {
+            parent.take(element);
             return None;
         }
         if element.fields.is_empty() {
@@ -111,7 +168,7 @@ impl<R: BufRead> Rows for Xml<R> {
             let mut buffer = std::mem::take(&mut self.buffer);
             buffer.clear();
             let event = self.reader.read_event_into(&mut buffer);
-            let event = event.map_err(|error| self.broken(error))?.into_owned();
+            let event = event.map_err(|error| self.unread(error))?.into_owned();
             self.buffer = buffer;
             let row = match event {
                 Event::Start(start) => {
@@ -128,8 +185,9 @@ impl<R: BufRead> Rows for Xml<R> {
                     None
                 }
                 Event::GeneralRef(reference) => {
-                    let text =
-                        resolved(&reference).ok_or_else(|| self.broken("an unknown entity"))?;
+                    let text = resolved(&reference).ok_or_else(|| {
+                        self.unknown_entity(format_args!("unknown entity {}", &*reference))
+                    })?;
                     self.text(&text);
                     None
                 }
