@@ -665,7 +665,7 @@ async fn amounts_of_several_or_unknown_currencies_are_no_sum() {
         let (nothing, both) = (money("0"), money("110"));
         let expected = [
             // "ours", "known", "missing", "extra": counted, and in no sum.
-            ("", (3, 2, 1, 1), (0, 1, 0), [nothing; 6]),
+            ("", (3, 2, 1, 1), (0, 2, 0), [nothing; 6]),
             // "theirs", "stands".
             (
                 "USD",
@@ -689,6 +689,7 @@ async fn amounts_of_several_or_unknown_currencies_are_no_sum() {
             .collect();
         let some = |text| Some(money(text));
         let expected = [
+            ("known", ("", some("10")), ("USD", some("10"))),
             ("ours", ("", None), ("USD", some("10"))),
             ("stands", ("USD", some("20")), ("EUR", some("20"))),
             ("theirs", ("USD", some("90")), ("", None)),

@@ -31,10 +31,7 @@ SELECT
     -- Taken back as a whole: by negative transactions that outweigh it, or by its status.
     sales > 0 AND countIf(is_sale AND (amount < 0 OR fate >= 4)) > 0 AND their_amount <= 0 AS is_reversed,
     has_own AND sales > 0 AND NOT is_reversed AS is_matched,
-    -- An unknown currency is not another one.
-    is_matched AND NOT own_is_unpriced
-        AND (own_is_mixed OR their_is_mixed OR (own_money != 0 AND their_money != 0 AND own_money != their_money))
-        AS other_currency,
+    is_matched AND NOT own_is_unpriced AND (own_is_mixed OR their_is_mixed OR own_money != their_money) AS other_currency,
     is_matched AND own_fate BETWEEN 1 AND 3 AS is_standing,
     is_matched AND NOT own_is_unpriced AND NOT is_standing AND NOT other_currency AND own_amount != their_amount
         AS other_amount,
