@@ -267,6 +267,29 @@ async fn activity_is_that_of_the_hour_of_the_week() {
 }
 
 #[tokio::test]
+async fn a_source_that_sends_seldom_was_there_before_its_first_postback_that_is_read() {
+    with_database("seldom", |loader, reader| async move {
+        // The hour that ended 100 hours ago, eight weeks before; and one before all that is read.
+        let end = until() - Span::new().hours(100) - Span::new().weeks(8);
+        let times = [
+            (end - Span::new().minutes(30)).timestamp(),
+            (until() - Span::new().weeks(9) - Span::new().days(2)).timestamp(),
+        ];
+        let rows = times.iter().zip(1_u128..).map(|(at, number)| PostbackRow {
+            source: "seldom",
+            received_at: *at,
+            ..postback(number, number, "2026-09-01T00:00:00Z", 1)
+        });
+        insert_postbacks(&loader, rows.collect::<Vec<_>>()).await;
+        let (only, names, until) = (Filter::default(), Names::default(), until());
+        let found = reader.activity(&only, &names, &until).await.unwrap();
+        // One in eight of these hours, and nothing in the others of the week.
+        assert_eq!(found[0].usual.missing.to_bits(), 0.125_f64.to_bits());
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_postback_of_a_wrong_clock_is_no_history() {
     with_database("wrong_clock", |loader, reader| async move {
         // A week: the hour before it is not known.

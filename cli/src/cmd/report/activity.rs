@@ -23,7 +23,7 @@ use crate::console::Console;
 use crate::ending::{Ending, Failure};
 use crate::lag::{self, GroupLag};
 use crate::output::{Cell, Sheet, number, plural, text};
-use crate::range::shown;
+use crate::range::{shown, shown_exactly};
 use crate::servers::Trouble;
 use standing::Standing;
 
@@ -89,7 +89,7 @@ impl Activity {
         }
         .map_err(trouble)?;
         sheet.fact("report", "activity");
-        sheet.fact("until", shown(until.timestamp(), until.time_zone()));
+        sheet.fact("until", shown_exactly(until.timestamp(), until.time_zone()));
         sheet.fact("time_zone", until.time_zone().iana_name().unwrap_or("UTC"));
         if sheet.rows.is_empty() {
             let words = "No postback has come from these sources: `postback doctor` says whether \

@@ -10,7 +10,7 @@
 //!   usually are from their mean.
 //! - *missing*: postbacks that were usual in the time since the last one came. 13 of them missing by
 //!   chance is one in 440,000.
-//! - *learning*: the source has sent for less than three weeks, by what came in the nine weeks before.
+//! - *learning*: the source has sent for less than three weeks, by what came in the ten weeks before.
 //!   What stands before them is no history: a single postback of a wrong clock would make it long.
 //!
 //! Rows of a name that a source had before are rows of the source.
@@ -96,7 +96,7 @@ pub struct Refused {
 #[derive(Row, Deserialize)]
 struct Seen {
     source: String,
-    /// Of the weeks that are read; [`Timestamp::UNIX_EPOCH`] where all stands before them.
+    /// Since [`there_before`]; [`Timestamp::UNIX_EPOCH`] where all stands before that.
     #[serde(deserialize_with = "micros")]
     first: Timestamp,
     #[serde(deserialize_with = "micros")]
@@ -225,7 +225,7 @@ impl Reader {
         // A postback that stands there twice is no other one: no FINAL.
         let sql = format!(
             "SELECT toString(source) AS source, \
-               minIf(received_at, received_at >= fromUnixTimestamp64Micro({{from:Int64}})) AS first, \
+               minIf(received_at, received_at >= fromUnixTimestamp64Micro({{there:Int64}})) AS first, \
                max(received_at) AS last \
              FROM {{postbacks}} WHERE {IS_SENT} AND {} \
                AND received_at < fromUnixTimestamp64Micro({{until:Int64}}) \
@@ -234,7 +234,7 @@ impl Reader {
         );
         let query = self
             .query(&sql)
-            .param("from", weeks_before(until).as_microsecond())
+            .param("there", there_before(until).as_microsecond())
             .param("until", until.timestamp().as_microsecond());
         self.all("see who sends", only.bind(query)).await
     }
@@ -317,6 +317,12 @@ impl Reader {
 /// Since when hours are read: clocks may have been changed once or twice.
 fn weeks_before(until: &Zoned) -> Timestamp {
     ago(until, Span::new().days(7 * (WEEKS + 1)).hours(3))
+}
+
+/// Whoever sent since then was there in all weeks that are read: a source that sends seldom has nothing
+/// in the first hours of them. What a wrong clock stamped long before says nothing.
+fn there_before(until: &Zoned) -> Timestamp {
+    ago(until, Span::new().days(7 * (WEEKS + 2)))
 }
 
 /// So long before; the beginning of time where that is before it.

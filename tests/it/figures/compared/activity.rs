@@ -112,7 +112,7 @@ impl Sent {
             .map(|(lowest, highest)| format!("{lowest:.0}–{highest:.0}"));
         vec![
             named("last", Figure::Any),
-            // The report tells its moment to the second.
+            // A text of it has whole seconds.
             named("silence", Figure::Near(silence.as_secs_f64(), 1.001)),
             named("hour", Figure::count(self.last(1))),
             named(
