@@ -1,4 +1,4 @@
-//! Sorts what librdkafka says, on the producer's polling thread.
+//! Sorts what librdkafka says, on a worker of the runtime.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

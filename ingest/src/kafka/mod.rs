@@ -1,5 +1,7 @@
 //! The way to Kafka: one method, so that tests can stand in for it.
 
+mod bell;
+mod client;
 mod delivery;
 mod producer;
 mod silence;

@@ -8,13 +8,14 @@ use arc_swap::ArcSwap;
 use postback_common::config::{KafkaSettings, Settings};
 use postback_service::kafka::{KafkaMetrics, explain, producer_config};
 use rdkafka::ClientConfig;
-use rdkafka::config::FromClientConfigAndContext as _;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::metadata::{MetadataPartition, MetadataTopic};
-use rdkafka::producer::{BaseRecord, Producer as _, ThreadedProducer};
+use rdkafka::producer::{BaseRecord, Producer as _};
+use tokio::runtime::Handle;
 use tokio::sync::Notify;
 use tracing::{info, warn};
 
+use super::client::Client;
 use super::delivery::{Reports, error_code};
 use super::silence::{Silence, Tally};
 use super::turns::Turns;
@@ -22,8 +23,6 @@ use super::{NotTaken, Producer};
 use crate::confirmation::Waiting;
 use crate::metrics::DeliveryMetrics;
 use crate::topic_watch::{Sight, TopicSight};
-
-type Client = ThreadedProducer<Reports, Turns>;
 
 /// The producer of raw records. Its client is replaced when it has given itself up: after what
 /// librdkafka calls a fatal error, an idempotent producer takes nothing any more.
@@ -38,12 +37,15 @@ pub struct KafkaProducer {
     tally: Arc<Tally>,
     silence: Mutex<Silence>,
     client: ArcSwap<Client>,
+    /// Hears every client.
+    runtime: Handle,
     /// Held while a new client is made, so that there is one.
     rebuilding: Mutex<()>,
 }
 
 impl KafkaProducer {
-    /// Makes the client; connecting goes on in its background.
+    /// Makes the client; connecting goes on in its background. Must be called inside a tokio runtime,
+    /// which hears what becomes of records.
     ///
     /// # Errors
     /// librdkafka's words, without secrets, when it refuses an option.
@@ -62,7 +64,8 @@ impl KafkaProducer {
         let tally = Arc::new(Tally::default());
         let turns = turns(&settings.kafka, &config);
         let reports = Reports::new(&kafka, &metrics, turns, late_after, &trouble, &tally);
-        let client = Client::from_config_and_context(&config, reports);
+        let runtime = Handle::current();
+        let client = Client::start(&config, reports, &runtime);
         let client = client.map_err(|error| explain(&settings.kafka, &error))?;
         Ok(Self {
             settings: settings.kafka.clone(),
@@ -73,7 +76,8 @@ impl KafkaProducer {
             trouble,
             tally,
             silence: Mutex::default(),
-            client: ArcSwap::from_pointee(client),
+            client: ArcSwap::new(client),
+            runtime,
             rebuilding: Mutex::default(),
         })
     }
@@ -84,7 +88,7 @@ impl KafkaProducer {
     #[must_use]
     pub fn flush(&self, within: Duration) -> usize {
         // The number says all that the error would. librdkafka's own counts its events as well.
-        drop(self.client.load().flush(within));
+        drop(self.client.load().producer().flush(within));
         usize::try_from(self.metrics.open.get()).unwrap_or(0)
     }
 
@@ -95,7 +99,14 @@ impl KafkaProducer {
             .rebuilding
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        if self.client.load().client().fatal_error().is_none() {
+        if self
+            .client
+            .load()
+            .producer()
+            .client()
+            .fatal_error()
+            .is_none()
+        {
             return;
         }
         let turns = turns(&self.settings, &self.config);
@@ -107,11 +118,11 @@ impl KafkaProducer {
             &self.trouble,
             &self.tally,
         );
-        match Client::from_config_and_context(&self.config, reports) {
+        match Client::start(&self.config, reports, &self.runtime) {
             Ok(client) => {
                 self.metrics.rebuilds.inc();
                 info!("Kafka's client was made anew after a fatal error");
-                let old = self.client.swap(Arc::new(client));
+                let old = self.client.swap(client);
                 // Its end purges its queue, which takes up to half a second.
                 let ending = std::thread::Builder::new().name("kafka-old".to_owned());
                 if let Err(error) = ending.spawn(move || drop(old)) {
@@ -151,6 +162,7 @@ impl Producer for KafkaProducer {
     fn offer(&self, record: &[u8], waiting: Waiting) -> Result<(), NotTaken> {
         let topic = &self.settings.topic;
         let client = self.client.load();
+        let client = client.producer();
         if let Some(turns) = &client.context().turns {
             turns.offered(waiting.since());
         }
@@ -208,7 +220,7 @@ impl KafkaProducer {
     /// the rest is what stands against it.
     fn ask(&self, within: Duration) -> Result<Option<String>, Sight> {
         let client = self.client.load_full();
-        let client = client.client();
+        let client = client.producer().client();
         if let Some((code, text)) = client.fatal_error() {
             return Err(Sight::Broken(format!("{code:?}: {text}")));
         }

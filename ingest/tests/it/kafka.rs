@@ -73,8 +73,8 @@ async fn a_record_is_confirmed_and_a_slow_confirmation_counts_as_late() {
     }
 }
 
-#[test]
-fn a_full_queue_takes_nothing_more() {
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_queue_takes_nothing_more() {
     // Nobody listens, so nothing leaves the queue of two.
     let settings = configured("127.0.0.1:1", "", "\"queue.buffering.max.messages\" = 2");
     let (producer, _metrics) = producer(&settings);
@@ -149,8 +149,8 @@ async fn all_partitions_take_turns_unless_the_operator_has_chosen() {
     }
 }
 
-#[test]
-fn the_topic_is_seen_missed_and_seen_again() {
+#[tokio::test(flavor = "multi_thread")]
+async fn the_topic_is_seen_missed_and_seen_again() {
     let cluster = MockCluster::new(1).unwrap();
     let settings = configured(&cluster.bootstrap_servers(), "", "");
     let (producer, _metrics) = producer(&settings);
