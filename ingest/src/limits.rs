@@ -11,6 +11,9 @@ pub const TURNED_AWAY: usize = 128;
 /// Files for listeners, Kafka, epoll and the standard streams, and for who is turned away.
 const OTHER_FILES: usize = 128 + TURNED_AWAY;
 
+/// Answers may be given longer than the end can wait for the last ones.
+const LONGEST_LAST: Duration = Duration::from_secs(1);
+
 /// Bounds that are the same for all sources.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
@@ -30,13 +33,17 @@ pub struct Limits {
     pub body_within: Duration,
     /// How long what is answered may find nobody who reads it.
     pub unread_within: Duration,
-    /// At shutdown, time in which connections are still accepted.
+    /// At shutdown, time in which all goes on before the open connections are to end.
     pub lame_duck: Duration,
-    /// At shutdown, time for what is being answered.
+    /// At shutdown, time for the connections that are open by then. New ones are still accepted.
     pub answers_within: Duration,
-    /// At shutdown, time for Kafka to confirm what is still in the producer's queue, and for the disk
-    /// and the drain besides, all at once.
+    /// At shutdown, time for Kafka to confirm what is in the producer's queue and for the drain to
+    /// empty the spool, both beside the requests.
     pub flush_within: Duration,
+    /// After both, how long a moment is waited for in which nobody is connected.
+    pub quiet_within: Duration,
+    /// Once no connections are accepted any more, time for what is being answered.
+    pub last_within: Duration,
 }
 
 impl Default for Limits {
@@ -50,10 +57,12 @@ impl Default for Limits {
             body_within: Duration::from_secs(10),
             unread_within: Duration::from_secs(30),
             lame_duck: Duration::ZERO,
-            // Together below the 10 s after which container engines kill: a disk that hangs gets 0.5 s
-            // more, and the records of refusals 1 s.
+            // Together below the 10 s after which container engines kill, with up to 1 s for
+            // connections that have not asked and 1 s for the records of refusals.
             answers_within: Duration::from_secs(5),
             flush_within: Duration::from_secs(3),
+            quiet_within: Duration::from_millis(500),
+            last_within: Duration::from_millis(250),
         }
     }
 }
@@ -67,6 +76,7 @@ impl Limits {
             in_flight: settings.max_in_flight,
             idle_within: settings.idle_timeout,
             lame_duck: settings.lame_duck,
+            last_within: settings.store_within().min(LONGEST_LAST),
             ..Self::default()
         }
     }

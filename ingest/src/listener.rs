@@ -1,6 +1,7 @@
 //! The networks' side: connections, their bounds, and their end.
 
 pub mod connection;
+mod crowd;
 mod overflow;
 
 use std::io;
@@ -12,15 +13,21 @@ use postback_service::lifecycle::Shutdown;
 use postback_service::listen::Listening;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
-use tokio::time::{sleep, timeout};
+use tokio::time::sleep;
 use tracing::{debug, info, warn};
 
 use crate::server::Server;
 use crate::tls::Tls;
+use connection::{Ends, FIRST_WITHIN};
+use crowd::Crowd;
 use overflow::Overflow;
 
 /// Pause after the operating system refused a connection (no more files, no memory).
 const PAUSE: Duration = Duration::from_millis(50);
+
+/// After the last connection was accepted, how long one may begin its first request while others wait
+/// for the successor. Most come with it.
+const BRIEFLY: Duration = Duration::from_millis(50);
 
 /// Where the networks come in.
 #[derive(Debug)]
@@ -32,44 +39,37 @@ pub struct Door {
 }
 
 /// Answers connections until `shutdown`. From then on every answer is the last of its connection
-/// (`Connection: close`), and new connections are accepted for the lame-duck time. Then lets what is
-/// being answered end, and returns once all connections are closed or their time is up.
+/// (`Connection: close`). New connections are still accepted: for the lame-duck time, then while those
+/// that are open end and `meanwhile` is under way, and then until nobody is connected for a moment, as
+/// far as there is one. Returns once the last ones are closed or their time is up.
+///
+/// So while the end takes its time, senders get their answers, and it is over within moments once
+/// nobody accepts any more.
 ///
 /// What waits in the queue of a socket of our own by then is answered too; that of a socket that
 /// was handed over is left to the successor.
-pub async fn serve(door: Door, server: Arc<Server>, shutdown: Shutdown) {
-    let most = server.limits().connections.min(Semaphore::MAX_PERMITS);
-    let permits = Arc::new(Semaphore::new(most));
-    let stop = Shutdown::new();
+pub async fn serve(
+    door: Door,
+    server: Arc<Server>,
+    shutdown: Shutdown,
+    meanwhile: impl Future<Output = ()>,
+) {
     let Door { socket, tls } = door;
-    let reception = Reception {
-        tls,
-        permits: Arc::clone(&permits),
-        overflow: Overflow::default(),
-        server: Arc::clone(&server),
-        stop: stop.clone(),
-    };
-    accept(&socket.listener, &reception, &shutdown).await;
-    if !socket.handed_over
-        && let Err(error) = empty_queue(socket.listener, &reception)
-    {
-        debug!(%error, "the queue of connections");
+    let reception = Reception::new(tls, server);
+    let ending = reception.end(&shutdown, meanwhile);
+    accept(&socket.listener, &reception, ending).await;
+    let mut first_within = BRIEFLY;
+    if !socket.handed_over {
+        first_within = FIRST_WITHIN;
+        if let Err(error) = empty_queue(socket.listener, &reception) {
+            debug!(%error, "the queue of connections");
+        }
     }
-    stop.cancel();
-    all_closed(&permits, most, server.limits().answers_within).await;
+    reception.close(first_within).await;
 }
 
-async fn accept(listener: &TcpListener, reception: &Reception, shutdown: &Shutdown) {
-    let server = &reception.server;
-    let ending = async {
-        shutdown.cancelled().await;
-        server.begin_end();
-        let lame_duck = server.limits().lame_duck;
-        if !lame_duck.is_zero() {
-            info!(?lame_duck, "connections are still accepted");
-            sleep(lame_duck).await;
-        }
-    };
+/// Until `ending` is over.
+async fn accept(listener: &TcpListener, reception: &Reception, ending: impl Future<Output = ()>) {
     tokio::pin!(ending);
     loop {
         let accepted = tokio::select! {
@@ -111,11 +111,27 @@ struct Reception {
     permits: Arc<Semaphore>,
     overflow: Overflow,
     server: Arc<Server>,
-    /// Ends the connections.
-    stop: Shutdown,
+    ends: Ends,
+    /// Open connections that were accepted before they were to stop.
+    early: Crowd,
+    /// And since.
+    late: Crowd,
 }
 
 impl Reception {
+    fn new(tls: Option<Arc<Tls>>, server: Arc<Server>) -> Self {
+        let most = server.limits().connections.min(Semaphore::MAX_PERMITS);
+        Self {
+            tls,
+            permits: Arc::new(Semaphore::new(most)),
+            overflow: Overflow::default(),
+            server,
+            ends: Ends::default(),
+            early: Crowd::default(),
+            late: Crowd::default(),
+        }
+    }
+
     fn receive(&self, stream: TcpStream, peer: SocketAddr) {
         if let Err(error) = stream.set_nodelay(true) {
             debug!(%error, "TCP_NODELAY");
@@ -126,18 +142,59 @@ impl Reception {
                 .turn_away(stream, peer.ip(), is_tls, &self.server);
             return;
         };
-        let (server, stop) = (Arc::clone(&self.server), self.stop.clone());
+        let crowd = if self.ends.stop().is_cancelled() {
+            &self.late
+        } else {
+            &self.early
+        };
+        let open = (permit, crowd.enter());
+        let (server, ends) = (Arc::clone(&self.server), self.ends.clone());
         match self.tls.clone() {
             None => drop(tokio::spawn(async move {
-                connection::answer(stream, peer.ip(), server, stop).await;
-                drop(permit);
+                connection::answer(stream, peer.ip(), server, ends).await;
+                drop(open);
             })),
             Some(tls) => drop(tokio::spawn(async move {
-                if let Some(stream) = tls.accept(stream, server.limits().head_within).await {
-                    connection::answer(stream, peer.ip(), server, stop).await;
+                let stream = tokio::select! {
+                    stream = tls.accept(stream, server.limits().head_within) => stream,
+                    () = ends.give_up().cancelled() => None,
+                };
+                if let Some(stream) = stream {
+                    connection::answer(stream, peer.ip(), server, ends).await;
                 }
-                drop(permit);
+                drop(open);
             })),
+        }
+    }
+
+    /// From `shutdown` on; over when no more connections are to be accepted.
+    async fn end(&self, shutdown: &Shutdown, meanwhile: impl Future<Output = ()>) {
+        shutdown.cancelled().await;
+        self.server.begin_end();
+        let limits = self.server.limits();
+        let lame_duck = limits.lame_duck;
+        if !lame_duck.is_zero() {
+            info!(?lame_duck, "connections are still accepted");
+            sleep(lame_duck).await;
+        }
+        self.ends.stop().cancel();
+        let (open, ()) = tokio::join!(self.early.left(limits.answers_within), meanwhile);
+        if open > 0 {
+            warn!(open, "connections were still open at the end");
+        }
+        // Then nobody is cut short. Under steady traffic there may be no such moment.
+        self.late.left(limits.quiet_within).await;
+    }
+
+    /// Lets the last ones end; who has not asked within `first_within` is given up.
+    async fn close(&self, first_within: Duration) {
+        let mut open = self.late.left(first_within).await;
+        self.ends.give_up().cancel();
+        if open > 0 {
+            open = self.late.left(self.server.limits().last_within).await;
+        }
+        if open > 0 {
+            warn!(open, "the last connections were still open at the end");
         }
     }
 }
@@ -150,13 +207,4 @@ fn is_the_peers(error: &io::Error) -> bool {
             | io::ErrorKind::ConnectionReset
             | io::ErrorKind::ConnectionRefused
     )
-}
-
-/// Each connection holds a permit, so all are closed when all permits can be had.
-async fn all_closed(permits: &Semaphore, most: usize, within: Duration) {
-    let all = u32::try_from(most).unwrap_or(u32::MAX);
-    if timeout(within, permits.acquire_many(all)).await.is_err() {
-        let open = most - permits.available_permits();
-        warn!(open, "connections were still open at the end");
-    }
 }

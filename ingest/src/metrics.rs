@@ -29,6 +29,7 @@ const DELIVERY_BOUNDS: [f64; 14] = [
 #[derive(Debug, Clone)]
 pub struct IngestMetrics {
     requests: Family<RequestLabels, Counter>,
+    stored: Family<KeyLabels, Counter>,
     refusals: Arc<[Counter]>,
     /// Requests to no known key, by refusal: they count under an empty source and key.
     strangers: KeyMetrics,
@@ -86,8 +87,9 @@ pub struct RefusalRecordMetrics {
 /// Counters of one URL key, by outcome.
 #[derive(Debug, Clone)]
 pub struct KeyMetrics {
-    /// Stored postbacks.
-    pub stored: Counter,
+    stored: Counter,
+    /// Answers that say so.
+    acknowledged: Counter,
     /// `HEAD` requests.
     pub tried: Counter,
     refused: Arc<[Counter]>,
@@ -98,6 +100,12 @@ struct RequestLabels {
     source: String,
     key: String,
     status: u16,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct KeyLabels {
+    source: String,
+    key: String,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -134,6 +142,9 @@ impl IngestMetrics {
         let requests = Family::default();
         let help = "Requests by source, name of the URL key and status; without a known key both are empty";
         part.register("requests", help, requests.clone());
+        let stored = Family::default();
+        let help = "Stored postbacks by source and name of the URL key";
+        part.register("stored", help, stored.clone());
         let refusals = Family::<ReasonLabel, Counter>::default();
         let help = "Requests that were not accepted, by reason";
         part.register("refusals", help, refusals.clone());
@@ -155,8 +166,10 @@ impl IngestMetrics {
         let by_way = |way| answers.get_or_create_owned(&WayLabel { way });
         let by_outcome = |outcome| reloads.get_or_create_owned(&OutcomeLabel { outcome });
         let all = Self {
-            strangers: KeyMetrics::new(&requests, "", "", 200),
+            // Nothing of theirs is stored.
+            strangers: KeyMetrics::new(&requests, "", "", 200, Counter::default()),
             requests,
+            stored,
             refusals: Refusal::ALL.iter().map(by_reason).collect(),
             answers: ["kafka", "spool", "refused"].map(by_way),
             in_flight: Gauge::default(),
@@ -203,7 +216,12 @@ impl IngestMetrics {
     /// The counters of one URL key; `stored` is the status of its successes.
     #[must_use]
     pub fn key(&self, source: &SourceName, key: &KeyName, stored: u16) -> KeyMetrics {
-        KeyMetrics::new(&self.requests, source.as_str(), key.as_str(), stored)
+        let labels = KeyLabels {
+            source: source.as_str().to_owned(),
+            key: key.as_str().to_owned(),
+        };
+        let count = self.stored.get_or_create_owned(&labels);
+        KeyMetrics::new(&self.requests, source.as_str(), key.as_str(), stored, count)
     }
 
     /// Notes how long an answer took; without a way it was no acknowledgement.
@@ -250,7 +268,8 @@ impl KeyMetrics {
         requests: &Family<RequestLabels, Counter>,
         source: &str,
         key: &str,
-        stored: u16,
+        status: u16,
+        stored: Counter,
     ) -> Self {
         let counter = |status| {
             requests.get_or_create_owned(&RequestLabels {
@@ -261,10 +280,17 @@ impl KeyMetrics {
         };
         let refused = |refusal: &Refusal| counter(refused_with(*refusal).0.as_u16());
         Self {
-            stored: counter(stored),
+            stored,
+            acknowledged: counter(status),
             tried: counter(200),
             refused: Refusal::ALL.iter().map(refused).collect(),
         }
+    }
+
+    /// Counts a stored postback, and its answer.
+    pub fn stored(&self) {
+        self.stored.inc();
+        self.acknowledged.inc();
     }
 }
 

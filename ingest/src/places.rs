@@ -1,7 +1,7 @@
 //! Where records go, what watches over it, and how it is emptied at the end.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use postback_common::config::Settings;
 use postback_service::kafka::KafkaMetrics;
@@ -9,16 +9,40 @@ use postback_service::lifecycle::{ExitCode, Shutdown};
 use postback_service::metrics::Metrics;
 use postback_service::probes::{Probe, Readiness};
 use postback_spool::disk::RealDisk;
+use tokio::task::JoinHandle;
 use tracing::{info, warn};
 
 use crate::breaker::Breaker;
 use crate::kafka::{KafkaProducer, Producer};
-use crate::limits::Limits;
 use crate::metrics::IngestMetrics;
 use crate::run::StartError;
 use crate::spool::{self, Drainer, Left, SpoolFigures, SpoolProbes, Spooler};
 use crate::storage::Storage;
 use crate::topic_watch::{self, TopicMissing, TopicSight};
+
+/// After the last request, time for Kafka, the disk and the drain with what it brought.
+const AFTERWARDS: Duration = Duration::from_millis(250);
+
+/// What came to its end while requests were still taken. What did not gets no more time afterwards:
+/// senders wait for the successor then.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Settled {
+    /// Kafka confirms what it is handed.
+    flushed: bool,
+    /// The spool was empty.
+    drained: bool,
+}
+
+impl Settled {
+    /// Time for what the last requests left with Kafka's client.
+    pub(crate) const fn flush_within(self) -> Duration {
+        afterwards(self.flushed)
+    }
+}
+
+const fn afterwards(settled: bool) -> Duration {
+    if settled { AFTERWARDS } else { Duration::ZERO }
+}
 
 /// Kafka's client and, where there is one, the spool.
 pub(crate) struct Places {
@@ -111,17 +135,39 @@ impl Places {
         ));
     }
 
-    /// Brings to Kafka what can be brought there in time. What then stays in the spool is drained by
-    /// the next process.
-    pub(crate) async fn empty(&self, spool: Option<Drainer>, limits: Limits) -> ExitCode {
-        let within = limits.flush_within;
-        // For all that follows: the disk may take its time twice.
-        let due = Instant::now() + within;
+    /// Brings to Kafka what can be brought there `within` that time. Requests may go on.
+    pub(crate) async fn settle(&self, spool: Option<&Drainer>, within: Duration) -> Settled {
+        let flushing = async {
+            let begun = Instant::now();
+            let unconfirmed = self.flush(within).await;
+            // It ends when it sees none. There may be new ones by now.
+            unconfirmed.is_ok_and(|records| records == 0 || begun.elapsed() < within)
+        };
+        let draining = async {
+            match spool {
+                Some(drainer) => drainer.comes_to_rest(within).await,
+                None => true,
+            }
+        };
+        let (flushed, drained) = tokio::join!(flushing, draining);
+        Settled { flushed, drained }
+    }
+
+    /// Says how many records Kafka has not confirmed by then.
+    fn flush(&self, within: Duration) -> JoinHandle<usize> {
         let producer = Arc::clone(&self.producer);
-        let flushing = tokio::task::spawn_blocking(move || producer.flush(within));
+        tokio::task::spawn_blocking(move || producer.flush(within))
+    }
+
+    /// After the last request: brings to Kafka what is still to come to its end. What then stays in
+    /// the spool is drained by the next process.
+    pub(crate) async fn empty(&self, spool: Option<Drainer>, settled: Settled) -> ExitCode {
+        // For all that follows: the disk may take its time twice.
+        let due = Instant::now() + afterwards(settled.drained);
+        let flushing = self.flush(settled.flush_within());
         let closing = self.spooler.clone().map(|spooler| {
             // Nothing comes any more, so this takes one write.
-            tokio::task::spawn_blocking(move || spooler.close(within))
+            tokio::task::spawn_blocking(move || spooler.close(AFTERWARDS))
         });
         if let Some(closing) = closing
             && let Err(error) = closing.await

@@ -21,7 +21,7 @@ use crate::accept::Acceptor;
 use crate::limits::Limits;
 use crate::listener::Door;
 use crate::metrics::IngestMetrics;
-use crate::places::Places;
+use crate::places::{Places, Settled};
 use crate::refusals::{self, Refusals};
 use crate::server::Server;
 use crate::tls::{self, Tls, TlsMetrics};
@@ -128,10 +128,19 @@ async fn ingest(
     let door = Door { socket, tls };
     announce(&settings, &door, admin_address);
     supervisor::tell_ready();
-    serve(door, server, draining, shutdown).await;
-    let code = places.empty(spool, limits).await;
+    let handed_over = door.socket.handed_over;
+    let mut settled = Settled::default();
+    let settling = async { settled = places.settle(spool.as_ref(), limits.flush_within).await };
+    serve(door, server, draining, shutdown, settling).await;
+    let refusals_within = if handed_over {
+        settled.flush_within()
+    } else {
+        refusals::FLUSH_WITHIN
+    };
     // A connection that does not close may still hold it up; nothing is promised of it.
-    if timeout(refusals::FLUSH_WITHIN, publishing).await.is_err() {
+    let publishing = timeout(refusals_within, publishing);
+    let (code, published) = tokio::join!(places.empty(spool, settled), publishing);
+    if published.is_err() {
         debug!("records of refusals are dropped");
     }
     end.cancel();
@@ -171,11 +180,17 @@ fn announce(settings: &Settings, door: &Door, admin: SocketAddr) {
 }
 
 /// Not ready as soon as the end has begun, so that a balancer looks elsewhere.
-async fn serve(door: Door, server: Arc<Server>, draining: Probe, shutdown: Shutdown) {
+async fn serve(
+    door: Door,
+    server: Arc<Server>,
+    draining: Probe,
+    shutdown: Shutdown,
+    settling: impl Future<Output = ()>,
+) {
     let begun = shutdown.clone();
     tokio::spawn(async move {
         begun.cancelled().await;
         draining.fail("the process is going down", "");
     });
-    listener::serve(door, server, shutdown).await;
+    listener::serve(door, server, shutdown, settling).await;
 }

@@ -220,7 +220,7 @@ impl Server {
             Ok((id, way)) => {
                 under_way.way = Some(way);
                 span.record("id", display(id));
-                key.metrics.stored.inc();
+                key.metrics.stored();
                 answer::stored(&key.reply, id, take(&mut head.headers))
             }
             Err(refusal) => self.refuse(refusal, Some(&key), &glimpse()),

@@ -8,13 +8,18 @@ use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixDatagram;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use postback_load::{Attempt as Planned, Ledger, OpenLoop, Request};
 use postback_stack::Launch;
+use postback_tests::pipeline::get;
 use postback_tests::program::binary;
 use postback_tests::raw::{exchange, request};
 use postback_tests::{Pipeline, Program, Setup, wait};
+use rustix::process::Signal;
+use tempfile::TempDir;
 
+use crate::outage::own_kafka;
 use crate::templates::COMPLETE;
 
 /// One request on a connection of its own.
@@ -137,6 +142,97 @@ fn a_killed_ingest_loses_at_most_what_was_in_flight() {
     let acknowledged = attempts.iter().filter_map(|attempt| attempt.id.as_ref());
     let missing = acknowledged.filter(|id| !stored.contains(*id));
     assert_eq!(missing.count(), 0);
+}
+
+/// Networks give an answer so long.
+const PATIENCE: Duration = Duration::from_millis(400);
+
+/// In memory where the machine has such a place: the spool of a busy disk would be late by itself.
+fn memory() -> TempDir {
+    let directory = tempfile::Builder::new().tempdir_in("/dev/shm");
+    directory.or_else(|_| tempfile::tempdir()).unwrap()
+}
+
+/// How long an attempt took, without what the sender stood still, and without the time for which
+/// there was no process at all.
+fn took(attempt: &Planned, ledger: &Ledger, absent: &Range<Instant>) -> Duration {
+    let begun = absent.start.max(ledger.start + attempt.planned);
+    let ended = absent.end.min(ledger.start + attempt.ended);
+    let waited = ended.saturating_duration_since(begun);
+    attempt.without_own_stall().saturating_sub(waited)
+}
+
+/// All that makes an end long: Kafka stands still, a record is in the spool, one connection never
+/// asks, and another does not end its request.
+#[test]
+fn while_an_end_takes_its_time_senders_get_their_answers() {
+    let directory = memory();
+    let (kafka, servers) = own_kafka(directory.path());
+    let spool = format!("spool_dir = {:?}", directory.path().join("spool"));
+    let pipeline = Setup::on("handover_slow_end", servers)
+        .answering_in_time()
+        .lines("ingest", &spool)
+        .source("rakuten-us", COMPLETE)
+        .prepare();
+    pipeline.migrate();
+    let socket = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let address = socket.local_addr().unwrap();
+    let path = format!("{}?u1=c-{{number}}", pipeline.sources[0].path());
+    let ingest = start(&pipeline, &socket);
+    pipeline.wait_until_ready(pipeline.ingest_admin, &ingest);
+    kafka.process().freeze().unwrap();
+    let spooled = wait::until("a record is spooled", || attempt(address, &path).id);
+    let _silent = TcpStream::connect(address).unwrap();
+    let mut slow = TcpStream::connect(address).unwrap();
+    slow.write_all(b"GET /postb").unwrap();
+    wait::until_true("both are accepted", || {
+        let page = get(pipeline.ingest_admin, "/metrics");
+        page.is_some_and(|(_, text)| text.contains("\npostback_ingest_connections 2\n"))
+    });
+
+    ingest.signal(Signal::TERM);
+    wait::until_true("it is going down", || {
+        let readiness = pipeline.readiness(pipeline.ingest_admin);
+        readiness.is_some_and(|(_, text)| text.contains("going down"))
+    });
+    let longest = Duration::from_secs(600);
+    let plan = OpenLoop::new(address, Request::get(address, &path), 100, longest);
+    let end = plan.stop.clone();
+    let sending = std::thread::spawn(move || plan.run().unwrap());
+    assert_eq!(ingest.exit_code(), 3);
+    let gone = Instant::now();
+    let ingest = start(&pipeline, &socket);
+    wait::until_true("the successor is there", || {
+        pipeline.readiness(pipeline.ingest_admin).is_some()
+    });
+    let absent = gone..Instant::now();
+    pipeline.wait_until_ready(pipeline.ingest_admin, &ingest);
+    end.store(true, Relaxed);
+    let ledger = sending.join().unwrap();
+    kafka.process().thaw().unwrap();
+
+    assert!(ledger.attempts.len() > 100, "{}", ledger.attempts.len());
+    let late = ledger
+        .attempts
+        .iter()
+        .filter(|attempt| !attempt.is_success() || took(attempt, &ledger, &absent) > PATIENCE);
+    let late: Vec<_> = late.collect();
+    assert!(
+        late.is_empty(),
+        "{} late, such as {:?}",
+        late.len(),
+        late[0]
+    );
+    let acknowledged = ledger.attempts.iter().filter_map(Planned::acknowledged);
+    let acknowledged = acknowledged.map(|id| id.to_string());
+    let mut missing: BTreeSet<String> = acknowledged.chain([spooled]).collect();
+    wait::until_true("what was acknowledged is in Kafka", || {
+        for record in pipeline.topic.records() {
+            missing.remove(record["id"].as_str().unwrap());
+        }
+        missing.is_empty()
+    });
+    assert_eq!(ingest.terminate(), 0);
 }
 
 #[test]

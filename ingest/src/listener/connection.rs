@@ -1,7 +1,7 @@
 //! One connection.
 
 use std::convert::Infallible;
-use std::future::poll_fn;
+use std::future::{pending, poll_fn};
 use std::net::IpAddr;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
@@ -40,14 +40,38 @@ const LINGER_BYTES: usize = 1024 * 1024;
 
 /// At the end, how long a connection that has never carried a request may still begin one: somebody
 /// has connected to send it.
-const FIRST_WITHIN: Duration = Duration::from_secs(1);
+pub(super) const FIRST_WITHIN: Duration = Duration::from_secs(1);
 
-/// Answers the requests of one connection from `peer` until it ends, or until `stop` and the answer to
-/// the request under way.
-pub async fn answer<S>(stream: S, peer: IpAddr, server: Arc<Server>, stop: Shutdown)
+/// What ends connections from outside. Cloning shares it.
+#[derive(Debug, Clone, Default)]
+pub struct Ends(Arc<(Shutdown, Shutdown)>);
+
+impl Ends {
+    /// Ends each behind the request under way, or the first one.
+    #[must_use]
+    pub fn stop(&self) -> &Shutdown {
+        &self.0.0
+    }
+
+    /// After that: ends those at once that no request has come from.
+    #[must_use]
+    pub fn give_up(&self) -> &Shutdown {
+        &self.0.1
+    }
+}
+
+impl From<Shutdown> for Ends {
+    fn from(stop: Shutdown) -> Self {
+        Self(Arc::new((stop, Shutdown::new())))
+    }
+}
+
+/// Answers the requests of one connection from `peer` until it ends, or until it is to end.
+pub async fn answer<S>(stream: S, peer: IpAddr, server: Arc<Server>, ends: impl Into<Ends>)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send,
 {
+    let ends = ends.into();
     let _open = Open::count(server.metrics());
     let peer = Caller::new(peer);
     let handover = Handover::default();
@@ -78,17 +102,26 @@ where
     });
     let mut connection = builder(server).serve_connection(TokioIo::new(stream), service);
     let mut running = Pin::new(&mut connection);
-    let mut ended = until(running.as_mut(), &stop).await;
-    if ended.is_none() && !has_asked.load(Relaxed) {
-        ended = timeout(FIRST_WITHIN, running.as_mut()).await.ok();
-    }
-    let ended = match ended {
-        Some(ended) => ended,
-        None => {
+    let mut ended = until(running.as_mut(), ends.stop()).await;
+    if ended.is_none() {
+        // Rare and long: not in the future that every connection has room for.
+        ended = Box::pin(async {
+            let given_up = unasked(ends.give_up(), &has_asked);
+            if !has_asked.load(Relaxed)
+                && let Some(ended) = first(running.as_mut(), ends.give_up()).await
+            {
+                return Some(ended);
+            }
             running.as_mut().graceful_shutdown();
-            running.await
-        }
-    };
+            tokio::select! {
+                biased;
+                ended = running => Some(ended),
+                () = given_up => None,
+            }
+        })
+        .await;
+    }
+    let Some(ended) = ended else { return };
     let parts = connection.into_parts();
     let stream = parts.io.into_inner();
     let refusal = match stream.gave_up() {
@@ -128,6 +161,23 @@ async fn until<F: Future>(mut running: Pin<&mut F>, stop: &Shutdown) -> Option<F
         stopped.as_mut().poll(cx).map(|()| None)
     })
     .await
+}
+
+/// What comes of `running` while the first request may still come.
+async fn first<F: Future>(running: Pin<&mut F>, give_up: &Shutdown) -> Option<F::Output> {
+    tokio::select! {
+        biased;
+        ended = timeout(FIRST_WITHIN, running) => ended.ok(),
+        () = give_up.cancelled() => None,
+    }
+}
+
+/// Comes to an end when the connection is given up; never, once it has asked.
+async fn unasked(give_up: &Shutdown, has_asked: &AtomicBool) {
+    give_up.cancelled().await;
+    if has_asked.load(Relaxed) {
+        pending::<()>().await;
+    }
 }
 
 /// The connection ends behind it.

@@ -13,6 +13,7 @@ use tokio::time::timeout;
 use tracing::{error, info, warn};
 
 use super::Spooler;
+use super::rest::Rest;
 use crate::breaker::Breaker;
 use crate::confirmation::{Confirmation, Unconfirmed, Waiting};
 use crate::kafka::{NotTaken, Producer};
@@ -32,15 +33,16 @@ const PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
 /// At the end, how long the thread that drains gets to let go.
-const LET_GO: Duration = Duration::from_millis(500);
+const LET_GO: Duration = Duration::from_millis(250);
 
 /// Between two tries to open the spool.
 const OPEN_EVERY: Duration = Duration::from_millis(500);
 
 /// The thread that drains.
 pub struct Drainer {
-    ending: Arc<AtomicBool>,
+    ending: Shutdown,
     stop: Shutdown,
+    rest: Arc<Rest>,
     /// Whether the last search for what dead processes left went well.
     searched: Arc<AtomicBool>,
     /// The thread's last word: bytes that nobody has taken over, if it could tell.
@@ -74,7 +76,8 @@ impl Drainer {
         breaker: Arc<Breaker>,
         metrics: &IngestMetrics,
     ) -> std::io::Result<Self> {
-        let (ending, stop) = (Arc::new(AtomicBool::new(false)), Shutdown::new());
+        let (ending, stop) = (Shutdown::new(), Shutdown::new());
+        let rest = Arc::new(Rest::default());
         let searched = Arc::new(AtomicBool::new(false));
         let (told, ended) = oneshot::channel();
         let work = Work {
@@ -84,8 +87,9 @@ impl Drainer {
             breaker,
             metrics: metrics.clone(),
             runtime: Handle::current(),
-            ending: Arc::clone(&ending),
+            ending: ending.clone(),
             stop: stop.clone(),
+            rest: Arc::clone(&rest),
             searched: Arc::clone(&searched),
             pending: VecDeque::new(),
             window: 1,
@@ -100,20 +104,27 @@ impl Drainer {
         Ok(Self {
             ending,
             stop,
+            rest,
             searched,
             ended,
             spooler,
         })
     }
 
+    /// Waits until the spool is empty, or cannot be opened, for at most `limit`; says whether it is.
+    /// Draining goes on: records may still come.
+    pub async fn comes_to_rest(&self, limit: Duration) -> bool {
+        self.rest.comes(limit).await
+    }
+
     /// Goes on until the spool is empty, at most for `limit`. Says what is left.
     pub async fn finish(mut self, limit: Duration) -> Left {
-        self.ending.store(true, Relaxed);
+        self.ending.cancel();
         let mut ended = timeout(limit, &mut self.ended).await;
         if ended.is_err() {
             self.stop.cancel();
             // A disk that hangs keeps the thread; the process ends all the same.
-            ended = timeout(limit.min(LET_GO), &mut self.ended).await;
+            ended = timeout(LET_GO, &mut self.ended).await;
         }
         let beside = match ended {
             Ok(Ok(bytes)) => bytes,
@@ -145,9 +156,10 @@ struct Work {
     metrics: IngestMetrics,
     runtime: Handle,
     /// No new records come: end when the spool is empty.
-    ending: Arc<AtomicBool>,
+    ending: Shutdown,
     /// End now.
     stop: Shutdown,
+    rest: Arc<Rest>,
     searched: Arc<AtomicBool>,
     /// Read, oldest first, and not released.
     pending: VecDeque<Pending>,
@@ -190,18 +202,21 @@ impl Work {
                 self.searched.store(adopt(&mut drain), Relaxed);
                 adopted = Some(Instant::now());
             }
+            // Asked before the look: what was written before the end is seen by it.
+            let (ending, asked) = (self.ending.is_cancelled(), self.rest.questions());
             self.read(&mut drain);
+            self.rest.looked(self.pending.is_empty(), asked);
             if self.pending.is_empty() {
                 if drained > 0 {
                     info!(records = drained, "the spool is drained");
                     drained = 0;
                 }
-                if self.ending.load(Relaxed) {
+                if ending {
                     return;
                 }
-                self.rest(IDLE);
+                self.idle(IDLE);
             } else if self.missing.is_known() {
-                self.rest(IDLE);
+                self.sleep(IDLE);
             } else {
                 drained += self.deliver(&mut drain);
             }
@@ -211,6 +226,7 @@ impl Work {
     fn open(&self) -> Option<Drain> {
         let mut told = false;
         loop {
+            let asked = self.rest.questions();
             match self.spooler.open() {
                 Ok(spool) => return Some(spool.drain()),
                 Err(error) if !told => {
@@ -220,10 +236,11 @@ impl Work {
                 }
                 Err(_) => {}
             }
-            if self.stop.is_cancelled() || self.ending.load(Relaxed) {
+            self.rest.looked(true, asked);
+            if self.ending.is_cancelled() {
                 return None;
             }
-            self.rest(OPEN_EVERY);
+            self.idle(OPEN_EVERY);
         }
     }
 
@@ -253,11 +270,11 @@ impl Work {
             self.pause = PAUSE;
             // At most half of Kafka's time while senders wait for theirs.
             if self.metrics.in_flight.get() > 0 {
-                self.rest(begun.elapsed());
+                self.sleep(begun.elapsed());
             }
         } else {
             self.window = 1;
-            self.rest(self.pause);
+            self.sleep(self.pause);
             self.pause = (self.pause * 2).min(LONGEST_PAUSE);
         }
         released
@@ -315,9 +332,21 @@ impl Work {
     }
 
     /// Sleeps, but not past the end.
-    fn rest(&self, time: Duration) {
+    fn sleep(&self, time: Duration) {
         let stopped = async { timeout(time, self.stop.cancelled()).await.is_ok() };
         self.runtime.block_on(stopped);
+    }
+
+    /// Sleeps while there is nothing to do, until somebody wants to know whether that is so.
+    fn idle(&self, time: Duration) {
+        let asked = async {
+            tokio::select! {
+                () = self.ending.cancelled() => {}
+                () = self.rest.question() => {}
+            }
+        };
+        let woken = async { timeout(time, asked).await.is_ok() };
+        self.runtime.block_on(woken);
     }
 }
 

@@ -6,6 +6,7 @@
 
 mod drain;
 mod figures;
+mod rest;
 mod watch;
 
 use std::future::Future;

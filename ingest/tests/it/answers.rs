@@ -3,6 +3,8 @@
 use crate::support::{Ingest, Kafka, PATH, get, request, settings, without_id};
 use postback_ingest::limits::Limits;
 
+const STORED: &str = "postback_ingest_stored_total{source=\"shop\",key=\"spring\"}";
+
 const NOT_FOUND: &str = "HTTP/1.1 404 Not Found\r\ncontent-type: text/plain; charset=utf-8\r\n\
                          connection: close\r\ncontent-length: 9\r\n\r\nnot found";
 
@@ -30,6 +32,27 @@ async fn a_source_may_have_a_reply_of_its_own() {
     assert_eq!(without_id(&answer), expected);
     let counted = "postback_ingest_requests_total{source=\"shop\",key=\"spring\",status=\"202\"}";
     assert_eq!(ingest.metric(counted), 1.0);
+    assert_eq!(ingest.metric(STORED), 1.0);
+}
+
+#[tokio::test]
+async fn what_is_stored_is_told_from_what_is_only_answered() {
+    let ingest = Ingest::start(Kafka::Confirms).await;
+    let answered = "postback_ingest_requests_total{source=\"shop\",key=\"spring\",status=\"200\"}";
+    assert!(
+        ingest.metrics().contains(&format!("\n{STORED} 0\n")),
+        "it is there from the start"
+    );
+    for _ in 0..3 {
+        ingest.exchange(request("HEAD", PATH, "", "")).await;
+    }
+    assert_eq!(ingest.metric(answered), 3.0);
+    assert_eq!(ingest.metric(STORED), 0.0);
+    ingest.exchange(get(PATH)).await;
+    assert_eq!(ingest.metric(answered), 4.0);
+    assert_eq!(ingest.metric(STORED), 1.0);
+    let strangers = "postback_ingest_stored_total{source=\"\"";
+    assert!(!ingest.metrics().contains(strangers));
 }
 
 #[tokio::test]

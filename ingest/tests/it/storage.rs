@@ -451,6 +451,22 @@ async fn at_the_end_it_drains_what_it_can_and_says_what_is_left() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn while_the_end_waits_for_the_drain_the_spool_takes_records() {
+    let mut bench = Bench::start(Kafka::SaysNo, PATIENT).await;
+    assert_eq!(bench.send(1).await, 200);
+    let drainer = bench.ingest.drainer.take().unwrap();
+    assert!(!drainer.comes_to_rest(Duration::from_millis(50)).await);
+    assert_eq!(bench.send(2).await, 200);
+    bench.ingest.kafka.turn(Kafka::Confirms);
+    assert!(drainer.comes_to_rest(LIMIT).await);
+    bench.ingest.kafka.turn(Kafka::SaysNo);
+    assert_eq!(bench.send(3).await, 200);
+    bench.ingest.spooler.as_ref().unwrap().close(LIMIT);
+    let left = drainer.finish(Duration::ZERO).await;
+    assert_eq!(left.records, 1, "the one that came last");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_smallest_spool_that_is_permitted_takes_the_longest_record() {
     // 6 * (61,440 + 524,288) + 131,072, and 1,024 for the heads around it.
     let (longest, least) = (3_645_440, 3_646_464);

@@ -27,7 +27,7 @@ use postback_spool::disk::Disk;
 use serde_json::Value;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout};
 
@@ -157,6 +157,8 @@ pub(crate) struct Ingest {
     pub(crate) noted: mpsc::Receiver<Noted>,
     pub(crate) shutdown: Shutdown,
     pub(crate) serving: JoinHandle<()>,
+    /// At the end, ingest takes connections until this says yes.
+    pub(crate) settled: watch::Sender<bool>,
     metrics: Metrics,
 }
 
@@ -230,7 +232,9 @@ impl Ingest {
             handed_over: false,
         };
         let door = Door { socket, tls };
-        let serving = listener::serve(door, Arc::clone(&server), shutdown.clone());
+        let (settled, mut settling) = watch::channel(true);
+        let settling = async move { drop(settling.wait_for(|settled| *settled).await) };
+        let serving = listener::serve(door, Arc::clone(&server), shutdown.clone(), settling);
         Self {
             address,
             server,
@@ -242,6 +246,7 @@ impl Ingest {
             noted,
             shutdown,
             serving: tokio::spawn(serving),
+            settled,
             metrics,
         }
     }
@@ -312,7 +317,7 @@ impl Sender {
     }
 }
 
-fn undated(bytes: &[u8]) -> String {
+pub(crate) fn undated(bytes: &[u8]) -> String {
     let text = String::from_utf8_lossy(bytes);
     let lines = text.split_inclusive('\n');
     lines.filter(|line| !line.starts_with("date: ")).collect()
