@@ -7,7 +7,7 @@ use postback_service::certificate::Pair;
 use super::check::Check;
 use crate::output::age;
 
-const NAME: &str = "certificate";
+pub(super) const NAME: &str = "certificate";
 
 /// A renewal comes earlier: usually a month before the end.
 const SOON: SignedDuration = SignedDuration::from_hours(14 * 24);

@@ -15,6 +15,8 @@ pub(super) enum State {
     Well,
     Doubtful,
     Broken,
+    /// Not looked at, because it was asked for without it.
+    LeftOut,
 }
 
 impl State {
@@ -23,6 +25,7 @@ impl State {
             Self::Well => "well",
             Self::Doubtful => "doubtful",
             Self::Broken => "broken",
+            Self::LeftOut => "left_out",
         }
     }
 
@@ -31,6 +34,7 @@ impl State {
             Self::Well => "✓",
             Self::Doubtful => "!",
             Self::Broken => "✗",
+            Self::LeftOut => "-",
         }
     }
 
@@ -39,7 +43,13 @@ impl State {
             Self::Well => Tone::Good,
             Self::Doubtful => Tone::Doubtful,
             Self::Broken => Tone::Bad,
+            Self::LeftOut => Tone::Faint,
         }
+    }
+
+    /// Whether nothing needs to be seen to.
+    pub(super) const fn is_fine(self) -> bool {
+        matches!(self, Self::Well | Self::LeftOut)
     }
 }
 
@@ -83,6 +93,13 @@ impl Check {
         Self {
             state: State::Broken,
             ..Self::doubtful(name, what, remedy)
+        }
+    }
+
+    pub(super) fn left_out(name: &'static str, what: impl Into<String>) -> Self {
+        Self {
+            state: State::LeftOut,
+            ..Self::well(name, what)
         }
     }
 

@@ -63,14 +63,15 @@ fn emptied(lag: &GroupLag, is_empty: bool, settings: &Settings) -> Option<Check>
         return None;
     }
     let (group, topic) = (&lag.group, &settings.kafka.topic);
+    let brokers = settings.kafka.brokers.join(",");
     let database = &settings.clickhouse.database;
     let what = format!(
         "group {group} has read the topic, and database {database} has no postback: it was dropped, \
          renamed or made anew, and what was read before is not loaded again by itself"
     );
     let remedy = format!(
-        "stop the consumers, then kafka-consumer-groups --group {group} --topic {topic} --reset-offsets \
-         --to-earliest --execute; or correct clickhouse.database, or give consumer.group a new name"
+        "stop the consumers, then kafka-consumer-groups --bootstrap-server {brokers} --group {group} \
+         --topic {topic} --reset-offsets --to-earliest --execute; or correct clickhouse.database, or give consumer.group a new name"
     );
     Some(Check::broken("loading", what, remedy))
 }
@@ -193,6 +194,8 @@ mod tests {
             check.what.contains("loader-g1") && check.what.contains("other"),
             "{check:?}"
         );
+        let remedy = check.remedy.unwrap();
+        assert!(remedy.contains("--bootstrap-server a:1 --group loader-g1"));
         assert_eq!(told(4, 0, false), None);
         // Retention has emptied the topic, or nothing was read yet.
         assert_eq!(told(4, 4, true), None);

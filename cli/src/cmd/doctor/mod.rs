@@ -13,23 +13,47 @@ mod retention;
 mod services;
 mod spool;
 
+use std::future::Future;
 use std::io::Write as _;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 
 use super::load;
 use crate::arguments::{Form, Options};
 use crate::console::{Console, Tone};
 use crate::ending::{Ending, Failure};
 use crate::output::{Cell, Sheet, plural, text};
-use check::{Check, State, within};
+use check::{Check, within};
 
 /// Check everything: configuration, Kafka, ClickHouse, loading, ingest, spool, consumer, endpoints
 #[derive(Debug, Args)]
 #[command(after_help = "Example: postback doctor -o json\n\
-    ✓ well, ! to be seen to, ✗ broken; each with its remedy. Changes nothing.\n\
+    ✓ well, ! to be seen to, ✗ broken, each with its remedy; - left out. Changes nothing.\n\
     Exit code 3 when something is not well, 2 when the configuration is refused.")]
-pub(crate) struct Doctor {}
+pub(crate) struct Doctor {
+    /// Leave out what only the host of a service can tell, because it runs on another one
+    ///
+    /// Of ingest also its spool and certificate. Kafka, ClickHouse, and what consumers have loaded,
+    /// are looked at all the same.
+    #[arg(long, value_name = "SERVICES", value_delimiter = ',')]
+    without: Vec<Service>,
+}
+
+/// What may run on another host.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Service {
+    Ingest,
+    Consumer,
+}
+
+impl Service {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Ingest => "ingest",
+            Self::Consumer => "consumer",
+        }
+    }
+}
 
 impl Doctor {
     pub(crate) async fn run(
@@ -59,9 +83,9 @@ impl Doctor {
             within("retention", retention::check(settings)),
             within("loading", loading::check(settings)),
             within("refusals", refusals::check(settings)),
-            within("ingest", services::ingest(settings)),
-            within("spool", spool::check(settings)),
-            within("consumer", services::consumer(settings)),
+            self.unless_elsewhere(Service::Ingest, "ingest", services::ingest(settings)),
+            self.unless_elsewhere(Service::Ingest, "spool", spool::check(settings)),
+            self.unless_elsewhere(Service::Consumer, "consumer", services::consumer(settings)),
             endpoint::check(&loaded),
         );
         let sources = settings.sources.len();
@@ -74,7 +98,13 @@ impl Doctor {
             checks.push(Check::doubtful("configuration", what, remedy));
         }
         let mut answers = vec![answers::check(settings)];
-        answers.extend(certificate::check(settings));
+        if settings.ingest.tls.is_some() {
+            let check = async { certificate::check(settings).into_iter().collect() };
+            answers.extend(
+                self.unless_elsewhere(Service::Ingest, certificate::NAME, check)
+                    .await,
+            );
+        }
         let all = [
             kafka,
             clickhouse,
@@ -91,9 +121,31 @@ impl Doctor {
         ];
         checks.extend(all.into_iter().flatten());
         write(&checks, options, console)?;
-        let well = checks.iter().all(|check| check.state == State::Well);
-        Ok(if well { Ending::Done } else { Ending::Found })
+        Ok(if are_fine(&checks) {
+            Ending::Done
+        } else {
+            Ending::Found
+        })
     }
+
+    /// The check, or that it was left out: what nobody looked at must not look well.
+    async fn unless_elsewhere(
+        &self,
+        service: Service,
+        name: &'static str,
+        check: impl Future<Output = Vec<Check>>,
+    ) -> Vec<Check> {
+        if !self.without.contains(&service) {
+            return within(name, check).await;
+        }
+        let what = format!("left out, not looked at (--without {})", service.as_str());
+        vec![Check::left_out(name, what)]
+    }
+}
+
+/// Whether nothing that was looked at needs to be seen to.
+fn are_fine(checks: &[Check]) -> bool {
+    checks.iter().all(|check| check.state.is_fine())
 }
 
 fn write(checks: &[Check], options: &Options, console: &mut Console) -> Result<(), Failure> {
@@ -125,10 +177,7 @@ fn write(checks: &[Check], options: &Options, console: &mut Console) -> Result<(
         text("what", "What"),
         text("remedy", "Remedy"),
     ]);
-    sheet.fact(
-        "well",
-        checks.iter().all(|check| check.state == State::Well),
-    );
+    sheet.fact("well", are_fine(checks));
     let row = |check: &Check| {
         vec![
             Cell::text(check.name),
@@ -139,4 +188,33 @@ fn write(checks: &[Check], options: &Options, console: &mut Console) -> Result<(
     };
     sheet.rows = checks.iter().map(row).collect();
     sheet.write(options, console)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn what_is_elsewhere_is_left_out_and_said_to_be() {
+        let doctor = Doctor {
+            without: vec![Service::Consumer],
+        };
+        let ask = async |service| {
+            let check = async { vec![Check::broken("x", "no answer", "start it")] };
+            doctor.unless_elsewhere(service, "x", check).await
+        };
+        let left_out = ask(Service::Consumer).await;
+        let expected = Check::left_out("x", "left out, not looked at (--without consumer)");
+        assert_eq!(left_out, [expected]);
+        assert!(are_fine(&left_out));
+        assert!(!are_fine(&ask(Service::Ingest).await));
+    }
+
+    #[test]
+    fn services_are_named_as_they_are_asked_for() {
+        for service in Service::value_variants() {
+            let accepted = service.to_possible_value().unwrap();
+            assert_eq!(accepted.get_name(), service.as_str());
+        }
+    }
 }

@@ -34,8 +34,9 @@ async fn ready(name: &'static str, program: &str, listen: SocketAddr) -> Vec<Che
         Ok(Ok((false, body))) => unready(name, address, &body),
         Ok(Err(words)) => {
             let what = format!("no answer at {address}: {words}");
-            let remedy =
-                format!("start {program}; where it runs on another host, run doctor there");
+            let remedy = format!(
+                "start {program}; where it runs on another host, run doctor there, and here with --without {name}"
+            );
             vec![Check::broken(name, what, remedy)]
         }
         Err(error) => vec![Check::broken(name, error.to_string(), "run doctor again")],
