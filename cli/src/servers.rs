@@ -36,8 +36,7 @@ impl Trouble {
             error.message,
             code.unwrap_or_default()
         );
-        // A loader waits and tries again; a command does not.
-        Self::new(what, error.remedy.trim_end_matches("; it is tried again"))
+        Self::new(what, &*error.remedy)
     }
 }
 

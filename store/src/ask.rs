@@ -10,8 +10,8 @@ use clickhouse::query::Query;
 use postback_common::config::ClickHouseSettings;
 use serde_json::Value;
 
-use crate::connection::{self, Role, run_within};
-use crate::error::{Kind, StoreError};
+use crate::connection::{self, run_within};
+use crate::error::{Kind, READONLY, StoreError};
 pub use question::Refusal;
 
 /// What an answer may cost.
@@ -60,6 +60,9 @@ pub enum AskError {
     /// As the server says; of [`Kind::Data`] where the query names a format of its own.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The user may not be given limits: not a word of the question was looked at.
+    #[error(transparent)]
+    Unlimited(StoreError),
 }
 
 /// `readonly` of a request: neither writes, nor settings, nor other servers.
@@ -78,15 +81,26 @@ pub async fn ask(
     sql: &str,
     limits: Limits,
 ) -> Result<Answer, AskError> {
-    let client = connection::client(settings, Role::Query)?;
+    let client = connection::persons_client(settings)?;
     let mut readonly = STRICT;
-    let mut looked = look(&client, sql, limits, STRICT).await;
+    // At once: whether the limits arrive costs no time of its own.
+    let (arrive, mut looked) = tokio::join!(
+        connection::settings_arrive(&client),
+        look(&client, sql, limits, STRICT)
+    );
+    if let Err(error) = arrive {
+        looked?;
+        return Err(error.into());
+    }
     if let Err(AskError::Store(error)) = &looked
-        && is_about_readonly(error)
+        && connection::is_about_settings(error)
     {
         // It may be the question that sets it; this one sets nothing.
-        let plain = fetch(limited(&client, "SELECT 1", limits, STRICT), limits).await;
-        if plain.is_err_and(|error| is_about_readonly(&error)) {
+        if let Err(error) = probe(&client, limits, STRICT).await {
+            if !is_about_readonly(&error) {
+                return Err(unlimited(error));
+            }
+            probe(&client, limits, GIVEN).await.map_err(unlimited)?;
             readonly = GIVEN;
             looked = look(&client, sql, limits, GIVEN).await;
         }
@@ -104,6 +118,23 @@ pub async fn ask(
         answer.rows.truncate(most);
     }
     Ok(answer)
+}
+
+/// Asks what every user may know, within the same limits.
+async fn probe(
+    client: &Client,
+    limits: Limits,
+    readonly: &'static str,
+) -> Result<Answer, StoreError> {
+    fetch(limited(client, "SELECT 1", limits, readonly), limits).await
+}
+
+fn unlimited(error: StoreError) -> AskError {
+    if connection::is_about_settings(&error) {
+        AskError::Unlimited(error)
+    } else {
+        error.into()
+    }
 }
 
 /// Looks at what kind of statement it is.
@@ -125,8 +156,7 @@ async fn look(
 
 /// Whether `readonly` may not be changed.
 fn is_about_readonly(error: &StoreError) -> bool {
-    // READONLY
-    error.code == Some(164) && error.message.contains("'readonly'")
+    error.code == Some(READONLY) && error.message.contains("'readonly'")
 }
 
 fn limited(client: &Client, sql: &str, limits: Limits, readonly: &'static str) -> Query {

@@ -8,10 +8,7 @@ use crate::connection::{self, Role, run};
 use crate::error::StoreError;
 use crate::generations::{self, Lineage, READS};
 use crate::migrate;
-use crate::tables::{
-    BACKFILLS, BACKFILLS_LOG, CONVERSIONS, ENDPOINT_HISTORY, Generation, IMPORTS, IMPORTS_LOG,
-    ORDERS, POSTBACKS, REFUSALS, REFUSALS_LOG, STATEMENTS, VIEWS, safety_settings,
-};
+use crate::tables::{Generation, OF_ALL, REFUSALS_LOG, VIEWS, safety_settings};
 
 /// The oldest ClickHouse that this version is tested with: year and month.
 pub const TESTED_VERSION: (u32, u32) = (26, 7);
@@ -65,11 +62,13 @@ pub async fn ping(client: &Client) -> Result<(), StoreError> {
 /// Looks at server, migrations, tables and their settings. Changes nothing.
 ///
 /// # Errors
-/// [`StoreError`] where the server cannot be asked, or the database is missing.
+/// [`StoreError`] where the server cannot be asked, is not told the settings of a statement, or the
+/// database is missing.
 pub async fn check(settings: &ClickHouseSettings) -> Result<Findings, StoreError> {
     let client = connection::client(settings, Role::Query)?;
     let request = client.query_raw("SELECT version()").fetch_one::<String>();
     let server_version = run("ask for the server's version", request).await?;
+    connection::settings_arrive(&client).await?;
     let pending_migrations = migrate::pending(&client).await?;
     let lineage = if pending_migrations.is_empty() {
         generations::lineage(&client).await?
@@ -119,20 +118,8 @@ fn tables_of(live: &[Generation]) -> impl Iterator<Item = String> {
 }
 
 fn missing(tables: &[Table], live: &[Generation]) -> Vec<String> {
-    let of_all = [
-        POSTBACKS.to_owned(),
-        CONVERSIONS.to_owned(),
-        ORDERS.to_owned(),
-        STATEMENTS.to_owned(),
-        IMPORTS.to_owned(),
-        IMPORTS_LOG.to_owned(),
-        BACKFILLS.to_owned(),
-        BACKFILLS_LOG.to_owned(),
-        REFUSALS.to_owned(),
-        REFUSALS_LOG.to_owned(),
-        ENDPOINT_HISTORY.to_owned(),
-    ];
     let is_missing = |name: &String| tables.iter().all(|table| table.name != *name);
+    let of_all = OF_ALL.map(ToOwned::to_owned);
     let wanted = of_all.into_iter().chain(tables_of(live));
     wanted.filter(is_missing).collect()
 }
@@ -214,8 +201,16 @@ mod tests {
             table("backfills", ""),
             table("backfills_log", &all),
         ];
-        let lacking = ["conversions", "statements", "endpoint_history"];
-        assert_eq!(missing(&tables, &[Generation::FIRST]), lacking);
+        let lacking = [
+            "conversions",
+            "statements",
+            "annotations",
+            "endpoint_history",
+        ];
+        let missing = missing(&tables, &[Generation::FIRST]);
+        let (bookkeeping, others) = missing.split_at(5);
+        assert_eq!(bookkeeping[0], "schema_migrations");
+        assert_eq!(others, lacking);
         assert_eq!(
             changed(&tables, &[Generation::FIRST]),
             [

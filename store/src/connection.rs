@@ -10,7 +10,7 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use postback_common::config::ClickHouseSettings;
 
-use crate::error::{Kind, StoreError};
+use crate::error::{Kind, READONLY, SETTING_CONSTRAINT_VIOLATION, StoreError};
 
 /// A host that is away may swallow packets; the operating system would wait two minutes.
 const CONNECT_WITHIN: Duration = Duration::from_secs(3);
@@ -23,6 +23,35 @@ pub(crate) const STATEMENT_WITHIN: Duration = Duration::from_secs(30);
 /// For statements that carry the rules of sources as literals: each has 3 KiB and more, and the server
 /// reads 256 KiB of a statement unless told otherwise.
 pub(crate) const LONG_STATEMENT: (&str, &str) = ("max_query_size", "1073741824");
+
+/// An answer is whole, or an error. By its profile a user may have limits behind which ClickHouse
+/// stops and answers 200 with what it has until then (`…_overflow_mode = 'break'`, `'any'`, `limit`):
+/// sums would be parts, and a replay would pass over records. The limits themselves stay. A value that
+/// the user has anyway may be sent by anyone, also in read-only mode.
+const WHOLE: [(&str, &str); 14] = [
+    ("read_overflow_mode", "throw"),
+    ("read_overflow_mode_leaf", "throw"),
+    ("group_by_overflow_mode", "throw"),
+    ("sort_overflow_mode", "throw"),
+    ("result_overflow_mode", "throw"),
+    ("timeout_overflow_mode", "throw"),
+    ("timeout_overflow_mode_leaf", "throw"),
+    ("set_overflow_mode", "throw"),
+    ("join_overflow_mode", "throw"),
+    ("transfer_overflow_mode", "throw"),
+    ("distinct_overflow_mode", "throw"),
+    ("limit", "0"),
+    ("offset", "0"),
+    // Nor is it what the tables had a minute ago.
+    ("use_query_cache", "0"),
+];
+
+/// What a profile may say and our own statements are not written for.
+const MEANT: [(&str, &str); 3] = [
+    ("aggregate_functions_null_for_empty", "0"),
+    ("group_by_use_nulls", "0"),
+    ("data_type_default_nullable", "0"),
+];
 
 /// What a client is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,13 +69,19 @@ pub enum Role {
 /// root certificates.
 pub fn client(settings: &ClickHouseSettings, role: Role) -> Result<Client, StoreError> {
     let client = server_client(settings)?.with_database(&settings.database);
+    let client = with_settings(client, &MEANT);
     Ok(match role {
         Role::Query => client,
         Role::Load => with_load_settings(client),
     })
 }
 
-/// The same without a database, which may not be there yet.
+/// The same for what a person asks, who may mean what the user's profile says.
+pub(crate) fn persons_client(settings: &ClickHouseSettings) -> Result<Client, StoreError> {
+    Ok(server_client(settings)?.with_database(&settings.database))
+}
+
+/// Without a database, which may not be there yet.
 pub(crate) fn server_client(settings: &ClickHouseSettings) -> Result<Client, StoreError> {
     let mut connector = HttpConnector::new();
     connector.set_connect_timeout(Some(CONNECT_WITHIN));
@@ -68,9 +103,16 @@ pub(crate) fn server_client(settings: &ClickHouseSettings) -> Result<Client, Sto
         .with_url(&settings.url)
         .with_user(&settings.user)
         .with_product_info("postback", env!("CARGO_PKG_VERSION"));
+    let client = with_settings(client, &WHOLE);
     Ok(match &settings.password {
         Some(password) => client.with_password(password.expose()),
         None => client,
+    })
+}
+
+fn with_settings(client: Client, settings: &[(&str, &str)]) -> Client {
+    settings.iter().fold(client, |client, (name, value)| {
+        client.with_setting(*name, *value)
     })
 }
 
@@ -92,6 +134,8 @@ fn no_roots(error: &std::io::Error) -> StoreError {
 /// - `optimize_on_insert=0`: on by default, it folds the rows of each block before it is stored, for
 ///   a third to a half of what an insert costs the server. Merges and `FINAL` fold them anyway.
 /// - `wait_end_of_query=1`: the status line is sent after the rows are stored.
+/// - `max_execution_time=0`: an insert is bounded here ([`crate::insert`]). Where a profile gave less
+///   than a batch takes, the same batch would be sent for ever.
 ///
 /// Nothing is compressed on the way: LZ4 is a tenth of what the consumer costs, and unpacking costs
 /// the server.
@@ -103,6 +147,43 @@ fn with_load_settings(client: Client) -> Client {
         .with_setting("insert_deduplicate", "0")
         .with_setting("optimize_on_insert", "0")
         .with_setting("wait_end_of_query", "1")
+        .with_setting("max_execution_time", "0")
+}
+
+/// Whether settings that are sent with a statement reach ClickHouse. Some proxies (chproxy) leave them
+/// out and say nothing: inserts, limits and `readonly` would not be what they are meant to be.
+///
+/// # Errors
+/// [`StoreError`] of [`Kind::Setup`] where they do not; otherwise as the server answers.
+pub async fn settings_arrive(client: &Client) -> Result<(), StoreError> {
+    let attempt = "send settings to ClickHouse";
+    // A text for the log of queries: it changes nothing, and no profile has the same one.
+    let query = client
+        .query_raw("SELECT getSetting('log_comment')")
+        .with_setting("log_comment", MARK);
+    match run(attempt, query.fetch_one::<String>()).await {
+        Ok(found) if found == MARK => Ok(()),
+        Ok(_) => Err(StoreError::own(
+            Kind::Setup,
+            attempt,
+            "what answers passes on statements without their settings",
+            "a proxy between drops them: point clickhouse.url at the server itself, or let the proxy pass parameters on",
+        )),
+        // Who may not set it was heard.
+        Err(error) if is_about_settings(&error) => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
+const MARK: &str = "postback looks whether settings arrive";
+
+/// Whether the server refuses settings that a statement came with, or that stand in it.
+pub(crate) fn is_about_settings(error: &StoreError) -> bool {
+    match error.code {
+        Some(READONLY) => error.message.starts_with("Cannot modify '"),
+        Some(code) => code == SETTING_CONSTRAINT_VIOLATION,
+        None => false,
+    }
 }
 
 /// Runs one request of the client library: bounded in time, its error classified.

@@ -137,7 +137,11 @@ pub fn lacking(
         base.postbacks(),
         generation.postbacks()
     );
-    let cursor = client.query_raw(&sql).fetch::<KeptRow>();
+    // Read as slowly as what comes is loaded: a profile's limit would end each attempt at the same place.
+    let query = client
+        .query_raw(&sql)
+        .with_setting("max_execution_time", "0");
+    let cursor = query.fetch::<KeptRow>();
     cursor
         .map(Lacking)
         .map_err(|error| StoreError::from_client(ATTEMPT, &error))

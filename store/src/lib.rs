@@ -35,7 +35,7 @@ pub mod verify;
 
 /// The client that everything here asks by, made by [`client()`].
 pub use clickhouse::Client;
-pub use connection::{Role, client};
+pub use connection::{Role, client, settings_arrive};
 pub use error::{Kind, MAX_MESSAGE, StoreError};
 pub use generations::{Event, Life, Lineage, Manifest, Offsets};
 pub use identities::{AccountIdentity, WantedIdentity};

@@ -164,7 +164,9 @@ async fn make_database(settings: &ClickHouseSettings) -> Result<Option<Step>, St
         .query("SELECT count() FROM system.databases WHERE name = ?")
         .bind(&settings.database)
         .fetch_one::<u64>();
-    if run(&attempt, exists).await? > 0 {
+    let exists = run(&attempt, exists).await? > 0;
+    connection::settings_arrive(&client).await?;
+    if exists {
         return Ok(None);
     }
     let sql = format!("CREATE DATABASE IF NOT EXISTS {}", settings.database);
@@ -268,6 +270,7 @@ mod tests {
     use std::path::Path;
 
     use super::*;
+    use crate::tables::{OF_ALL, VIEWS};
 
     #[test]
     fn every_file_of_the_folder_is_listed_and_the_numbers_have_no_gap() {
@@ -286,6 +289,21 @@ mod tests {
             .zip(1..)
             .all(|(m, number)| m.number == number);
         assert!(is_in_order);
+    }
+
+    #[test]
+    fn what_the_migrations_make_is_looked_for() {
+        let made = MIGRATIONS.iter().flat_map(|migration| {
+            let lines = migration.sql.lines();
+            lines.filter_map(|line| {
+                let (begun, name) = line.split_once(" IF NOT EXISTS ")?;
+                let is_made = ["CREATE TABLE", "CREATE VIEW"].contains(&begun);
+                is_made.then(|| name.trim_end_matches(" AS"))
+            })
+        });
+        let views = VIEWS.iter().map(|(name, _)| *name);
+        let made: BTreeSet<&str> = made.chain(views).collect();
+        assert_eq!(made, BTreeSet::from(OF_ALL));
     }
 
     #[test]

@@ -42,6 +42,27 @@ pub const ANNOTATIONS: &str = "annotations";
 /// What the networks said of the endpoints, and what was done about it.
 pub const ENDPOINT_HISTORY: &str = "endpoint_history";
 
+/// All tables and views that are of no generation of their own: what `migrate` makes once.
+pub(crate) const OF_ALL: [&str; 17] = [
+    SCHEMA_MIGRATIONS,
+    GENERATIONS,
+    GENERATION_RULES,
+    GENERATION_EVENTS,
+    ACCOUNT_IDENTITIES,
+    POSTBACKS,
+    CONVERSIONS,
+    ORDERS,
+    STATEMENTS,
+    IMPORTS,
+    IMPORTS_LOG,
+    BACKFILLS,
+    BACKFILLS_LOG,
+    REFUSALS,
+    REFUSALS_LOG,
+    ANNOTATIONS,
+    ENDPOINT_HISTORY,
+];
+
 /// Setting of every query that reads a table of a generation with `FINAL`: a key never changes its
 /// partition, so partitions need not be merged with each other.
 pub const FINAL_WITHIN_PARTITIONS: &str = "do_not_merge_across_partitions_select_final = 1";

@@ -26,6 +26,7 @@ mod orders;
 mod outage;
 mod poison;
 mod pressure;
+mod profile;
 mod refusals;
 mod reload;
 mod replay;

@@ -24,9 +24,9 @@ use crate::servers::Trouble;
     postback query \"DESCRIBE TABLE conversions\"\n  \
     postback query -f revenue.sql -o csv > revenue.csv\n  \
     echo \"SELECT 1\" | postback query -\n\n\
-    Views: conversions, postbacks, refusals, orders, statements. docs/sql.md has the queries that\n\
+    Views: conversions, postbacks, refusals, orders, statements. docs/sql.md has the queries that \
     people ask for. One statement at a time; no FORMAT in it: -o says the form.\n\n\
-    Only SELECT, WITH, SHOW, DESCRIBE, EXPLAIN and EXISTS are asked, of this server alone. It works on\n\
+    Only SELECT, WITH, SHOW, DESCRIBE, EXPLAIN and EXISTS are asked, of this server alone. It works on \
     them for no longer than --max-time, with no more than --max-memory; SETTINGS are refused.")]
 pub(crate) struct Query {
     /// The question; - reads it from stdin
@@ -147,17 +147,32 @@ fn failure(error: AskError, settings: &ClickHouseSettings) -> Failure {
     match error {
         AskError::Refused(refusal) => Failure::Usage(format!("{refusal}\n  {}", refusal.remedy())),
         AskError::Store(error) => trouble(&error, settings).into(),
+        AskError::Unlimited(error) => {
+            let remedy = match error.code {
+                // READONLY: of its own settings nothing may be changed under `readonly = 1`.
+                Some(164) => "give the user readonly = 2 in place of 1 (docs/sql.md)".into(),
+                _ => error.remedy.clone(),
+            };
+            Trouble::new(words(&error), remedy).into()
+        }
     }
+}
+
+fn words(error: &StoreError) -> String {
+    let code = error.code.map(|code| format!(" [code {code}]"));
+    format!("ClickHouse: {}{}", error.message, code.unwrap_or_default())
 }
 
 /// The server's own words, and what to do here.
 fn trouble(error: &StoreError, settings: &ClickHouseSettings) -> Trouble {
     let remedy = match error.code {
-        // READONLY, UNKNOWN_SETTING's sister of read-only mode.
-        Some(164 | 472) if error.message.starts_with("Cannot modify") => {
+        // READONLY
+        Some(164) if error.message.starts_with("Cannot modify") => {
             "leave SETTINGS out: they could lift the limits"
         }
-        Some(164 | 472) => "`postback query` reads the tables of this server, and changes nothing",
+        // SETTING_CONSTRAINT_VIOLATION: of the question's own, too
+        Some(452) => "leave SETTINGS out: they could lift the limits",
+        Some(164) => "`postback query` reads the tables of this server, and changes nothing",
         // TIMEOUT_EXCEEDED, TOO_SLOW
         Some(159 | 160) => "ask for fewer days, or give --max-time",
         // MEMORY_LIMIT_EXCEEDED
@@ -170,9 +185,47 @@ fn trouble(error: &StoreError, settings: &ClickHouseSettings) -> Trouble {
         Some(516 | 192..=194 | 81) | None => return Trouble::of_clickhouse(error, settings),
         Some(_) => "see what ClickHouse says, and docs/sql.md",
     };
-    let code = error.code.map(|code| format!(" [code {code}]"));
-    Trouble::new(
-        format!("ClickHouse: {}{}", error.message, code.unwrap_or_default()),
-        remedy,
-    )
+    Trouble::new(words(error), remedy)
+}
+
+#[cfg(test)]
+mod tests {
+    use postback_store::Kind;
+
+    use super::*;
+
+    #[test]
+    fn a_user_without_limits_is_told_from_a_question_that_sets_them() {
+        let settings = ClickHouseSettings {
+            url: "http://clickhouse:8123".to_owned(),
+            database: "postback".to_owned(),
+            user: "postback".to_owned(),
+            password: None,
+            keep_days: None,
+        };
+        let error = |code| StoreError {
+            code: Some(code),
+            ..StoreError::own(
+                Kind::Setup,
+                "ask",
+                "Cannot modify 'max_execution_time' setting in readonly mode. (READONLY)",
+                "let the profile allow it",
+            )
+        };
+        let told = |error| match failure(error, &settings) {
+            Failure::Failed(trouble) => trouble.to_string(),
+            _ => panic!("the question is not to blame"),
+        };
+        for (error, words) in [
+            (
+                AskError::Unlimited(error(164)),
+                "give the user readonly = 2",
+            ),
+            (AskError::Unlimited(error(452)), "let the profile allow it"),
+            (AskError::Store(error(164)), "leave SETTINGS out"),
+        ] {
+            let told = told(error);
+            assert!(told.contains(words), "{told}");
+        }
+    }
 }

@@ -2,6 +2,11 @@
 
 use super::Kind;
 
+/// A setting, or a statement, that read-only mode does not let through.
+pub(crate) const READONLY: u32 = 164;
+/// A setting that the user's profile does not let be changed.
+pub(crate) const SETTING_CONSTRAINT_VIOLATION: u32 = 452;
+
 /// Codes by `src/Common/ErrorCodes.cpp` of ClickHouse 26.7.
 ///
 /// [`Kind::Data`] is only what a value can bring about: such a row is set down as rejected. A code
@@ -123,7 +128,7 @@ pub(super) fn kind_of_code(code: u32) -> Kind {
     }
 }
 
-/// What to do about it.
+/// What to do about it. What a loader does by itself meanwhile is [`meanwhile`].
 pub(super) fn remedy(kind: Kind, code: Option<u32>) -> &'static str {
     match (code, kind) {
         (Some(192..=194 | 516), _) => {
@@ -132,29 +137,41 @@ pub(super) fn remedy(kind: Kind, code: Option<u32>) -> &'static str {
         (Some(60 | 81), _) => {
             "check clickhouse.database, or make the tables with `postback migrate`"
         }
-        (Some(164 | 291 | 497), _) => {
-            "give the user SELECT, INSERT, CREATE, DROP and ALTER on clickhouse.database, and no readonly setting"
+        (Some(115), _) => {
+            "upgrade ClickHouse: `postback doctor` says whether it is older than this version is tested with"
+        }
+        (Some(READONLY), _) => {
+            "take readonly out of the user's profile; for a user that only reads, readonly = 2 does (docs/sql.md)"
+        }
+        (Some(SETTING_CONSTRAINT_VIOLATION | 472), _) => {
+            "let the user's profile allow the setting that the message names"
+        }
+        (Some(291 | 497), _) => {
+            "give the user SELECT, INSERT, CREATE, DROP and ALTER on clickhouse.database"
         }
         (Some(195), _) => "let the user connect from this host",
-        (Some(173 | 241), _) => "give ClickHouse more memory; smaller batches are tried meanwhile",
-        (Some(242 | 774), _) => "let the table be written again; it is tried again",
-        (Some(243), _) => "make room on ClickHouse's disk; it is tried again",
-        (Some(252), _) => {
-            "let ClickHouse merge, or raise consumer.batch_max_rows; it is tried again"
-        }
-        (_, Kind::TooLarge) => {
-            "raise the limit of ClickHouse, or of the proxy before it; smaller batches are tried meanwhile"
-        }
-        (_, Kind::Outage) => {
-            "see that ClickHouse runs and clickhouse.url reaches it; it is tried again"
-        }
-        (_, Kind::Pressure) => "see ClickHouse's own log for what it lacks; it is tried again",
+        (Some(173 | 241), _) => "give ClickHouse more memory",
+        (Some(242 | 774), _) => "let the table be written again",
+        (Some(243), _) => "make room on ClickHouse's disk",
+        (Some(252), _) => "let ClickHouse merge, or raise consumer.batch_max_rows",
+        (_, Kind::TooLarge) => "raise the limit of ClickHouse, or of the proxy before it",
+        (_, Kind::Outage) => "see that ClickHouse runs and clickhouse.url reaches it",
+        (_, Kind::Pressure) => "see ClickHouse's own log for what it lacks",
         (_, Kind::Setup) => {
             "see that the tables are those of this version: `postback migrate`, `postback doctor`"
         }
-        (_, Kind::Unknown) => "see what ClickHouse says about it; it is tried again",
+        (_, Kind::Unknown) => "see what ClickHouse says about it",
         (_, Kind::Data | Kind::Contradiction) => {
             "see what ClickHouse says about the value or the statement, and mend the table"
         }
+    }
+}
+
+/// What a loader does by itself until then.
+pub(super) const fn meanwhile(kind: Kind) -> Option<&'static str> {
+    match kind {
+        Kind::TooLarge => Some("smaller batches are tried meanwhile"),
+        Kind::Outage | Kind::Pressure | Kind::Setup | Kind::Unknown => Some("it is tried again"),
+        Kind::Data | Kind::Contradiction => None,
     }
 }

@@ -7,8 +7,10 @@ use std::fmt;
 
 use clickhouse::error::Error as ClientError;
 use postback_common::causes::with_causes;
+use postback_common::terminal::steers;
 
-use codes::{kind_of_code, remedy};
+pub(crate) use codes::{READONLY, SETTING_CONSTRAINT_VIOLATION};
+use codes::{kind_of_code, meanwhile, remedy};
 
 /// What kind of trouble it is, and so what to do about it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -115,6 +117,13 @@ impl StoreError {
         }
     }
 
+    /// The remedy, and what a loader, which waits, does by itself meanwhile. A command does not.
+    #[must_use]
+    pub fn loaders_remedy(&self) -> String {
+        let meanwhile = meanwhile(self.kind).map(|what| format!("; {what}"));
+        format!("{}{}", self.remedy, meanwhile.unwrap_or_default())
+    }
+
     /// No answer within the time.
     pub(crate) fn timed_out(attempt: &str, within: std::time::Duration) -> Self {
         let message = format!("no answer within {} s", within.as_secs());
@@ -191,30 +200,16 @@ fn cut(message: String) -> String {
         Some((end, _)) => format!("{}…", &message[..end]),
         None => message,
     };
-    if message.contains(is_obeyed) {
+    if message.contains(steers) {
         message = message.chars().map(harmless).collect();
     }
     message
 }
 
-/// Control characters, and those that end a line, turn the direction of a text or stand in it unseen.
-fn is_obeyed(character: char) -> bool {
-    character.is_control()
-        || matches!(
-            character,
-            '\u{61c}'
-                | '\u{200b}'
-                | '\u{200e}'..='\u{200f}'
-                | '\u{2028}'..='\u{202e}'
-                | '\u{2060}'..='\u{2069}'
-                | '\u{feff}'
-        )
-}
-
 fn harmless(character: char) -> char {
     match character {
         '\n' | '\r' | '\t' => ' ',
-        _ if is_obeyed(character) => char::REPLACEMENT_CHARACTER,
+        _ if steers(character) => char::REPLACEMENT_CHARACTER,
         _ => character,
     }
 }
@@ -275,6 +270,36 @@ mod tests {
                 let error = answered(&format!("Code: {code}. DB::Exception: words"));
                 assert_eq!((error.kind, error.code), (kind, Some(*code)));
             }
+        }
+    }
+
+    #[test]
+    fn only_a_loader_says_what_it_does_meanwhile() {
+        for (code, meanwhile) in [
+            (241, "smaller batches are tried meanwhile"),
+            (252, "it is tried again"),
+            (210, "it is tried again"),
+            (452, "it is tried again"),
+            (100_000, "it is tried again"),
+        ] {
+            let error = answered(&format!("Code: {code}. DB::Exception: words"));
+            assert!(!error.remedy.contains("tried"), "{error}");
+            let expected = format!("{}; {meanwhile}", error.remedy);
+            assert_eq!(error.loaders_remedy(), expected);
+        }
+        let refused = answered("Code: 469. DB::Exception: words");
+        assert_eq!(refused.loaders_remedy(), refused.remedy);
+    }
+
+    #[test]
+    fn a_setting_that_is_not_allowed_is_no_matter_of_tables() {
+        for code in [452, 472] {
+            let error = answered(&format!("Code: {code}. DB::Exception: words"));
+            assert_eq!(error.kind, Kind::Setup);
+            assert!(
+                error.remedy.contains("profile allow the setting"),
+                "{error}"
+            );
         }
     }
 

@@ -4,7 +4,7 @@ use clickhouse::{Client, Row};
 use serde::Deserialize;
 
 use crate::connection::{LONG_STATEMENT, run};
-use crate::error::StoreError;
+use crate::error::{Kind, StoreError};
 use crate::recorded;
 use crate::tables::{GENERATION_RULES, Generation};
 
@@ -18,6 +18,8 @@ pub enum Change {
 }
 
 impl Change {
+    const ALL: [Self; 2] = [Self::Added, Self::Accepted];
+
     /// As it stands in the table.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -46,10 +48,12 @@ struct RuleRow {
     rule: String,
 }
 
+const ATTEMPT: &str = "read a generation's rules";
+
 /// What a generation got after it was made, in order.
 ///
 /// # Errors
-/// As the server answers.
+/// As the server answers; [`Kind::Contradiction`] for a change that this version does not know.
 pub async fn later_rules(
     client: &Client,
     generation: Generation,
@@ -58,18 +62,25 @@ pub async fn later_rules(
     let sql =
         format!("SELECT ?fields FROM {GENERATION_RULES} WHERE number = ? ORDER BY {order}, source");
     let query = client.query(&sql).bind(generation.number());
-    let rows: Vec<RuleRow> = run("read a generation's rules", query.fetch_all()).await?;
-    let understood = rows.into_iter().filter_map(|row| {
-        let change = [Change::Added, Change::Accepted]
-            .into_iter()
-            .find(|change| change.as_str() == row.change)?;
-        Some(LaterRule {
-            source: row.source,
-            change,
-            rule: row.rule,
-        })
-    });
-    Ok(understood.collect())
+    let rows: Vec<RuleRow> = run(ATTEMPT, query.fetch_all()).await?;
+    rows.into_iter().map(understood).collect()
+}
+
+/// Without a rule that a later version recorded, rows would be made that are none of the generation's.
+fn understood(row: RuleRow) -> Result<LaterRule, StoreError> {
+    let known = (Change::ALL.into_iter()).find(|change| change.as_str() == row.change);
+    let change = known.ok_or_else(|| {
+        let message = format!(
+            "{GENERATION_RULES} holds a rule of source {} that was \"{}\", which this version does not know",
+            row.source, row.change
+        );
+        StoreError::own(Kind::Contradiction, ATTEMPT, message, "upgrade this program")
+    })?;
+    Ok(LaterRule {
+        source: row.source,
+        change,
+        rule: row.rule,
+    })
 }
 
 /// Records rules of a source. `offsets`: of the generation's group, for [`Change::Accepted`].
@@ -102,4 +113,25 @@ pub async fn record_rule(
         .with_setting("async_insert", "0")
         .with_setting(setting, bytes);
     run(&attempt, insert.execute()).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rule_of_a_later_version_is_no_rule_less() {
+        let row = |change: &str| RuleRow {
+            source: "shop".to_owned(),
+            change: change.to_owned(),
+            rule: "{}".to_owned(),
+        };
+        for change in Change::ALL {
+            assert_eq!(understood(row(change.as_str())).unwrap().change, change);
+        }
+        let error = understood(row("withdrawn")).unwrap_err();
+        assert_eq!(error.kind, Kind::Contradiction);
+        assert!(error.message.contains("source shop that was \"withdrawn\""));
+        assert_eq!(error.remedy, "upgrade this program");
+    }
 }

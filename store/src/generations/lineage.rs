@@ -55,7 +55,8 @@ impl Event {
         }
     }
 
-    pub(super) fn detail(&self) -> String {
+    /// What the table has beside the word.
+    pub(super) fn detail(&self) -> serde_json::Result<String> {
         let detail = match self {
             Self::Held(mark) => Detail {
                 mark: Some(mark.clone()),
@@ -69,26 +70,41 @@ impl Event {
                 records: Some(*records),
                 ..Detail::default()
             },
-            _ => return String::new(),
+            _ => return Ok(String::new()),
         };
-        serde_json::to_string(&detail).unwrap_or_default()
+        serde_json::to_string(&detail)
     }
 
     /// `None` for an event of a later version.
-    fn of(row: &EventRow) -> Option<Self> {
-        let detail: Detail = serde_json::from_str(&row.detail).unwrap_or_default();
-        Some(match &*row.event {
-            "activated" => Self::Activated,
-            "activation_asked" => Self::ActivationAsked,
-            "activation_withdrawn" => Self::ActivationWithdrawn,
-            "held" => Self::Held(detail.mark?),
-            "released" => Self::Released,
-            "targeted" => Self::Targeted(detail.offsets?),
-            "filled" => Self::Filled(detail.records?),
-            "dropped" => Self::Dropped,
-            _ => return None,
+    fn of(row: &EventRow) -> Result<Option<Self>, Unread> {
+        let detail = || serde_json::from_str::<Detail>(&row.detail).ok();
+        let event = match &*row.event {
+            "activated" => Some(Self::Activated),
+            "activation_asked" => Some(Self::ActivationAsked),
+            "activation_withdrawn" => Some(Self::ActivationWithdrawn),
+            "held" => detail().and_then(|detail| Some(Self::Held(detail.mark?))),
+            "released" => Some(Self::Released),
+            "targeted" => detail().and_then(|detail| Some(Self::Targeted(detail.offsets?))),
+            "filled" => detail().and_then(|detail| Some(Self::Filled(detail.records?))),
+            "dropped" => Some(Self::Dropped),
+            _ => return Ok(None),
+        };
+        event.map(Some).ok_or_else(|| Unread {
+            number: row.number,
+            event: row.event.clone(),
         })
     }
+}
+
+/// An event without what belongs to it. Were it passed over, a hold would not be seen, or what is
+/// filled be filled again.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "generation {number}: what belongs to its event \"{event}\" is not as this version knows it"
+)]
+pub(super) struct Unread {
+    number: u32,
+    event: String,
 }
 
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -176,7 +192,7 @@ pub struct Lineage {
 
 impl Lineage {
     /// `records`: the first row of each number. `events` in the server's order.
-    pub(super) fn of(records: Vec<Record>, events: &[EventRow]) -> Self {
+    pub(super) fn of(records: Vec<Record>, events: &[EventRow]) -> Result<Self, Unread> {
         let lives = records.into_iter().filter_map(|record| {
             let generation = Generation::new(record.number)?;
             let life = Life {
@@ -195,11 +211,12 @@ impl Lineage {
             ..Self::default()
         };
         for row in events {
-            if let (Some(generation), Some(event)) = (Generation::new(row.number), Event::of(row)) {
+            if let (Some(generation), Some(event)) = (Generation::new(row.number), Event::of(row)?)
+            {
                 lineage.take(generation, event, row.recorded_at);
             }
         }
-        lineage
+        Ok(lineage)
     }
 
     fn take(&mut self, generation: Generation, event: Event, at: i64) {
@@ -320,11 +337,41 @@ mod tests {
             .map(|((number, event), recorded_at)| EventRow {
                 number: *number,
                 event: event.as_str().to_owned(),
-                detail: event.detail(),
+                detail: event.detail().unwrap(),
                 recorded_at,
             })
             .collect();
-        Lineage::of(vec![record(1, 0), record(2, 1)], &rows)
+        Lineage::of(vec![record(1, 0), record(2, 1)], &rows).unwrap()
+    }
+
+    #[test]
+    fn an_event_that_lacks_what_belongs_to_it_is_not_passed_over() {
+        let recorded = |event: &str, detail: &str| {
+            let row = EventRow {
+                number: 2,
+                event: event.to_owned(),
+                detail: detail.to_owned(),
+                recorded_at: 1,
+            };
+            Lineage::of(vec![record(1, 0), record(2, 1)], &[row])
+        };
+        for (event, detail) in [
+            ("held", "{}"),
+            ("held", "m"),
+            ("targeted", r#"{"offsets": [1]}"#),
+            ("filled", r#"{"records": -1}"#),
+            ("filled", ""),
+        ] {
+            let unread = recorded(event, detail).unwrap_err();
+            let number = 2;
+            let event = event.to_owned();
+            assert_eq!(unread, Unread { number, event }, "{detail}");
+        }
+        // Of a later version, and what it adds to what is known.
+        let later = recorded("praised", "well").unwrap();
+        assert_eq!(later, lineage(&[]));
+        let filled = recorded("filled", r#"{"records": 3, "by": "hand"}"#).unwrap();
+        assert_eq!(filled.lives[&generation(2)].filled, Some(3));
     }
 
     fn generation(number: u32) -> Generation {

@@ -89,14 +89,23 @@ pub async fn all(client: &Client) -> Result<Vec<Record>, StoreError> {
 /// All generations and what is under way.
 ///
 /// # Errors
-/// As the server answers.
+/// As the server answers; [`Kind::Contradiction`] for an event that this version cannot read.
 pub async fn lineage(client: &Client) -> Result<Lineage, StoreError> {
     // Events first: an event is only ever recorded about a generation that was recorded before.
     let order = recorded::order(GENERATION_EVENTS, "recorded_at", "tuple()");
     let sql = format!("SELECT ?fields FROM {GENERATION_EVENTS} ORDER BY {order}");
     let events = client.query(&sql).fetch_all::<EventRow>();
-    let events = run("read the generations", events).await?;
-    Ok(Lineage::of(all(client).await?, &events))
+    let attempt = "read the generations";
+    let events = run(attempt, events).await?;
+    Lineage::of(all(client).await?, &events).map_err(|unread| {
+        let message = unread.to_string();
+        StoreError::own(
+            Kind::Contradiction,
+            attempt,
+            message,
+            "upgrade this program",
+        )
+    })
 }
 
 /// Records an event, and says what holds after it.
@@ -113,11 +122,15 @@ pub async fn record(
     let sql = format!(
         "INSERT INTO {GENERATION_EVENTS} (number, event, detail, recorded_at) SELECT ?, ?, ?, {time}"
     );
+    let detail = event.detail().map_err(|error| {
+        let remedy = "report this as a fault of Postback";
+        StoreError::own(Kind::Data, &attempt, error.to_string(), remedy)
+    })?;
     let insert = client
         .query(&sql)
         .bind(generation.number())
         .bind(event.as_str())
-        .bind(event.detail());
+        .bind(detail);
     run(&attempt, insert.with_setting("async_insert", "0").execute()).await?;
     lineage(client).await
 }

@@ -1,5 +1,6 @@
 //! What is known of endpoints: written, and read as it was.
 
+use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use jiff::{SignedDuration, Timestamp};
@@ -94,8 +95,10 @@ fn outages_are_found_by_the_time_that_they_have_a_part_in() {
         let found = |from: i64, to: i64| {
             let client = database.client.clone();
             async move {
-                let found = outages(&client, at(from), at(to)).await.unwrap();
-                let of_a = outages_of(&client, "a", at(from), at(to)).await.unwrap();
+                let found = outages(&client, &BTreeMap::new(), at(from), at(to))
+                    .await
+                    .unwrap();
+                let of_a = outages_of(&client, &["a"], at(from), at(to)).await.unwrap();
                 let is_of_a = |outage: &&Outage| outage.source == "a";
                 assert!(of_a.iter().eq(found.iter().filter(is_of_a)), "{of_a:?}");
                 let shown = |outage: &Outage| {
@@ -135,11 +138,11 @@ fn what_was_done_is_counted_by_source_and_time() {
             (30, poll(State::Active, None)),
         ];
         noted(&database, "a", &done).await;
-        let since = |source, minute| reenabled_since(&database.client, source, at(minute));
-        assert_eq!(since("a", 10).await.unwrap(), (2, Some(at(20))));
-        assert_eq!(since("b", 0).await.unwrap(), (0, None));
+        let since = |names, minute| reenabled_since(&database.client, names, at(minute));
+        assert_eq!(since(&["a"], 10).await.unwrap(), (2, Some(at(20))));
+        assert_eq!(since(&["b"], 0).await.unwrap(), (0, None));
 
-        let is_off = || is_off_by_hand(&database.client, "a");
+        let is_off = || is_off_by_hand(&database.client, &["a"]);
         assert!(!is_off().await.unwrap());
         noted(&database, "a", &[(31, Note::OffByHand)]).await;
         noted(&database, "b", &[(32, Note::OnByHand)]).await;
@@ -164,14 +167,88 @@ fn what_was_done_is_counted_by_source_and_time() {
             (60, Note::HealBegun(daily)),
         ];
         noted(&database, "a", &healed).await;
-        let found = heals(&database.client, "a", at(0)).await.unwrap();
+        let found = heals(&database.client, &["a"], at(0)).await.unwrap();
         let healed = |heal, begun: i64, ended: Option<i64>| Healed {
             heal,
             begun_at: at(begun),
             ended_at: ended.map(at),
         };
         assert_eq!(found, [healed(off, 50, Some(55)), healed(daily, 60, None)]);
-        assert_eq!(heals(&database.client, "b", at(-10)).await.unwrap(), []);
+        assert_eq!(heals(&database.client, &["b"], at(-10)).await.unwrap(), []);
+    });
+}
+
+#[test]
+fn what_was_noted_under_an_older_name_holds() {
+    with_tables(|database| async move {
+        // Renamed from old to new at minute 20; another one was never renamed.
+        let before = [
+            (0, poll(State::Active, None)),
+            (1, Note::Reenabled),
+            (10, poll(State::Disabled, Some(at(8)))),
+            (11, Note::OffByHand),
+        ];
+        noted(&database, "old", &before).await;
+        noted(&database, "other", &[(5, poll(State::Missing, None))]).await;
+        let client = &database.client;
+        let names = ["new", "old"];
+        let older = BTreeMap::from([("old", "new")]);
+        let off = |source: &str, from, to: Option<i64>| (source.to_owned(), at(from), to.map(at));
+        let shown = |found: Vec<Outage>| {
+            let found = found.into_iter();
+            let shown = found.map(|outage| (outage.source, outage.from, outage.to));
+            shown.collect::<Vec<_>>()
+        };
+        let seen = async || {
+            let all = outages(client, &older, at(-5), at(60)).await.unwrap();
+            let own = outages_of(client, &names, at(-5), at(60)).await.unwrap();
+            (shown(all), shown(own))
+        };
+        let (open, other) = (off("new", 8, None), off("other", 5, None));
+        assert_eq!(
+            seen().await,
+            (vec![open.clone(), other.clone()], vec![open])
+        );
+        assert!(is_off_by_hand(client, &names).await.unwrap());
+        assert!(!is_off_by_hand(client, &["new"]).await.unwrap());
+
+        let after = [
+            (25, poll(State::Disabled, Some(at(8)))),
+            (30, Note::Reenabled),
+            (40, poll(State::Active, Some(at(35)))),
+            (41, Note::OnByHand),
+        ];
+        noted(&database, "new", &after).await;
+        let over = off("new", 8, Some(35));
+        assert_eq!(seen().await, (vec![over.clone(), other], vec![over]));
+        assert!(!is_off_by_hand(client, &names).await.unwrap());
+        let times = reenabled_since(client, &names, at(0)).await.unwrap();
+        assert_eq!(times, (2, Some(at(30))));
+
+        let of_outage = Heal {
+            cause: Cause::SwitchedOff,
+            from: at(8),
+            to: at(35),
+        };
+        noted(&database, "old", &[(42, Note::HealBegun(of_outage))]).await;
+        noted(&database, "new", &[(43, Note::HealEnded(of_outage))]).await;
+        let healed = Healed {
+            heal: of_outage,
+            begun_at: at(42),
+            ended_at: Some(at(43)),
+        };
+        assert_eq!(heals(client, &names, at(0)).await.unwrap(), [healed]);
+    });
+}
+
+#[test]
+fn a_cause_of_a_newer_version_is_told() {
+    with_tables(|database| async move {
+        let sql = "INSERT INTO endpoint_history (id, source, at, what, reason, healed_from, healed_to) \
+             SELECT generateUUIDv4(), 'a', now64(6) - 60, 'heal_ended', 'of_the_future', now64(6) - 600, now64(6) - 60";
+        database.execute(sql).await;
+        let error = heals(&database.client, &["a"], at(0)).await.unwrap_err();
+        assert!(error.remedy.contains("upgrade this program"), "{error:?}");
     });
 }
 
@@ -189,13 +266,18 @@ fn minutes_of_refusals_are_those_of_the_sources_own_5xx() {
             row("a", 3, 0, 404),
             row("b", 4, 0, 503),
             row("a", -1, 0, 503),
+            row("older", 1, 0, 503),
         ];
         let rows = rows.join(", ");
         let sql =
             format!("INSERT INTO refusals_log (id, refused_at, source, status) VALUES {rows}");
         database.execute(&sql).await;
-        let found = refused_minutes(&database.client, "a", at(0)).await.unwrap();
+        let found = refused_minutes(&database.client, &["a"], at(0))
+            .await
+            .unwrap();
         assert_eq!(found, [at(0), at(2)]);
+        let both = refused_minutes(&database.client, &["a", "older"], at(0)).await;
+        assert_eq!(both.unwrap(), [at(0), at(1), at(2)]);
     });
 }
 
@@ -230,11 +312,11 @@ fn what_a_clock_ahead_has_noted_hides_nothing() {
         assert_eq!((found[0].at, found[0].state), (at(5), State::Disabled));
         assert_eq!(found[0].known_at, Some(at(5)));
         let later = Timestamp::now() + SignedDuration::from_hours(72);
-        let off = outages_of(client, "a", at(-5), later).await.unwrap();
+        let off = outages_of(client, &["a"], at(-5), later).await.unwrap();
         assert_eq!(off.len(), 1);
         assert_eq!((off[0].seen_at, off[0].to), (at(5), None));
-        assert_eq!(heals(client, "a", at(-5)).await.unwrap(), []);
-        assert_eq!(refused_minutes(client, "a", at(-5)).await.unwrap(), []);
+        assert_eq!(heals(client, &["a"], at(-5)).await.unwrap(), []);
+        assert_eq!(refused_minutes(client, &["a"], at(-5)).await.unwrap(), []);
     });
 }
 
@@ -257,7 +339,7 @@ fn what_is_noted_by_a_clock_ahead_gets_the_servers_time() {
 fn the_last_person_counts_whatever_their_clocks_say() {
     with_tables(|database| async move {
         let client = &database.client;
-        let is_off = || is_off_by_hand(client, "a");
+        let is_off = || is_off_by_hand(client, &["a"]);
         // A day and two days behind, and a note of a clock that was two days ahead.
         for (hours, one, expected) in [
             (-24, Note::OnByHand, false),
@@ -292,7 +374,7 @@ fn an_outage_from_long_ago_is_whole_and_what_was_over_before_is_not_read() {
             (0, poll(State::Active, None)),
         ];
         noted(&database, "a", &of_a).await;
-        let found = outages_of(&database.client, "a", at(-day), at(day))
+        let found = outages_of(&database.client, &["a"], at(-day), at(day))
             .await
             .unwrap();
         let expected = Outage {
@@ -322,8 +404,16 @@ fn looking_for_outages_orders_no_more_than_lately_came() {
             .clone()
             .with_setting("max_memory_usage", "150000000");
         let since = at(-8 * 24 * 60);
-        assert_eq!(outages(&client, since, at(0)).await.unwrap(), []);
-        assert_eq!(outages_of(&client, "s7", since, at(0)).await.unwrap(), []);
+        assert_eq!(
+            outages(&client, &BTreeMap::new(), since, at(0))
+                .await
+                .unwrap(),
+            []
+        );
+        assert_eq!(
+            outages_of(&client, &["s7"], since, at(0)).await.unwrap(),
+            []
+        );
         assert_eq!(latest(&client).await.unwrap().len(), 100);
     });
 }
@@ -331,7 +421,7 @@ fn looking_for_outages_orders_no_more_than_lately_came() {
 #[test]
 fn what_a_person_switched_is_kept_and_the_rest_for_400_days() {
     with_tables(|database| async move {
-        let is_off = || is_off_by_hand(&database.client, "a");
+        let is_off = || is_off_by_hand(&database.client, &["a"]);
         // As the table was before: these parts were written under its old limit.
         for sql in [
             "ALTER TABLE schema_migrations DELETE WHERE number = 8 SETTINGS mutations_sync = 1",
@@ -376,9 +466,13 @@ fn what_came_after_a_run_was_not_fetched_by_it() {
         for (from, to, recorded) in [(0, 10, 20), (5, 9_000, 30), (8_000, 9_000, 40)] {
             database.execute(&run(from, to, recorded)).await;
         }
-        let found = finished(&database.client, "a", at(0)).await.unwrap();
+        let found = finished(&database.client, &["a"], at(0)).await.unwrap();
         assert_eq!(found, [(at(0), at(10)), (at(5), at(30))]);
-        let found = finished(&database.client, "a", at(25)).await.unwrap();
+        let found = finished(&database.client, &["a"], at(25)).await.unwrap();
+        assert_eq!(found, [(at(5), at(30))]);
+        let found = finished(&database.client, &["new", "a"], at(25))
+            .await
+            .unwrap();
         assert_eq!(found, [(at(5), at(30))]);
     });
 }

@@ -10,6 +10,8 @@ mod generations;
 mod history;
 mod identities;
 mod migrations;
+mod profile;
+mod proxy;
 mod restored;
 mod retention;
 mod rows;
