@@ -44,7 +44,7 @@ fn with_rules(file: &Path, settings: Settings) -> Result<(Settings, Configured),
 pub fn load_to_start(file: &Path) -> Result<(Settings, Configured), ConfigError> {
     let settings = config::load_checked(file, |draft| {
         let mut faults = refused_options(draft, Clients::Consumers);
-        if draft.is_good {
+        if draft.are_sources_good {
             let rules = Configured::new(&draft.settings.sources, &BTreeMap::new());
             faults.extend(rules.err().unwrap_or_default());
         }

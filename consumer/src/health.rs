@@ -83,7 +83,7 @@ impl ClickHouseHealth {
             error.message,
             error.kind.as_str()
         );
-        self.probe.fail(reason, error.remedy.clone());
+        self.probe.fail(reason, error.loaders_remedy());
     }
 
     /// Asks the server now and then while no load says how it is. Ends at shutdown.

@@ -1,6 +1,5 @@
 //! Our membership in the consumer group, and what librdkafka tells us about it.
 
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -19,6 +18,7 @@ use postback_service::kafka::rdkafka::topic_partition_list::{
 use tracing::{debug, info, warn};
 
 use crate::crash::{self, Place};
+use crate::denials::Denials;
 use crate::progress::{Partition, Progress};
 use crate::role::{RoleMetrics, RoleProbe};
 
@@ -48,8 +48,8 @@ pub(crate) struct GroupEvents {
     pub(crate) progress: SharedProgress,
     pub(crate) metrics: RoleMetrics,
     pub(crate) probe: RoleProbe,
-    /// Kafka said that the topic does not exist.
-    pub(crate) is_topic_missing: AtomicBool,
+    /// What Kafka does not let us do.
+    pub(crate) denials: Denials,
 }
 
 impl ClientContext for GroupEvents {
@@ -115,8 +115,8 @@ impl GroupEvents {
     fn assigned(&self, partitions: &[Partition]) {
         crash::pass(Place::Assigned);
         self.progress.lock().assign(partitions.iter().copied());
+        self.denials.joined(!partitions.is_empty());
         if !partitions.is_empty() {
-            self.is_topic_missing.store(false, Ordering::Relaxed);
             info!(topic = self.topic, ?partitions, "partitions assigned");
         }
     }
@@ -155,7 +155,7 @@ impl GroupEvents {
         }
     }
 
-    /// The probe `kafka`: brokers answer, and the group's coordinator among them.
+    /// The probe `kafka`: brokers answer, the group's coordinator among them, and let us read.
     fn watch_cluster(&self, statistics: &Statistics) {
         let is_up =
             (statistics.brokers.values()).any(|broker| broker.nodeid >= 0 && broker.state == "UP");
@@ -163,9 +163,8 @@ impl GroupEvents {
             .cgrp
             .as_ref()
             .is_none_or(|group| group.state == "up");
-        if self.is_topic_missing.load(Ordering::Relaxed) {
-            let reason = format!("topic {} does not exist", self.topic);
-            self.probe.fail(reason, "make it with `postback migrate`");
+        if let Some((reason, remedy)) = self.denials.current(statistics) {
+            self.probe.fail(reason, remedy);
         } else if !is_up {
             let reason = format!("Kafka at {} does not answer", self.brokers);
             self.probe.fail(
@@ -254,4 +253,96 @@ pub(crate) fn join(config: &ClientConfig, events: GroupEvents) -> KafkaResult<Me
     let member: Member = config.create_with_context(events)?;
     member.subscribe(&[&topic])?;
     Ok(member)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use postback_service::kafka::KafkaMetrics;
+    use postback_service::kafka::rdkafka::mocking::MockCluster;
+    use postback_service::kafka::rdkafka::producer::DefaultProducerContext;
+    use postback_service::kafka::rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
+    use postback_service::metrics::Metrics;
+    use postback_service::probes::{Probe, Readiness};
+
+    use super::*;
+    use crate::metrics::ConsumerMetrics;
+    use crate::role::Role;
+
+    type Cluster = MockCluster<'static, DefaultProducerContext>;
+
+    /// Joins `loader-g1` there.
+    fn joined(cluster: &Cluster) -> (Member, Probe) {
+        let brokers = cluster.bootstrap_servers();
+        let text = format!("[kafka]\nbrokers = \"{brokers}\"\ntopic = \"t\"\n");
+        let settings = postback_common::config::read(Path::new("t.toml"), &text, []).unwrap();
+        let (role, probe) = (Role::new(true), Readiness::new().probe("kafka"));
+        let mut metrics = Metrics::new();
+        let events = GroupEvents {
+            topic: "t".to_owned(),
+            brokers,
+            events: KafkaMetrics::register(&mut metrics).client("consumer"),
+            progress: SharedProgress::default(),
+            metrics: RoleMetrics {
+                role: role.clone(),
+                active: ConsumerMetrics::of_active(&mut metrics),
+                standby: ConsumerMetrics::of_standby(&mut metrics),
+            },
+            probe: RoleProbe::new(&role, &probe, None),
+            denials: Denials::new("t", "loader-g1", "loader"),
+        };
+        let config = member_config(&settings.kafka, &settings.consumer, "loader-g1");
+        (join(&config, events).unwrap(), probe)
+    }
+
+    /// Polls until the probe says so; an empty text stands for all is well.
+    async fn until_said(member: &Member, probe: &Probe, expected: &str) {
+        let said = || {
+            probe
+                .failure()
+                .map_or(String::new(), |found| found.to_string())
+        };
+        let polling = async {
+            while said() != expected {
+                let polled = tokio::time::timeout(Duration::from_millis(100), member.recv()).await;
+                if let Ok(Err(error)) = polled {
+                    member.context().denials.hear(&error);
+                }
+            }
+        };
+        let heard = tokio::time::timeout(Duration::from_secs(30), polling).await;
+        assert!(
+            heard.is_ok(),
+            "expected {expected:?}, and it says {:?}",
+            said()
+        );
+    }
+
+    const REMEDY: &str =
+        "allow the user in kafka.options to Read topic t and groups with the prefix loader";
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_group_that_may_not_be_joined_is_said_until_it_is_joined() {
+        let cluster = MockCluster::new(1).unwrap();
+        cluster.create_topic("t", 1, 1).unwrap();
+        let refuses = [RDKafkaRespErr::RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED; 1_000];
+        cluster.request_errors(RDKafkaApiKey::FindCoordinator, &refuses);
+        let (member, probe) = joined(&cluster);
+        let refused = format!("Kafka refuses to let group loader-g1 be joined: {REMEDY}");
+        until_said(&member, &probe, &refused).await;
+        cluster.clear_request_errors(RDKafkaApiKey::FindCoordinator);
+        until_said(&member, &probe, "").await;
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_topic_that_may_not_be_read_is_said() {
+        let cluster = MockCluster::new(1).unwrap();
+        cluster.create_topic("t", 1, 1).unwrap();
+        let refuses = RDKafkaRespErr::RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED;
+        cluster.topic_error("t", refuses).unwrap();
+        let (member, probe) = joined(&cluster);
+        let refused = format!("Kafka refuses to let topic t be read: {REMEDY}");
+        until_said(&member, &probe, &refused).await;
+    }
 }

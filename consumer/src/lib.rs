@@ -8,7 +8,7 @@
 //! collects its `rows`, `load` stores them, `progress` says what may be committed.
 //! `refusals` loads what ingest refused, beside all that.
 //! `upkeep` looks after the tables, `endpoints` after the endpoints at the networks, `unread` measures
-//! what waits, beside all that too.
+//! what waits, beside all that too. What works beside goes on after a panic: `lasting`.
 //! `holds` keeps partitions that ClickHouse, or this version, cannot take. `start` comes before all
 //! that, `pipeline::ending` after it.
 
@@ -18,12 +18,14 @@ pub mod run;
 mod batch;
 mod coordinator;
 mod crash;
+mod denials;
 mod endpoints;
 mod generations;
 mod health;
 mod holds;
 mod judge;
 mod kafka;
+mod lasting;
 mod load;
 mod metrics;
 mod pipeline;

@@ -156,7 +156,7 @@ impl ConsumerMetrics {
             "Postbacks in a batch",
             self.batch_rows.clone(),
         );
-        let help = "Bytes of raw records in a batch";
+        let help = "Bytes of a batch: its raw records, and what several orders in one have each";
         part.register("batch_bytes", help, self.batch_bytes.clone());
         let help = "Age of a batch when its load began";
         part.register("batch_age_seconds", help, self.batch_age.clone());
@@ -267,7 +267,7 @@ impl ConsumerMetrics {
         self.commits.get_or_create(&result(is_done)).inc();
     }
 
-    /// So many sources wait for a replay.
+    /// So many sources wait for a replay, or to be accepted as they are.
     pub(crate) fn changed_sources(&self, sources: usize) {
         let sources = i64::try_from(sources).unwrap_or(i64::MAX);
         self.changed_sources.set(sources);

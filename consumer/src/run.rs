@@ -16,12 +16,14 @@ use postback_service::probes::{Probe, Readiness};
 use postback_service::supervisor::{self, HandoverError, Sockets};
 use postback_service::version::VERSION;
 use postback_store::{Kind, Role, StoreError};
+use tokio::task::{JoinError, JoinHandle};
 use tokio::time::timeout;
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
 use crate::endpoints::EndpointMetrics;
 use crate::generations::{Keeper, OfferError, Parts, PipelineProbes};
 use crate::health::ClickHouseHealth;
+use crate::lasting::uphold;
 use crate::metrics::ConsumerMetrics;
 use crate::pipeline::PipelineError;
 use crate::refusals::{RefusalMetrics, Refusals};
@@ -47,6 +49,11 @@ enum RunError {
     Pipeline(#[from] PipelineError),
     #[error("the operating system refuses: {0}")]
     System(#[from] io::Error),
+    /// A bug.
+    #[error(
+        "the admin listener ended in a panic\n    remedy: see the log; start the consumer again, nothing is lost"
+    )]
+    Admin,
 }
 
 impl RunError {
@@ -57,6 +64,8 @@ impl RunError {
             | Self::Prepare(
                 PrepareError::Topic { .. } | PrepareError::Offer(OfferError::Config(_)),
             ) => ExitCode::Usage,
+            // Two processes are configured as one: started again, they would drive each other out for ever.
+            Self::Pipeline(PipelineError::Fenced { .. }) => ExitCode::Usage,
             Self::Prepare(PrepareError::Store(error)) if error.kind == Kind::Contradiction => {
                 ExitCode::Usage
             }
@@ -146,7 +155,8 @@ async fn consume(
         metrics: Arc::new(metrics),
     };
     let admin_end = Shutdown::new();
-    tokio::spawn(admin::serve(operators.listener, admin, admin_end.clone()));
+    let serving = tokio::spawn(admin::serve(operators.listener, admin, admin_end.clone()));
+    let serving = tokio::spawn(ending_without(serving, shutdown.clone()));
     info!(version = VERSION, admin = %admin_address, "starting");
     if settings.sources.is_empty() {
         warn!("no source is configured: every record is rejected as unknown_source");
@@ -158,7 +168,22 @@ async fn consume(
     )
     .await;
     admin_end.cancel();
-    ended.map(|()| ExitCode::Done)
+    ended?;
+    match serving.await {
+        Ok(Ok(())) => Ok(ExitCode::Done),
+        Ok(Err(_)) | Err(_) => Err(RunError::Admin),
+    }
+}
+
+/// Nobody could see any more how the process is: where what shows it is gone, it ends in order, to be
+/// started anew.
+async fn ending_without(serving: JoinHandle<()>, shutdown: Shutdown) -> Result<(), JoinError> {
+    let served = serving.await;
+    if served.is_err() {
+        error!("the admin listener ended in a panic, which is a bug: ending");
+        shutdown.cancel();
+    }
+    served
 }
 
 async fn load(
@@ -197,20 +222,54 @@ async fn load(
     if prepared.await?.is_none() {
         return Ok(());
     }
-    tokio::spawn(health.watch(asking.clone(), shutdown.clone()));
+    let (asked, until) = (asking.clone(), shutdown.clone());
+    let watch = move || health.clone().watch(asked.clone(), until.clone());
+    drop(uphold("health of ClickHouse", shutdown.clone(), watch));
     let refusals = Refusals {
         settings: settings.clone(),
         client: postback_store::client(clickhouse, Role::Load)?,
         metrics: counted.refused,
         notice: probes.refusals,
     };
-    let refusals = tokio::spawn(refusals.load(shutdown.clone()));
+    let until = shutdown.clone();
+    let refusing = move || refusals.clone().load(until.clone());
+    let refusals = uphold("refusals", shutdown.clone(), refusing);
     let file = options.config.clone();
     let keeper = Keeper::new(file, settings, asking, parts, probes.generations);
     Box::pin(keeper.run(reloads, shutdown)).await?;
     // What it does not finish is loaded again.
-    if timeout(REFUSALS_END_WITHIN, refusals).await.is_err() {
-        warn!("loading refusals did not end in time");
+    match timeout(REFUSALS_END_WITHIN, refusals).await {
+        Ok(Ok(())) => {}
+        Ok(Err(_)) => warn!("loading refusals ended in a panic"),
+        Err(_) => warn!("loading refusals did not end in time"),
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn without_its_listener_the_process_ends() {
+        let shutdown = Shutdown::new();
+        let serving = tokio::spawn(async { panic!("injected") });
+        assert!(ending_without(serving, shutdown.clone()).await.is_err());
+        assert!(shutdown.is_cancelled());
+
+        let shutdown = Shutdown::new();
+        let serving = tokio::spawn(async {});
+        assert!(ending_without(serving, shutdown.clone()).await.is_ok());
+        assert!(!shutdown.is_cancelled());
+    }
+
+    #[test]
+    fn two_processes_configured_as_one_are_a_fault_of_the_configuration() {
+        let fenced = PipelineError::Fenced {
+            group: "g".to_owned(),
+            instance: "i".to_owned(),
+        };
+        assert_eq!(RunError::from(fenced).exit_code(), ExitCode::Usage);
+        assert_eq!(RunError::Admin.exit_code(), ExitCode::Failed);
+    }
 }

@@ -20,6 +20,7 @@ const LOOK_EVERY: Duration = Duration::from_secs(15);
 const FIRST_AFTER: Duration = Duration::from_secs(3);
 
 /// Measures the partitions that a pipeline has.
+#[derive(Clone)]
 pub(crate) struct Unread {
     pub(crate) kafka: KafkaSettings,
     pub(crate) group: String,
@@ -94,13 +95,14 @@ fn oldest(
     for partition in partitions {
         let (low, high) = reader.bounds(*partition)?;
         let first = first_unread(committed.get(partition).copied(), low, high);
+        // Marks of transactions and holes are no records: the next one may stand further on.
         let span = Span {
             partition: *partition,
             from: first,
-            to: high.min(first + 1),
+            to: high,
         };
         let mut taken = None;
-        reader.read(&[span], &AtomicBool::new(false), |message| {
+        reader.read_first(&[span], &AtomicBool::new(false), |message| {
             taken = Some(message.broker_time());
         })?;
         found.push((*partition, taken));

@@ -7,10 +7,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use clickhouse::Client;
+use postback_service::kafka::error_code;
+use postback_service::kafka::rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use postback_store::{Generation, Kind, Lineage, generations};
 use tracing::{debug, info, warn};
 
-use super::groups::Groups;
+use super::groups::{Admin, Groups};
 
 /// Pause between two looks.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
@@ -19,9 +21,12 @@ const LOOK_EVERY: Duration = Duration::from_secs(2);
 pub(super) struct Remains {
     client: Client,
     groups: Groups,
-    /// Dropped generations of which nothing is left.
+    /// Made when a group is to be deleted, and kept while one is left.
+    admin: Option<Admin>,
+    /// Dropped generations of which nothing is left that can be removed.
     cleared: BTreeSet<Generation>,
-    told: Told,
+    told: Told<(Kind, Option<u32>)>,
+    told_of_groups: Told<Option<RDKafkaErrorCode>>,
 }
 
 impl Remains {
@@ -29,8 +34,10 @@ impl Remains {
         Self {
             client: client.clone(),
             groups: groups.clone(),
+            admin: None,
             cleared: BTreeSet::new(),
             told: Told::default(),
+            told_of_groups: Told::default(),
         }
     }
 
@@ -47,6 +54,7 @@ impl Remains {
 
     /// Whoever dropped a generation may have gone before its tables and its group had.
     async fn clear(&mut self, lineage: &Lineage) {
+        let mut is_group_left = false;
         for (generation, life) in &lineage.lives {
             if life.is_live() || self.cleared.contains(generation) {
                 continue;
@@ -64,34 +72,114 @@ impl Remains {
                     continue;
                 }
             }
-            match self.groups.delete(*generation).await {
-                Ok(()) => {
-                    self.cleared.insert(*generation);
-                }
-                // Its members have not left yet.
-                Err(error) => debug!(%generation, %error, "its consumer group is still there"),
+            if self.delete_group(*generation).await {
+                self.cleared.insert(*generation);
+            } else {
+                is_group_left = true;
             }
         }
+        if !is_group_left {
+            self.admin = None;
+        }
+    }
+
+    /// True where nothing is left to do, or to try.
+    async fn delete_group(&mut self, generation: Generation) -> bool {
+        match self.try_to_delete_group(generation).await {
+            Ok(()) => true,
+            Err(error) => self.gives_up(generation, &error),
+        }
+    }
+
+    /// Whether trying again is of no use. What is news is said.
+    fn gives_up(&mut self, generation: Generation, error: &KafkaError) -> bool {
+        let code = error_code(error);
+        let is_final = code.is_some_and(is_final);
+        if is_final {
+            warn!(
+                %generation, %error,
+                "the generation is dropped, and its consumer group stays, which does no harm: allow the user \
+                 in kafka.options to Delete it, or delete it with kafka-consumer-groups"
+            );
+        } else if code == Some(RDKafkaErrorCode::NonEmptyGroup) {
+            debug!(%generation, %error, "members of its consumer group have not left yet");
+        } else if self.told_of_groups.is_new(generation, code) {
+            warn!(
+                %generation, %error,
+                "the generation is dropped, and its consumer group is not yet: it is tried again"
+            );
+        }
+        is_final
+    }
+
+    async fn try_to_delete_group(&mut self, generation: Generation) -> Result<(), KafkaError> {
+        let admin = match &mut self.admin {
+            Some(admin) => admin,
+            none => none.insert(self.groups.admin()?),
+        };
+        self.groups.delete(admin, generation).await
     }
 }
 
-/// The kind of trouble, and the server's code. Its words can be others each time.
-type Trouble = (Kind, Option<u32>);
+/// Trying again does not help: this user may not delete groups, or these brokers cannot.
+fn is_final(code: RDKafkaErrorCode) -> bool {
+    matches!(
+        code,
+        RDKafkaErrorCode::GroupAuthorizationFailed
+            | RDKafkaErrorCode::ClusterAuthorizationFailed
+            | RDKafkaErrorCode::UnsupportedVersion
+            | RDKafkaErrorCode::UnsupportedFeature
+    )
+}
 
-/// What was said of each generation last.
-#[derive(Debug, Default)]
-struct Told(BTreeMap<Generation, Trouble>);
+/// What was said of each generation last: a kind of trouble, or a server's code. Its words can be
+/// others each time.
+#[derive(Debug)]
+struct Told<T>(BTreeMap<Generation, T>);
 
-impl Told {
+impl<T> Default for Told<T> {
+    fn default() -> Self {
+        Self(BTreeMap::new())
+    }
+}
+
+impl<T: Copy + PartialEq> Told<T> {
     /// The same again and again is said once.
-    fn is_new(&mut self, generation: Generation, trouble: Trouble) -> bool {
+    fn is_new(&mut self, generation: Generation, trouble: T) -> bool {
         self.0.insert(generation, trouble) != Some(trouble)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
+
+    #[test]
+    fn a_group_that_may_never_be_deleted_is_given_up_and_any_other_trouble_is_told_once() {
+        let text = "[kafka]\nbrokers = \"b:1\"\n";
+        let settings = postback_common::config::read(Path::new("t.toml"), text, []).unwrap();
+        let mut remains = Remains::new(&Client::default(), &Groups::new(&settings));
+        let generation = Generation::FIRST;
+        let mut gives_up = |code| remains.gives_up(generation, &KafkaError::AdminOp(code));
+        for code in [
+            RDKafkaErrorCode::GroupAuthorizationFailed,
+            RDKafkaErrorCode::ClusterAuthorizationFailed,
+            RDKafkaErrorCode::UnsupportedVersion,
+        ] {
+            assert!(gives_up(code), "{code}");
+        }
+        for code in [
+            RDKafkaErrorCode::NonEmptyGroup,
+            RDKafkaErrorCode::OperationTimedOut,
+        ] {
+            assert!(!gives_up(code), "{code}");
+        }
+        // Members that have not left are no news.
+        let told = Some(RDKafkaErrorCode::OperationTimedOut);
+        assert_eq!(remains.told_of_groups.0.get(&generation), Some(&told));
+    }
 
     #[test]
     fn what_fails_is_told_once_for_each_change() {

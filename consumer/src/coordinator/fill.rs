@@ -18,7 +18,7 @@ use postback_normalise::Rules;
 use postback_service::lifecycle::Shutdown;
 use postback_store::history::{self, Kept, Slice};
 use postback_store::{Event, Generation, Life, generations};
-use tracing::{debug, info, warn};
+use tracing::{info, warn};
 
 use super::close::Chase;
 use super::groups::Groups;
@@ -61,12 +61,21 @@ impl Filler {
     /// Works until it is done, or told otherwise.
     pub(crate) async fn run(mut self, until: Shutdown) {
         let filling = async {
+            let mut told = None;
             loop {
                 let pause = match self.step(&until).await {
                     Ok(true) => return,
-                    Ok(false) => STEP_EVERY,
+                    Ok(false) => {
+                        told = None;
+                        STEP_EVERY
+                    }
                     Err(error) => {
-                        debug!(generation = %self.generation, %error, "a step of the replay is tried again");
+                        let error = error.to_string();
+                        // The same again and again is said once: it holds up the replay.
+                        if told.as_ref() != Some(&error) {
+                            warn!(generation = %self.generation, error, "a step of the replay is tried again");
+                        }
+                        told = Some(error);
                         AGAIN_AFTER
                     }
                 };

@@ -13,6 +13,9 @@ use postback_store::{Generation, Offsets};
 
 use super::StepError;
 
+/// What deletes groups.
+pub(super) type Admin = AdminClient<DefaultClientContext>;
+
 /// For one question or order.
 const WITHIN: Duration = Duration::from_secs(10);
 
@@ -57,14 +60,12 @@ impl Positions {
 
     /// Everything before `target` is loaded, or is in the topic no more.
     pub(super) fn passed(&self, target: &Offsets) -> bool {
-        let next = self.next();
         target.iter().all(|(partition, offset)| {
-            let high = self
-                .0
-                .get(partition)
-                .map_or(i64::MAX, |position| position.high);
-            next.get(partition)
-                .is_some_and(|next| *next >= *offset.min(&high))
+            self.0.get(partition).is_some_and(|position| {
+                let next = next_to_load(position.committed, position.low, position.high);
+                // What retention took before it was loaded does not come any more.
+                next.max(position.low) >= *offset.min(&position.high)
+            })
         })
     }
 
@@ -99,16 +100,23 @@ impl Groups {
         Ok(asked?)
     }
 
+    /// A client that deletes groups.
+    pub(super) fn admin(&self) -> Result<Admin, KafkaError> {
+        client_config(&self.0.kafka, "postback-coordinator").create()
+    }
+
     /// Deletes a generation's group; well also where there is none.
-    pub(super) async fn delete(&self, generation: Generation) -> Result<(), StepError> {
-        let admin: AdminClient<DefaultClientContext> =
-            client_config(&self.0.kafka, "postback-coordinator").create()?;
+    pub(super) async fn delete(
+        &self,
+        admin: &Admin,
+        generation: Generation,
+    ) -> Result<(), KafkaError> {
         let group = generation.consumer_group(&self.0.group);
         let options = AdminOptions::new().request_timeout(Some(WITHIN));
         for deleted in admin.delete_groups(&[&group], &options).await? {
             match deleted {
                 Ok(_) | Err((_, RDKafkaErrorCode::GroupIdNotFound)) => {}
-                Err((_, code)) => return Err(KafkaError::AdminOp(code).into()),
+                Err((_, code)) => return Err(KafkaError::AdminOp(code)),
             }
         }
         Ok(())
@@ -174,6 +182,10 @@ mod tests {
         let anew = positions(&[(Some(7), 0, 7)]);
         assert!(anew.passed(&target(&[1000])));
         assert!(!positions(&[(Some(6), 0, 7)]).passed(&target(&[1000])));
+        // Retention has taken the rest of the partition, and then some of it.
+        assert!(positions(&[(Some(50), 100, 100)]).passed(&target(&[100])));
+        assert!(positions(&[(Some(50), 80, 100)]).passed(&target(&[80])));
+        assert!(!positions(&[(Some(50), 80, 100)]).passed(&target(&[81])));
         // Offsets beyond the end are those of an older log: of this one nothing is loaded.
         let older = positions(&[(Some(1000), 2, 7)]);
         assert_eq!(older.next(), target(&[2]));

@@ -19,7 +19,7 @@ use postback_common::config::{Settings, SourceSettings};
 use postback_normalise::{NORMALISER_VERSION, RecordedRules, Rules};
 use postback_service::lifecycle::{Reloads, Shutdown};
 use postback_service::probes::Probe;
-use postback_store::{Generation, Lineage, generations};
+use postback_store::{Generation, Kind, Lineage, generations};
 use tokio::sync::watch;
 use tracing::{debug, info, warn};
 
@@ -31,6 +31,7 @@ use running::Running;
 pub(crate) use running::{Parts, PipelineProbes};
 
 use crate::coordinator::{Coordinator, Filler};
+use crate::lasting::uphold;
 use crate::pipeline::PipelineError;
 
 /// Pause between two looks at the record.
@@ -101,6 +102,9 @@ impl Keeper {
             let is_read = looked.is_ok();
             match looked {
                 Ok(()) => {}
+                Err(RulesError::Store(error)) if error.kind == Kind::Contradiction => {
+                    self.notice.fail(error.to_string(), error.remedy);
+                }
                 Err(RulesError::Store(error)) => {
                     debug!(%error, "the record of generations was not read");
                 }
@@ -246,13 +250,14 @@ impl Keeper {
         match (&self.coordinating, leads) {
             (None, true) => {
                 let token = shutdown.child_token();
-                let coordinator = Coordinator::new(
-                    &self.settings,
-                    self.sources.subscribe(),
-                    self.client.clone(),
-                    &self.parts,
-                );
-                tokio::spawn(coordinator.lead(token.clone()));
+                let (settings, sources) = (self.settings.clone(), self.sources.subscribe());
+                let (client, parts) = (self.client.clone(), self.parts.clone());
+                let until = token.clone();
+                let lead = move || {
+                    let client = client.clone();
+                    Coordinator::new(&settings, sources.clone(), client, &parts).lead(until.clone())
+                };
+                drop(uphold("coordination", token.clone(), lead));
                 self.coordinating = Some(token);
             }
             (Some(token), false) => {
@@ -277,8 +282,12 @@ impl Keeper {
         }
         if let Some(generation) = ours {
             let token = shutdown.child_token();
-            let filler = Filler::new(&self.settings, self.client.clone(), &self.parts, generation);
-            tokio::spawn(filler.run(token.clone()));
+            let (settings, until) = (self.settings.clone(), token.clone());
+            let (client, parts) = (self.client.clone(), self.parts.clone());
+            let fill = move || {
+                Filler::new(&settings, client.clone(), &parts, generation).run(until.clone())
+            };
+            drop(uphold("replay", token.clone(), fill));
             self.filling = Some((generation, token));
         }
     }

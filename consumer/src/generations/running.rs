@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::task::Poll;
 
 use clickhouse::Client;
@@ -21,9 +20,11 @@ use tracing::info;
 use super::in_force;
 use super::rules::RulesError;
 use crate::batch::Bounds;
+use crate::denials::Denials;
 use crate::endpoints::EndpointMetrics;
 use crate::health::ClickHouseHealth;
 use crate::kafka::{GroupEvents, SharedProgress, join, member_config};
+use crate::lasting::uphold;
 use crate::load::{Experience, Loader};
 use crate::metrics::ConsumerMetrics;
 use crate::pipeline::{Pipeline, PipelineError};
@@ -106,7 +107,7 @@ impl Parts {
             progress: progress.clone(),
             metrics: metrics.clone(),
             probe: RoleProbe::new(&role, &self.probes.kafka, None),
-            is_topic_missing: AtomicBool::new(false),
+            denials: Denials::new(&kafka.topic, &group, &consumer.group),
         };
         let config = member_config(kafka, consumer, &group);
         let loader = Loader {
@@ -132,7 +133,9 @@ impl Parts {
             progress: progress.clone(),
             metrics: metrics.clone(),
         };
-        tokio::spawn(unread.watch(stop.clone()));
+        let until = stop.clone();
+        let watch = move || unread.clone().watch(until.clone());
+        drop(uphold("age of what is unread", stop.clone(), watch));
         info!(group, topic = kafka.topic, %generation, "joining the group");
         let (role_now, metrics_now, progress_now) =
             (role.clone(), metrics.clone(), progress.clone());

@@ -53,6 +53,7 @@ impl Pipeline {
         self.metrics.commit(result.is_ok());
         match result {
             Ok(offsets) => {
+                self.member.context().denials.committed();
                 let mut progress = self.progress.lock();
                 for (partition, offset) in offsets {
                     progress.commit(partition, offset);

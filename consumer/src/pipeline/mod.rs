@@ -13,7 +13,6 @@ mod pausing;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use futures_util::{FutureExt as _, StreamExt as _};
@@ -204,8 +203,7 @@ impl Pipeline {
         };
         let Taken { epoch, skipped, .. } = taken;
         crash::pass(Place::Taken);
-        let events = self.member.context();
-        events.is_topic_missing.store(false, Ordering::Relaxed);
+        self.member.context().denials.read();
         if let Some(expected) = taken.restarted_at {
             state.collecting.carry_over(partition, epoch);
             self.metrics.log_restarts.inc();
@@ -322,17 +320,8 @@ impl Pipeline {
         if matches!(error, KafkaError::MessageConsumptionFatal(_)) {
             return Err(PipelineError::Kafka(error));
         }
-        if matches!(
-            code,
-            Some(RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::UnknownTopic)
-        ) {
-            self.member
-                .context()
-                .is_topic_missing
-                .store(true, Ordering::Relaxed);
-        }
-        // librdkafka tries again by itself; the probe and its own log say what is wrong.
-        tracing::debug!(%error, "Kafka");
+        // librdkafka tries again by itself.
+        self.member.context().denials.hear(&error);
         Ok(())
     }
 }

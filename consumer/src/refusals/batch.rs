@@ -5,12 +5,11 @@ use std::time::Duration;
 
 use postback_common::record::{RecordError, Text};
 use postback_common::refusal::RefusalRecord;
+use postback_service::kafka::rdkafka::consumer::Consumer as _;
 use postback_service::kafka::rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use postback_service::kafka::rdkafka::message::Message as _;
-use postback_service::probes::Probe;
 use postback_store::rows::RefusalRow;
 use tokio::time::{Instant, timeout_at};
-use tracing::debug;
 
 use super::member::Member;
 use crate::progress::{Offset, Partition};
@@ -38,12 +37,12 @@ impl Batch {
     ///
     /// # Errors
     /// Where librdkafka cannot go on.
-    pub(super) async fn collect(member: &Member, notice: &Probe) -> Result<Self, KafkaError> {
+    pub(super) async fn collect(member: &Member) -> Result<Self, KafkaError> {
         let mut batch = Self::default();
-        batch.take(member, notice).await?;
+        batch.take(member).await?;
         let end = Instant::now() + LONGEST_WAIT;
         while batch.values.len() < MOST_RECORDS {
-            match timeout_at(end, batch.take(member, notice)).await {
+            match timeout_at(end, batch.take(member)).await {
                 Ok(taken) => taken?,
                 Err(_) => break,
             }
@@ -51,15 +50,16 @@ impl Batch {
         Ok(batch)
     }
 
-    async fn take(&mut self, member: &Member, notice: &Probe) -> Result<(), KafkaError> {
+    async fn take(&mut self, member: &Member) -> Result<(), KafkaError> {
         loop {
             let message = match member.recv().await {
                 Ok(message) => message,
                 Err(error) => {
-                    complain(error, notice)?;
+                    complain(error, member)?;
                     continue;
                 }
             };
+            member.context().denials.read();
             self.values.push(Value {
                 partition: message.partition(),
                 offset: message.offset(),
@@ -117,20 +117,14 @@ pub(super) fn row<'a>(record: &'a RefusalRecord<'_>) -> RefusalRow<'a> {
 }
 
 /// Only what librdkafka cannot mend itself is an error.
-fn complain(error: KafkaError, notice: &Probe) -> Result<(), KafkaError> {
-    match error.rdkafka_error_code() {
-        Some(RDKafkaErrorCode::FencedInstanceId | RDKafkaErrorCode::Fatal) => return Err(error),
-        Some(RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::UnknownTopic) => {
-            notice.fail(
-                "the topic of refusals does not exist",
-                "make it with `postback migrate`",
-            );
-        }
-        _ => {}
-    }
-    if matches!(error, KafkaError::MessageConsumptionFatal(_)) {
+fn complain(error: KafkaError, member: &Member) -> Result<(), KafkaError> {
+    let is_final = matches!(
+        error.rdkafka_error_code(),
+        Some(RDKafkaErrorCode::FencedInstanceId | RDKafkaErrorCode::Fatal)
+    );
+    if is_final || matches!(error, KafkaError::MessageConsumptionFatal(_)) {
         return Err(error);
     }
-    debug!(%error, "Kafka");
+    member.context().denials.hear(&error);
     Ok(())
 }

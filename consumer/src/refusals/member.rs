@@ -1,16 +1,22 @@
 //! Our membership in the group that loads refusals.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use postback_common::config::Settings;
 use postback_service::kafka::rdkafka::client::ClientContext;
-use postback_service::kafka::rdkafka::config::{ClientConfig, RDKafkaLogLevel};
+use postback_service::kafka::rdkafka::config::RDKafkaLogLevel;
 use postback_service::kafka::rdkafka::consumer::Consumer as _;
-use postback_service::kafka::rdkafka::consumer::{ConsumerContext, StreamConsumer};
+use postback_service::kafka::rdkafka::consumer::{
+    BaseConsumer, ConsumerContext, Rebalance, StreamConsumer,
+};
 use postback_service::kafka::rdkafka::error::{KafkaError, KafkaResult};
 use postback_service::kafka::rdkafka::statistics::Statistics;
+use postback_service::kafka::refusals_member_config;
+use postback_service::probes::Probe;
 use tracing::debug;
 
 use super::RefusalMetrics;
-use crate::kafka::member_config;
+use crate::denials::Denials;
 
 /// A member of the group.
 pub(super) type Member = StreamConsumer<Events>;
@@ -19,28 +25,31 @@ pub(super) type Member = StreamConsumer<Events>;
 pub(super) struct Events {
     topic: String,
     metrics: RefusalMetrics,
+    pub(super) denials: Denials,
+    /// Says what is denied.
+    notice: Probe,
+    is_denied: AtomicBool,
 }
 
 /// Joins the group `{group}-refused`.
-pub(super) fn join(settings: &Settings, metrics: RefusalMetrics) -> KafkaResult<Member> {
+pub(super) fn join(
+    settings: &Settings,
+    metrics: RefusalMetrics,
+    notice: &Probe,
+) -> KafkaResult<Member> {
     let topic = settings.kafka.refused_topic.clone();
+    let group = settings.consumer.refused_group();
     let events = Events {
         topic: topic.clone(),
         metrics,
+        denials: Denials::new(&topic, &group, &settings.consumer.group),
+        notice: notice.clone(),
+        is_denied: AtomicBool::new(false),
     };
-    let member: Member = config(settings).create_with_context(events)?;
+    let config = refusals_member_config(&settings.kafka, &settings.consumer, &group);
+    let member: Member = config.create_with_context(events)?;
     member.subscribe(&[&topic])?;
     Ok(member)
-}
-
-fn config(settings: &Settings) -> ClientConfig {
-    let group = settings.consumer.refused_group();
-    let mut config = member_config(&settings.kafka, &settings.consumer, &group);
-    config
-        .set("client.id", "postback-consumer-refusals")
-        .set("queued.max.messages.kbytes", "2048")
-        .set("fetch.max.bytes", "1048576");
-    config
 }
 
 impl ClientContext for Events {
@@ -53,6 +62,7 @@ impl ClientContext for Events {
     }
 
     fn stats(&self, statistics: Statistics) {
+        self.tell_denied(&statistics);
         let Some(topic) = statistics.topics.get(&self.topic) else {
             return;
         };
@@ -63,4 +73,24 @@ impl ClientContext for Events {
     }
 }
 
-impl ConsumerContext for Events {}
+impl ConsumerContext for Events {
+    fn post_rebalance(&self, _: &BaseConsumer<Self>, rebalance: &Rebalance<'_>) {
+        if let Rebalance::Assign(list) = rebalance {
+            self.denials.joined(list.count() > 0);
+        }
+    }
+}
+
+impl Events {
+    /// Nobody polls, and so nobody comes here, while ClickHouse is waited for: what is said of that
+    /// stays.
+    fn tell_denied(&self, statistics: &Statistics) {
+        let denied = self.denials.current(statistics);
+        let was_denied = self.is_denied.swap(denied.is_some(), Ordering::Relaxed);
+        match denied {
+            Some((reason, remedy)) => self.notice.fail(reason, remedy),
+            None if was_denied => self.notice.pass(),
+            None => {}
+        }
+    }
+}

@@ -37,6 +37,7 @@ const FIRST_PAUSE: Duration = Duration::from_millis(500);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
 /// What loading refusals needs.
+#[derive(Clone)]
 pub(crate) struct Refusals {
     pub(crate) settings: Settings,
     pub(crate) client: Client,
@@ -52,7 +53,7 @@ impl Refusals {
             () = shutdown.cancelled() => return,
             () = self.make_topic() => {}
         }
-        let member = match member::join(&self.settings, self.metrics.clone()) {
+        let member = match member::join(&self.settings, self.metrics.clone(), &self.notice) {
             Ok(member) => Arc::new(member),
             Err(error) => {
                 let words = explain(&self.settings.kafka, &error);
@@ -72,7 +73,7 @@ impl Refusals {
 
     async fn load_for_ever(&self, member: &Arc<Member>) {
         loop {
-            match Batch::collect(member, &self.notice).await {
+            match Batch::collect(member).await {
                 Ok(batch) => {
                     self.store(&batch).await;
                     self.commit(member, &batch).await;
@@ -112,7 +113,7 @@ impl Refusals {
         {
             self.metrics.waiting.set(1);
             let reason = format!("{}: {}", error.attempt, error.message);
-            self.notice.fail(reason, error.remedy);
+            self.notice.fail(reason, error.loaders_remedy());
             wait(&mut pause).await;
         }
         self.metrics.waiting.set(0);

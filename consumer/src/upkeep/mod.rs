@@ -14,7 +14,7 @@ use clickhouse::Client;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, Zoned};
 use postback_common::config::Settings;
-use postback_service::topic::{self, Kept, Purpose, TopicState};
+use postback_service::topic::{self, Kept, Purpose, TopicError, TopicState};
 use postback_store::retention::{self, Horizon};
 use postback_store::{Generation, StoreError, generations};
 use tokio::time::MissedTickBehavior;
@@ -115,11 +115,8 @@ impl Upkeep {
         let mut turns = turns(ASK_EVERY);
         loop {
             turns.tick().await;
-            if let Ok(TopicState::Present(topic)) =
-                topic::inspect(&self.settings.kafka, Purpose::Raw).await
-            {
-                self.metrics.topic_keeps(topic.kept());
-            }
+            let asked = topic::inspect(&self.settings.kafka, Purpose::Raw).await;
+            self.metrics.topic_keeps(kept(&asked));
         }
     }
 
@@ -128,6 +125,27 @@ impl Upkeep {
         let keep_days = self.settings.clickhouse.keep_days?;
         let today = Zoned::now().with_time_zone(TimeZone::UTC).date();
         Some(Horizon::new(today, keep_days))
+    }
+}
+
+/// How long the topic keeps records, as far as the brokers say.
+fn kept(asked: &Result<TopicState, TopicError>) -> Option<Kept> {
+    match asked {
+        Ok(TopicState::Present(topic)) => {
+            let kept = topic.kept();
+            if kept.is_none() {
+                debug!("the brokers do not say how long the topic keeps records");
+            }
+            kept
+        }
+        Ok(TopicState::Missing { .. }) => {
+            debug!("there is no topic that could say how long it keeps records");
+            None
+        }
+        Err(error) => {
+            debug!(%error, "how long the topic keeps records is not known; it is asked again");
+            None
+        }
     }
 }
 
@@ -172,5 +190,29 @@ mod tests {
         assert_eq!(metrics.values(), (5, 2, true, true));
         drop(shown);
         assert_eq!(metrics.values(), (5, 0, false, false));
+    }
+
+    #[test]
+    fn what_is_not_known_any_more_is_not_shown_as_it_was() {
+        let metrics = UpkeepMetrics::default();
+        let kept_days = |days: i64| {
+            let millis = (days * 86_400_000).to_string();
+            Ok(TopicState::Present(topic::Topic {
+                name: "t".to_owned(),
+                brokers: 1,
+                partitions: 1,
+                replication: 1,
+                configs: [("retention.ms".to_owned(), millis)].into(),
+            }))
+        };
+        for unknown in [
+            Ok(TopicState::Missing { brokers: 1 }),
+            Err(TopicError::Options("refused".to_owned())),
+        ] {
+            metrics.topic_keeps(kept(&kept_days(30)));
+            assert_eq!(metrics.values(), (0, 0, false, true));
+            metrics.topic_keeps(kept(&unknown));
+            assert_eq!(metrics.values(), (0, 0, false, false));
+        }
     }
 }

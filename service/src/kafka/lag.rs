@@ -7,6 +7,7 @@ use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::{Offset, TopicPartitionList};
 
+use super::log::group_error;
 use super::{client_config, explain, next_to_load};
 
 /// How long Kafka gets for each answer.
@@ -89,18 +90,21 @@ fn ask_patiently(settings: &KafkaSettings, topic: &str, group: &str) -> Result<G
             Ok(lag) if lag.partitions.is_empty() => {
                 return Err(format!("there is no topic {topic}: run `postback migrate`"));
             }
-            answer => return answer.map_err(|error| words(&error, settings)),
+            answer => return answer.map_err(|error| words(&error, settings, group)),
         }
     }
 }
 
-fn words(error: &KafkaError, settings: &KafkaSettings) -> String {
+fn words(error: &KafkaError, settings: &KafkaSettings, group: &str) -> String {
     match error.rdkafka_error_code() {
         Some(
             RDKafkaErrorCode::BrokerTransportFailure
             | RDKafkaErrorCode::AllBrokersDown
             | RDKafkaErrorCode::OperationTimedOut,
         ) => format!("Kafka at {} does not answer", settings.brokers.join(", ")),
+        Some(RDKafkaErrorCode::GroupAuthorizationFailed) => format!(
+            "Kafka does not let group {group} be asked: allow the user in kafka.options to Read it"
+        ),
         _ => explain(settings, error),
     }
 }
@@ -135,7 +139,8 @@ fn ask(settings: &KafkaSettings, topic: &str, group: &str) -> Result<GroupLag, K
     let groups = consumer.fetch_group_list(Some(group), WITHIN)?;
     let found = groups.groups().iter().find(|found| found.name() == group);
     let members = found.map_or(0, |found| found.members().len());
-    let committed = consumer.committed_offsets(wanted, WITHIN)?;
+    let committed = consumer.committed_offsets(wanted, WITHIN);
+    let committed = committed.map_err(|error| group_error(&consumer).unwrap_or(error))?;
     let mut partitions = Vec::new();
     for element in committed.elements() {
         let (low, high) = consumer.fetch_watermarks(topic, element.partition(), WITHIN)?;

@@ -48,6 +48,14 @@ pub enum LogError {
         /// librdkafka's words.
         cause: String,
     },
+    /// The brokers answer, and will not tell a group's offsets.
+    #[error("Kafka does not let group {group} be asked: {cause}")]
+    GroupRefused {
+        /// The group.
+        group: String,
+        /// Kafka's words.
+        cause: String,
+    },
     /// The brokers answer, and will not let the topic be read.
     #[error("Kafka does not let topic {topic} be read: {cause}")]
     Refused {
@@ -67,6 +75,9 @@ impl LogError {
             Self::Unreachable { .. } => {
                 "start Kafka, or correct kafka.brokers and the TLS and SASL settings in kafka.options"
             }
+            Self::GroupRefused { .. } => {
+                "allow the user in kafka.options to Read the groups whose names begin with consumer.group"
+            }
             Self::Refused { .. } => {
                 "see that the topic exists (`postback migrate`) and that the user in kafka.options may Read and Describe it"
             }
@@ -81,6 +92,15 @@ pub enum End {
     Whole,
     /// It was told to stop.
     Stopped,
+}
+
+/// How far a span is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Until {
+    /// To its end.
+    End,
+    /// To the first record in it.
+    FirstRecord,
 }
 
 /// What a reader of a log begins with, which joins no group.
@@ -111,6 +131,8 @@ pub(super) fn reader_config(
 /// Reads one topic. All functions block.
 pub struct LogReader {
     consumer: BaseConsumer,
+    /// Whose offsets are asked for; none where nothing of a group is.
+    group: Option<String>,
     topic: String,
     brokers: String,
 }
@@ -121,8 +143,9 @@ impl LogReader {
     /// # Errors
     /// [`LogError::Options`]
     pub fn open(settings: &KafkaSettings, topic: &str, client_id: &str) -> Result<Self, LogError> {
-        // librdkafka asks for a group; this one is neither joined nor written.
-        Self::of_group(settings, topic, client_id, client_id)
+        // librdkafka asks for a group; this one is neither joined nor written, and no right to it is
+        // needed: where reading begins is always said.
+        Self::make(settings, topic, client_id, None)
     }
 
     /// The same, to ask for a group's offsets too, as an outsider.
@@ -135,12 +158,22 @@ impl LogReader {
         client_id: &str,
         group: &str,
     ) -> Result<Self, LogError> {
-        let config = reader_config(settings, client_id, group);
+        Self::make(settings, topic, client_id, Some(group))
+    }
+
+    fn make(
+        settings: &KafkaSettings,
+        topic: &str,
+        client_id: &str,
+        group: Option<&str>,
+    ) -> Result<Self, LogError> {
+        let config = reader_config(settings, client_id, group.unwrap_or(client_id));
         let consumer = config
             .create()
             .map_err(|error| LogError::Options(explain(settings, &error)))?;
         Ok(Self {
             consumer,
+            group: group.map(str::to_owned),
             topic: topic.to_owned(),
             brokers: settings.brokers.join(", "),
         })
@@ -200,7 +233,7 @@ impl LogReader {
                 .map(|partition| (*partition, Offset::Invalid)),
         )?;
         let known = self.consumer.committed_offsets(list, ANSWER_WITHIN);
-        known.map_err(|error| self.failed(&error))
+        known.map_err(|error| self.failed(&group_error(&self.consumer).unwrap_or(error)))
     }
 
     /// The oldest offset of a partition that Kafka still has, and the one behind the newest.
@@ -243,6 +276,29 @@ impl LogReader {
         stop: &AtomicBool,
         mut each: impl FnMut(Message<'_>),
     ) -> Result<End, LogError> {
+        self.read_spans(spans, stop, Until::End, &mut each)
+    }
+
+    /// The same, but of each span only the first record that there is, if any.
+    ///
+    /// # Errors
+    /// [`LogError`]; `each` may have been called.
+    pub fn read_first(
+        &self,
+        spans: &[Span],
+        stop: &AtomicBool,
+        mut each: impl FnMut(Message<'_>),
+    ) -> Result<End, LogError> {
+        self.read_spans(spans, stop, Until::FirstRecord, &mut each)
+    }
+
+    fn read_spans(
+        &self,
+        spans: &[Span],
+        stop: &AtomicBool,
+        until: Until,
+        each: &mut impl FnMut(Message<'_>),
+    ) -> Result<End, LogError> {
         let mut open: BTreeMap<i32, i64> = spans
             .iter()
             .filter(|span| span.from < span.to)
@@ -252,7 +308,7 @@ impl LogReader {
         let begins = begins.map(|span| (span.partition, Offset::Offset(span.from)));
         let assigned = self.consumer.assign(&self.list(begins)?);
         assigned.map_err(|error| self.failed(&error))?;
-        let ended = self.read_assigned(&mut open, stop, &mut each);
+        let ended = self.read_assigned(&mut open, stop, until, each);
         let unassigned = self.consumer.unassign();
         let ended = ended?;
         unassigned.map_err(|error| self.failed(&error))?;
@@ -263,6 +319,7 @@ impl LogReader {
         &self,
         open: &mut BTreeMap<i32, i64>,
         stop: &AtomicBool,
+        until: Until,
         each: &mut impl FnMut(Message<'_>),
     ) -> Result<End, LogError> {
         let mut heard = Instant::now();
@@ -274,13 +331,13 @@ impl LogReader {
             let finished = match self.consumer.poll(POLL) {
                 Some(Ok(message)) => {
                     heard = Instant::now();
-                    self.take(&message, open, each)
+                    self.take(&message, open, until, each)
                 }
                 Some(Err(KafkaError::PartitionEOF(partition))) => {
                     heard = Instant::now();
                     Some(partition)
                 }
-                Some(Err(error)) if is_final(&error) => return Err(self.failed(&error)),
+                Some(Err(error)) if self.is_final(&error) => return Err(self.failed(&error)),
                 Some(Err(error)) => {
                     last_error = Some(error.to_string());
                     None
@@ -305,11 +362,12 @@ impl LogReader {
         Ok(End::Whole)
     }
 
-    /// The partition, if this was the last of its span.
+    /// The partition, if this was the last that is wanted of its span.
     fn take(
         &self,
         message: &BorrowedMessage<'_>,
         open: &BTreeMap<i32, i64>,
+        until: Until,
         each: &mut impl FnMut(Message<'_>),
     ) -> Option<i32> {
         let (partition, offset) = (message.partition(), message.offset());
@@ -324,7 +382,8 @@ impl LogReader {
                 bytes: message.payload().unwrap_or_default(),
             });
         }
-        (offset + 1 >= to).then_some(partition)
+        let is_last = until == Until::FirstRecord || offset + 1 >= to;
+        is_last.then_some(partition)
     }
 
     fn list(
@@ -339,8 +398,17 @@ impl LogReader {
         Ok(list)
     }
 
+    /// What waiting does not change. Whoever asks for nothing of a group needs no right to it.
+    fn is_final(&self, error: &KafkaError) -> bool {
+        is_final(error) || (self.group.is_some() && is_of_group(error))
+    }
+
     fn failed(&self, error: &KafkaError) -> LogError {
         let cause = error.to_string();
+        if let (Some(group), true) = (&self.group, is_of_group(error)) {
+            let group = group.clone();
+            return LogError::GroupRefused { group, cause };
+        }
         if is_final(error) {
             let topic = self.topic.clone();
             return LogError::Refused { topic, cause };
@@ -373,7 +441,19 @@ fn offsets(list: &TopicPartitionList) -> BTreeMap<i32, i64> {
         .collect()
 }
 
-/// What waiting does not change.
+/// Why a group could not be asked. Where the user may not, librdkafka says so once, as an event, and
+/// to the question it says that the time is over.
+pub(super) fn group_error(consumer: &BaseConsumer) -> Option<KafkaError> {
+    let events = std::iter::from_fn(|| consumer.poll(Duration::ZERO));
+    events.filter_map(Result::err).find(is_of_group)
+}
+
+/// This user may not have to do with the group.
+fn is_of_group(error: &KafkaError) -> bool {
+    error.rdkafka_error_code() == Some(RDKafkaErrorCode::GroupAuthorizationFailed)
+}
+
+/// What waiting does not change, about the topic or the user.
 fn is_final(error: &KafkaError) -> bool {
     matches!(
         error.rdkafka_error_code(),
@@ -382,8 +462,96 @@ fn is_final(error: &KafkaError) -> bool {
                 | RDKafkaErrorCode::UnknownTopic
                 | RDKafkaErrorCode::UnknownPartition
                 | RDKafkaErrorCode::TopicAuthorizationFailed
-                | RDKafkaErrorCode::GroupAuthorizationFailed
                 | RDKafkaErrorCode::Authentication
         )
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use rdkafka::mocking::MockCluster;
+    use rdkafka::producer::{DefaultProducerContext, FutureProducer, FutureRecord};
+    use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
+
+    use super::*;
+
+    /// A cluster that refuses every question about a group, and a topic of two partitions with so many
+    /// records in each.
+    fn cluster(records: [i64; 2]) -> (MockCluster<'static, DefaultProducerContext>, KafkaSettings) {
+        let cluster = MockCluster::new(1).unwrap();
+        cluster.create_topic("t", 2, 1).unwrap();
+        let brokers = cluster.bootstrap_servers();
+        let producer: FutureProducer = ClientConfig::new()
+            .set("bootstrap.servers", &brokers)
+            .create()
+            .unwrap();
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        runtime.block_on(async {
+            for (partition, records) in (0..).zip(records) {
+                for number in 0..records {
+                    let value = number.to_string();
+                    let record = FutureRecord::<(), _>::to("t").partition(partition);
+                    let sent = producer.send(record.payload(&value), ANSWER_WITHIN);
+                    sent.await.unwrap();
+                }
+            }
+        });
+        let refuses = [RDKafkaRespErr::RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED; 1_000];
+        cluster.request_errors(RDKafkaApiKey::FindCoordinator, &refuses);
+        let text = format!("[kafka]\nbrokers = \"{brokers}\"\n");
+        let settings = postback_common::config::read(Path::new("t.toml"), &text, []).unwrap();
+        (cluster, settings.kafka)
+    }
+
+    fn span(partition: i32, from: i64, to: i64) -> Span {
+        Span {
+            partition,
+            from,
+            to,
+        }
+    }
+
+    #[test]
+    fn reading_needs_no_right_to_a_group() {
+        let (_cluster, settings) = cluster([3, 0]);
+        let reader = LogReader::open(&settings, "t", "postback-verify").unwrap();
+        let mut read = Vec::new();
+        let ended = reader.read(&[span(0, 1, 3)], &AtomicBool::new(false), |message| {
+            read.push((message.offset, message.bytes.to_vec()));
+        });
+        assert_eq!(ended, Ok(End::Whole));
+        assert_eq!(read, [(1, b"1".to_vec()), (2, b"2".to_vec())]);
+    }
+
+    #[test]
+    fn a_group_that_may_not_be_asked_is_named() {
+        let (_cluster, settings) = cluster([1, 0]);
+        let reader = LogReader::of_group(&settings, "t", "postback-lag", "loader-g1").unwrap();
+        let error = reader.committed(&[0]).unwrap_err();
+        let said = format!("{error}: {}", error.remedy());
+        assert!(
+            said.contains("loader-g1") && said.contains("Read the groups whose names begin with"),
+            "{said}"
+        );
+    }
+
+    #[test]
+    fn the_first_record_of_each_span_is_read_wherever_it_stands() {
+        let (_cluster, settings) = cluster([4, 2]);
+        let reader = LogReader::open(&settings, "t", "postback-watch").unwrap();
+        let mut read = Vec::new();
+        let spans = [span(0, 2, 4), span(1, 0, 2)];
+        let ended = reader.read_first(&spans, &AtomicBool::new(false), |message| {
+            read.push((message.partition, message.offset));
+        });
+        read.sort_unstable();
+        assert_eq!(ended, Ok(End::Whole));
+        assert_eq!(read, [(0, 2), (1, 0)]);
+        // Nothing but holes up to the end.
+        let mut read = 0;
+        let ended = reader.read_first(&[span(1, 2, 5)], &AtomicBool::new(false), |_| read += 1);
+        assert_eq!((ended, read), (Ok(End::Whole), 0));
+    }
 }

@@ -5,6 +5,9 @@ use rdkafka::ClientConfig;
 
 use super::{client_config, set_unless_given};
 
+/// Bytes of refusals that are fetched at once, unless a single record may have more.
+const REFUSALS_FETCHED: u32 = 1 << 20;
+
 /// What a member of a group begins with. The operator's `kafka.options` win over what is merely a
 /// good value.
 #[must_use]
@@ -13,7 +16,27 @@ pub fn member_config(
     consumer: &ConsumerSettings,
     group: &str,
 ) -> ClientConfig {
-    let mut config = client_config(kafka, "postback-consumer");
+    let config = client_config(kafka, "postback-consumer");
+    member(config, consumer, group)
+}
+
+/// The same for the member that loads refusals: they are few and small, and a MiB at once is plenty.
+#[must_use]
+pub fn refusals_member_config(
+    kafka: &KafkaSettings,
+    consumer: &ConsumerSettings,
+    group: &str,
+) -> ClientConfig {
+    let mut config = client_config(kafka, "postback-consumer-refusals");
+    // librdkafka refuses to fetch less at once than a record may have.
+    let longest = config.get("message.max.bytes");
+    let longest = longest.and_then(|bytes| bytes.parse().ok()).unwrap_or(0);
+    let fetched = longest.max(REFUSALS_FETCHED).to_string();
+    set_unless_given(&mut config, [("fetch.max.bytes", fetched.as_str())]);
+    member(config, consumer, group)
+}
+
+fn member(mut config: ClientConfig, consumer: &ConsumerSettings, group: &str) -> ClientConfig {
     let measured = [
         // A member that was killed keeps its partitions for so long; Kafka's 45 s would be a long
         // silence. It is the least that brokers allow by default: loading is to go on within 10 s, of
@@ -73,6 +96,38 @@ mod tests {
             ("heartbeat.interval.ms", "1500"),
         ] {
             assert_eq!(config.get(option), Some(value), "{option}");
+        }
+    }
+
+    #[test]
+    fn refusals_are_fetched_in_small_portions_unless_the_operator_says_otherwise() {
+        for (options, fetched, queued, client) in [
+            ("", "1048576", "2048", "postback-consumer-refusals"),
+            (
+                "\"message.max.bytes\" = 2000000",
+                "2000000",
+                "2048",
+                "postback-consumer-refusals",
+            ),
+            (
+                "\"fetch.max.bytes\" = 3000000\n\"queued.max.messages.kbytes\" = 512\n\"client.id\" = \"theirs\"",
+                "3000000",
+                "512",
+                "theirs",
+            ),
+        ] {
+            let text = format!("[kafka]\nbrokers = \"a:1\"\n[kafka.options]\n{options}\n");
+            let settings = postback_common::config::read(Path::new("t.toml"), &text, []).unwrap();
+            let config = refusals_member_config(&settings.kafka, &settings.consumer, "g-refused");
+            for (option, value) in [
+                ("group.id", "g-refused"),
+                ("enable.auto.commit", "false"),
+                ("fetch.max.bytes", fetched),
+                ("queued.max.messages.kbytes", queued),
+                ("client.id", client),
+            ] {
+                assert_eq!(config.get(option), Some(value), "{option}: {options}");
+            }
         }
     }
 }

@@ -12,12 +12,12 @@ mod trial;
 pub use events::{ClientEvents, KafkaMetrics};
 pub use lag::{GroupLag, PartitionLag, lag};
 pub use log::{End, LogError, LogReader, Span, next_to_load};
-pub use member::member_config;
+pub use member::{member_config, refusals_member_config};
 pub use producer::producer_config;
 pub use publisher::{PublishError, Publisher};
 /// The client library, in the version that every service uses.
 pub use rdkafka;
-pub use refusal::{explain, is_refused_for_itself};
+pub use refusal::{error_code, explain, is_refused_for_itself};
 pub use trial::{Clients, refused_options};
 
 use postback_common::config::KafkaSettings;

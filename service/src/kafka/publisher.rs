@@ -14,7 +14,7 @@ use rdkafka::producer::future_producer::OwnedDeliveryResult;
 use rdkafka::producer::{DeliveryFuture, FutureProducer, FutureRecord};
 
 use super::{explain, is_refused_for_itself, producer_config};
-use crate::topic::{self, Purpose, TopicError, TopicState};
+use crate::topic::{self, Purpose, TopicError};
 
 /// Records on their way at once.
 const WINDOW: usize = 5_000;
@@ -108,12 +108,8 @@ impl Publisher {
     /// # Errors
     /// Where it cannot be made, or the topic is not there.
     pub async fn open(settings: &Settings, client: &str) -> Result<Self, PublishError> {
-        match topic::inspect(&settings.kafka, Purpose::Raw).await {
-            Ok(TopicState::Present(_)) => {}
-            Ok(TopicState::Missing { .. }) => {
-                return Err(PublishError::NoTopic(settings.kafka.topic.clone()));
-            }
-            Err(error) => return Err(error.into()),
+        if !topic::exists(&settings.kafka, Purpose::Raw).await? {
+            return Err(PublishError::NoTopic(settings.kafka.topic.clone()));
         }
         let mut config = producer_config(settings, client);
         // Nobody reads its figures here, and rdkafka would log them.
@@ -233,11 +229,31 @@ impl Publisher {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use rdkafka::ClientConfig;
     use rdkafka::mocking::MockCluster;
     use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
 
     use super::*;
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn who_may_write_and_not_see_the_settings_can_publish() {
+        // It describes no settings.
+        let cluster = MockCluster::new(1).unwrap();
+        cluster.create_topic("here", 1, 1).unwrap();
+        let open = |topic: &str| {
+            let brokers = cluster.bootstrap_servers();
+            let text = format!("[kafka]\nbrokers = \"{brokers}\"\ntopic = \"{topic}\"\n");
+            let settings = postback_common::config::read(Path::new("t.toml"), &text, []).unwrap();
+            async move { Publisher::open(&settings, "postback-import").await }
+        };
+        let mut publisher = open("here").await.unwrap();
+        publisher.send(b"one").await.unwrap();
+        publisher.flush().await.unwrap();
+        let missing = open("elsewhere").await.err().unwrap();
+        assert_eq!(missing, PublishError::NoTopic("elsewhere".to_owned()));
+    }
 
     #[tokio::test(flavor = "multi_thread")]
     async fn what_was_lost_once_is_not_confirmed_later() {

@@ -76,6 +76,15 @@ fn hide(text: &str, secret: &str) -> String {
     }
 }
 
+/// The code of an error, those of admin requests included, of which rdkafka 0.39 tells none.
+#[must_use]
+pub fn error_code(error: &KafkaError) -> Option<RDKafkaErrorCode> {
+    match error {
+        KafkaError::AdminOp(code) => Some(*code),
+        error => error.rdkafka_error_code(),
+    }
+}
+
 /// Whether a delivery failed for the record itself, or for the batch that it was in: a cluster in
 /// the best of health would refuse the same again. The broker judges batches, so what was not alone
 /// in one may be as good as any.

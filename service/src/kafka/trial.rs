@@ -13,7 +13,7 @@ use rdkafka::{ClientConfig, Statistics};
 
 use super::log::reader_config;
 use super::refusal::fault;
-use super::{member_config, producer_config};
+use super::{member_config, producer_config, refusals_member_config};
 
 /// Names the clients in messages of librdkafka that nobody sees.
 const CLIENT: &str = "postback-check";
@@ -84,12 +84,13 @@ fn produce(settings: &Settings) -> Result<(), KafkaError> {
 
 fn consume(settings: &Settings) -> Vec<Result<(), KafkaError>> {
     let member = member_config(&settings.kafka, &settings.consumer, CLIENT);
+    let refusals = refusals_member_config(&settings.kafka, &settings.consumer, CLIENT);
     let reader = reader_config(&settings.kafka, CLIENT, CLIENT);
     let make = |config: ClientConfig| {
         let made: Result<BaseConsumer<Silent>, _> = unconnected(config).create_with_context(Silent);
         made.map(drop)
     };
-    [member, reader].map(make).into()
+    [member, refusals, reader].map(make).into()
 }
 
 /// The same without brokers, and without what would look for one.
@@ -146,6 +147,7 @@ mod tests {
         let draft = Draft {
             settings: &settings,
             is_good: true,
+            are_sources_good: true,
         };
         let faults = refused_options(draft, clients);
         faults.iter().map(ToString::to_string).collect()
@@ -157,6 +159,8 @@ mod tests {
             "",
             "\"socket.keepalive.enable\" = true\n\"client.rack\" = \"r1\"\n\"linger.ms\" = 7",
             "\"debug\" = \"all\"",
+            // More than the member that loads refusals would fetch at once otherwise.
+            "\"message.max.bytes\" = 4000000",
             "\"security.protocol\" = \"sasl_ssl\"\n\"sasl.mechanism\" = \"SCRAM-SHA-512\"\n\
              \"sasl.username\" = \"u\"\n\"sasl.password\" = \"p\"",
         ] {

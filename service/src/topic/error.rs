@@ -2,6 +2,8 @@
 
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
+use crate::kafka::error_code;
+
 /// Why the topic could not be asked for or made.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TopicError {
@@ -59,7 +61,8 @@ impl TopicError {
                 "start Kafka, or correct kafka.brokers and the TLS and SASL settings in kafka.options"
             }
             Self::Denied { .. } => {
-                "allow the user in kafka.options to Describe, DescribeConfigs and, for `postback migrate`, Create the topic"
+                "allow the user in kafka.options to Describe, DescribeConfigs and, for `postback migrate`, Create the topic; \
+                 who sends needs Write on it, who loads Read on it and on the groups whose names begin with consumer.group"
             }
             Self::Refused { .. } => {
                 "adapt kafka.partitions and kafka.replication_factor to the cluster, or make the topic by hand"
@@ -87,7 +90,7 @@ impl TopicError {
     }
 
     pub(super) fn of_admin(topic: &str, action: &'static str, error: &KafkaError) -> Self {
-        match error.rdkafka_error_code() {
+        match error_code(error) {
             Some(code) => Self::of_code(topic, action, code),
             None => Self::Refused {
                 topic: topic.to_owned(),
@@ -95,5 +98,22 @@ impl TopicError {
                 cause: error.to_string(),
             },
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_that_is_denied_as_a_whole_is_denied_too() {
+        let denied = KafkaError::AdminOp(RDKafkaErrorCode::ClusterAuthorizationFailed);
+        let error = TopicError::of_admin("t", "describe", &denied);
+        assert_eq!(error.code(), "kafka_denied");
+        let remedy = error.remedy();
+        assert!(
+            remedy.contains("DescribeConfigs") && remedy.contains("Read on it and on the groups"),
+            "{remedy}"
+        );
     }
 }

@@ -1,6 +1,7 @@
 //! What about an existing topic is not safe.
 
 use std::fmt;
+use std::ops::Deref;
 
 use postback_common::config::Settings;
 
@@ -24,11 +25,29 @@ impl fmt::Display for Finding {
     }
 }
 
+/// A topic, and where the commands that mend it find the brokers.
+struct Judged<'a> {
+    topic: &'a Topic,
+    servers: String,
+}
+
+impl Deref for Judged<'_> {
+    type Target = Topic;
+
+    fn deref(&self) -> &Topic {
+        self.topic
+    }
+}
+
 /// Everything about `topic` that is not as the promises need it; empty when all is well. Settings
 /// that the brokers did not tell are not judged.
 #[must_use]
 pub fn findings(topic: &Topic, settings: &Settings, purpose: Purpose) -> Vec<Finding> {
     let wanted = Wanted::of(settings, purpose, topic.brokers);
+    let topic = &Judged {
+        topic,
+        servers: settings.kafka.brokers.join(","),
+    };
     if purpose == Purpose::Refused {
         // Nothing is promised of it, but what compaction or size takes away tells nobody anything.
         let checks = [cleanup(topic), timestamps(topic)];
@@ -49,7 +68,7 @@ pub fn findings(topic: &Topic, settings: &Settings, purpose: Purpose) -> Vec<Fin
     checks.into_iter().flatten().collect()
 }
 
-fn replication(topic: &Topic, wanted: &Wanted) -> Option<Finding> {
+fn replication(topic: &Judged<'_>, wanted: &Wanted) -> Option<Finding> {
     let enough = wanted.replication.max(topic.brokers.min(3));
     (topic.replication < enough).then(|| Finding {
         code: "replication_too_low",
@@ -57,11 +76,14 @@ fn replication(topic: &Topic, wanted: &Wanted) -> Option<Finding> {
             "topic {} keeps {} replica(s) on a cluster of {} broker(s): losing a disk can lose acknowledged postbacks",
             topic.name, topic.replication, topic.brokers
         ),
-        remedy: format!("raise it to {enough} with kafka-reassign-partitions"),
+        remedy: format!(
+            "raise it to {enough} with kafka-reassign-partitions --bootstrap-server {}",
+            topic.servers
+        ),
     })
 }
 
-fn partitions(topic: &Topic, wanted: &Wanted) -> Option<Finding> {
+fn partitions(topic: &Judged<'_>, wanted: &Wanted) -> Option<Finding> {
     (topic.partitions < wanted.partitions).then(|| Finding {
         code: "too_few_partitions",
         what: format!(
@@ -69,13 +91,13 @@ fn partitions(topic: &Topic, wanted: &Wanted) -> Option<Finding> {
             topic.name, topic.partitions, wanted.partitions
         ),
         remedy: format!(
-            "kafka-topics --alter --topic {} --partitions {}, or lower kafka.partitions",
-            topic.name, wanted.partitions
+            "kafka-topics --bootstrap-server {} --alter --topic {} --partitions {}, or lower kafka.partitions",
+            topic.servers, topic.name, wanted.partitions
         ),
     })
 }
 
-fn min_insync(topic: &Topic) -> Option<Finding> {
+fn min_insync(topic: &Judged<'_>) -> Option<Finding> {
     let least = number(topic, "min.insync.replicas")?;
     (topic.replication >= 2 && least < 2).then(|| {
         let harm = "a postback is acknowledged when a single broker has it";
@@ -89,7 +111,7 @@ fn min_insync(topic: &Topic) -> Option<Finding> {
     })
 }
 
-fn flush(topic: &Topic) -> Option<Finding> {
+fn flush(topic: &Judged<'_>) -> Option<Finding> {
     let each = number(topic, "flush.messages")?;
     (topic.replication == 1 && each != 1).then(|| {
         let harm = "with a single replica, a power cut loses acknowledged postbacks";
@@ -97,7 +119,7 @@ fn flush(topic: &Topic) -> Option<Finding> {
     })
 }
 
-fn unclean(topic: &Topic) -> Option<Finding> {
+fn unclean(topic: &Judged<'_>) -> Option<Finding> {
     let key = "unclean.leader.election.enable";
     (topic.configs.get(key)? == "true").then(|| {
         let harm = "a replica that lags may become leader, and what it lacks is lost";
@@ -105,7 +127,7 @@ fn unclean(topic: &Topic) -> Option<Finding> {
     })
 }
 
-fn cleanup(topic: &Topic) -> Option<Finding> {
+fn cleanup(topic: &Judged<'_>) -> Option<Finding> {
     let key = "cleanup.policy";
     (topic.configs.get(key)? != "delete").then(|| {
         let harm = "records have no key, so compaction refuses or drops them";
@@ -113,7 +135,7 @@ fn cleanup(topic: &Topic) -> Option<Finding> {
     })
 }
 
-fn retention(topic: &Topic, wanted: &Wanted) -> Option<Finding> {
+fn retention(topic: &Judged<'_>, wanted: &Wanted) -> Option<Finding> {
     let key = "retention.ms";
     // -1 is for ever.
     let kept = u64::try_from(number(topic, key)?).unwrap_or(u64::MAX);
@@ -124,7 +146,7 @@ fn retention(topic: &Topic, wanted: &Wanted) -> Option<Finding> {
     })
 }
 
-fn retention_bytes(topic: &Topic) -> Option<Finding> {
+fn retention_bytes(topic: &Judged<'_>) -> Option<Finding> {
     let key = "retention.bytes";
     (number(topic, key)? >= 0).then(|| {
         let harm = "Kafka forgets records by size, whatever kafka.retention_days promises";
@@ -132,7 +154,7 @@ fn retention_bytes(topic: &Topic) -> Option<Finding> {
     })
 }
 
-fn timestamps(topic: &Topic) -> Option<Finding> {
+fn timestamps(topic: &Judged<'_>) -> Option<Finding> {
     let key = "message.timestamp.type";
     (topic.configs.get(key)? != "LogAppendTime").then(|| {
         let harm = "a clock that runs ahead makes the broker refuse records";
@@ -140,7 +162,7 @@ fn timestamps(topic: &Topic) -> Option<Finding> {
     })
 }
 
-fn message_bytes(topic: &Topic, wanted: &Wanted) -> Option<Finding> {
+fn message_bytes(topic: &Judged<'_>, wanted: &Wanted) -> Option<Finding> {
     let key = "max.message.bytes";
     let most = usize::try_from(number(topic, key)?).unwrap_or(0);
     (most < wanted.message_bytes).then(|| {
@@ -150,19 +172,20 @@ fn message_bytes(topic: &Topic, wanted: &Wanted) -> Option<Finding> {
     })
 }
 
-fn number(topic: &Topic, key: &str) -> Option<i64> {
+fn number(topic: &Judged<'_>, key: &str) -> Option<i64> {
     topic.configs.get(key)?.parse().ok()
 }
 
 /// A setting that is not as it should be, and the command that mends it.
-fn setting(topic: &Topic, code: &'static str, key: &str, harm: &str, good: &str) -> Finding {
-    let name = &topic.name;
+fn setting(topic: &Judged<'_>, code: &'static str, key: &str, harm: &str, good: &str) -> Finding {
+    let (name, servers) = (&topic.name, &topic.servers);
     let value = topic.configs.get(key).map_or("", String::as_str);
     Finding {
         code,
         what: format!("topic {name} has {key}={value}: {harm}"),
         remedy: format!(
-            "kafka-configs --alter --entity-type topics --entity-name {name} --add-config {key}={good}"
+            "kafka-configs --bootstrap-server {servers} --alter --entity-type topics --entity-name {name} \
+             --add-config {key}={good}"
         ),
     }
 }
@@ -287,6 +310,9 @@ mod tests {
                 finding.what.contains(&format!("{key}={value}")),
                 "{finding}"
             );
+            let whole = "kafka-configs --bootstrap-server b:1 --alter --entity-type topics \
+                         --entity-name postbacks.raw --add-config ";
+            assert!(finding.remedy.starts_with(whole), "{finding}");
         }
         let mut for_ever = safe(3);
         for_ever.configs.insert("retention.ms".into(), "-1".into());
@@ -310,5 +336,12 @@ mod tests {
             ..safe(1)
         };
         assert_eq!(codes(&narrow), ["too_few_partitions"]);
+        let finding = findings(&narrow, &settings(), Purpose::Raw).remove(0);
+        assert!(
+            finding.remedy.starts_with(
+                "kafka-topics --bootstrap-server b:1 --alter --topic postbacks.raw --partitions 12"
+            ),
+            "{finding}"
+        );
     }
 }

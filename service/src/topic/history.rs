@@ -70,8 +70,9 @@ pub fn history_findings(topic: &Topic, settings: &Settings) -> Option<Finding> {
             topic.name
         ),
         remedy: format!(
-            "raise clickhouse.keep_days, or let Kafka forget sooner: kafka.retention_days, and kafka-configs --alter \
-             --entity-type topics --entity-name {} --add-config retention.ms={tables}",
+            "raise clickhouse.keep_days, or let Kafka forget sooner: kafka.retention_days, and kafka-configs \
+             --bootstrap-server {} --alter --entity-type topics --entity-name {} --add-config retention.ms={tables}",
+            settings.kafka.brokers.join(","),
             topic.name
         ),
     })
@@ -117,7 +118,10 @@ mod tests {
         assert_eq!(finding.code, "topic_outlives_tables");
         assert!(finding.what.contains("63 days"), "{finding}");
         assert!(
-            finding.remedy.contains("retention.ms=5356800000"),
+            finding.remedy.ends_with(
+                "kafka-configs --bootstrap-server a:1 --alter --entity-type topics --entity-name t \
+                 --add-config retention.ms=5356800000"
+            ),
             "{finding}"
         );
         assert!(history_findings(&topic("-1"), &kept).is_some());

@@ -74,6 +74,16 @@ pub struct Topic {
     pub configs: BTreeMap<String, String>,
 }
 
+/// Whether there is such a topic. Unlike [`inspect`] it needs no right to see the topic's settings:
+/// who writes has what it takes.
+///
+/// # Errors
+/// [`TopicError`]: no broker answers, or this user may not see the topic.
+pub async fn exists(settings: &KafkaSettings, purpose: Purpose) -> Result<bool, TopicError> {
+    let overview = Cluster::connect(settings, purpose)?.overview().await?;
+    Ok(overview.topic.is_some())
+}
+
 /// Asks the brokers for the topic and its settings.
 ///
 /// # Errors

@@ -17,7 +17,7 @@ use postback_service::kafka::rdkafka::ClientConfig;
 use postback_service::kafka::rdkafka::config::FromClientConfigAndContext as _;
 use postback_service::kafka::rdkafka::producer::BaseProducer;
 use postback_service::kafka::{explain, producer_config};
-use postback_service::topic::{self, Purpose, TopicState};
+use postback_service::topic::{self, Purpose};
 use postback_spool::disk::RealDisk;
 use postback_spool::{Adopted, OpenError, Report};
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -48,9 +48,9 @@ const LARGEST: u32 = 4_000_000;
 #[derive(Debug, Args)]
 #[command(
     after_help = "Example: postback spool drain --dir /mnt/dead-host/spool\n\
-    Takes over the orphaned directories; those of living processes are left to them. A record leaves\n\
-    the spool only after Kafka confirmed it: Ctrl-C, or a crash, loses nothing and repeats some, with\n\
-    the same ids. A record that Kafka refuses for itself is set aside; once the reason is mended (mostly\n\
+    Takes over the orphaned directories; those of living processes are left to them. A record leaves \
+    the spool only after Kafka confirmed it: Ctrl-C, or a crash, loses nothing and repeats some, with \
+    the same ids. A record that Kafka refuses for itself is set aside; once the reason is mended (mostly \
     max.message.bytes of the topic), --set-aside sends it again. Then shows what stays.\n\
     Exit code 3 when something stays, 1 when Kafka does not take the records."
 )]
@@ -231,9 +231,9 @@ async fn carry(
 
 /// Whether Kafka answers, and has the topic.
 async fn ready(settings: &Settings) -> Result<(), Trouble> {
-    match topic::inspect(&settings.kafka, Purpose::Raw).await {
-        Ok(TopicState::Present(_)) => Ok(()),
-        Ok(TopicState::Missing { .. }) => Err(no_topic(settings)),
+    match topic::exists(&settings.kafka, Purpose::Raw).await {
+        Ok(true) => Ok(()),
+        Ok(false) => Err(no_topic(settings)),
         Err(error) => Err(Trouble::of_kafka(&error)),
     }
 }
@@ -320,9 +320,23 @@ fn tell(report: &Report, console: &mut Console) {
 
 #[cfg(test)]
 mod tests {
+    use postback_service::kafka::rdkafka::mocking::MockCluster;
     use postback_service::topic::record_bytes_max;
 
     use super::*;
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn who_may_write_and_not_see_the_settings_can_drain() {
+        // It describes no settings.
+        let cluster = MockCluster::new(1).unwrap();
+        cluster.create_topic("here", 1, 1).unwrap();
+        let brokers = cluster.bootstrap_servers();
+        for (topic, is_there) in [("here", true), ("elsewhere", false)] {
+            let text = format!("[kafka]\nbrokers = \"{brokers}\"\ntopic = \"{topic}\"\n");
+            let settings = postback_common::config::read(Path::new("t.toml"), &text, []).unwrap();
+            assert_eq!(ready(&settings).await.is_ok(), is_there, "{topic}");
+        }
+    }
 
     fn settings(more: &str) -> Settings {
         let text = format!("[kafka]\nbrokers = \"b:1\"\n{more}");
