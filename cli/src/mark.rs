@@ -1,7 +1,7 @@
 //! A mark on the time line: what was done, when and by whom.
 
 use jiff::Timestamp;
-use postback_common::config::ClickHouseSettings;
+use postback_common::config::{ClickHouseSettings, SourceSettings};
 use postback_store::annotations::{self, Annotation};
 use postback_store::endpoints::{self, Note};
 use postback_store::{Role, client};
@@ -49,14 +49,16 @@ pub(crate) async fn note_by_hand(
         .map_err(trouble)
 }
 
-/// Whether a person wants the endpoint of a source off, as far as it is noted.
+/// Whether a person wants the endpoint of a source off, as far as it is noted, under whichever of its
+/// names.
 pub(crate) async fn is_off_by_hand(
     clickhouse: &ClickHouseSettings,
-    source: &str,
+    source: &SourceSettings,
 ) -> Result<bool, Trouble> {
     let trouble = |error| Trouble::of_clickhouse(&error, clickhouse);
     let client = client(clickhouse, Role::Query).map_err(trouble)?;
-    endpoints::is_off_by_hand(&client, source)
+    let names: Vec<&str> = source.names().collect();
+    endpoints::is_off_by_hand(&client, &names)
         .await
         .map_err(trouble)
 }

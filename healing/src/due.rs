@@ -4,7 +4,8 @@
 //!
 //! - When an endpoint is on again: the time in which it was off.
 //! - When refusals of a source have ended: the time in which there were any.
-//! - Once a day: the last three days, for what nobody noticed.
+//! - Once a day: the last three days, for what nobody noticed; more where none of it could be fetched
+//!   for longer than that, and twice a day where the network keeps no more than a day.
 //!
 //! In this order: what was certainly missed does not wait for what may have been.
 
@@ -144,20 +145,30 @@ impl Known<'_> {
     }
 
     fn daily(&self) -> Option<Span> {
-        let yesterday = before(self.now, A_DAY);
-        let is_recent = |healed: &Healed| {
-            let to = healed.heal.to;
-            healed.heal.cause == Cause::Daily && to > yesterday && self.is_known(to)
-        };
-        if self.heals.iter().any(is_recent) {
+        // What is asked for begins later than what is kept: one is to begin before the last one's end.
+        let last = before(self.now, A_DAY.min(self.keeps / 2));
+        let known = self.known_days();
+        if known.clone().any(|healed| healed.heal.to > last) {
             return None;
         }
         // Ends that a table keeps as they are.
         let to = Timestamp::from_second(self.now.as_second()).ok()?;
+        let usual = before(to, DAILY);
+        let ended = known.clone().filter(|healed| healed.ended_at.is_some());
+        // Up to there all was fetched; or from there on nothing was.
+        let fetched_to = ended.map(|healed| healed.heal.to).max();
+        let fetched_to = fetched_to.or_else(|| known.map(|healed| healed.heal.from).min());
+        let from = fetched_to.map_or(usual, |fetched_to| fetched_to.min(usual));
         Some(Span {
-            from: before(to, DAILY.min(self.keeps)),
+            from: from.max(before(to, self.keeps)),
             to,
         })
+    }
+
+    fn known_days(&self) -> impl Iterator<Item = &Healed> + Clone {
+        let days = self.heals.iter();
+        let days = days.filter(|healed| healed.heal.cause == Cause::Daily);
+        days.filter(|healed| self.is_known(healed.heal.to))
     }
 
     /// Times with refusals: minutes with fewer than ten quiet ones between them, three at least.
@@ -237,9 +248,15 @@ impl Span {
 /// question that reaches further back, and all of the heal with it. What is noted is the whole heal.
 #[must_use]
 pub fn asked_from(heal: &Heal, keeps: SignedDuration, now: Timestamp) -> Timestamp {
+    heal.from.max(kept_from(keeps, now)).min(heal.to)
+}
+
+/// From when on a network can be asked at `now` for what it keeps: ten minutes more are asked for, and
+/// it may take as long to come to it.
+#[must_use]
+pub fn kept_from(keeps: SignedDuration, now: Timestamp) -> Timestamp {
     let kept = before(now, keeps);
-    let kept = kept.checked_add(AHEAD).unwrap_or(kept);
-    heal.from.max(kept).min(heal.to)
+    kept.checked_add(AHEAD).unwrap_or(kept)
 }
 
 /// So long before; the beginning of time where that is before it.

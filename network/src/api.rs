@@ -9,7 +9,7 @@ use postback_common::secret::Secret;
 
 use crate::call::Call;
 use crate::endpoint::{Change, Endpoint};
-use crate::error::{ApiError, Trouble};
+use crate::error::ApiError;
 use crate::exchange::{Asked, Exchange};
 use crate::page::{Page, Window};
 use crate::patience::Patience;
@@ -64,7 +64,7 @@ impl NetworkApi {
         let asked = asked(Call::GetEndpoint, Method::GET, &path, None);
         match self.inner.exchange.ask(asked, read).await {
             Ok(endpoint) => Ok(Some(endpoint)),
-            Err(error) if error.trouble == Trouble::NotFound => Ok(None),
+            Err(error) if error.is_not_found_by(Call::GetEndpoint) => Ok(None),
             Err(error) => Err(error),
         }
     }
@@ -103,7 +103,7 @@ impl NetworkApi {
         let asked = asked(Call::Delete, Method::DELETE, &path, None);
         match self.inner.exchange.ask(asked, |_| Ok(())).await {
             // An attempt without an answer has deleted it already.
-            Err(error) if error.trouble == Trouble::NotFound && error.attempts > 1 => Ok(()),
+            Err(error) if error.is_not_found_by(Call::Delete) && error.attempts > 1 => Ok(()),
             deleted => deleted,
         }
     }

@@ -56,8 +56,16 @@ pub enum Trouble {
     #[error("the network refuses the request ({0})")]
     Refused(u16),
     /// 5xx.
-    #[error("the network has trouble of its own ({0})")]
-    Server(u16),
+    #[error(
+        "the network has trouble of its own ({status}){}",
+        retry_after.map_or_else(String::new, |pause| format!("; it asks to wait {} s", pause.as_secs()))
+    )]
+    Server {
+        /// Which one.
+        status: u16,
+        /// What the network asks to wait for.
+        retry_after: Option<Duration>,
+    },
     /// 3xx or 1xx: a token is never carried on to another place.
     #[error("the network answers with a redirect or the like ({0}), which is not followed")]
     Redirected(u16),
@@ -79,6 +87,17 @@ impl ApiError {
         self.trouble.as_str()
     }
 
+    /// How long the network asks to be left alone.
+    #[must_use]
+    pub const fn retry_after(&self) -> Option<Duration> {
+        self.trouble.retry_after()
+    }
+
+    /// Whether this very call, and not the request for its token, found nothing.
+    pub(crate) fn is_not_found_by(&self, call: Call) -> bool {
+        self.call == call && self.trouble == Trouble::NotFound
+    }
+
     /// What to do.
     #[must_use]
     pub const fn remedy(&self) -> &'static str {
@@ -86,7 +105,7 @@ impl ApiError {
             (Trouble::Unreachable(_), _) => {
                 "check source.api.base_url, and that this machine may reach it"
             }
-            (Trouble::TimedOut(_) | Trouble::Server(_), _) => {
+            (Trouble::TimedOut(_) | Trouble::Server { .. }, _) => {
                 "try again later; if it stays, ask the network"
             }
             (Trouble::Unauthorized, Call::Token) => {
@@ -137,7 +156,7 @@ impl Trouble {
             Self::Conflict => "conflict",
             Self::TooManyRequests { .. } => "too_many_requests",
             Self::Refused(_) => "refused",
-            Self::Server(_) => "server_error",
+            Self::Server { .. } => "server_error",
             Self::Redirected(_) => "redirected",
             Self::Unreadable(_) => "unreadable",
             Self::TooLong(_) => "too_long",
@@ -153,9 +172,19 @@ impl Trouble {
             Self::Unreachable(_)
                 | Self::TimedOut(_)
                 | Self::TooManyRequests { .. }
-                | Self::Server(_)
+                | Self::Server { .. }
                 | Self::Unreadable(_)
         )
+    }
+
+    /// What the network asks to wait for.
+    pub(crate) const fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::TooManyRequests { retry_after } | Self::Server { retry_after, .. } => {
+                *retry_after
+            }
+            _ => None,
+        }
     }
 
     /// Whether the network has certainly not acted.

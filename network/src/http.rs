@@ -111,9 +111,11 @@ fn judge(status: StatusCode, headers: &HeaderMap, now: Timestamp) -> Option<Trou
             retry_after: retry_after(headers, now),
         },
         // The request came too slowly, or too early: nothing of it was done.
-        408 | 425 => Trouble::Server(status.as_u16()),
-        400..=499 => Trouble::Refused(status.as_u16()),
-        500..=599 => Trouble::Server(status.as_u16()),
+        code @ (408 | 425 | 500..=599) => Trouble::Server {
+            status: code,
+            retry_after: retry_after(headers, now),
+        },
+        code @ 400..=499 => Trouble::Refused(code),
         other => Trouble::Redirected(other),
     })
 }
@@ -160,8 +162,12 @@ mod tests {
         assert_eq!(means(204), None);
         assert_eq!(means(302), Some(Trouble::Redirected(302)));
         assert_eq!(means(400), Some(Trouble::Refused(400)));
-        assert_eq!(means(408), Some(Trouble::Server(408)));
-        assert_eq!(means(503), Some(Trouble::Server(503)));
+        let server = |status| Trouble::Server {
+            status,
+            retry_after: None,
+        };
+        assert_eq!(means(408), Some(server(408)));
+        assert_eq!(means(503), Some(server(503)));
         assert_eq!(
             means(429),
             Some(Trouble::TooManyRequests { retry_after: None })

@@ -61,11 +61,9 @@ impl Patience {
             .first_pause
             .saturating_mul(1 << attempt.saturating_sub(1).min(20));
         let own = doubled.min(self.longest_pause).mul_f64(0.5 + random / 2.0);
-        match trouble {
-            Trouble::TooManyRequests {
-                retry_after: Some(asked),
-            } => (*asked <= self.longest_pause).then(|| (*asked).max(own)),
-            _ => Some(own),
+        match trouble.retry_after() {
+            Some(asked) => (asked <= self.longest_pause).then(|| asked.max(own)),
+            None => Some(own),
         }
     }
 }
@@ -89,15 +87,23 @@ mod tests {
         }
     }
 
+    fn busy(asked: Option<u64>) -> Trouble {
+        Trouble::Server {
+            status: 503,
+            retry_after: asked.map(Duration::from_secs),
+        }
+    }
+
     #[test]
     fn pauses_double_up_to_a_bound_and_end() {
+        let trouble = busy(None);
         let patience = Patience {
             attempts: 5,
             longest_pause: 3 * SECOND,
             ..Patience::default()
         };
         let pauses: Vec<_> = (1..=5)
-            .map(|attempt| patience.pause(Call::Transactions, &Trouble::Server(500), attempt, 0.5))
+            .map(|attempt| patience.pause(Call::Transactions, &trouble, attempt, 0.5))
             .map(|pause| pause.map(|pause| pause.as_millis()))
             .collect();
         assert_eq!(
@@ -109,12 +115,14 @@ mod tests {
     #[test]
     fn what_the_network_asks_for_is_waited_for_unless_it_is_too_long() {
         let patience = Patience::default();
-        let pause = |asked| patience.pause(Call::Transactions, &too_many(asked), 1, 0.0);
-        assert_eq!(pause(Some(7)), Some(7 * SECOND));
-        assert_eq!(pause(Some(300)), Some(300 * SECOND));
-        assert_eq!(pause(Some(301)), None);
-        assert_eq!(pause(Some(0)), Some(SECOND / 2));
-        assert_eq!(pause(None), Some(SECOND / 2));
+        for trouble in [too_many, busy] {
+            let pause = |asked| patience.pause(Call::Transactions, &trouble(asked), 1, 0.0);
+            assert_eq!(pause(Some(7)), Some(7 * SECOND));
+            assert_eq!(pause(Some(300)), Some(300 * SECOND));
+            assert_eq!(pause(Some(301)), None);
+            assert_eq!(pause(Some(0)), Some(SECOND / 2));
+            assert_eq!(pause(None), Some(SECOND / 2));
+        }
     }
 
     #[test]

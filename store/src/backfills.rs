@@ -172,13 +172,13 @@ pub async fn newest(
 
 /// The times of which a source's runs have fetched everything, with an end since `since`: `from`
 /// inclusive and `to` exclusive, UTC. What came after a run had ended was not fetched by it, whatever
-/// its range.
+/// its range. `names` are all that the source has and had.
 ///
 /// # Errors
 /// As the server answers.
 pub async fn finished(
     client: &Client,
-    source: &str,
+    names: &[&str],
     since: Timestamp,
 ) -> Result<Vec<(Timestamp, Timestamp)>, StoreError> {
     #[derive(Row, Deserialize)]
@@ -190,12 +190,12 @@ pub async fn finished(
     }
     let sql = format!(
         "SELECT range_from, least(range_to, recorded_at) AS fetched_to FROM {BACKFILLS} \
-         WHERE is_finished AND source = {{source:String}} AND fetched_to > range_from \
+         WHERE is_finished AND source IN {{sources:Array(String)}} AND fetched_to > range_from \
          AND fetched_to >= fromUnixTimestamp64Micro({{since:Int64}}) ORDER BY range_from"
     );
     let query = client
         .query_raw(&sql)
-        .param("source", source)
+        .param("sources", names)
         .param("since", since.as_microsecond());
     let fetched: Vec<Fetched> = run("read what was fetched", query.fetch_all()).await?;
     let times = fetched.into_iter();

@@ -69,6 +69,12 @@ pub struct SourceSettings {
 }
 
 impl SourceSettings {
+    /// Its name, then those that it had before: what was noted under them is its own, too.
+    pub fn names(&self) -> impl Iterator<Item = &str> + Clone {
+        let all = std::iter::once(&self.name).chain(&self.aliases);
+        all.map(SourceName::as_str)
+    }
+
     /// The template that was registered last: by it the network sends now.
     #[must_use]
     pub fn newest_template(&self) -> Option<&TemplateSettings> {

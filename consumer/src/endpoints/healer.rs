@@ -28,6 +28,13 @@ struct Due {
     now: Timestamp,
 }
 
+/// It is to be tried again.
+#[derive(Default)]
+struct NotHealed {
+    /// How long the network asks to be left alone.
+    retry_after: Option<Duration>,
+}
+
 impl Watched {
     /// Works until it is dropped.
     pub(super) async fn heal(&self) {
@@ -45,15 +52,16 @@ impl Watched {
             let due = due.unwrap_or_default();
             let heals = due.heals.iter().filter(|_| self.settings.heal);
             let pause = match retry.first(heals, Instant::now()) {
-                Some(heal) => {
-                    if self.heal_one(heal, due.now).await {
+                Some(heal) => match self.heal_one(heal, due.now).await {
+                    Ok(()) => {
                         retry.succeeded();
                         SHORTEST
-                    } else {
-                        retry.failed(heal, Instant::now());
+                    }
+                    Err(NotHealed { retry_after }) => {
+                        retry.failed(heal, retry_after, Instant::now());
                         every
                     }
-                }
+                },
                 None => every,
             };
             tokio::time::sleep(pause).await;
@@ -79,16 +87,16 @@ impl Watched {
 
     /// What is due, after what is urgent was said.
     async fn look(&self, was_urgent: &mut bool) -> Result<Due, StoreError> {
-        let source = self.name();
+        let (source, names) = (self.name(), self.names());
         // What was not yet, by the tables' clock or by ours, is not to be noted as fetched.
         let now = Timestamp::now().min(endpoints::now(&self.client).await?);
         let keeps = self.keeps();
         let since = Known::since(now, keeps);
         let (outages, refused, heals, fetched) = tokio::try_join!(
-            endpoints::outages_of(&self.client, source, since, now),
-            endpoints::refused_minutes(&self.client, source, since),
-            endpoints::heals(&self.client, source, since),
-            backfills::finished(&self.client, source, since),
+            endpoints::outages_of(&self.client, &names, since, now),
+            endpoints::refused_minutes(&self.client, &names, since),
+            endpoints::heals(&self.client, &names, since),
+            backfills::finished(&self.client, &names, since),
         )?;
         let fetched = Fetched::all(&fetched);
         let known = Known {
@@ -119,33 +127,30 @@ impl Watched {
         SignedDuration::from_hours(24 * i64::from(self.settings.keeps_days))
     }
 
-    /// False where it is to be tried again.
-    async fn heal_one(&self, heal: &Heal, now: Timestamp) -> bool {
+    async fn heal_one(&self, heal: &Heal, now: Timestamp) -> Result<(), NotHealed> {
         let source = self.name();
         let begun = Note::HealBegun(*heal);
         if let Err(error) = endpoints::note(&self.client, source, Timestamp::now(), &begun).await {
             debug!(source, %error, "nothing is fetched: that it begins was not noted");
-            return false;
+            return Err(NotHealed::default());
         }
         info!(source, cause = %heal.cause, from = %heal.from, to = %heal.to, "fetching what was missed");
-        let Some(sent) = self.fetch(heal, now).await else {
-            self.metrics.healed(source, None);
-            return false;
-        };
+        let fetched = self.fetch(heal, now).await;
+        let sent = fetched.inspect_err(|_| self.metrics.healed(source, None))?;
         let ended = Note::HealEnded(*heal);
         if let Err(error) = endpoints::note(&self.client, source, Timestamp::now(), &ended).await {
             debug!(source, %error, "that it ended was not noted: it is looked through once more");
-            return false;
+            return Err(NotHealed::default());
         }
         // Counted once it is noted: a run that is repeated says again what it has sent in all.
         self.metrics.healed(source, Some(sent));
         info!(source, cause = %heal.cause, from = %heal.from, to = %heal.to, sent, "fetched what was missed");
-        true
+        Ok(())
     }
 
     /// How many missed transactions are in Kafka now. A run that was interrupted, by whomever, goes
     /// on where it was: it has the same ends.
-    async fn fetch(&self, heal: &Heal, now: Timestamp) -> Option<u64> {
+    async fn fetch(&self, heal: &Heal, now: Timestamp) -> Result<u64, NotHealed> {
         let source = self.name();
         // The polls go on meanwhile, one call at a time: together no more than the network allows.
         let api = ApiSettings {
@@ -156,7 +161,7 @@ impl Watched {
             Ok(network) => network,
             Err(error) => {
                 super::tell_setup(&self.source, &error);
-                return None;
+                return Err(NotHealed::default());
             }
         };
         let job = Job {
@@ -173,14 +178,16 @@ impl Watched {
         };
         // Whoever ends this drops it.
         match backfill::run(&job, &tools, &Shutdown::new(), &()).await {
-            Ok(outcome) => Some(outcome.run.sent()),
+            Ok(outcome) => Ok(outcome.run.sent()),
             Err(error) => {
                 warn!(
                     source, %error, remedy = error.remedy(), cause = %heal.cause,
                     from = %heal.from, to = %heal.to,
                     "what was missed is not fetched yet; it is tried again"
                 );
-                None
+                Err(NotHealed {
+                    retry_after: error.retry_after(),
+                })
             }
         }
     }

@@ -123,9 +123,11 @@ impl Endpoints {
             .iter()
             .filter(|one| one.settings.poll_every.is_some())
         {
-            let mut known = latest.iter();
-            let known = known.find(|known| known.source == one.name());
-            let known_at = known.and_then(|known| known.known_at);
+            let known = latest.iter().filter(|known| {
+                let mut names = one.source.names();
+                names.any(|name| name == known.source)
+            });
+            let known_at = known.filter_map(|known| known.known_at).max();
             self.metrics.known_at(one.name(), known_at);
         }
     }
@@ -134,6 +136,11 @@ impl Endpoints {
 impl Watched {
     fn name(&self) -> &str {
         self.source.name.as_str()
+    }
+
+    /// What was noted before the source was renamed holds.
+    fn names(&self) -> Vec<&str> {
+        self.source.names().collect()
     }
 
     async fn look_after(&self) {

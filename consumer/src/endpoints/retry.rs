@@ -7,13 +7,20 @@ use postback_store::endpoints::{Cause, Heal};
 /// After the first failure; doubled with each one.
 const AGAIN_AFTER: Duration = Duration::from_secs(60);
 const AGAIN_AT_MOST: Duration = Duration::from_secs(3_600);
+/// However long a network wants to be left alone.
+const ASKED_AT_MOST: Duration = Duration::from_secs(24 * 3_600);
 const FORGOTTEN_AFTER: Duration = Duration::from_secs(24 * 3_600);
 
 /// What failed, and until when each rests. Something else that is due does not wait for it: an endpoint
 /// can be switched off while the day's fetch rests for an hour, and the day's fetch goes on while the
 /// network refuses one that is too old.
+///
+/// What the network asks for holds for all of it: it is the network that rests.
 #[derive(Debug, Default)]
-pub(super) struct Retry(Vec<Failed>);
+pub(super) struct Retry {
+    failed: Vec<Failed>,
+    quiet_until: Option<Instant>,
+}
 
 #[derive(Debug)]
 struct Failed {
@@ -29,25 +36,29 @@ impl Retry {
         mut due: impl Iterator<Item = &'a Heal>,
         now: Instant,
     ) -> Option<&'a Heal> {
+        if self.quiet_until.is_some_and(|until| now < until) {
+            return None;
+        }
         due.find(|heal| !self.rests(heal, now))
     }
 
     /// Whether `heal` failed lately, and is not to be tried again yet.
     fn rests(&self, heal: &Heal, now: Instant) -> bool {
-        let mut failed = self.0.iter().filter(|failed| failed.is_of(heal));
+        let mut failed = self.failed.iter().filter(|failed| failed.is_of(heal));
         failed.any(|failed| now < failed.until)
     }
 
-    /// It failed.
-    pub(super) fn failed(&mut self, heal: &Heal, now: Instant) {
-        let failed = self.0.iter().find(|failed| failed.is_of(heal));
+    /// It failed; `asked` is how long the network wants to be left alone.
+    pub(super) fn failed(&mut self, heal: &Heal, asked: Option<Duration>, now: Instant) {
+        self.quiet_until = asked.map(|asked| now + asked.min(ASKED_AT_MOST));
+        let failed = self.failed.iter().find(|failed| failed.is_of(heal));
         let before = failed.map_or(0, |failed| failed.times);
         let rest = AGAIN_AFTER.saturating_mul(1 << before.min(10));
         // What was due once and is so no more is forgotten.
         let is_old = |failed: &Failed| now > failed.until + FORGOTTEN_AFTER;
-        self.0
+        self.failed
             .retain(|failed| !failed.is_of(heal) && !is_old(failed));
-        self.0.push(Failed {
+        self.failed.push(Failed {
             heal: *heal,
             times: before.saturating_add(1),
             until: now + rest.min(AGAIN_AT_MOST),
@@ -56,7 +67,7 @@ impl Retry {
 
     /// Something was fetched: the network answers.
     pub(super) fn succeeded(&mut self) {
-        self.0.clear();
+        self.failed.clear();
     }
 }
 
@@ -91,7 +102,7 @@ mod tests {
         let heal = daily("2026-09-04T00:00:00Z");
         assert!(!retry.rests(&heal, now));
         for minutes in [1, 2, 4, 8, 16, 32, 60, 60] {
-            retry.failed(&heal, now);
+            retry.failed(&heal, None, now);
             let rest = MINUTE * minutes;
             assert!(retry.rests(&heal, now + rest - Duration::from_millis(1)));
             now += rest;
@@ -104,7 +115,7 @@ mod tests {
         let (mut retry, now) = (Retry::default(), Instant::now());
         let day = daily("2026-09-04T00:00:00Z");
         for _ in 0..5 {
-            retry.failed(&day, now);
+            retry.failed(&day, None, now);
         }
         let outage = heal(
             Cause::SwitchedOff,
@@ -112,7 +123,7 @@ mod tests {
             "2026-09-03T11:00:00Z",
         );
         assert!(!retry.rests(&outage, now));
-        retry.failed(&outage, now);
+        retry.failed(&outage, None, now);
         assert!(retry.rests(&outage, now));
         assert!(!retry.rests(&outage, now + MINUTE));
     }
@@ -129,18 +140,45 @@ mod tests {
         let due = [too_old, day];
         let first = |retry: &Retry, now| retry.first(due.iter(), now).copied();
         assert_eq!(first(&retry, now), Some(too_old));
-        retry.failed(&too_old, now);
+        retry.failed(&too_old, None, now);
         assert_eq!(first(&retry, now), Some(day));
-        retry.failed(&day, now);
+        retry.failed(&day, None, now);
         assert_eq!(first(&retry, now), None);
         // A minute later both are tried, and the first one's second failure counts as that.
         let later = now + MINUTE;
         assert_eq!(first(&retry, later), Some(too_old));
-        retry.failed(&too_old, later);
+        retry.failed(&too_old, None, later);
         assert_eq!(first(&retry, later), Some(day));
-        retry.failed(&day, later);
+        retry.failed(&day, None, later);
         assert_eq!(first(&retry, later + MINUTE), None);
         assert_eq!(first(&retry, later + 2 * MINUTE), Some(too_old));
+    }
+
+    #[test]
+    fn nothing_is_asked_for_while_the_network_wants_to_be_left_alone() {
+        let (mut retry, now) = (Retry::default(), Instant::now());
+        let day = daily("2026-09-04T00:00:00Z");
+        let outage = heal(
+            Cause::SwitchedOff,
+            "2026-09-03T10:00:00Z",
+            "2026-09-03T11:00:00Z",
+        );
+        let due = [outage, day];
+        let first = |retry: &Retry, now| retry.first(due.iter(), now).copied();
+        // For an hour: longer than a first failure rests.
+        retry.failed(&outage, Some(60 * MINUTE), now);
+        assert_eq!(first(&retry, now + 59 * MINUTE), None);
+        assert_eq!(first(&retry, now + 60 * MINUTE), Some(outage));
+        // For less than that: what else is due waits for no more.
+        let now = now + 60 * MINUTE;
+        retry.failed(&outage, Some(MINUTE / 2), now);
+        assert_eq!(first(&retry, now + MINUTE / 2), Some(day));
+        assert_eq!(first(&retry, now + 2 * MINUTE), Some(outage));
+        // For ever is a day.
+        retry.failed(&outage, Some(Duration::MAX), now);
+        let tomorrow = now + 24 * 60 * MINUTE;
+        assert_eq!(first(&retry, tomorrow - MINUTE), None);
+        assert_eq!(first(&retry, tomorrow), Some(outage));
     }
 
     #[test]
@@ -149,15 +187,15 @@ mod tests {
         for hour in 0..100 {
             let to = format!("2026-09-{:02}T{:02}:00:00Z", 5 + hour / 24, hour % 24);
             let outage = heal(Cause::SwitchedOff, "2026-09-01T00:00:00Z", &to);
-            retry.failed(&outage, now + 60 * MINUTE * hour);
+            retry.failed(&outage, None, now + 60 * MINUTE * hour);
         }
-        assert!(retry.0.len() <= 26, "{}", retry.0.len());
+        assert!(retry.failed.len() <= 26, "{}", retry.failed.len());
     }
 
     #[test]
     fn the_day_s_fetch_is_one_whatever_its_ends() {
         let (mut retry, now) = (Retry::default(), Instant::now());
-        retry.failed(&daily("2026-09-04T00:00:00Z"), now);
+        retry.failed(&daily("2026-09-04T00:00:00Z"), None, now);
         assert!(retry.rests(&daily("2026-09-04T00:00:30Z"), now));
         retry.succeeded();
         assert!(!retry.rests(&daily("2026-09-04T00:00:30Z"), now));

@@ -59,8 +59,8 @@ impl Watched {
 
     async fn may_switch_on(&self, attempts: &mut Attempts) -> Result<bool, StoreError> {
         let source = self.name();
-        let (times, _) =
-            endpoints::reenabled_since(&self.client, source, Timestamp::now() - A_DAY).await?;
+        let (names, since) = (self.names(), Timestamp::now() - A_DAY);
+        let (times, _) = endpoints::reenabled_since(&self.client, &names, since).await?;
         match attempts.verdict(Instant::now(), times) {
             Verdict::Wait => return Ok(false),
             Verdict::Enough => {
@@ -81,7 +81,7 @@ impl Watched {
 
     async fn is_off_by_hand(&self) -> Result<bool, StoreError> {
         let source = self.name();
-        let by_hand = endpoints::is_off_by_hand(&self.client, source).await?;
+        let by_hand = endpoints::is_off_by_hand(&self.client, &self.names()).await?;
         if by_hand {
             debug!(source, "a person switched the endpoint off: it stays off");
         }

@@ -1,5 +1,7 @@
 //! Why a backfill cannot begin, or cannot go on.
 
+use std::time::Duration;
+
 use postback_common::config::Identity;
 use postback_common::name::{AccountName, SourceName};
 use postback_network::{ApiError, Window};
@@ -127,16 +129,20 @@ impl BackfillError {
         }
     }
 
+    /// How long the network asks to be left alone.
+    #[must_use]
+    pub const fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Api(error) => error.retry_after(),
+            _ => None,
+        }
+    }
+
     /// What to do.
     #[must_use]
     pub fn remedy(&self) -> String {
         let remedy = match self {
-            Self::Store(error) => {
-                return error
-                    .remedy
-                    .trim_end_matches("; it is tried again")
-                    .to_owned();
-            }
+            Self::Store(error) => &*error.remedy,
             Self::Publish(error) => return error.remedy(),
             Self::Api(error) => error.remedy(),
             Self::PageSize { given } => {

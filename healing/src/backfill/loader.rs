@@ -15,7 +15,8 @@ use super::error::BackfillError;
 const LOOK: Duration = Duration::from_millis(500);
 
 /// How long nothing may be loaded while something waits. A consumer that was just killed is missed by
-/// its group for 45 s (Kafka's `session.timeout.ms`).
+/// its group for 6 s (`session.timeout.ms`, unless `[kafka.options]` has more: brokers' own 45 s fit as
+/// well), and another one takes over; the rest is for what starts, and for a batch that takes long.
 const PATIENCE: Duration = Duration::from_secs(90);
 
 /// Where each partition ended.

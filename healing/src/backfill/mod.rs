@@ -21,6 +21,7 @@ mod reading;
 mod recent;
 mod record;
 mod run;
+mod said;
 mod sifting;
 mod standing;
 mod verdict;

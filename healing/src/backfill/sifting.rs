@@ -12,13 +12,13 @@ use postback_store::backfills::{Backfill, Total};
 use postback_store::reports::held::Held;
 use postback_store::reports::{Money, Reader};
 use postback_store::retention::Horizon;
-use serde_json::Value;
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
 use super::carried::Carried;
 use super::error::BackfillError;
 use super::record::Origin;
+use super::said::Said;
 use super::verdict::{Verdict, is_too_old, judge};
 use super::{Finding, Why};
 
@@ -160,7 +160,13 @@ impl Sieve {
         let row = &candidate.row;
         let verdict = match held {
             None if is_too_old(row, self.horizon) => Verdict::Undecided,
-            held => judge(row, held, &self.carried),
+            Some(held) => judge(
+                row,
+                held,
+                &self.carried,
+                &Said::new(candidate.json, &self.rules),
+            ),
+            None => Verdict::Sent(Why::Missing),
         };
         if is_counted(self.counted_through, row) {
             return self.count(candidate, verdict, &mut run.clone());
@@ -202,7 +208,7 @@ impl Sieve {
     }
 
     fn rejection(&self, json: &str) -> Sending {
-        let said = Said::of(json, &self.rules);
+        let said = Said::new(json, &self.rules);
         Sending {
             finding: Finding {
                 why: Why::Rejected,
@@ -225,28 +231,6 @@ impl Sieve {
 /// Cells overlap, and where a run goes on it reads again what stood in the last cell's end.
 pub(super) fn is_counted(through: Option<Timestamp>, row: &Conversion<'_>) -> bool {
     through.is_some_and(|through| row.processed_at.is_some_and(|at| at <= through))
-}
-
-/// What a transaction says that can be no row, for people.
-struct Said<'r> {
-    members: serde_json::Map<String, Value>,
-    rules: &'r SourceRules,
-}
-
-impl<'r> Said<'r> {
-    fn of(json: &str, rules: &'r SourceRules) -> Self {
-        let members = serde_json::from_str(json).unwrap_or_default();
-        Self { members, rules }
-    }
-
-    fn of_field(&self, field: Field) -> String {
-        let name = self.rules.profile().parameter_for(field);
-        match name.and_then(|name| self.members.get(name)) {
-            Some(Value::String(text)) => text.clone(),
-            None | Some(Value::Null) => String::new(),
-            Some(other) => other.to_string(),
-        }
-    }
 }
 
 impl<'t> Candidates<'t> {

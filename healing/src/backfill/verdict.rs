@@ -1,13 +1,16 @@
 //! Whether a fetched transaction is sent: what it says against what the tables hold.
 
 use jiff::Timestamp;
-use postback_normalise::{Amount, Conversion, Field};
+use postback_common::reason::Flag;
+use postback_normalise::profile::CommissionCurrency;
+use postback_normalise::{Amount, Conversion, Currency, Field};
 use postback_store::reports::Money;
 use postback_store::reports::held::Held;
 use postback_store::retention::{Horizon, Month};
 
 use super::Why;
 use super::carried::Carried;
+use super::said::Said;
 
 /// What becomes of a transaction that can be a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,16 +41,19 @@ pub(super) fn is_too_old(pulled: &Conversion<'_>, horizon: Option<Horizon>) -> b
     horizon.is_some_and(|horizon| horizon.drops(Month::of(pulled.key_day)))
 }
 
-/// Compares one with what is held under its key.
-pub(super) fn judge(pulled: &Conversion<'_>, held: Option<&Held>, carried: &Carried) -> Verdict {
-    let Some(held) = held else {
-        return Verdict::Sent(Why::Missing);
-    };
+/// Compares one with what is held under its key. `said` is the same, as the API gave it.
+pub(super) fn judge(
+    pulled: &Conversion<'_>,
+    held: &Held,
+    carried: &Carried,
+    said: &Said<'_>,
+) -> Verdict {
     if held.postback_id == pulled.postback_id {
         return Verdict::SentBefore;
     }
-    let (mut is_other, mut is_less) = (pulled.status.as_str() != held.status, false);
-    for difference in differences(pulled, held, carried) {
+    let (mut is_other, mut is_less) = (false, false);
+    let status = of_status(pulled, held, said);
+    for difference in differences(pulled, held, carried, said).chain([status]) {
         match difference {
             Difference::None => {}
             Difference::Other => is_other = true,
@@ -68,10 +74,9 @@ fn differences<'a>(
     pulled: &'a Conversion<'_>,
     held: &'a Held,
     carried: &'a Carried,
+    said: &Said<'_>,
 ) -> impl Iterator<Item = Difference> + 'a {
-    let code = |currency: Option<postback_normalise::Currency>| {
-        currency.map_or("", postback_normalise::Currency::as_str)
-    };
+    let [currency, commission_currency] = currencies(pulled, held, said);
     let texts = [
         (Field::OrderId, &*pulled.order_id, &*held.order_id),
         (Field::ClickId, &pulled.click_id, &held.click_id),
@@ -84,10 +89,10 @@ fn differences<'a>(
         (Field::OfferId, &pulled.offer_id, &held.offer_id),
         (Field::Sku, &pulled.sku, &held.sku),
         (Field::ProductName, &pulled.product_name, &held.product_name),
-        (Field::Currency, code(pulled.currency), &held.currency),
+        (Field::Currency, currency, &held.currency),
         (
             Field::CommissionCurrency,
-            code(pulled.commission_currency),
+            commission_currency,
             &held.commission_currency,
         ),
     ];
@@ -107,8 +112,53 @@ fn differences<'a>(
         .into_iter()
         .map(|(field, pulled, held)| (field, of_instants(pulled, held)));
     let all = texts.chain(numbers).chain(instants);
-    all.filter(|(field, _)| carried.has(*field))
+    // What stands in a column that not every push fills is lost all the same.
+    let counts = |field: Field, difference: &Difference| {
+        carried.has(field) || matches!(difference, Difference::Less)
+    };
+    all.filter(move |(field, difference)| counts(*field, difference))
         .map(|(_, difference)| difference)
+}
+
+/// That of the sale and that of the commission, as far as the API says them: what rules filled in says
+/// nothing against what was pushed.
+fn currencies(pulled: &Conversion<'_>, held: &Held, said: &Said<'_>) -> [&'static str; 2] {
+    let code = |currency: Option<Currency>| currency.map_or("", Currency::as_str);
+    let (sale, commission) = (code(pulled.currency), code(pulled.commission_currency));
+    let is_sale_said = || said.has(Field::Currency);
+    // That of the sale holds for both, unless the one that is held was pushed by itself.
+    let follows = || {
+        let rule = said.rules().profile().amounts.commission_currency;
+        rule == CommissionCurrency::Sale
+            && held.commission_currency == held.currency
+            && is_sale_said()
+    };
+    let keeps_sale = sale == held.currency || is_sale_said();
+    let keeps_commission =
+        commission == held.commission_currency || said.has(Field::CommissionCurrency) || follows();
+    let kept = |code, is_kept: bool| if is_kept { code } else { "" };
+    [kept(sale, keeps_sale), kept(commission, keeps_commission)]
+}
+
+/// The usual status, where no word said it, says nothing against one that a word did.
+fn of_status(pulled: &Conversion<'_>, held: &Held, said: &Said<'_>) -> Difference {
+    if pulled.status.as_str() == held.status {
+        return Difference::None;
+    }
+    let known = &said.rules().profile().status;
+    let is_told = said.has(Field::Status) && !pulled.flags.contains(&Flag::UnknownStatus);
+    if is_told || pulled.status != known.default {
+        return Difference::Other;
+    }
+    let mut amounts = [held.sale_amount, held.commission].into_iter().flatten();
+    let is_negative = amounts.any(|amount| amount.0 < 0);
+    let by_amounts = known.negative.filter(|_| is_negative);
+    // No word said the other one either: the amounts did.
+    if held.status == by_amounts.unwrap_or(known.default).as_str() {
+        Difference::Other
+    } else {
+        Difference::Less
+    }
 }
 
 fn of_texts(pulled: &str, held: &str) -> Difference {

@@ -109,6 +109,57 @@ fn the_last_three_days_are_due_once_a_day() {
 }
 
 #[test]
+fn what_no_day_could_fetch_is_due_as_long_as_the_network_keeps_it() {
+    let mut case = Case::usual(0);
+    case.heals = vec![ended(Cause::Daily, -3 * DAY, 0, 5)];
+    // Since then the network, or ClickHouse, was away: with what was begun meanwhile, and without.
+    for begun in [vec![], vec![begun(Cause::Daily, -2 * DAY, DAY, DAY)]] {
+        case.heals.truncate(1);
+        case.heals.extend(begun);
+        for (now, from) in [(2, -1), (3, 0), (5, 0), (7, 0), (8, 1)] {
+            case.now = now * DAY;
+            let due = heal(Cause::Daily, from * DAY, case.now);
+            assert_eq!(case.due(), Some(due), "{now}");
+        }
+    }
+    // Once it is fetched, the next one is as usual.
+    case.heals.push(ended(Cause::Daily, 0, 5 * DAY, 5 * DAY));
+    case.now = 6 * DAY;
+    assert_eq!(case.due(), Some(heal(Cause::Daily, 3 * DAY, 6 * DAY)));
+}
+
+#[test]
+fn a_network_that_keeps_a_day_is_asked_without_a_hole() {
+    let keeps = SignedDuration::from_hours(24);
+    let mut heals: Vec<Healed> = Vec::new();
+    let mut fetched_to = None;
+    // Looked at every ten minutes.
+    for now in (0..3 * DAY).step_by(10) {
+        let known = Known {
+            outages: &[],
+            refused: &[],
+            heals: &heals,
+            fetched: &[],
+            keeps,
+            now: minute(now),
+        };
+        let Some(due) = known.due() else { continue };
+        let from = asked_from(&due, keeps, minute(now));
+        assert!(
+            fetched_to.is_none_or(|to| from <= to),
+            "{from} {fetched_to:?}"
+        );
+        fetched_to = Some(due.to);
+        heals.push(Healed {
+            heal: due,
+            begun_at: minute(now),
+            ended_at: Some(minute(now)),
+        });
+    }
+    assert_eq!(heals.len(), 6, "twice a day");
+}
+
+#[test]
 fn an_outage_is_due_when_it_is_over_until_it_was_healed() {
     let mut case = Case::usual(0);
     case.outages = vec![outage(-300, Some(-240)), outage(-90, None)];
@@ -134,9 +185,9 @@ fn what_was_begun_goes_on_with_the_same_ends() {
     case.heals = vec![begun(Cause::Daily, -3 * DAY, 0, 1)];
     let same = heal(Cause::Daily, -3 * DAY, 0);
     assert_eq!(case.due(), Some(same));
-    // The day after, nobody waits for it any more.
+    // The day after, nobody waits for it any more; what it did not fetch is fetched with that day.
     case.now = DAY + 2;
-    assert_eq!(case.due(), Some(heal(Cause::Daily, 2 - 2 * DAY, DAY + 2)));
+    assert_eq!(case.due(), Some(heal(Cause::Daily, -3 * DAY, DAY + 2)));
     // Something else has healed it meanwhile.
     case.now = 20;
     case.heals.push(ended(Cause::Daily, -3 * DAY - 5, 15, 15));

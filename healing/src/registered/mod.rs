@@ -92,6 +92,18 @@ fn has_key(source: &SourceSettings, key: &str) -> bool {
     source.keys.iter().any(|known| known.sha256 == hash)
 }
 
+/// Whether two URLs are the same but for the order and the escapes of their parameters: networks show
+/// what they were given otherwise.
+#[must_use]
+pub fn are_the_same(one: &Secret, other: &Secret) -> bool {
+    let parts = |url: &Secret| {
+        let url = url.expose().trim();
+        let (path, query) = url.split_once('?').unwrap_or((url, ""));
+        (Secret::new(path), parameters(query))
+    };
+    parts(one) == parts(other)
+}
+
 /// A query's parameters by name, decoded: their order means nothing.
 #[must_use]
 pub fn parameters(query: &str) -> Vec<(String, String)> {
@@ -128,6 +140,25 @@ mod tests {
         let is_template = registered.differences.as_ref().map(Vec::is_empty);
         assert_eq!(registered.is_template(), is_template);
         registered.differences
+    }
+
+    #[test]
+    fn urls_are_the_same_however_their_parameters_are_written() {
+        let given = "https://u:p@h/p/KEY?a=<u1>&b=x%20y";
+        for (other, expected) in [
+            (given, true),
+            ("https://u:p@h/p/KEY?a=%3Cu1%3e&b=x+y", true),
+            (" https://u:p@h/p/KEY?b=x%20y&a=%3Cu1%3E", true),
+            ("https://u:p@h/p/KEY?a=<u2>&b=x%20y", false),
+            ("https://u:p@h/p/KEY?a=%253Cu1%253E&b=x%20y", false),
+            ("https://u:p@h/p/KEY?a=<u1>&a=<u1>&b=x%20y", false),
+            ("https://u:p@h/p/OTHER?a=<u1>&b=x%20y", false),
+            ("https://h/p/KEY?a=<u1>&b=x%20y", false),
+            ("https://u:p@h/p/KEY", false),
+        ] {
+            let same = are_the_same(&Secret::new(given), &Secret::new(other));
+            assert_eq!(same, expected, "{other}");
+        }
     }
 
     #[test]

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use postback_common::config::SourceSettings;
-use postback_network::{ApiError, Endpoint, NetworkApi, Patience, Trouble};
+use postback_network::{ApiError, Endpoint, NetworkApi, Patience};
 use postback_store::endpoints::{Poll, State};
 
 use crate::registered::Registered;
@@ -47,10 +47,7 @@ impl Answer {
     /// How long the network asks to be left alone.
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
-        match self.error.as_ref()?.trouble {
-            Trouble::TooManyRequests { retry_after } => retry_after,
-            _ => None,
-        }
+        self.error.as_ref()?.retry_after()
     }
 }
 

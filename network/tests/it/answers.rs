@@ -20,11 +20,18 @@ fn error(call: Call, trouble: Trouble, attempts: u32) -> ApiError {
     }
 }
 
+fn server_error(status: u16) -> Trouble {
+    Trouble::Server {
+        status,
+        retry_after: None,
+    }
+}
+
 #[tokio::test]
 async fn what_passes_is_tried_again_and_no_oftener_than_it_should_be() {
     for (trouble, answer) in [
-        (Trouble::Server(500), status(500)),
-        (Trouble::Server(503), status(503)),
+        (server_error(500), status(500)),
+        (server_error(503), status(503)),
         (Trouble::TooManyRequests { retry_after: None }, status(429)),
     ] {
         let server = Server::new([answer.clone()]).await;
@@ -98,6 +105,12 @@ async fn who_asks_for_too_long_a_pause_is_not_asked_again() {
     };
     assert_eq!(refused, error(Call::GetEndpoint, hour, 1));
     assert!(refused.to_string().contains("3600 s"), "{refused}");
+
+    let server = Server::new([with_header(503, "retry-after: 3600")]).await;
+    let refused = api(server.address).endpoint().await.unwrap_err();
+    assert_eq!((refused.reason(), refused.attempts), ("server_error", 1));
+    assert_eq!(refused.retry_after(), Some(Duration::from_secs(3_600)));
+    assert!(refused.to_string().contains("3600 s"), "{refused}");
 }
 
 #[tokio::test]
@@ -164,6 +177,20 @@ async fn a_change_is_repeated_and_a_deletion_that_was_heard_is_one() {
 async fn none_is_registered_where_the_network_says_404() {
     let server = Server::new([status(404)]).await;
     assert_eq!(api(server.address).endpoint().await, Ok(None));
+}
+
+#[tokio::test]
+async fn a_token_url_that_leads_nowhere_says_nothing_of_the_endpoint() {
+    let server = Server::new([json(OFF)]).await;
+    server.answer_for_tokens([status(404), status(404)]);
+    let nowhere = error(Call::Token, Trouble::NotFound, 1);
+    assert_eq!(api(server.address).endpoint().await, Err(nowhere.clone()));
+    assert_eq!(api(server.address).delete().await, Err(nowhere));
+    assert_eq!(server.calls(), 0);
+    // Nor where it was found missing by a second attempt only.
+    server.answer_for_tokens([status(500), status(404)]);
+    let refused = api(server.address).delete().await.unwrap_err();
+    assert_eq!(refused, error(Call::Token, Trouble::NotFound, 2));
 }
 
 #[tokio::test]

@@ -55,6 +55,8 @@ struct State {
     seen: Vec<Seen>,
     /// For every request but those for tokens, in turn; the last one for all that follow.
     script: VecDeque<Answer>,
+    /// For requests for tokens, in turn, before they are given.
+    token_script: VecDeque<Answer>,
     tokens: usize,
     expires_in: Option<u64>,
     at_once: usize,
@@ -95,6 +97,12 @@ impl Server {
     /// Its tokens say that they hold so many seconds.
     pub(crate) fn tokens_hold(&self, seconds: u64) {
         self.state.lock().unwrap().expires_in = Some(seconds);
+    }
+
+    /// Answers the next requests for tokens like this.
+    pub(crate) fn answer_for_tokens(&self, script: impl IntoIterator<Item = Answer>) {
+        let mut state = self.state.lock().unwrap();
+        state.token_script = script.into_iter().collect();
     }
 
     /// Keeps all answers back until [`Server::open`].
@@ -161,6 +169,9 @@ impl Server {
         let is_for_token = seen.is_for_token();
         state.seen.push(seen);
         if is_for_token {
+            if let Some(answer) = state.token_script.pop_front() {
+                return answer;
+            }
             state.tokens += 1;
             let number = state.tokens;
             let until = state

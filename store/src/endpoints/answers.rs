@@ -38,26 +38,26 @@ impl Answers {
 }
 
 /// What requests of a source were answered with, `from` inclusive and `to` exclusive, UTC. A request
-/// that never arrived is in none.
+/// that never arrived is in none. `names` are all that the source has and had.
 ///
 /// # Errors
 /// As the server answers.
 pub async fn answers(
     client: &Client,
-    source: &str,
+    names: &[&str],
     from: Timestamp,
     to: Timestamp,
 ) -> Result<Answers, StoreError> {
     let within = |column: &str| {
         format!(
-            "source = {{source:String}} AND {column} >= fromUnixTimestamp64Micro({{from:Int64}}) \
+            "source IN {{sources:Array(String)}} AND {column} >= fromUnixTimestamp64Micro({{from:Int64}}) \
              AND {column} < fromUnixTimestamp64Micro({{to:Int64}})"
         )
     };
     let ask = |sql: &str| {
         client
             .query_raw(sql)
-            .param("source", source)
+            .param("sources", names)
             .param("from", from.as_microsecond())
             .param("to", to.as_microsecond())
     };

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{NOT_TO_COME, bounded};
 use crate::connection::run;
-use crate::error::StoreError;
+use crate::error::{Kind, StoreError};
 use crate::reports::{micros, optional_micros};
 use crate::tables::{ENDPOINT_HISTORY, REFUSALS};
 
@@ -70,13 +70,14 @@ pub struct Healed {
 }
 
 /// What was healed of a source, or begun to be, of the time since `since`: in the order of begins.
-/// What carries a time to come, by the server's clock, is left out.
+/// What carries a time to come, by the server's clock, is left out. `names` are all that the source has
+/// and had.
 ///
 /// # Errors
-/// As the server answers.
+/// As the server answers; [`Kind::Contradiction`] where a newer version noted what this one does not know.
 pub async fn heals(
     client: &Client,
-    source: &str,
+    names: &[&str],
     since: Timestamp,
 ) -> Result<Vec<Healed>, StoreError> {
     #[derive(Row, Deserialize)]
@@ -91,17 +92,18 @@ pub async fn heals(
         #[serde(deserialize_with = "optional_micros")]
         ended_at: Option<Timestamp>,
     }
+    let attempt = "read what was healed";
     let sql = format!(
         "SELECT toString(reason) AS cause, assumeNotNull(healed_from) AS begins, assumeNotNull(healed_to) AS ends, \
            min(at) AS begun_at, maxOrNullIf(at, what = 'heal_ended') AS ended_at \
-         FROM {ENDPOINT_HISTORY} WHERE what IN ('heal_begun', 'heal_ended') AND source = {{source:String}} AND {NOT_TO_COME} \
+         FROM {ENDPOINT_HISTORY} WHERE what IN ('heal_begun', 'heal_ended') AND source IN {{sources:Array(String)}} AND {NOT_TO_COME} \
            AND healed_to >= fromUnixTimestamp64Micro({{since:Int64}}) \
          GROUP BY cause, begins, ends ORDER BY begun_at, begins"
     );
     let query = bounded(client, &sql)
-        .param("source", source)
+        .param("sources", names)
         .param("since", since.as_microsecond());
-    let found: Vec<Found> = run("read what was healed", query.fetch_all()).await?;
+    let found: Vec<Found> = run(attempt, query.fetch_all()).await?;
     let healed = |row: Found| {
         Some(Healed {
             heal: Heal {
@@ -113,17 +115,27 @@ pub async fn heals(
             ended_at: row.ended_at,
         })
     };
-    Ok(found.into_iter().filter_map(healed).collect())
+    // Without it, what it stands for would be fetched again, or taken for lost.
+    (found.into_iter().map(healed).collect::<Option<_>>()).ok_or_else(|| {
+        let message = format!("{ENDPOINT_HISTORY} holds a cause that this version does not know");
+        StoreError::own(
+            Kind::Contradiction,
+            attempt,
+            message,
+            "upgrade this program",
+        )
+    })
 }
 
 /// The minutes since `since` in which requests of a source were answered with 5xx: nothing of them
-/// was kept. Each by its begin, UTC, in order; none to come, by the server's clock.
+/// was kept. Each by its begin, UTC, in order; none to come, by the server's clock. `names` as for
+/// [`heals`].
 ///
 /// # Errors
 /// As the server answers.
 pub async fn refused_minutes(
     client: &Client,
-    source: &str,
+    names: &[&str],
     since: Timestamp,
 ) -> Result<Vec<Timestamp>, StoreError> {
     #[derive(Row, Deserialize)]
@@ -133,12 +145,12 @@ pub async fn refused_minutes(
     }
     let sql = format!(
         "SELECT DISTINCT toDateTime64(toStartOfMinute(refused_at), 6, 'UTC') AS minute FROM {REFUSALS} \
-         WHERE source = {{source:String}} AND status >= 500 \
+         WHERE source IN {{sources:Array(String)}} AND status >= 500 \
            AND refused_at >= fromUnixTimestamp64Micro({{since:Int64}}) \
            AND refused_at <= now64(6, 'UTC') ORDER BY minute"
     );
     let query = bounded(client, &sql)
-        .param("source", source)
+        .param("sources", names)
         .param("since", since.as_microsecond());
     let found: Vec<Found> = run("read when requests were refused", query.fetch_all()).await?;
     Ok(found.into_iter().map(|row| row.minute).collect())

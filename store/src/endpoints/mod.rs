@@ -75,8 +75,8 @@ pub enum Note {
     OffByHand,
     /// A person switched it on, or set it up.
     OnByHand,
-    /// It did not, because a test postback was not answered in time, or because what is registered is
-    /// not the source's own; with the tag of the reason.
+    /// Postback left it off, because a test postback was not answered in time, or because what is
+    /// registered is not the source's own; with the tag of the reason.
     ProbeFailed(String),
     /// A backfill begins that nobody asked for.
     HealBegun(Heal),
@@ -285,13 +285,14 @@ pub async fn latest(client: &Client) -> Result<Vec<Latest>, StoreError> {
     run("read the state of the endpoints", query.fetch_all()).await
 }
 
-/// How often Postback switched a source's endpoint on again since `since`, and when last, UTC.
+/// How often Postback switched a source's endpoint on again since `since`, and when last, UTC. `names`
+/// are all that the source has and had.
 ///
 /// # Errors
 /// As the server answers.
 pub async fn reenabled_since(
     client: &Client,
-    source: &str,
+    names: &[&str],
     since: Timestamp,
 ) -> Result<(u64, Option<Timestamp>), StoreError> {
     #[derive(Row, Deserialize)]
@@ -302,12 +303,12 @@ pub async fn reenabled_since(
     }
     let sql = format!(
         "SELECT uniqExact(id) AS times, maxOrNull(at) AS last FROM {ENDPOINT_HISTORY} \
-         WHERE what = 'reenabled' AND source = {{source:String}} \
+         WHERE what = 'reenabled' AND source IN {{sources:Array(String)}} \
            AND at >= fromUnixTimestamp64Micro({{since:Int64}})"
     );
     let query = client
         .query_raw(&sql)
-        .param("source", source)
+        .param("sources", names)
         .param("since", since.as_microsecond());
     let counted: Counted = run(
         "count how often the endpoint was switched on",
@@ -324,15 +325,16 @@ fn bounded(client: &Client, sql: &str) -> Query {
         .with_setting("max_execution_time", STATEMENT_WITHIN.as_secs().to_string())
 }
 
-/// Whether the last person who switched a source's endpoint switched it off.
+/// Whether the last person who switched a source's endpoint switched it off. `names` are all that the
+/// source has and had: by whichever it was called then.
 ///
 /// # Errors
 /// As the server answers.
-pub async fn is_off_by_hand(client: &Client, source: &str) -> Result<bool, StoreError> {
+pub async fn is_off_by_hand(client: &Client, names: &[&str]) -> Result<bool, StoreError> {
     let sql = format!(
         "SELECT toString(argMax(what, (at, id))) = 'off_by_hand' FROM {ENDPOINT_HISTORY} \
-         WHERE {BY_HAND} AND source = {{source:String}}"
+         WHERE {BY_HAND} AND source IN {{sources:Array(String)}}"
     );
-    let query = client.query_raw(&sql).param("source", source);
+    let query = client.query_raw(&sql).param("sources", names);
     run("ask who switched the endpoint off", query.fetch_one()).await
 }

@@ -1,5 +1,7 @@
 //! When networks did not send: from polls to times.
 
+use std::collections::BTreeMap;
+
 use clickhouse::{Client, Row};
 use jiff::Timestamp;
 use serde::Deserialize;
@@ -16,7 +18,7 @@ use crate::tables::ENDPOINT_HISTORY;
 /// it counts; otherwise the time is as wide as it can have been.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Outage {
-    /// The source.
+    /// The source, by the name that it has now.
     pub source: String,
     /// [`State::Disabled`] or [`State::Missing`], as it was first seen.
     pub state: State,
@@ -34,39 +36,52 @@ pub struct Outage {
 /// first, each whole. Those of sources whose API nobody asked are unknown. Polls to come, by the
 /// server's clock, are left out.
 ///
+/// `older` has the names that sources had before, each with the one of now: what began under one name
+/// ends under another.
+///
 /// # Errors
 /// As the server answers.
 pub async fn outages(
     client: &Client,
+    older: &BTreeMap<&str, &str>,
     from: Timestamp,
     to: Timestamp,
 ) -> Result<Vec<Outage>, StoreError> {
-    read(client, None, from, to).await
+    read(client, older, None, from, to).await
 }
 
-/// The same of one source alone.
+/// The same of one source alone: its name, then those that it had before.
 ///
 /// # Errors
 /// As the server answers.
 pub async fn outages_of(
     client: &Client,
-    source: &str,
+    names: &[&str],
     from: Timestamp,
     to: Timestamp,
 ) -> Result<Vec<Outage>, StoreError> {
-    read(client, Some(source), from, to).await
+    let Some((name, before)) = names.split_first() else {
+        return Ok(Vec::new());
+    };
+    let older = before.iter().map(|older| (*older, *name)).collect();
+    read(client, &older, Some(names), from, to).await
 }
 
 async fn read(
     client: &Client,
-    source: Option<&str>,
+    older: &BTreeMap<&str, &str>,
+    names: Option<&[&str]>,
     from: Timestamp,
     to: Timestamp,
 ) -> Result<Vec<Outage>, StoreError> {
-    let sql = changes_since(source.is_some());
+    let sql = changes_since(!older.is_empty(), names.is_some());
     let mut query = bounded(client, &sql).param("from", from.as_microsecond());
-    if let Some(source) = source {
-        query = query.param("source", source);
+    if !older.is_empty() {
+        let (older, now): (Vec<&str>, Vec<&str>) = older.iter().unzip();
+        query = query.param("older", older).param("now", now);
+    }
+    if let Some(names) = names {
+        query = query.param("sources", names);
     }
     let changes: Vec<Change> = run("read when the endpoints were off", query.fetch_all()).await?;
     let overlaps =
@@ -79,11 +94,16 @@ async fn read(
 /// Polls are kept for more than a year, and all of them in order would take more memory the longer
 /// there are any. What was off at `from` or after it went off after the last poll before `from` that said
 /// on: only what came since that one is put in order.
-fn changes_since(is_of_one: bool) -> String {
+fn changes_since(has_older: bool, is_of_one: bool) -> String {
     let of_one = if is_of_one {
-        "AND source = {source:String}"
+        "AND source IN {sources:Array(String)}"
     } else {
         ""
+    };
+    let name = if has_older {
+        "transform(toString(source), {older:Array(String)}, {now:Array(String)}, toString(source))"
+    } else {
+        "source"
     };
     let polls = format!(
         "FROM {ENDPOINT_HISTORY} WHERE what = 'poll' AND state != 'unknown' AND {NOT_TO_COME} {of_one}"
@@ -91,13 +111,13 @@ fn changes_since(is_of_one: bool) -> String {
     let off = "state IN ('disabled', 'missing')";
     format!(
         "SELECT source, at, state, updated_at, was_at FROM (\
-           SELECT toString(source) AS source, at, toString(state) AS state, updated_at, {off} AS is_off, \
+           SELECT toString(name) AS source, at, toString(state) AS state, updated_at, {off} AS is_off, \
              lagInFrame(toNullable(is_off)) OVER polls AS was_off, \
              lagInFrame(toNullable(at)) OVER polls AS was_at \
-           FROM (SELECT source, at, id, state, updated_at {polls}) AS polled \
-           INNER JOIN (SELECT source, maxIf(at, NOT {off} AND at < fromUnixTimestamp64Micro({{from:Int64}})) AS on_at \
-             {polls} GROUP BY source) AS before USING (source) WHERE at >= on_at \
-           WINDOW polls AS (PARTITION BY source ORDER BY at, id ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)) \
+           FROM (SELECT {name} AS name, at, id, state, updated_at {polls}) AS polled \
+           INNER JOIN (SELECT {name} AS name, maxIf(at, NOT {off} AND at < fromUnixTimestamp64Micro({{from:Int64}})) AS on_at \
+             {polls} GROUP BY name) AS before USING (name) WHERE at >= on_at \
+           WINDOW polls AS (PARTITION BY name ORDER BY at, id ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)) \
          WHERE is_off != ifNull(was_off, 0) ORDER BY source, at"
     )
 }

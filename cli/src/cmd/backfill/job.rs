@@ -3,6 +3,7 @@
 use jiff::{SignedDuration, Timestamp, Zoned};
 use postback_common::config::{ApiSettings, Settings, SourceSettings};
 use postback_healing::backfill::Job;
+use postback_healing::due;
 
 use super::Wanted;
 use crate::arguments::Options;
@@ -77,8 +78,12 @@ impl Wanted {
     }
 
     fn range(&self, api: &ApiSettings, now: &Zoned) -> Result<(Timestamp, Timestamp), Failure> {
-        let kept = format!("{}d", api.keeps_days);
-        let from = moment("--from", self.from.as_deref().unwrap_or(&kept), now)?;
+        let from = match &self.from {
+            Some(from) => moment("--from", from, now)?,
+            None => due::kept_from(kept(api.keeps_days), now.timestamp()),
+        };
+        // As it is shown: who gives it again goes on with the same range.
+        let from = Timestamp::from_second(from.as_second()).unwrap_or(from);
         let to = moment("--to", self.to.as_deref().unwrap_or("now"), now)?;
         let zone = now.time_zone();
         if from >= now.timestamp() {
@@ -99,11 +104,14 @@ impl Wanted {
     }
 }
 
+fn kept(keeps_days: u16) -> SignedDuration {
+    SignedDuration::from_hours(24 * i64::from(keeps_days))
+}
+
 /// Days of the range that the network may have given up, begun ones included.
 fn days_beyond(from: Timestamp, now: Timestamp, keeps_days: u16) -> Option<u64> {
-    let kept = SignedDuration::from_hours(24 * i64::from(keeps_days));
     // A whole day at the range's beginning is as meant: `7d` begins at midnight.
-    let beyond = now.duration_since(from) - kept - SignedDuration::from_hours(24);
+    let beyond = now.duration_since(from) - kept(keeps_days) - SignedDuration::from_hours(24);
     let seconds = u64::try_from(beyond.as_secs())
         .ok()
         .filter(|seconds| *seconds > 0)?;
@@ -113,6 +121,33 @@ fn days_beyond(from: Timestamp, now: Timestamp, keeps_days: u16) -> Option<u64> 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn without_a_beginning_no_more_is_asked_for_than_the_network_keeps() {
+        let text = "[kafka]\nbrokers = \"h:1\"\n[[source]]\nname = \"us\"\nnetwork = \"rakuten\"\nenabled = false\n\
+             [source.api]\nbase_url = \"https://api.example.com\"\npublisher_id = \"1\"\nclient_id = \"c\"\n\
+             client_secret = \"s\"\nkeeps_days = 7\n";
+        let settings = postback_common::config::read(std::path::Path::new("t.toml"), text, []);
+        let settings = settings.unwrap();
+        let api = settings.sources[0].api.as_ref().unwrap();
+        let now: Timestamp = "2026-09-15T10:00:00.5Z".parse().unwrap();
+        let now = now.to_zoned(jiff::tz::TimeZone::UTC);
+        let from = |from: Option<&str>| {
+            let wanted = Wanted {
+                source: None,
+                from: from.map(str::to_owned),
+                to: None,
+                dry_run: false,
+            };
+            wanted.range(api, &now).unwrap().0.to_string()
+        };
+        // A run asks for ten minutes more, and may wait for as long before it asks.
+        assert_eq!(from(None), "2026-09-08T10:20:00Z");
+        // What is given is asked for, from midnight on.
+        assert_eq!(from(Some("7d")), "2026-09-08T00:00:00Z");
+        // As it is shown.
+        assert_eq!(from(Some("12h")), "2026-09-14T22:00:00Z");
+    }
 
     #[test]
     fn days_that_the_network_gave_up_are_counted() {

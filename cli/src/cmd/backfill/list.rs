@@ -5,6 +5,7 @@ use postback_store::{Role, client};
 use serde_json::json;
 
 use crate::arguments::Options;
+use crate::cmd::report::PRELIMINARY;
 use crate::cmd::{load, source};
 use crate::console::Console;
 use crate::ending::{Ending, Failure};
@@ -50,8 +51,9 @@ pub(super) async fn run(
         let nothing = "Nothing was fetched yet: `postback backfill --source NAME --from yesterday --dry-run`.";
         sheet.notes.push(nothing.to_owned());
     } else {
-        let words = "Missing money: sales of transactions that the tables lacked; preliminary: networks settle by their own statements";
-        sheet.notes.push(words.to_owned());
+        sheet.notes.push(format!(
+            "Missing money: sales of transactions that the tables lacked; {PRELIMINARY}"
+        ));
     }
     sheet.fact("runs", all.iter().map(facts).collect::<Vec<_>>());
     sheet.write(options, console)?;

@@ -22,13 +22,13 @@ use crate::ending::{Ending, Failure};
         postback backfill --source rakuten-us --from 2026-09-01T10:00 --to 2026-09-01T12:30\n  \
         postback backfill ls\n\n\
         A network sends each postback once; for one to two weeks its API still has what was missed.\n\
-        Every transaction that the tables do not have, or have with other content or an older time\n\
-        of the network, is sent to Kafka and loaded like a postback. One that was pushed and fetched\n\
+        Every transaction that the tables do not have, or have with other content or an older time \
+        of the network, is sent to Kafka and loaded like a postback. One that was pushed and fetched \
         counts once, so it can be run at any time, and again.\n\n\
-        --from and --to go by the time at which the network processed a transaction; ten minutes\n\
-        more are asked for on either side. Needs [source.api] in postback.toml, and transaction ids\n\
+        --from and --to go by the time at which the network processed a transaction; ten minutes \
+        more are asked for on either side. Needs [source.api] in postback.toml, and transaction ids \
         in the source's template.\n\n\
-        Ctrl-C stops in order, a second one at once; the same command goes on where it stopped.\n\
+        Ctrl-C stops in order, a second one at once; the same range goes on where it stopped.\n\
         Exit code 3 when --dry-run finds something. Guide: docs/backfill.md"
 )]
 pub(crate) struct Backfill {

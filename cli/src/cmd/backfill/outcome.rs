@@ -7,11 +7,9 @@ use postback_normalise::{Amount, Currency};
 use serde_json::{Value, json};
 
 use super::meter::Meter;
+use crate::cmd::report::PRELIMINARY;
 use crate::output::{Cell, Sheet, money, number, plural, printable, text};
 use crate::range::shown;
-
-/// Under every sum.
-const PRELIMINARY: &str = "preliminary: networks settle by their own statements";
 
 pub(super) struct About<'a> {
     pub(super) outcome: &'a Outcome,
@@ -140,7 +138,7 @@ impl About<'_> {
             })
         });
         sheet.fact("lacked", lacked.collect::<Vec<Value>>());
-        sheet.fact("preliminary", true);
+        sheet.fact("preliminary", PRELIMINARY);
     }
 
     /// How far the range was read: more is asked for on either side.
@@ -181,8 +179,8 @@ impl About<'_> {
             false => format!("nothing of the range from {from} to {to} is read"),
         };
         let next = match self.is_dry {
-            true => "run it again to see all of it",
-            false => "run the same command again, and it goes on from there",
+            true => "run it again to see all of it".to_owned(),
+            false => format!("run it again with --from {from}, and it goes on from there"),
         };
         format!("Not finished: {read}; {next}.")
     }
@@ -299,7 +297,7 @@ mod tests {
             nothing,
             [
                 "Not finished: nothing of the range from 2026-09-01T10:00:00Z to 2026-09-01T12:00:00Z is read; \
-              run the same command again, and it goes on from there."
+              run it again with --from 2026-09-01T10:00:00Z, and it goes on from there."
             ]
         );
         let begun = "Not finished: read from 2026-09-01T10:00:00Z to 2026-09-01T11:00:00Z of a range that ends at \
@@ -308,7 +306,7 @@ mod tests {
             (
                 0,
                 false,
-                "run the same command again, and it goes on from there.",
+                "run it again with --from 2026-09-01T10:00:00Z, and it goes on from there.",
                 "The network has no transaction that it processed from 2026-09-01T10:00:00Z to 2026-09-01T11:00:00Z.",
             ),
             (

@@ -3,6 +3,7 @@
 use clap::Args;
 use jiff::Timestamp;
 use postback_common::secret::Secret;
+use postback_healing::registered::are_the_same;
 use postback_network::{Change, Endpoint};
 
 use super::plan::{Intent, Plan};
@@ -159,9 +160,14 @@ impl Plan {
         }
     }
 
+    /// As `endpoint get` compares: a network may show `<u1>` as `%3Cu1%3E`.
     fn is_met(&self, now: Option<&Endpoint>) -> bool {
-        let parts = |endpoint: &Endpoint| (endpoint.url.clone(), endpoint.is_active);
-        now.map(parts) == self.after.as_ref().map(parts)
+        match (now, &self.after) {
+            (Some(now), Some(after)) => {
+                now.is_active == after.is_active && are_the_same(&now.url, &after.url)
+            }
+            (now, after) => now.is_none() && after.is_none(),
+        }
     }
 
     /// Makes the change, looks at what is there then, and marks it.

@@ -115,7 +115,7 @@ impl Plan {
         }
         let name = site.source.name.as_str();
         let whose = if site.settings.reenable {
-            match mark::is_off_by_hand(&site.loaded.settings.clickhouse, name).await {
+            match mark::is_off_by_hand(&site.loaded.settings.clickhouse, &site.source).await {
                 Ok(true) => Off::ByHand,
                 Ok(false) => Off::ByNetwork,
                 Err(_) => Off::Unknown,
@@ -198,7 +198,7 @@ impl NotedOff {
 
 async fn noted_off(site: &Site) -> Result<NotedOff, Trouble> {
     let clickhouse = &site.loaded.settings.clickhouse;
-    let was_off = mark::is_off_by_hand(clickhouse, site.source.name.as_str()).await?;
+    let was_off = mark::is_off_by_hand(clickhouse, &site.source).await?;
     note(site, false).await?;
     Ok(NotedOff { was_off })
 }

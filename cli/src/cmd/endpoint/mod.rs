@@ -46,7 +46,7 @@ enum Command {
     #[command(after_help = "Examples:\n  \
         postback endpoint set --source rakuten-us --key-file url-key --dry-run\n  \
         postback endpoint set --source rakuten-us --url - --yes < url.txt\n\n\
-        The URL is checked as `postback url check` does; an error refuses it. What is registered is\n\
+        The URL is checked as `postback url check` does; an error refuses it. What is registered is \
         shown against what will be, and the change is asked for. An endpoint that is off stays off.\n\
         The change leaves a mark: `postback annotate ls`.")]
     Set {
@@ -70,7 +70,7 @@ enum Command {
     Disable(Change),
     /// Have the network forget the URL
     #[command(after_help = "Example: postback endpoint delete --source rakuten-us\n\
-        What happens from then on is never sent: only the network's Events API has it, for a week or\n\
+        What happens from then on is never sent: only the network's Events API has it, for a week or \
         two.")]
     Delete(Change),
 }

@@ -174,7 +174,7 @@ async fn faults_that_stay_end_it_soon_and_name_the_call() {
         ),
         (
             |_| Some(TROUBLE),
-            |trouble| *trouble == Trouble::Server(500),
+            |trouble| matches!(trouble, Trouble::Server { status: 500, .. }),
         ),
         (
             |call| (call > 4).then_some(NO_TOKEN),

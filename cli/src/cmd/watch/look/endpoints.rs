@@ -1,11 +1,9 @@
 //! Reads what the networks said of the endpoints.
 
 use std::collections::BTreeMap;
-use std::iter;
 
 use jiff::{SignedDuration, Timestamp};
 use postback_common::config::{ApiSettings, SourceSettings};
-use postback_common::name::SourceName;
 use postback_healing::due::{Fetched, Known};
 use postback_store::annotations::Annotation;
 use postback_store::endpoints::{self, Latest, Outage};
@@ -14,18 +12,14 @@ use postback_store::{Client, StoreError, backfills};
 use super::Watched;
 use crate::cmd::watch::alert::Alert;
 use crate::cmd::watch::finding::{Endpoint, Finding};
+use crate::cmd::watch::marks::{self, NEAR};
+use crate::cmd::watch::names;
 
 /// The network's answers are looked at so long before an endpoint was off.
 const BEFORE: SignedDuration = SignedDuration::from_mins(15);
 
 /// Nothing known for so long is an alert; longer where it is asked for less often.
 const UNKNOWN: SignedDuration = SignedDuration::from_mins(30);
-
-/// A mark so long before the endpoint was off may be why.
-const NEAR: SignedDuration = SignedDuration::from_hours(6);
-
-/// Postback's own marks say what it did about it, not why it was.
-const OUR_OWN: &str = "postback-consumer";
 
 impl Watched<'_> {
     /// What is wrong with the endpoints, whether or not anything is loaded.
@@ -46,9 +40,10 @@ impl Watched<'_> {
         }
         let keeps = asked.iter().map(|(_, api)| keeps(api)).max();
         let since = Known::since(now, keeps.unwrap_or_default());
+        let older = names::older(&self.loaded.settings.sources);
         let (latest, outages) = tokio::try_join!(
             endpoints::latest(client),
-            endpoints::outages(client, since, now)
+            endpoints::outages(client, &older, since, now)
         )?;
         let mut alerts = Vec::new();
         for (source, api) in asked {
@@ -59,6 +54,7 @@ impl Watched<'_> {
                 .collect();
             let asked = Asked {
                 name,
+                names: &source.names().collect::<Vec<_>>(),
                 api,
                 client,
                 outages: &outages,
@@ -99,8 +95,7 @@ impl Begun {
             source.enabled && api.is_some_and(|api| api.poll_every.is_some())
         });
         let begun = asked.map(|source| {
-            let mut names = names(source);
-            let known = names.find_map(|name| self.of(name));
+            let known = source.names().find_map(|name| self.of(name));
             (source.name.as_str().to_owned(), known.unwrap_or(now))
         });
         Self(begun.collect())
@@ -115,15 +110,8 @@ impl Begun {
 fn newest<'l>(latest: &'l [Latest], source: &SourceSettings) -> Option<&'l Latest> {
     let of_it = latest
         .iter()
-        .filter(|latest| names(source).any(|name| name == latest.source));
+        .filter(|latest| source.names().any(|name| name == latest.source));
     of_it.max_by_key(|latest| latest.at)
-}
-
-/// The name of a source, then those that it had before.
-fn names(source: &SourceSettings) -> impl Iterator<Item = &str> {
-    iter::once(&source.name)
-        .chain(&source.aliases)
-        .map(SourceName::as_str)
 }
 
 fn keeps(api: &ApiSettings) -> SignedDuration {
@@ -133,6 +121,8 @@ fn keeps(api: &ApiSettings) -> SignedDuration {
 /// One source whose network is asked.
 struct Asked<'a> {
     name: &'a str,
+    /// That one, and those that it had before.
+    names: &'a [&'a str],
     api: &'a ApiSettings,
     client: &'a Client,
     outages: &'a [Outage],
@@ -146,13 +136,13 @@ impl Asked<'_> {
         };
         let from = outage.from - BEFORE;
         // Up to the poll that saw it: when exactly it was switched off may not be known.
-        let answers = endpoints::answers(self.client, self.name, from, outage.seen_at).await?;
+        let answers = endpoints::answers(self.client, self.names, from, outage.seen_at).await?;
         let finding = Endpoint::Off {
             state: outage.state,
             answers,
             minutes: from.duration_until(outage.seen_at).as_mins(),
         };
-        let near = near(annotations, self.name, outage);
+        let near = near(annotations, self.names, outage);
         Ok(Some(self.alert(finding, outage.from, near)))
     }
 
@@ -177,9 +167,9 @@ impl Asked<'_> {
         let keeps = keeps(self.api);
         let since = Known::since(self.now, keeps);
         let (refused, heals, fetched) = tokio::try_join!(
-            endpoints::refused_minutes(self.client, self.name, since),
-            endpoints::heals(self.client, self.name, since),
-            backfills::finished(self.client, self.name, since)
+            endpoints::refused_minutes(self.client, self.names, since),
+            endpoints::heals(self.client, self.names, since),
+            backfills::finished(self.client, self.names, since)
         )?;
         let fetched = Fetched::all(&fetched);
         let known = Known {
@@ -211,12 +201,11 @@ impl Asked<'_> {
 }
 
 /// The last mark of a person up to six hours before an endpoint was off, or until that was seen.
-fn near(annotations: &[Annotation], source: &str, outage: &Outage) -> Option<Annotation> {
-    let about = |mark: &&Annotation| mark.source.is_empty() || mark.source == source;
-    let is_near = |mark: &&Annotation| mark.at >= outage.from - NEAR && mark.at <= outage.seen_at;
-    let marks = annotations.iter().filter(about).filter(is_near);
-    let by_people = marks.filter(|mark| mark.made_by != OUR_OWN);
-    by_people.max_by_key(|mark| mark.at).cloned()
+fn near(annotations: &[Annotation], names: &[&str], outage: &Outage) -> Option<Annotation> {
+    let within = outage.from - NEAR..=outage.seen_at;
+    marks::of_people(annotations, names, within)
+        .max_by_key(|mark| mark.at)
+        .cloned()
 }
 
 #[cfg(test)]
@@ -257,6 +246,7 @@ mod tests {
             };
             let asked = Asked {
                 name: source.name.as_str(),
+                names: &[source.name.as_str()],
                 api: source.api.as_ref().unwrap(),
                 client: &Client::default(),
                 outages: &[],
