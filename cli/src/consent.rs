@@ -24,6 +24,7 @@ pub(crate) async fn agreed(question: &str, console: &mut Console) -> Result<(), 
     if matches!(answer.trim(), "y" | "Y" | "yes") {
         Ok(())
     } else {
-        Err(Failure::Interrupted)
+        console.note("Nothing was changed.");
+        Err(Failure::Declined)
     }
 }

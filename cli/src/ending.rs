@@ -29,6 +29,8 @@ pub(crate) enum Failure {
     Failed(Box<dyn Error + Send + Sync>),
     /// The output cannot be written.
     Output(io::Error),
+    /// A person was asked and said no; that nothing was done has been said.
+    Declined,
     /// Ctrl-C.
     Interrupted,
 }
@@ -53,7 +55,7 @@ impl fmt::Display for Failure {
             Self::Config(error) => fmt::Display::fmt(error, f),
             Self::Failed(error) => f.write_str(&with_causes(error.as_ref())),
             Self::Output(error) => write!(f, "cannot write the output: {error}"),
-            Self::Refused | Self::Interrupted => Ok(()),
+            Self::Refused | Self::Declined | Self::Interrupted => Ok(()),
         }
     }
 }

@@ -67,7 +67,7 @@ fn exit_code(ended: Result<Ending, Failure>, console: &mut Console) -> ExitCode 
     console.failure(&failure);
     match failure {
         Failure::Usage(_) | Failure::Config(_) | Failure::Refused => ExitCode::Usage,
-        Failure::Failed(_) | Failure::Output(_) => ExitCode::Failed,
+        Failure::Failed(_) | Failure::Output(_) | Failure::Declined => ExitCode::Failed,
         Failure::Interrupted => ExitCode::Interrupted,
     }
 }

@@ -17,5 +17,6 @@ pub mod reason;
 pub mod record;
 pub mod refusal;
 pub mod secret;
+pub mod terminal;
 pub mod url_key;
 pub mod zone;

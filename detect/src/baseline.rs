@@ -29,7 +29,6 @@ pub struct Baseline {
     shape: Shape,
     noise: Noise,
     uncertainty: f64,
-    learning: bool,
     /// Days of history that are usual.
     days: usize,
     /// For each day of the history, oldest first: whether it is as usual.
@@ -72,7 +71,6 @@ impl Baseline {
                 ..fit.noise
             },
             uncertainty: fit.unknown + fit.noise.uncertainty,
-            learning,
             days: usual_days.iter().filter(|usual| **usual).count(),
             usual_days,
         })
@@ -106,12 +104,6 @@ impl Baseline {
     #[must_use]
     pub fn shape(&self) -> &Shape {
         &self.shape
-    }
-
-    /// Whether history is too short to know the source by itself.
-    #[must_use]
-    pub fn is_learning(&self) -> bool {
-        self.learning
     }
 
     /// How many days of the history are usual.

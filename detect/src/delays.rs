@@ -35,17 +35,6 @@ impl Delays {
         let at = |step: u32| age + width * (f64::from(step) + 0.5) / f64::from(STEPS);
         (0..STEPS).map(|step| self.reported(at(step))).sum::<f64>() / f64::from(STEPS)
     }
-
-    /// The age in seconds at which a share has been reported; none without any known delay.
-    #[must_use]
-    pub fn age_at(&self, share: f64) -> Option<f64> {
-        let last = self.sorted.len().checked_sub(1)?;
-        let mut index = 0;
-        while index < last && small(index + 1) < share * small(last + 1) {
-            index += 1;
-        }
-        self.sorted.get(index).copied()
-    }
 }
 
 fn small(count: usize) -> f64 {
@@ -62,8 +51,6 @@ mod tests {
         assert!(delays.reported(59.0).abs() < 1e-12);
         assert!((delays.reported(120.0) - 0.5).abs() < 1e-12);
         assert!((delays.reported(4000.0) - 1.0).abs() < 1e-12);
-        assert_eq!(delays.age_at(0.5), Some(120.0));
-        assert_eq!(delays.age_at(1.0), Some(3600.0));
     }
 
     #[test]

@@ -145,12 +145,6 @@ impl Ledger {
         Totals::of(self.acknowledged())
     }
 
-    /// Totals of all that was planned, as if each request had been answered as the contract demands.
-    #[must_use]
-    pub fn planned_totals(&self) -> Totals {
-        Totals::of(&self.entries)
-    }
-
     /// The entries that the receiver answered with 2xx.
     pub fn acknowledged(&self) -> impl Iterator<Item = &Entry> {
         self.entries.iter().filter(|entry| entry.is_acknowledged())

@@ -17,9 +17,10 @@ use crate::usage;
 pub struct Survey {
     /// Process directories, by name.
     pub directories: Vec<SurveyedDirectory>,
-    /// `.rejected` segments.
+    /// `.rejected` files of `set-aside/`: segments, where their names are those of a spool.
     pub rejected: Vec<SurveyedSegment>,
-    /// `.damaged` files and their bytes.
+    /// Every other file there and its bytes: `.damaged` ones, a `.damaged.new` whose writing was cut
+    /// short, and what somebody else put there.
     pub damaged: Vec<(PathBuf, u64)>,
     /// What lies beside the spool's own directories, by name.
     pub foreign: Vec<Foreign>,
@@ -126,6 +127,8 @@ pub enum Condition {
     Readable,
     /// Another version wrote it.
     UnknownVersion(u16),
+    /// Not at all: its name is none that a spool gives, and the checksums need it.
+    NoSegment,
     /// The disk failed on the way.
     Unreadable(Fault),
 }
@@ -240,8 +243,8 @@ fn survey_segment(disk: &dyn Disk, path: PathBuf, bytes: u64) -> SurveyedSegment
         Ok(()) => Condition::Readable,
         Err(OpenError::UnknownVersion { version, .. }) => Condition::UnknownVersion(version),
         Err(OpenError::Disk(fault)) => Condition::Unreadable(fault),
-        // Its name says what it is, so nothing else can happen.
-        Err(_) => Condition::Readable,
+        // No option is looked at here.
+        Err(OpenError::NoSegment { .. } | OpenError::Option { .. }) => Condition::NoSegment,
     };
     segment
 }

@@ -22,8 +22,8 @@ enum Command {
     #[command(after_help = "Examples:\n  \
         postback order import orders.csv\n  \
         postback order import orders.jsonl --source shop --dry-run\n\n\
-        Columns: order_id, ordered_at (both needed), advertiser_id, amount, currency, updated_at, click_id, status,\n\
-        eligible; other names they may have: `postback network show orders`. The same order in another row or file is\n\
+        Columns: order_id, ordered_at (both needed), advertiser_id, amount, currency, updated_at, click_id, status, \
+        eligible; other names they may have: `postback network show orders`. The same order in another row or file is \
         a revision, and the newest counts. ordered_at and advertiser_id stay the same in every revision.\n\n\
         Refused lines are listed with the reason. Ctrl-C stops in order; the same command goes on.\n\
         Exit code 3 when lines were refused.")]

@@ -22,8 +22,8 @@ enum Command {
     #[command(after_help = "Examples:\n  \
         postback statement import individual-item-report.csv --source rakuten-items\n  \
         postback statement import 3861234_Dailyu1_20260901.xml --source rakuten-feed --dry-run\n\n\
-        Rakuten Advertising: the Individual Item Report with Member ID (u1) as CSV (network rakuten-item-report), and the\n\
-        Signature Reconciliation Feed as XML (network rakuten-signature-feed). A report that overlaps with an earlier one\n\
+        Rakuten Advertising: the Individual Item Report with Member ID (u1) as CSV (network rakuten-item-report), and the \
+        Signature Reconciliation Feed as XML (network rakuten-signature-feed). A report that overlaps with an earlier one \
         counts once; a transaction of the feed that comes again is a revision.\n\n\
         Refused lines are listed with the reason. Ctrl-C stops in order; the same command goes on.\n\
         Exit code 3 when lines were refused.")]

@@ -2,10 +2,11 @@
 
 use std::io::{self, Write};
 
+use postback_common::terminal::steers;
 use serde::ser::{Serialize, SerializeMap as _, Serializer};
 use serde_json::Value;
 
-use super::{Cell, Column, Sheet, printable, steers};
+use super::{Cell, Column, Sheet, printable};
 
 /// One object: `{"meta": …, "rows": […]}`, one row a line.
 pub(super) fn json(sheet: &Sheet, out: &mut impl Write) -> io::Result<()> {

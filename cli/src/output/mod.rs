@@ -12,6 +12,7 @@ mod table;
 
 use std::borrow::Cow;
 
+use postback_common::terminal::steers;
 use serde_json::{Map, Value};
 
 pub(crate) use amount::{age, size, span};
@@ -44,19 +45,15 @@ pub(crate) fn printable(text: &str) -> String {
     text.chars().map(shown).collect()
 }
 
-/// Control characters, and those that turn the direction of a text or stand in it unseen. Not U+200C
-/// and U+200D: words of some languages are written with them.
-fn steers(character: char) -> bool {
-    character.is_control()
-        || matches!(
-            character,
-            '\u{61c}'
-                | '\u{200b}'
-                | '\u{200e}'..='\u{200f}'
-                | '\u{202a}'..='\u{202e}'
-                | '\u{2060}'..='\u{2069}'
-                | '\u{feff}'
-        )
+/// Of a long text so many characters are quoted.
+const EXCERPT: usize = 200;
+
+/// A text of somebody else inside a sentence: printable, and no more of it than anybody reads.
+pub(crate) fn excerpt(text: &str) -> String {
+    match text.char_indices().nth(EXCERPT) {
+        Some((end, _)) => printable(&text[..end]) + "…",
+        None => printable(text),
+    }
 }
 
 /// One column.
@@ -185,7 +182,7 @@ mod tests {
             "a\u{fffd}[2J\u{fffd}\u{fffd}"
         );
         for hidden in
-            "\u{61c}\u{200b}\u{200e}\u{200f}\u{202a}\u{202e}\u{2060}\u{2069}\u{feff}".chars()
+            "\u{61c}\u{200b}\u{200e}\u{200f}\u{2028}\u{2029}\u{202a}\u{202e}\u{2060}\u{2069}\u{feff}".chars()
         {
             assert_eq!(
                 printable(&format!("1{hidden}2")),
@@ -195,5 +192,12 @@ mod tests {
         }
         let words = "Große Größen, 鞋, می\u{200c}خواهم, 👩\u{200d}🚀 … 12.50";
         assert_eq!(printable(words), words);
+    }
+
+    #[test]
+    fn of_a_long_text_the_beginning_is_quoted() {
+        assert_eq!(excerpt("a\u{2028}b"), "a\u{fffd}b");
+        assert_eq!(excerpt(&"é".repeat(200)), "é".repeat(200));
+        assert_eq!(excerpt(&"é".repeat(400_000)), "é".repeat(200) + "…");
     }
 }

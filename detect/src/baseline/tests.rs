@@ -58,7 +58,7 @@ fn seasons_and_dispersion_are_learned() {
         "{}",
         baseline.noise().dispersion
     );
-    assert!((baseline.noise().scale - 1.0).abs() < 1e-9 && !baseline.is_learning());
+    assert!((baseline.noise().scale - 1.0).abs() < 1e-9);
     let baseline = Baseline::learn(&history(1, 56, 0.1, |_| 1.0), 24, None).unwrap();
     assert!(
         (0.08..0.14).contains(&baseline.noise().dispersion),
@@ -108,7 +108,8 @@ fn a_short_history_learns_the_shape_from_others() {
     let short = history(6, 4, 0.0, |_| 0.1);
     let alone = Baseline::learn(&short, 24, None).unwrap();
     let pooled = Baseline::learn(&short, 24, Some(shape.shape())).unwrap();
-    assert!(alone.is_learning() && pooled.is_learning());
+    // What is assumed of a source that is still learning.
+    assert!(alone.noise().dispersion >= 0.05 && pooled.noise().dispersion >= 0.05);
     // Sunday evening is not in four days that begin with a Monday.
     let weekend = 6 * 24 + 20;
     let error = |baseline: &Baseline| (baseline.rate(weekend) / (0.1 * usual(weekend)) - 1.0).abs();

@@ -1,7 +1,6 @@
 use super::*;
 use crate::delivery::{Registration, plan};
 use crate::event::{Click, DateForm, DateValue, Event};
-use crate::ledger::Ledger;
 
 const ALL: &str = "/postback/k?t=<etransaction_id>&is_event=<is_event>&mid=<advertiser_id>\
     &order=<order_id>&sku=<sku_number>&sale=<sale_amount>&commission=<commissions>\
@@ -66,8 +65,8 @@ fn totals(url: &str) -> Totals {
     let planned = plan(&shop(), &registration)
         .into_iter()
         .map(|delivery| delivery.planned);
-    let entries = planned.map(Entry::unsent).collect();
-    Ledger { entries }.planned_totals()
+    let entries: Vec<Entry> = planned.map(Entry::unsent).collect();
+    Totals::of(&entries)
 }
 
 fn first_march() -> Sums {

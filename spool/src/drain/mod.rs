@@ -131,12 +131,6 @@ impl Drain {
         Ok(path)
     }
 
-    /// Records that were read and not released.
-    #[must_use]
-    pub fn unreleased(&self) -> usize {
-        self.window.len()
-    }
-
     /// The state now. Never waits for the disk.
     #[must_use]
     pub fn status(&self) -> Status {

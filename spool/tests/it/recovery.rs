@@ -281,6 +281,35 @@ fn a_survey_sees_everything_and_changes_nothing() {
 }
 
 #[test]
+fn a_file_with_another_name_than_a_spool_gives_is_no_segment() {
+    let mut bench = three();
+    let read = read_all(&mut bench.drain);
+    bench
+        .drain
+        .set_aside(&read[1], "MessageSizeTooLarge")
+        .unwrap();
+    let path = survey(&bench.disk, root()).unwrap().rejected[0]
+        .path
+        .clone();
+    let name = path.file_name().unwrap().to_str().unwrap();
+    let copy = path.with_file_name(format!("copy of {name}"));
+    bench.disk.rename(&path, &copy).unwrap();
+    let unfinished = path.with_file_name("p-1-2-3.damaged.new");
+    bench.disk.create(&unfinished).unwrap();
+    let found = survey(&bench.disk, root()).unwrap();
+    let [segment] = &found.rejected[..] else {
+        panic!("{:?}", found.rejected);
+    };
+    assert_eq!((&segment.path, segment.records), (&copy, 0));
+    assert_eq!(segment.condition, Condition::NoSegment);
+    assert_eq!(found.damaged, [(unfinished, 0)]);
+    assert!(matches!(
+        Records::open(&bench.disk, &copy),
+        Err(OpenError::NoSegment { .. })
+    ));
+}
+
+#[test]
 fn a_directory_from_a_dead_host_is_drained_without_a_spool_of_ones_own() {
     let bench = three();
     let disk: ForgetfulDisk = bench.disk.clone();

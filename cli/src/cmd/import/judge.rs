@@ -11,6 +11,7 @@ use serde_json::value::RawValue;
 
 use super::equals::Equals;
 use super::numbers::Numbers;
+use crate::output::excerpt;
 
 /// What a row of a file would become.
 #[derive(Debug, PartialEq, Eq)]
@@ -96,7 +97,7 @@ impl<'r> Judge<'r> {
             Outcome::Accepted(row) if is_foreign(&row) => {
                 let reason = format!(
                     "it is of publisher {}, and the source's publisher_id is another",
-                    row.publisher_id
+                    excerpt(&row.publisher_id)
                 );
                 Verdict::Refused {
                     reasons: vec![reason],

@@ -16,6 +16,7 @@ mod list;
 mod numbers;
 mod outcome;
 mod record;
+mod resumed;
 mod run;
 
 use std::path::PathBuf;
@@ -56,40 +57,41 @@ impl Import {
         let kind = about.as_str();
         let all = loaded.settings.sources.iter();
         let rules = |source: &SourceSettings| loaded.configured.source(source.name.as_str());
-        let mut fitting = all.filter_map(|source| {
-            let rules = rules(source)?;
-            (rules.profile().about == about).then_some((source, &**rules))
-        });
+        let fitting: Vec<_> = all
+            .filter_map(|source| {
+                let rules = rules(source)?;
+                (rules.profile().about == about).then_some((source, &**rules))
+            })
+            .collect();
+        let names: Vec<&str> = (fitting.iter())
+            .map(|(source, _)| source.name.as_str())
+            .collect();
         let Some(name) = &self.source else {
-            return match (fitting.next(), fitting.next()) {
-                (Some(only), None) => Ok(only),
-                (None, _) => Err(Failure::Usage(format!(
+            return match *fitting {
+                [only] => Ok(only),
+                [] => Err(Failure::Usage(format!(
                     "the configuration has no source of {kind}\n  {}",
                     how_to_configure(about)
                 ))),
-                (Some(first), Some(second)) => {
-                    let rest = fitting.map(|(source, _)| source.name.as_str());
-                    let names: Vec<&str> = [first.0.name.as_str(), second.0.name.as_str()]
-                        .into_iter()
-                        .chain(rest)
-                        .collect();
-                    Err(Failure::Usage(format!(
-                        "there are several sources of {kind}\n  name one of them with --source: {}",
-                        names.join(", ")
-                    )))
-                }
+                _ => Err(Failure::Usage(format!(
+                    "there are several sources of {kind}\n  name one of them with --source: {}",
+                    names.join(", ")
+                ))),
             };
         };
         let named = source::find(name, &loaded.settings)?;
-        fitting
-            .find(|(source, _)| source.name == named.name)
-            .ok_or_else(|| {
-                Failure::Usage(format!(
-                    "source {name} is of network {}, which is not about {kind}\n  {}",
-                    named.network,
-                    how_to_configure(about)
-                ))
-            })
+        let chosen = fitting.iter().find(|(source, _)| source.name == named.name);
+        chosen.copied().ok_or_else(|| {
+            let remedy = match *names {
+                [] => how_to_configure(about).to_owned(),
+                [only] => format!("leave --source out, or write --source {only}"),
+                _ => format!("name one of these: {}", names.join(", ")),
+            };
+            Failure::Usage(format!(
+                "source {name} is of network {}, which is not about {kind}\n  {remedy}",
+                named.network
+            ))
+        })
     }
 }
 

@@ -138,12 +138,18 @@ impl Outcome<'_> {
             ));
         }
         if self.refused > 0 {
-            notes.push(
-                "Correct the refused lines and import the file again: what is in Kafka already counts once."
-                    .to_owned(),
-            );
+            notes.push(self.how_to_mend().to_owned());
         }
         notes
+    }
+
+    const fn how_to_mend(&self) -> &'static str {
+        if self.is_dry {
+            "Correct the refused lines, or the configuration, before you import the file: an import sends the others."
+        } else {
+            "Correct the refused lines and import the file again: what is in Kafka already counts once. Where the \
+             configuration refused them, correct that, and import the same file with --again."
+        }
     }
 
     pub(super) fn warn_of_unlisted(&self, console: &mut Console) {

@@ -21,6 +21,7 @@ use super::judge::{Judge, Verdict};
 use super::limit::{most_bytes, too_long};
 use super::outcome::{self, LISTED, Outcome, Refused};
 use super::record::Origin;
+use super::resumed::{going_on, resumed, stopped};
 use crate::arguments::Options;
 use crate::cmd::load;
 use crate::console::Console;
@@ -97,10 +98,13 @@ impl Import {
                 );
             }
         }
-        let begun = known.unwrap_or(Note {
-            id: Uuid::new_v4(),
-            ..fresh
-        });
+        let begun = known.map_or_else(
+            || Note {
+                id: Uuid::new_v4(),
+                ..fresh
+            },
+            resumed,
+        );
         let publisher = heeding(&mut interrupts, async {
             Ok(Publisher::open(&loaded.settings, "postback-import").await?)
         });
@@ -142,18 +146,6 @@ async fn heeding<T>(
         _ = interrupts.recv() => Err(Failure::Interrupted),
         done = work => done,
     }
-}
-
-fn going_on(known: &Note) -> String {
-    if known.rows == 0 {
-        return "Beginning once more: an earlier run stopped before it noted how far it was. What it sent \
-                counts once."
-            .to_owned();
-    }
-    format!(
-        "Going on behind row {}: an earlier run stopped there.",
-        known.rows
-    )
 }
 
 /// Where rows go, and where is noted how far.
@@ -264,7 +256,6 @@ impl<'a> Work<'a> {
         let (mut number, mut line, mut refused) = (0, 0, 0);
         let (mut bytes, mut sent) = (Vec::new(), journey.note.sent);
         let mut was_stopped = false;
-        // What was noted before is counted again, from the same rows.
         loop {
             let row = match rows.next() {
                 Ok(Some(row)) => row,
@@ -300,10 +291,13 @@ impl<'a> Work<'a> {
                     if is_foreign && is_first {
                         return Err(of_another_account(&reasons, self.rules));
                     }
-                    refused += 1;
-                    if journey.listed.len() < LISTED {
-                        let reason = reasons.join("; ");
-                        journey.listed.push(Refused { line, reason });
+                    // Kafka has all rows before: what does not fit any more was sent when it did.
+                    if is_new {
+                        refused += 1;
+                        if journey.listed.len() < LISTED {
+                            let reason = reasons.join("; ");
+                            journey.listed.push(Refused { line, reason });
+                        }
                     }
                 }
             }
@@ -321,7 +315,8 @@ impl<'a> Work<'a> {
         }
         if number == 0 && !was_stopped {
             return Err(Failure::Usage(format!(
-                "{}\n  name a file with something in it",
+                "{}: {}\n  name a file with something in it",
+                self.path.display(),
                 rows.nothing()
             )));
         }
@@ -420,11 +415,14 @@ fn of_another_account(reasons: &[String], rules: &SourceRules) -> Failure {
 }
 
 fn conclude(
-    journey: Journey<'_>,
+    mut journey: Journey<'_>,
     options: &Options,
     console: &mut Console,
 ) -> Result<Ending, Failure> {
     let note = &journey.note;
+    // Behind the last note it may have come further: no more is told than was noted.
+    let noted = usize::try_from(note.refused).unwrap_or(usize::MAX);
+    journey.listed.truncate(noted);
     let outcome = Outcome {
         about: journey.about,
         file: &note.file,
@@ -458,9 +456,7 @@ fn conclude(
         return Err(trouble);
     }
     if journey.was_stopped {
-        console.note(
-            "Stopped in order: run the same command again, and it goes on behind the last row.",
-        );
+        console.note(stopped(note, journey.is_dry));
         return Err(Failure::Interrupted);
     }
     Ok(if has_refused {

@@ -46,20 +46,41 @@ impl Log {
         &self.settings.topic
     }
 
-    /// Partition and offset of a record; `None`: not there so far.
+    /// Partition and offset of a record; `None`: everything that came was read, and it is not there
+    /// so far.
     ///
     /// # Errors
-    /// Kafka's words where it cannot be asked.
+    /// Why nobody can tell: Kafka's words where it cannot be asked, or that it did not answer in time.
     pub(super) async fn find(self, id: Uuid, until: Instant) -> Result<Option<(i32, i64)>, String> {
         let ends = self.ends?;
-        let stop = Arc::new(AtomicBool::new(false));
-        let (stopped, settings) = (Arc::clone(&stop), self.settings);
-        let search = tokio::task::spawn_blocking(move || search(&settings, &ends, id, &stopped));
+        let progress = Arc::new(Progress::default());
+        let (shared, settings) = (Arc::clone(&progress), self.settings);
+        let search = tokio::task::spawn_blocking(move || search(&settings, &ends, id, &shared));
         let found = tokio::time::timeout_at(until, search).await;
-        stop.store(true, Ordering::Relaxed);
+        progress.stop.store(true, Ordering::Relaxed);
         match found {
-            Ok(Ok(found)) => found,
-            Ok(Err(_)) | Err(_) => Ok(None),
+            Ok(searched) => searched.unwrap_or_else(|error| Err(error.to_string())),
+            Err(_elapsed) => progress.told(),
+        }
+    }
+}
+
+/// What a search and whoever waits for it tell each other.
+#[derive(Debug, Default)]
+struct Progress {
+    /// Nobody waits any more.
+    stop: AtomicBool,
+    /// All that had come was read to its end, once at least.
+    is_read: AtomicBool,
+}
+
+impl Progress {
+    /// What is known of a search that was not waited for.
+    fn told<T>(&self) -> Result<Option<T>, String> {
+        if self.is_read.load(Ordering::Relaxed) {
+            Ok(None)
+        } else {
+            Err("Kafka did not answer in time; --wait gives it longer".to_owned())
         }
     }
 }
@@ -68,11 +89,12 @@ fn search(
     settings: &KafkaSettings,
     ends: &[(i32, i64)],
     id: Uuid,
-    stop: &AtomicBool,
+    progress: &Progress,
 ) -> Result<Option<(i32, i64)>, String> {
     let words = |error: postback_service::kafka::LogError| error.to_string();
     let reader = LogReader::open(settings, &settings.topic, "postback-send").map_err(words)?;
     let mut from: Vec<(i32, i64)> = ends.to_vec();
+    let stop = &progress.stop;
     while !stop.load(Ordering::Relaxed) {
         let mut spans = Vec::new();
         for (partition, from) in &mut from {
@@ -96,7 +118,24 @@ fn search(
         if found.is_some() {
             return Ok(found);
         }
+        // Where nobody waits any more, it may have been left half-way.
+        if !stop.load(Ordering::Relaxed) {
+            progress.is_read.store(true, Ordering::Relaxed);
+        }
         std::thread::sleep(LOOK);
     }
-    Ok(None)
+    progress.told()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn before_everything_was_read_nobody_can_tell() {
+        let progress = Progress::default();
+        assert!(progress.told::<()>().is_err());
+        progress.is_read.store(true, Ordering::Relaxed);
+        assert_eq!(progress.told::<()>(), Ok(None));
+    }
 }

@@ -30,10 +30,10 @@ use reversal::{counting, is_reversal, reversal};
 #[command(after_help = "Examples:\n  \
     postback send --source rakuten-us --key-file url-key\n  \
     postback send --source rakuten-us --url http://127.0.0.1:8080 --set u1=abc --set sale_amount=12.50\n\n\
-    The URL is ingest.public_url, or that of ingest's own listener without one, with the parameters of the\n\
-    source's newest template. A network that sends by POST alone is played by a POST, with a body as it\n\
-    writes one. A test is a signal (is_event=Y) where the network has signals: those pay\n\
-    nothing and are in no sum. Elsewhere its amounts are zero. Its order begins with TEST-, its click id with\n\
+    The URL is ingest.public_url, or that of ingest's own listener without one, with the parameters of the \
+    source's newest template. A network that sends by POST alone is played by a POST, with a body as it \
+    writes one. A test is a signal (is_event=Y) where the network has signals: those pay \
+    nothing and are in no sum. Elsewhere its amounts are zero. Its order begins with TEST-, its click id with \
     test. With --transaction it counts like any other; the command that takes it back is printed.\n\n\
     The time limit is the network's: 400 ms from the begin of connecting to the whole answer.\n\n\
     Exit code 3 when it was not answered with 2xx in time, was rejected, or did not reach its row.")]

@@ -125,6 +125,11 @@ impl Sum {
             Condition::UnknownVersion(version) => {
                 format!("format version {version}: read it with the program that wrote it")
             }
+            Condition::NoSegment => {
+                "no segment of a spool by its name: nothing of it was read; give it the name that it had \
+                 (NUMBER-ID.rejected), or move it elsewhere"
+                    .to_owned()
+            }
             Condition::Unreadable(fault) => fault.to_string(),
         };
         self.unreadable.push((segment.path.clone(), why));

@@ -26,8 +26,8 @@ const AT_ONCE: u64 = 1_000;
 /// Write the records of the spool, the oldest segment first, one a line
 #[derive(Debug, Args)]
 #[command(after_help = "Example: postback spool export --out records.jsonl\n\
-    A record stands as it is where it is one line of JSON, else as {\"base64\": …}. Records that were set\n\
-    aside come last. Changes nothing: what is exported stays in the spool, and what a living process\n\
+    A record stands as it is where it is one line of JSON, else as {\"base64\": …}. Records that were set \
+    aside come last. Changes nothing: what is exported stays in the spool, and what a living process \
     has delivered already may be among it. `--output` has no effect here.\n\
     Exit code 3 when bytes are damaged or cannot be read.")]
 pub(super) struct Export {

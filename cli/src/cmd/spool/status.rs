@@ -18,7 +18,7 @@ use crate::range::shown;
 #[derive(Debug, Args)]
 #[command(
     after_help = "Example: postback spool status --dir /mnt/dead-host/spool\n\
-    in use: its process drains it. orphaned: its process is dead; the next ingest with this spool_dir\n\
+    in use: its process drains it. orphaned: its process is dead; the next ingest with this spool_dir \
     adopts it, or `postback spool drain` does. rejected, damaged: set aside for a person.\n\
     foreign: not put there by the spool.\n\
     Changes nothing. Exit code 3 when something waits, was set aside, or lies where nobody drains it."
@@ -255,6 +255,12 @@ fn about_set_aside(survey: &Survey, sums: &Sums) -> Vec<String> {
             "Damaged: {} in set-aside/, no record any more: nothing sends them again. Compare with the \
              network's report for that time, then move the files elsewhere.",
             size(set_aside.damaged_bytes),
+        ));
+    }
+    if !set_aside.unreadable.is_empty() {
+        let files = plural(set_aside.unreadable.len(), "file");
+        notes.push(format!(
+            "Set aside: {files} that cannot be read whole: see the remarks."
         ));
     }
     if notes.is_empty() && *set_aside_files > 0 {

@@ -10,6 +10,7 @@ use postback_normalise::SourceRules;
 
 use super::records::Records;
 use super::{FileFault, Row, Rows, bounded, object};
+use crate::output::excerpt;
 
 /// Lines among which the heading is looked for.
 const BEFORE_HEADING: usize = 30;
@@ -91,7 +92,7 @@ fn delimiter(start: &[u8], rules: &SourceRules) -> u8 {
                 break;
             };
             let fields = record.iter().filter_map(|field| str::from_utf8(field).ok());
-            best = best.max(fields.filter(|field| is_known(field, rules)).count());
+            best = best.max(fields.filter(|field| is_column(field, rules)).count());
         }
         best
     };
@@ -103,7 +104,8 @@ fn delimiter(start: &[u8], rules: &SourceRules) -> u8 {
         .unwrap_or(b',')
 }
 
-fn is_known(name: &str, rules: &SourceRules) -> bool {
+/// Whether a template of the source has a column of that name.
+fn is_column(name: &str, rules: &SourceRules) -> bool {
     let mut readings = rules.readings().iter();
     readings.any(|reading| {
         let mut carriers = reading.mapping.carriers().iter();
@@ -123,7 +125,7 @@ fn heading<R: BufRead>(
         };
         let names = record.iter().map(|name| String::from_utf8_lossy(name));
         let names: Vec<String> = names.map(std::borrow::Cow::into_owned).collect();
-        let known = names.iter().filter(|name| is_known(name, rules)).count();
+        let known = names.iter().filter(|name| is_column(name, rules)).count();
         if known >= 2 {
             return match found.fault {
                 None => Ok(names),
@@ -147,10 +149,10 @@ fn heading<R: BufRead>(
         what: format!(
             "no line of the file is a heading of {}; the first line is: {}",
             profile.title,
-            first.unwrap_or_default()
+            excerpt(&first.unwrap_or_default())
         ),
         remedy: format!(
-            "name the columns in the first line, as {} (`postback network show {}` has more names), or say in a \
+            "name the columns in the first line, exactly as {} (`postback network show {}` has more names), or say in a \
              [[source.template]] which column is which",
             expected.join(", "),
             profile.network

@@ -106,6 +106,9 @@ pub(super) fn open(path: &Path, rules: &SourceRules) -> Result<Box<dyn Rows + Se
     let mut start = Vec::new();
     (&mut file).take(LOOKED_AT).read_to_end(&mut start)?;
     file.seek(SeekFrom::Start(0))?;
+    if let Some(fault) = packed(&start) {
+        return Err(fault);
+    }
     if start.starts_with(&[0xff, 0xfe]) || start.starts_with(&[0xfe, 0xff]) {
         return Err(FileFault::Form {
             what: "the file is UTF-16".to_owned(),
@@ -136,6 +139,44 @@ pub(super) fn open(path: &Path, rules: &SourceRules) -> Result<Box<dyn Rows + Se
         }),
         Some(_) => Ok(Box::new(csv::Csv::open(file, text, rules)?)),
     }
+}
+
+/// What a file begins with that is no text, its name for people, and how it becomes one.
+const PACKED: [(&[u8], &str, &str); 5] = [
+    (
+        &[0x1f, 0x8b],
+        "packed with gzip",
+        "unpack it: gunzip -k FILE",
+    ),
+    (
+        b"PK\x03\x04",
+        "a spreadsheet (.xlsx, .ods) or packed with zip",
+        "save the spreadsheet as CSV (in Excel: CSV UTF-8), or unpack it: unzip FILE",
+    ),
+    (
+        &[0xd0, 0xcf, 0x11, 0xe0],
+        "a spreadsheet (.xls)",
+        "save it as CSV (in Excel: CSV UTF-8)",
+    ),
+    (
+        &[0x28, 0xb5, 0x2f, 0xfd],
+        "packed with zstd",
+        "unpack it: unzstd FILE",
+    ),
+    (
+        &[0xfd, b'7', b'z', b'X', b'Z', 0],
+        "packed with xz",
+        "unpack it: unxz -k FILE",
+    ),
+];
+
+/// Whether it is no text that could have rows.
+fn packed(start: &[u8]) -> Option<FileFault> {
+    let (_, what, remedy) = PACKED.iter().find(|(magic, ..)| start.starts_with(magic))?;
+    Some(FileFault::Form {
+        what: format!("the file is {what}"),
+        remedy: (*remedy).to_owned(),
+    })
 }
 
 /// A JSON object of texts, in their order.

@@ -300,7 +300,7 @@ fn what_is_cut_off_or_of_no_form_is_told() {
     let (rows, end) = read("rakuten-signature-feed", b"<XROOT><T><A>1</A></T><T><A>2");
     assert_eq!(rows, [good(1, r#"{"A":"1"}"#)]);
     assert!(end.unwrap().contains("it ends in the middle of an element"));
-    let cases: [(&[u8], &str); 7] = [
+    let cases: [(&[u8], &str); 10] = [
         (b"", "the file is empty"),
         (
             b"{\n  \"order_id\": \"1\"\n}\n",
@@ -316,6 +316,15 @@ fn what_is_cut_off_or_of_no_form_is_told() {
         ),
         (b"[{}]", "the file is one JSON array"),
         (b"\xff\xfeo\x00", "the file is UTF-16"),
+        (b"\x1f\x8b\x08\x00", "the file is packed with gzip"),
+        (
+            b"PK\x03\x04\x14\x00[Content_Types].xml",
+            "the file is a spreadsheet (.xlsx, .ods) or packed with zip",
+        ),
+        (
+            b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1",
+            "the file is a spreadsheet (.xls)",
+        ),
         (
             b"a,b\n1,2\n",
             "no line of the file is a heading of Own orders; the first line is: a, b",
@@ -324,4 +333,15 @@ fn what_is_cut_off_or_of_no_form_is_told() {
     for (file, expected) in cases {
         assert_eq!(read("orders", file), (vec![], Some(expected.to_owned())));
     }
+}
+
+#[test]
+fn of_a_line_that_is_no_heading_the_beginning_is_told() {
+    let told = |line: &str| read("orders", line.as_bytes()).1.unwrap();
+    let end = format!("the first line is: a\u{fffd}[2J{}…", "é".repeat(195));
+    let words = told(&format!("a\u{1b}[2J{}\n", "é".repeat(200_000)));
+    assert!(words.ends_with(&end), "{words:.1000}");
+    let broken = format!("<XROOT><T>&{};</T>", "e".repeat(100_000));
+    let words = read("rakuten-signature-feed", broken.as_bytes()).1.unwrap();
+    assert!(words.len() < 300, "{words:.1000}");
 }

@@ -11,6 +11,7 @@ use quick_xml::events::{BytesStart, Event};
 
 use super::lines::Counted;
 use super::{FileFault, Row, Rows, bounded, object};
+use crate::output::excerpt;
 
 /// Elements inside each other, at most.
 const DEEPEST: usize = 64;
@@ -71,7 +72,11 @@ impl<R: BufRead> Xml<R> {
     /// Why it cannot be read on from here, and what to do first of all.
     fn fault(&self, words: impl std::fmt::Display, remedy: &str) -> FileFault {
         FileFault::Form {
-            what: format!("line {} is no XML: {words}", self.line()),
+            what: format!(
+                "line {} is no XML: {}",
+                self.line(),
+                excerpt(&words.to_string())
+            ),
             remedy: format!("{remedy}; what is in Kafka already stays there and counts once"),
         }
     }
