@@ -87,7 +87,7 @@ pub struct Unpaired {
 }
 
 /// Columns of a conversion in which two generations can differ.
-const COLUMNS: [&str; 25] = [
+pub const COLUMNS: [&str; 25] = [
     "source",
     "network",
     "account",

@@ -6,6 +6,7 @@ use serde::Deserialize;
 
 use super::Reader;
 use super::decode::micros;
+use super::question::Filter;
 use crate::error::StoreError;
 use crate::tables::Generation;
 
@@ -18,8 +19,11 @@ pub struct Completeness {
     /// [`Reader::loaded_through`]. Partitions of the topic are read independently: older ones can
     /// still be on their way.
     pub loaded_through: Option<Timestamp>,
-    /// Postbacks received in the range that could not become conversions.
+    /// Postbacks received in the range that could not become conversions, as far as a filter's
+    /// conditions apply to postbacks.
     pub rejected: u64,
+    /// Some conditions do not: columns that a postback has only as a conversion.
+    pub is_rejected_of_more: bool,
 }
 
 const ATTEMPT: &str = "read how complete the tables are";
@@ -43,7 +47,8 @@ struct Newest {
 }
 
 impl Reader {
-    /// What is loaded, and how many postbacks received at `from` ≤ t < `to` were rejected.
+    /// What is loaded, and how many postbacks received at `from` ≤ t < `to` were rejected, `only`
+    /// those as far as it says something of postbacks.
     ///
     /// # Errors
     /// As the server answers.
@@ -51,18 +56,25 @@ impl Reader {
         &self,
         from: Timestamp,
         to: Timestamp,
+        only: &Filter,
     ) -> Result<Completeness, StoreError> {
-        let rejected = "SELECT count() FROM {postbacks} FINAL WHERE outcome = 'rejected' \
-             AND received_at >= fromUnixTimestamp64Micro({from:Int64}) \
-             AND received_at < fromUnixTimestamp64Micro({to:Int64})";
+        let of_postbacks = only.of_postbacks();
+        let rejected = format!(
+            "SELECT count() FROM {{postbacks}} FINAL WHERE outcome = 'rejected' \
+             AND received_at >= fromUnixTimestamp64Micro({{from:Int64}}) \
+             AND received_at < fromUnixTimestamp64Micro({{to:Int64}}) AND {}",
+            of_postbacks.sql()
+        );
         let query = self
-            .query(rejected)
+            .query(&rejected)
             .param("from", from.as_microsecond())
             .param("to", to.as_microsecond());
+        let query = of_postbacks.bind(query);
         Ok(Completeness {
             generation: self.generation(),
             loaded_through: self.loaded_through().await?,
             rejected: self.one(ATTEMPT, query).await?,
+            is_rejected_of_more: of_postbacks != *only,
         })
     }
 

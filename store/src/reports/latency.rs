@@ -2,12 +2,17 @@
 //!
 //! - Counted are the transactions of the summary and signals, in the revision that counts; reversals
 //!   are not, which come weeks after their sale.
+//! - Revisions that were fetched are left out: their time is that of the run. A conversion does not say
+//!   how it came, and a fetched postback has the time at which its run began, to the microsecond: so
+//!   times are left out, of which there are as many as runs, and no ids, of which there are as many as
+//!   what was healed. What was pushed in the same microsecond goes with them; what was fetched counts
+//!   once its postback is dropped with its month (`clickhouse.keep_days`).
 //! - *occurred → received*: of those with a date of sale. A revision counts with its own arrival.
 //! - *processed → received*: of those of which the network says when it processed them.
 //! - *received → loaded*: of the postbacks in parts that ClickHouse has not merged yet, which are the
 //!   newest: from `received_at` to when it stored the part, to the second. A row does not say when it
 //!   was loaded, and a merged part no more. Left out is what was received before the generation was
-//!   made: a replay loads it long after it came.
+//!   made: a replay loads it long after it came; and what was fetched or imported.
 
 use clickhouse::Row;
 use serde::Deserialize;
@@ -18,6 +23,10 @@ use super::question::{Question, Table};
 use super::unattributed::IS_TRANSACTION;
 use crate::error::StoreError;
 use crate::tables::GENERATIONS;
+
+/// Of conversions that were pushed. What is fetched was processed before; clocks may differ by some days.
+const WAS_PUSHED: &str = "received_at NOT IN (SELECT DISTINCT received_at FROM {postbacks} \
+     WHERE via = 'backfill' AND received_at >= fromUnixTimestamp64Micro({from:Int64}) - INTERVAL 3 DAY)";
 
 #[derive(Row, Deserialize)]
 struct Measured {
@@ -74,6 +83,7 @@ impl Reader {
                countIf(isNotNull(occurred_at)) AS occurred, {} AS since_occurred, \
                countIf(isNotNull(processed_at)) AS processed, {} AS since_processed \
              FROM {{conversions}} FINAL WHERE {{scope}} AND (kind = 'signal' OR {IS_TRANSACTION}) AND status != 'reversed' \
+               AND {WAS_PUSHED} \
              GROUP BY {{by}} ORDER BY dimension",
             since("occurred_at"),
             since("processed_at")
@@ -98,7 +108,7 @@ impl Reader {
             "SELECT count() AS rows, quantilesExactIf({LEVELS})(toUnixTimestamp64Micro(toDateTime64(stored, 6)) \
                - toUnixTimestamp64Micro(received_at), true) AS delays \
              FROM (SELECT received_at, _part AS part FROM {{postbacks}} \
-               WHERE _part IN (SELECT name FROM system.parts WHERE active AND level = 0 \
+               WHERE via = 'http' AND _part IN (SELECT name FROM system.parts WHERE active AND level = 0 \
                  AND database = currentDatabase() AND table = {{table:String}}) \
                AND received_at >= (SELECT min(made_at) FROM {GENERATIONS} WHERE number = {{number:UInt32}})) AS fresh \
              INNER JOIN (SELECT name AS part, modification_time AS stored FROM system.parts \

@@ -59,6 +59,22 @@ const OF_EXTENT: &str = "source = {source:String} AND received_at >= fromUnixTim
      AND received_at < fromUnixTimestamp64Micro({to:Int64})";
 
 impl Reader {
+    /// Whether any postback that was received at `from` ≤ t < `to` was pushed: fetched and imported ones
+    /// come while nothing sends, too.
+    ///
+    /// # Errors
+    /// As the server answers.
+    pub async fn is_pushed(&self, from: Timestamp, to: Timestamp) -> Result<bool, StoreError> {
+        let sql = "SELECT count() FROM (SELECT 1 FROM {postbacks} WHERE via = 'http' AND source != '' \
+             AND received_at >= fromUnixTimestamp64Micro({from:Int64}) \
+             AND received_at < fromUnixTimestamp64Micro({to:Int64}) LIMIT 1)";
+        let query = (self.query(sql))
+            .param("from", from.as_microsecond())
+            .param("to", to.as_microsecond());
+        let found: u64 = self.one("see whether anything was pushed", query).await?;
+        Ok(found > 0)
+    }
+
     /// Every postback of an extent, each once.
     ///
     /// # Errors

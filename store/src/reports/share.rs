@@ -10,7 +10,7 @@ const NEGLIGIBLE: f64 = 1e-12;
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Share {
     /// Those that are meant.
-    pub of: u64,
+    pub part: u64,
     /// All.
     pub all: u64,
 }
@@ -18,8 +18,8 @@ pub struct Share {
 impl Share {
     /// So many of so many.
     #[must_use]
-    pub const fn new(of: u64, all: u64) -> Self {
-        Self { of, all }
+    pub const fn new(part: u64, all: u64) -> Self {
+        Self { part, all }
     }
 
     /// In percent; `None` of nothing.
@@ -44,10 +44,10 @@ impl Share {
 
     /// How probable so many or more are after the earlier sample; this share is the higher one.
     fn chance_after(self, earlier: Self) -> f64 {
-        let (k, n) = (float(self.of), float(self.all));
+        let (k, n) = (float(self.part), float(self.all));
         let (a, b) = (
-            float(earlier.of) + 0.5,
-            float(earlier.all - earlier.of) + 0.5,
+            float(earlier.part) + 0.5,
+            float(earlier.all - earlier.part) + 0.5,
         );
         let ways = ln_gamma(n + 1.0) - ln_gamma(k + 1.0) - ln_gamma(n - k + 1.0);
         let mut term = (ways + ln_beta(k + a, n - k + b) - ln_beta(a, b)).exp();
@@ -61,7 +61,7 @@ impl Share {
     }
 
     fn ratio(self) -> f64 {
-        float(self.of) / float(self.all)
+        float(self.part) / float(self.all)
     }
 }
 

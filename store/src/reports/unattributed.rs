@@ -77,7 +77,7 @@ impl Reader {
         let past: Vec<_> = past.into_iter().map(share).collect();
         let sum = |rows: &[(Vec<String>, Share)]| {
             rows.iter().fold(Share::default(), |sum, (_, share)| {
-                Share::new(sum.of + share.of, sum.all + share.all)
+                Share::new(sum.part + share.part, sum.all + share.all)
             })
         };
         let total = Unattributed {

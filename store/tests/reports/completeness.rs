@@ -2,6 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 use postback_store::Client;
+use postback_store::reports::question::Filter;
 use postback_store::rows::PostbackRow;
 use uuid::Uuid;
 
@@ -41,7 +42,10 @@ async fn what_carries_a_time_to_come_does_not_count() {
         let newest = Timestamp::from_microsecond(minutes(-3).as_microsecond()).unwrap();
         receive(&loader, newest).await;
         assert_eq!(through().await, Some(newest));
-        let complete = reader.completeness(earlier, newest).await.unwrap();
+        let complete = reader
+            .completeness(earlier, newest, &Filter::default())
+            .await
+            .unwrap();
         assert_eq!(complete.loaded_through, Some(newest));
     })
     .await;

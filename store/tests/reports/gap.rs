@@ -459,7 +459,7 @@ async fn each_own_account_numbers_its_orders_by_itself() {
                 pairs(&expected[..expected.len() - 1 + usize::from(more == 1)])
             );
             let days = reader.gap_before(&asked).await.unwrap();
-            let of_days: Vec<(u64, u64)> = days.values().map(|day| (day.of, day.all)).collect();
+            let of_days: Vec<(u64, u64)> = days.values().map(|day| (day.part, day.all)).collect();
             assert_eq!(of_days, [(more, 4 + more), (2, 4), (0, 1)]);
         }
         // Under a condition nothing is extra.

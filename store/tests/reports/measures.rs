@@ -7,15 +7,15 @@ use postback_store::reports::amounts::Why;
 use postback_store::reports::delay::Delay;
 use postback_store::reports::question::{DateBy, Dimension, Question, Table};
 use postback_store::reports::share::Share;
-use postback_store::rows::ConversionRow;
+use postback_store::rows::{ConversionRow, PostbackRow};
 
 use crate::books::{
     FROM, TO, berlin, conversions, day_of, in_past, in_range, is_reversal, is_transaction, load,
     units,
 };
 use crate::database::with_database;
-use crate::insert_conversions;
-use crate::sales::{at, sale};
+use crate::sales::{at, postback, sale};
+use crate::{insert_conversions, insert_postbacks};
 
 const ROWS: u128 = 6_000;
 /// Enough for a day of one advertiser to show a break.
@@ -55,7 +55,7 @@ fn shares<K: Ord>(
     for row in rows {
         let share = shares.entry(key(row)).or_default();
         share.all += 1;
-        share.of += u64::from(is_meant(row));
+        share.part += u64::from(is_meant(row));
     }
     shares
 }
@@ -188,6 +188,73 @@ async fn delays_are_those_of_the_rows() {
             );
             assert_eq!(latency.since_processed, since(|row| row.processed_at));
         }
+    })
+    .await;
+}
+
+/// A heal has one time of receipt, days behind the sales that it fetches.
+#[tokio::test]
+async fn what_was_fetched_is_neither_late_nor_loaded_late() {
+    with_database("latency_healed", |loader, reader| async move {
+        const SOLD: &str = "2026-11-01T10:00:00Z";
+        let healed = at("2026-11-03T10:00:00.000001Z");
+        // Received so many microseconds after the sale.
+        let of = |key: u128, via: &'static str, micros: i64| {
+            let received_at = at(SOLD) + jiff::SignedDuration::from_micros(micros);
+            let sold = ConversionRow {
+                processed_at: Some(at(SOLD)),
+                received_at,
+                ..sale(key, "", "c", "USD", ("1", "1"), SOLD)
+            };
+            let told = PostbackRow {
+                via,
+                received_at,
+                ..postback(key, key, SOLD, 1)
+            };
+            (sold, told)
+        };
+        let late = healed.as_microsecond() - at(SOLD).as_microsecond();
+        let rows = [
+            of(1, "http", 2_000_000),
+            of(2, "http", 4_000_000),
+            of(3, "backfill", late),
+            of(4, "backfill", late),
+            // A microsecond later, and by itself.
+            of(5, "http", late + 1),
+        ];
+        let (sold, told): (Vec<_>, Vec<_>) = rows.into_iter().unzip();
+        insert_conversions(&loader, sold).await;
+        insert_postbacks(&loader, told).await;
+        let mut expected = delay(vec![2_000_000, 4_000_000, late + 1]);
+        for date_by in [DateBy::Occurred, DateBy::Processed, DateBy::Received] {
+            let to = at("2026-12-01T00:00:00Z");
+            let asked = Question::new(at("2026-11-01T00:00:00Z"), to, date_by, berlin());
+            let found = reader.latency(&asked).await.unwrap();
+            let seen: Vec<_> = (found.iter())
+                .map(|row| (row.rows, row.since_occurred, row.since_processed))
+                .collect();
+            assert_eq!(seen, [(3, expected, expected)], "{date_by:?}");
+        }
+        // A range that begins after the sales and in which all were received.
+        let (from, to) = (at("2026-11-03T00:00:00Z"), at("2026-11-04T00:00:00Z"));
+        let asked = Question::new(from, to, DateBy::Received, berlin());
+        expected = delay(vec![late + 1]);
+        let found = reader.latency(&asked).await.unwrap();
+        assert_eq!((found[0].rows, found[0].since_occurred), (1, expected));
+        // They lie in a part that was just stored, and were received after the generation was made.
+        let now = jiff::Timestamp::now() + jiff::SignedDuration::from_secs(5);
+        let fresh = |key: u128, via| PostbackRow {
+            via,
+            received_at: now,
+            ..postback(key, key, SOLD, 1)
+        };
+        let rows = [
+            fresh(11, "http"),
+            fresh(12, "import"),
+            fresh(13, "backfill"),
+        ];
+        insert_postbacks(&loader, rows).await;
+        assert_eq!(reader.loading().await.unwrap().rows, 1);
     })
     .await;
 }
@@ -351,7 +418,7 @@ async fn amounts_are_those_of_the_rows_and_breaks_are_marked() {
         // Own orders are every fifth conversion's, of whatever kind: some orders differ.
         let mismatched = found
             .iter()
-            .filter(|line| line.compared.share.of > 0)
+            .filter(|line| line.compared.share.part > 0)
             .count();
         assert!(
             mismatched > 0
@@ -426,11 +493,11 @@ async fn orders_that_differ_are_counted_with_one_of_them() {
                 };
                 let differs = known.0 != [*currency] || known.1 != *sale;
                 expected.all += 1;
-                expected.of += u64::from(differs);
+                expected.part += u64::from(differs);
                 differing.extend(differs.then_some(*order));
             }
             assert!(
-                expected.all > 5 && expected.of < expected.all,
+                expected.all > 5 && expected.part < expected.all,
                 "{expected:?}"
             );
             assert_eq!(line.compared.share, expected);

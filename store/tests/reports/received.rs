@@ -3,7 +3,7 @@
 use jiff::tz::TimeZone;
 use jiff::{Span, Zoned};
 use postback_store::insert;
-use postback_store::reports::activity::{By, Names, State};
+use postback_store::reports::activity::{By, Names, Sender, State};
 use postback_store::reports::question::{Column, DateBy, Dimension, Filter, Question, Table};
 use postback_store::reports::share::Share;
 use postback_store::reports::tally::Tally;
@@ -261,6 +261,84 @@ async fn activity_is_that_of_the_hour_of_the_week() {
                 .map(|part| (&*part.part, part.day, part.week))
                 .collect();
             assert_eq!(seen, [("", 143, 7 * 144 - 1), (part, 1, 1)]);
+        }
+    })
+    .await;
+}
+
+/// All of a run has the time at which it began: of two sources that have stopped, one was healed an hour
+/// ago; of two that send, one was healed at this hour of last week.
+#[tokio::test]
+async fn what_was_fetched_is_no_activity() {
+    with_database("healed", |loader, reader| async move {
+        let mut rows = Vec::new();
+        for (place, (source, silent)) in
+            (0..).zip([("gone", 3), ("healed", 3), ("us", 0), ("eu", 0)])
+        {
+            rows.extend(steady(source, 10, silent, place * 100_000 + 1));
+        }
+        let fetched = |source, place: u128, received: &'static str| {
+            (1..=2_000_u128).map(move |number| PostbackRow {
+                via: "backfill",
+                source,
+                raw: r#"{"v":1,"key":"k2","query":{"utf8":"a=1&pbt=7&b=2"},"via":"backfill"}"#,
+                ..postback(place + number, place + number, received, 1)
+            })
+        };
+        rows.extend(fetched("healed", 1_000_000, "2026-11-22T10:30:00Z"));
+        rows.extend(fetched("eu", 2_000_000, "2026-11-15T10:30:00Z"));
+        rows.extend(fetched("never", 3_000_000, "2026-11-22T10:30:00Z"));
+        insert_postbacks(&loader, rows).await;
+        let (only, names, until) = (Filter::default(), Names::default(), until());
+        let found = reader.activity(&only, &names, &until).await.unwrap();
+        let names_of: Vec<_> = found.iter().map(|sender| &*sender.source).collect();
+        assert_eq!(names_of, ["eu", "gone", "healed", "us"]);
+        // Each as the one beside it that nothing was fetched for.
+        for (one, other, state) in [(1, 2, State::Silent), (3, 0, State::Usual)] {
+            let figures = |place: usize| {
+                let Sender {
+                    last,
+                    hour,
+                    day,
+                    usual,
+                    ..
+                } = found[place].clone();
+                (last, hour, day, usual)
+            };
+            assert_eq!(figures(one), figures(other));
+            assert_eq!(found[one].usual.state, state);
+        }
+        for by in [By::Key, By::Template] {
+            let parts = reader.activity_of(by, &only, &names, &until).await.unwrap();
+            assert!(parts.iter().all(|part| part.part.is_empty()), "{parts:?}");
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_was_fetched_or_imported_was_not_pushed() {
+    with_database("pushed", |loader, reader| async move {
+        let came = |number: u128, via, source, received| PostbackRow {
+            via,
+            source,
+            ..postback(number, number, received, 1)
+        };
+        insert_postbacks(
+            &loader,
+            [
+                came(1, "backfill", "us", "2026-09-01T10:00:00Z"),
+                came(2, "import", "orders", "2026-09-01T11:00:00Z"),
+                came(3, "", "", "2026-09-01T12:00:00Z"),
+                came(4, "http", "us", "2026-09-02T00:00:00Z"),
+            ],
+        )
+        .await;
+        let days = ["2026-09-01", "2026-09-02", "2026-09-03"];
+        let days = days.map(|day| at(&format!("{day}T00:00:00Z")));
+        for (from, to, expected) in [(0, 1, false), (1, 2, true), (0, 2, true)] {
+            let is_pushed = reader.is_pushed(days[from], days[to]).await.unwrap();
+            assert_eq!(is_pushed, expected, "{from} {to}");
         }
     })
     .await;

@@ -348,7 +348,9 @@ async fn a_revision_that_moves_a_sale_counts_where_it_went_and_nowhere_else() {
 async fn nothing_loaded_is_no_error() {
     with_database("empty", |_, reader| async move {
         assert_eq!(summary(&reader, &asked("day")).await, Summary::default());
-        let complete = reader.completeness(at("2026-09-01T00:00:00Z"), at("2026-09-02T00:00:00Z"));
+        let all = Filter::default();
+        let complete =
+            reader.completeness(at("2026-09-01T00:00:00Z"), at("2026-09-02T00:00:00Z"), &all);
         let complete = complete.await.unwrap();
         assert_eq!((complete.loaded_through, complete.rejected), (None, 0));
         assert_eq!(complete.generation, Generation::FIRST);

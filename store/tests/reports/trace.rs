@@ -1,4 +1,5 @@
 use clickhouse::Client;
+use postback_store::reports::question::{Column, Filter, Table};
 use postback_store::reports::trace::Field;
 use postback_store::rows::{ConversionRow, Outcome, PostbackRow};
 
@@ -117,14 +118,33 @@ async fn a_conversions_postbacks_are_its_own_and_counted_once() {
         assert_eq!(keys(&counted), [id(12)]);
         assert_eq!(counted[0].postback_id, id(112));
         assert_eq!(reader.postback(id(901)).await.unwrap(), None);
-        let complete = reader.completeness(at("2026-09-02T00:00:00Z"), at("2026-09-02T13:00:00Z"));
+        let all = Filter::default();
+        let complete =
+            reader.completeness(at("2026-09-02T00:00:00Z"), at("2026-09-02T13:00:00Z"), &all);
         let complete = complete.await.unwrap();
         assert_eq!(
             (complete.loaded_through, complete.rejected),
             (Some(at("2026-09-02T13:00:00Z")), 0)
         );
-        let complete = reader.completeness(at("2026-09-02T13:00:00Z"), at("2026-09-03T00:00:00Z"));
+        let complete =
+            reader.completeness(at("2026-09-02T13:00:00Z"), at("2026-09-03T00:00:00Z"), &all);
         assert_eq!(complete.await.unwrap().rejected, 1);
+        for (conditions, rejected, of_more) in [
+            (&[("source", "us")][..], 1, false),
+            (&[("source", "eu")], 0, false),
+            (&[("network", "rakuten"), ("order_id", "O5")], 1, true),
+            (&[("account", "second"), ("order_id", "O5")], 0, true),
+        ] {
+            let mut only = Filter::default();
+            for (name, value) in conditions {
+                let column = Column::of(Table::Conversions, name).unwrap();
+                only.add(column, false, value).unwrap();
+            }
+            let (from, to) = (at("2026-09-02T13:00:00Z"), at("2026-09-03T00:00:00Z"));
+            let complete = reader.completeness(from, to, &only).await.unwrap();
+            let told = (complete.rejected, complete.is_rejected_of_more);
+            assert_eq!(told, (rejected, of_more), "{conditions:?}");
+        }
     })
     .await;
 }

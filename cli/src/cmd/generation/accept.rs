@@ -18,8 +18,8 @@ use crate::servers::Trouble;
 /// Take changed rules into the generation that readers see, for what comes from now on
 #[derive(Debug, Args)]
 #[command(after_help = "Example: postback generation accept rakuten-us\n\
-    What is loaded already stays as it is: only a replay changes the past. So only changes are taken\n\
-    that leave every conversion where it is; another account, identity or key_day takes a replay, and\n\
+    What is loaded already stays as it is: only a replay changes the past. So only changes are taken \
+    that leave every conversion where it is; another account, identity or key_day takes a replay, and \
     so does a template that is changed in its place where it reads what keys are made of.\n\
     The consumers must be stopped: the record says from which offsets on the new rules hold.")]
 pub(super) struct Accept {

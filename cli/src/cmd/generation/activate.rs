@@ -15,8 +15,8 @@ use crate::servers::Trouble;
 /// Switch readers to a generation, in either direction
 #[derive(Debug, Args)]
 #[command(after_help = "Example: postback generation activate 2\n\
-    The generation that readers leave stands still for a moment, until the other one has passed it;\n\
-    nobody sees less than before. Both are loaded on: going back is another `activate`. Interrupting\n\
+    The generation that readers leave stands still for a moment, until the other one has passed it; \
+    nobody sees less than before. Both are loaded on: going back is another `activate`. Interrupting \
     the wait does not take the request back; --withdraw does.")]
 pub(super) struct Activate {
     /// The generation that readers shall see

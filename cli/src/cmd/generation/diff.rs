@@ -15,7 +15,7 @@ use crate::replays::{Record, live_one};
 /// Compare two generations: outcomes, money by currency, conversions column by column
 #[derive(Debug, Args)]
 #[command(after_help = "Example: postback generation diff 1 2\n\
-    Both are loaded on while they are compared: what one has loaded a moment before the other one\n\
+    Both are loaded on while they are compared: what one has loaded a moment before the other one \
     differs, too. Exit code 3 when something differs.")]
 pub(super) struct Diff {
     /// A generation, such as the active one

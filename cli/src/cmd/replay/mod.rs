@@ -19,8 +19,8 @@ pub(super) use waiting::Until;
 #[command(
     arg_required_else_help = true,
     disable_help_subcommand = true,
-    after_help = "A replay makes a new generation of tables. The running consumers load it from the oldest record\n\
-    that Kafka has, and from the raw records in `postbacks` where Kafka has them no more. Readers see\n\
+    after_help = "A replay makes a new generation of tables. The running consumers load it from the oldest record \
+    that Kafka has, and from the raw records in `postbacks` where Kafka has them no more. Readers see \
     the old generation until `postback generation activate`, and it is loaded on, first."
 )]
 pub(crate) struct Replay {

@@ -1,5 +1,6 @@
 //! `postback replay plan`: what a replay would change, from a sample, without writing.
 
+mod facts;
 mod prediction;
 
 use clap::Args;
@@ -11,16 +12,17 @@ use crate::cmd::generation::outlived;
 use crate::cmd::load;
 use crate::console::Console;
 use crate::ending::{Ending, Failure};
+use crate::lag::GroupLag;
 use crate::output::{Cell, Sheet, number, plural, text};
 use crate::replays::{Record, renewed};
-use prediction::Prediction;
+use prediction::{InKafka, Prediction};
 
 /// Predict from a sample what a replay would change; writes nothing
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  \
     postback replay plan\n  \
     postback replay plan --sample 200000\n\n\
-    The sample is chosen by a hash of the ids: the same one each time. Of a postback with several orders\n\
+    The sample is chosen by a hash of the ids: the same one each time. Of a postback with several orders \
     only the outcome is compared. Exit code 3 when something would change.")]
 pub(super) struct Plan {
     /// Postbacks to judge anew
@@ -45,8 +47,11 @@ impl Plan {
         let conversions = sample::conversions(&record.client, active, self.sample).await;
         let mut prediction = Prediction::default();
         let postbacks = postbacks.map_err(trouble)?;
+        let conversions = conversions.map_err(trouble)?;
+        let lag = record.lag(active).await?;
+        let kafka = InKafka::of(&loaded.settings.kafka.topic, &lag);
         let judged = postbacks.len();
-        prediction.judge(&postbacks, conversions.map_err(trouble)?, file.rules());
+        prediction.judge(&postbacks, conversions, file.rules(), &kafka);
         let mut sheet = Sheet::new(&[
             text("what", "What"),
             text("from", "From"),
@@ -77,6 +82,13 @@ impl Plan {
             plural(judged as u64, "sampled postback"),
             prediction.unchanged
         ));
+        sheet.fact("unread", prediction.unread as u64);
+        if prediction.unread > 0 {
+            sheet.notes.push(format!(
+                "{} of the sample not judged: ClickHouse has the hash of the raw record alone, and a replay reads it from Kafka.",
+                plural(prediction.unread as u64, "postback")
+            ));
+        }
         sheet.fact("outlived", lost);
         if lost > 0 {
             sheet.notes.push(format!("{}.", outlived(lost)));
@@ -105,7 +117,7 @@ impl Plan {
                 "Normaliser: version {version} before, {NORMALISER_VERSION} after."
             ));
         }
-        about_size(active, &record, &mut sheet).await?;
+        about_size(active, &record, &lag, &mut sheet).await?;
         sheet.write(options, console)?;
         Ok(if would_change {
             Ending::Found
@@ -121,10 +133,14 @@ fn share(part: usize, whole: usize) -> f64 {
 }
 
 /// What would be read, and what room it takes.
-async fn about_size(active: Generation, record: &Record, sheet: &mut Sheet) -> Result<(), Failure> {
+async fn about_size(
+    active: Generation,
+    record: &Record,
+    lag: &GroupLag,
+    sheet: &mut Sheet,
+) -> Result<(), Failure> {
     let stored = postback_store::generations::stored(&record.client, active).await;
     let stored = stored.map_err(|error| record.trouble(&error))?;
-    let lag = record.lag(active).await?;
     let in_topic: i64 = lag
         .partitions
         .iter()

@@ -16,7 +16,7 @@ use crate::replays::{Distance, Phase, Record};
 /// How far the replay is, and what it changes
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Exit code 3 without a replay. The comparison is by id, up to where the active generation was\n\
+    after_help = "Exit code 3 without a replay. The comparison is by id, up to where the active generation was \
     when the replay began; `postback generation diff` compares everything."
 )]
 pub(super) struct Status {
@@ -118,14 +118,9 @@ fn row(
     lag: &crate::lag::GroupLag,
     active: u32,
 ) -> Vec<Cell> {
-    let made_at = Timestamp::from_microsecond(life.record.made_at).unwrap_or_default();
-    let seconds = Timestamp::now()
-        .duration_since(made_at)
-        .as_secs_f64()
-        .max(1.0);
-    let rate = far.done as f64 / seconds;
     let is_loading = phase == Phase::Loading && far.done > 0;
-    let left = is_loading.then(|| {
+    let rate = rate(far.done, life.record.made_at).filter(|_| is_loading);
+    let left = rate.map(|rate| {
         let left = (far.total - far.done) as f64 / rate;
         age(jiff::SignedDuration::from_secs(left as i64))
     });
@@ -137,14 +132,31 @@ fn row(
         Cell::Count(far.done),
         Cell::Count(far.total),
         percent.map_or(Cell::Missing, Cell::Percent),
-        if is_loading {
-            Cell::Count(rate as u64)
-        } else {
-            Cell::Missing
-        },
+        rate.map_or(Cell::Missing, |rate| Cell::Count(rate as u64)),
         left.map_or(Cell::Missing, Cell::Text),
         life.filled.map_or(Cell::Missing, Cell::Count),
         Cell::Count(lag.waiting()),
         Cell::Count(lag.members as u64),
     ]
+}
+
+/// Records a second since a time in microseconds; none since one that cannot be.
+#[expect(clippy::cast_precision_loss, reason = "a rate for people")]
+fn rate(done: u64, since: i64) -> Option<f64> {
+    let since = Timestamp::from_microsecond(since).ok()?;
+    let seconds = Timestamp::now().duration_since(since).as_secs_f64();
+    Some(done as f64 / seconds.max(1.0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rate_is_since_a_time_that_is_known() {
+        let hour_ago = Timestamp::now() - jiff::SignedDuration::from_hours(1);
+        let known = rate(7_200, hour_ago.as_microsecond()).unwrap();
+        assert!((1.99..=2.0).contains(&known), "{known}");
+        assert_eq!(rate(7_200, i64::MAX), None);
+    }
 }

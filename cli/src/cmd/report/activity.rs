@@ -43,7 +43,7 @@ use standing::Standing;
     endpoint  what the network's API says of it: active, disabled, missing (none is registered),\n          \
     unknown; empty where no API is configured\n\
     refused   requests refused in the last 24 hours; estimated where many came at once\n\n\
-    By key or template: what each brought in the last seven days. Imports are no activity.\n\
+    By key or template: what each brought in seven days. What was fetched or imported is no activity.\n\
     What came by an older name of a source (`aliases`) is the source's.")]
 pub(super) struct Activity {
     /// One row for each of these
@@ -76,7 +76,7 @@ impl Activity {
         sources::check(&only, &loaded.settings, &reader).await?;
         let now = frame::now(options);
         let day_before = now.timestamp() - Span::new().hours(24);
-        let complete = reader.completeness(day_before, now.timestamp());
+        let complete = reader.completeness(day_before, now.timestamp(), &only);
         let complete = complete.await.map_err(trouble)?;
         let lag = lag::of_generation(&loaded.settings, reader.generation()).await;
         let until = until(&now, &lag, complete.loaded_through);
@@ -240,8 +240,9 @@ impl Endpoints<'_> {
         let mut sources = self.settings.sources.iter();
         let source = sources.find(|known| known.name.as_str() == source && known.enabled)?;
         source.api.as_ref()?;
-        let mut latest = self.latest.iter();
-        latest.find(|latest| latest.source == source.name.as_str())
+        let own = self.latest.iter();
+        let own = own.filter(|latest| source.names().any(|name| name == latest.source));
+        own.max_by_key(|latest| latest.at)
     }
 
     fn cell(&self, source: &str) -> Cell {
@@ -250,16 +251,17 @@ impl Endpoints<'_> {
     }
 
     /// Those of all sources that the network does not send to; none where only some are asked for.
-    fn off(&self, only: &Filter) -> impl Iterator<Item = &Latest> {
+    fn off(&self, only: &Filter) -> impl Iterator<Item = (&str, &Latest)> {
         let sources = self.settings.sources.iter();
         let all = sources.filter(|_| only.is_empty());
-        all.filter_map(|source| self.known(source.name.as_str()))
-            .filter(|latest| latest.state.is_off())
+        all.map(|source| source.name.as_str())
+            .filter_map(|name| Some((name, self.known(name)?)))
+            .filter(|(_, latest)| latest.state.is_off())
     }
 
     fn notes(&self, only: &Filter) -> Vec<String> {
-        self.off(only).map(|latest| {
-            let (source, state) = (&latest.source, latest.state);
+        self.off(only).map(|(source, latest)| {
+            let state = latest.state;
             let (says, command) = match state {
                 endpoints::State::Missing => ("has no endpoint registered", "set"),
                 _ => ("has switched the endpoint off", "enable"),

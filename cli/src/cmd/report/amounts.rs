@@ -21,7 +21,7 @@ use crate::output::{Cell, Sheet, number, plural, text};
 #[command(after_help = "Examples:\n  \
     postback report amounts --from 7d\n  \
     postback report amounts --all --by source --from 7d\n\n\
-    Rows are by advertiser unless --by says otherwise, and by currency always. Each day of the range\n\
+    Rows are by advertiser unless --by says otherwise, and by currency always. Each day of the range \
     is compared with the whole period of the same length before; --all shows also what is as usual.\n\n\
     zero, missing   sales with an amount of 0, or without one\n\
     whole           share of the amounts without decimals\n\
@@ -140,11 +140,11 @@ fn notes(found: &[Line], suspicious: usize, all: bool) -> Vec<String> {
     if found.iter().all(|line| line.usual.transactions == 0) && !found.is_empty() {
         notes.push("the period before has no sales: what is usual is not known yet".to_owned());
     }
-    let sample = found.iter().find(|line| line.compared.share.of > 0);
+    let sample = found.iter().find(|line| line.compared.share.part > 0);
     if let Some(line) = sample {
-        let mismatched: u64 = found.iter().map(|line| line.compared.share.of).sum();
+        let mismatched: u64 = found.iter().map(|line| line.compared.share.part).sum();
         notes.push(format!(
-            "{} with another amount or currency in own orders or statements, such as {}: `postback report gap` lists them",
+            "{} with another amount or currency in own orders or statements, such as {}: `postback report gap --class amounts` lists them",
             plural(mismatched, "order"),
             line.compared.sample
         ));
@@ -179,7 +179,7 @@ fn cells(line: &Line) -> Vec<Cell> {
         typical(now),
         typical(usual),
         Cell::Count(line.compared.share.all),
-        Cell::Count(line.compared.share.of),
+        Cell::Count(line.compared.share.part),
         Cell::List(line.suspicions.iter().map(words).collect()),
     ]);
     cells

@@ -164,6 +164,10 @@ impl Rows {
                 question.by.push(dimension);
             }
         }
+        // An advertiser is shown with its network.
+        if question.by.contains(&Dimension::Advertiser) {
+            question.by.retain(|by| by.name() != "network");
+        }
         question.only = self.only.filter(table)?;
         Ok(question)
     }
@@ -236,4 +240,23 @@ fn unknown_column(table: Table, name: &str) -> Failure {
 fn add(only: &mut Filter, column: Column, negated: bool, value: &str) -> Result<(), Failure> {
     let added = only.add(column, negated, value);
     added.map_err(|error| Failure::Usage(format!("--where: {error}\n  write one such as 12.50")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_column_comes_twice() {
+        let now: Zoned = "2026-09-02T12:00:00[UTC]".parse().unwrap();
+        for (by, names) in [
+            ("network,advertiser", &["network", "advertiser"][..]),
+            ("advertiser,network", &["network", "advertiser"]),
+            ("day,network,day", &["day", "network"]),
+        ] {
+            let mut asked = Asked::default();
+            asked.rows.by = by.split(',').map(str::to_owned).collect();
+            assert_eq!(asked.question(&[], &now).unwrap().names(), names, "{by}");
+        }
+    }
 }

@@ -21,12 +21,12 @@ use crate::output::{number, plural, text};
     postback report flags --from 7d\n  \
     postback report flags --by advertiser --where flags=zero_amount\n  \
     postback report flags --from 7d --to now --compare\n\n\
-    Rows are by source unless --by says otherwise, and by flag always; a conversion with two flags\n\
+    Rows are by source unless --by says otherwise, and by flag always; a conversion with two flags \
     counts for both.\n\n\
     share   of all conversions of the same source, or what else rows are by, signals included;\n\
     \x20       --where flags= chooses rows and leaves the share\n\
     sample  the newest of them: postback trace ID shows the whole of it\n\n\
-    A flag is no error: one that all postbacks of a source have, or suddenly many, says that a\n\
+    A flag is no error: one that all postbacks of a source have, or suddenly many, says that a \
     template or a network has changed.")]
 pub(super) struct Flags {
     #[command(flatten)]
@@ -67,7 +67,7 @@ impl Report for Flags {
             known.map_or("", |one| one.explanation())
         };
         let mut sheet = words(&found, question, &columns, meaning);
-        let (flagged, all) = (found.total.of, found.total.all);
+        let (flagged, all) = (found.total.part, found.total.all);
         sheet.fact("flagged", flagged);
         sheet.fact("conversions", all);
         if found.chosen > 0 {

@@ -3,12 +3,10 @@
 use jiff::tz::TimeZone;
 use postback_store::reports::completeness::Completeness;
 
+use super::PRELIMINARY;
 use crate::lag::GroupLag;
 use crate::output::{Sheet, plural};
 use crate::range::shown;
-
-/// The sentence under every report about money.
-pub(super) const PRELIMINARY: &str = "preliminary: networks settle by their own statements";
 
 /// What is loaded, and what waits.
 pub(super) struct Footer<'a> {
@@ -37,8 +35,13 @@ impl Footer<'_> {
         }
         if self.complete.rejected > 0 && !self.of_rejects {
             let many = plural(self.complete.rejected, "postback");
+            let whose = if self.complete.is_rejected_of_more {
+                ", whatever the filters say of conversions"
+            } else {
+                ""
+            };
             sheet.notes.push(format!(
-                "{many} received in this range became no conversion: `postback report rejects` says why"
+                "{many} received in this range became no conversion{whose}: `postback report rejects` says why"
             ));
         }
         let loaded = match through {

@@ -5,7 +5,9 @@ use jiff::{Timestamp, Zoned};
 use postback_store::StoreError;
 use postback_store::reports::Reader;
 use postback_store::reports::completeness::Completeness;
-use postback_store::reports::question::{self, Condition, DateBy, Dimension, Question, Table};
+use postback_store::reports::question::{
+    self, ComparisonError, Condition, DateBy, Dimension, Question, Table,
+};
 use serde_json::{Value, json};
 
 use super::compared::{self, Compared};
@@ -92,7 +94,7 @@ pub(super) async fn run<R: Report>(
     console: &mut Console,
 ) -> Result<Ending, Failure> {
     let before = compare.then(|| question.before()).transpose();
-    let before = before.map_err(|error| Failure::Usage(format!("--compare: {error}")))?;
+    let before = before.map_err(|error| Failure::Usage(incomparable(&error)))?;
     let loaded = load(options, console)?;
     run_loaded(
         report,
@@ -117,7 +119,7 @@ pub(super) async fn run_loaded<R: Report>(
     let reader = Reader::of_active(clickhouse).await.map_err(trouble)?;
     sources::check(&question.only, &loaded.settings, &reader).await?;
     // What is loaded is asked first: what comes in meanwhile is then counted and not claimed.
-    let complete = reader.completeness(question.from, question.to);
+    let complete = reader.completeness(question.from, question.to, &question.only);
     let complete = complete.await.map_err(trouble)?;
     let (answer, lag) = tokio::join!(
         answer(report, question, before, &reader),
@@ -237,10 +239,28 @@ fn tell_before(sheet: &mut Sheet, question: &Question, before: &Question) {
         .notes
         .push(format!("±: change against {from} until {to}"));
     if question.to > Timestamp::now() {
-        sheet.notes.push(
-            "the range is not over, and is compared with one that is: give --to now".to_owned(),
-        );
+        // By time, only whole days stand beside each other.
+        let until = if question.is_by_time() {
+            "today"
+        } else {
+            "now"
+        };
+        sheet.notes.push(format!(
+            "the range is not over, and is compared with one that is: give --to {until}"
+        ));
     }
+}
+
+/// Why nothing can be compared, and what to do.
+fn incomparable(error: &ComparisonError) -> String {
+    let remedy = match error {
+        ComparisonError::NoWholeDays(_) => "\n  give --to today, or --by something that is no time",
+        ComparisonError::NoWholeWeeks => {
+            "\n  give --from and --to so many weeks apart, or --by day"
+        }
+        ComparisonError::OutOfCalendar | ComparisonError::Months => "",
+    };
+    format!("--compare: {error}{remedy}")
 }
 
 /// What to look at where there is nothing to see.

@@ -19,12 +19,13 @@ use crate::output::{Cell, Sheet, number, plural, span};
 #[command(after_help = "Examples:\n  \
     postback report latency --from 7d\n  \
     postback report latency --by hour --from yesterday --source rakuten-us\n\n\
-    Rows are by day and source unless --by says otherwise. The range is by the date received, unless\n\
+    Rows are by day and source unless --by says otherwise. The range is by the date received, unless \
     --date-by says otherwise: by the date of sale, what comes late is not yet in the latest days.\n\n\
-    occurred    from the sale to its postback, of transactions and signals; reversals are left out\n\
+    occurred    from the sale to its postback, of transactions and signals; reversals are left out,\n\
+    \x20           and so is what was fetched from the network's API\n\
     processed   from the network's own processing to the postback\n\
     p50 p90 p99 max   half, nine of ten, ninety-nine of a hundred, all took no longer\n\n\
-    Below the table: from the request to the table, of the postbacks that were loaded last. ClickHouse\n\
+    Below the table: from the request to the table, of the pushed postbacks loaded last. ClickHouse \
     says when it stored them, to the second, until it merges them with older ones.")]
 pub(super) struct Latency {
     #[command(flatten)]
@@ -103,6 +104,6 @@ fn tell(sheet: &mut Sheet, loading: &Loading) {
             span(delay.p99),
             span(delay.max)
         ),
-        None => "received → loaded: not known, for nothing was loaded lately".to_owned(),
+        None => "received → loaded: not known, for nothing was loaded lately, or ClickHouse has merged it with older rows".to_owned(),
     });
 }

@@ -24,6 +24,9 @@ use crate::arguments::Options;
 use crate::console::Console;
 use crate::ending::{Ending, Failure};
 
+/// Stands with all sums, as a note and as the fact `preliminary`.
+pub(in crate::cmd) const PRELIMINARY: &str = "preliminary: networks settle by their own statements";
+
 /// Reports: sums that are preliminary until networks settle
 #[derive(Debug, Args)]
 #[command(arg_required_else_help = true, disable_help_subcommand = true)]

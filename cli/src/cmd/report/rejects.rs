@@ -25,7 +25,7 @@ use crate::range::shown;
     postback report rejects --from 7d\n  \
     postback report rejects --by day --where reason=missing_identity\n  \
     postback report rejects --from 7d --to now --compare\n\n\
-    Rows are by source unless --by says otherwise (hour, day, week, month, source, network, account,\n\
+    Rows are by source unless --by says otherwise (hour, day, week, month, source, network, account, \
     via, remote, nothing), and by reason always; a postback with two reasons counts for both.\n\n\
     share   of all postbacks received of the same source, or what else rows are by; --where reason=\n\
     \x20       chooses rows and leaves the share\n\
@@ -68,10 +68,10 @@ impl Report for Rejects {
             known.map_or("", |one| one.explanation())
         };
         let mut sheet = words(&found, question, &columns, meaning);
-        let (rejected, all) = (found.total.of, found.total.all);
+        let (rejected, all) = (found.total.part, found.total.all);
         sheet.fact("rejected", rejected);
         sheet.fact("received", all);
-        sheet.fact("partly_refused", found.partly_total.of);
+        sheet.fact("partly_refused", found.partly_total.part);
         if found.chosen > 0 {
             sheet.notes.push(match rejected {
                 0 => format!(
@@ -97,7 +97,7 @@ fn in_part(found: &Tallies) -> Option<String> {
     let mut reasons = BTreeMap::<&str, (u64, &Tally)>::new();
     for tally in &found.partly {
         let (count, newest) = reasons.entry(&tally.word).or_insert((0, tally));
-        *count += tally.share.of;
+        *count += tally.share.part;
         if tally.last > newest.last {
             *newest = tally;
         }
@@ -110,8 +110,8 @@ fn in_part(found: &Tallies) -> Option<String> {
         .collect();
     (!told.is_empty()).then(|| {
         format!(
-            "Of {} that were accepted a part was refused: {}",
-            plural(found.partly_total.of, "postback"),
+            "Of {}, accepted in part, the rest was refused: {}",
+            plural(found.partly_total.part, "postback"),
             told.join(", ")
         )
     })
@@ -138,7 +138,7 @@ pub(super) fn words(
         let mut cells: Vec<Cell> = tally.dimension.iter().map(Cell::text).collect();
         cells.extend([
             Cell::text(&tally.word),
-            Cell::Count(tally.share.of),
+            Cell::Count(tally.share.part),
             tally.share.percent().map_or(Cell::Missing, Cell::Percent),
             Cell::Text(shown(tally.last, zone)),
             Cell::text(&tally.sample),

@@ -73,7 +73,7 @@ impl Report for Unattributed {
         let rises = found.rows.iter().filter(|row| row.is_rise()).count();
         sheet.fact("rises", rises);
         sheet.fact("transactions", found.total.share.all);
-        sheet.fact("unattributed", found.total.share.of);
+        sheet.fact("unattributed", found.total.share.part);
         sheet
             .notes
             .extend(notes(&found.rows, rises, found.total.usual.all));
@@ -99,7 +99,7 @@ fn cells(mut names: Vec<Cell>, row: &Line) -> Vec<Cell> {
     let percent = |share: Option<f64>| share.map_or(Cell::Missing, Cell::Percent);
     names.extend([
         Cell::Count(row.share.all),
-        Cell::Count(row.share.of),
+        Cell::Count(row.share.part),
         percent(row.share.percent()),
         percent(row.usual.percent()),
         Cell::Flag(row.is_rise()),

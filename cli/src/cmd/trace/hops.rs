@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use postback_common::reason::{Flag, Rejection};
+use postback_common::reason::{Flag, PostbackFlag, Rejection};
 use postback_normalise::Configured;
 use postback_store::reports::Money;
 use postback_store::reports::trace::{Conversion, Postback};
@@ -171,8 +171,7 @@ fn write_postback(
         hop("reason", &explained(reason, known), out)?;
     }
     for flag in &postback.flags {
-        let known = Flag::ALL.iter().map(|f| (f.as_str(), f.explanation()));
-        hop("flag", &explained(flag, known), out)?;
+        hop("flag", &explained(flag, of_postbacks()), out)?;
     }
     if !postback.detail.is_empty() {
         hop("detail", &printable(&postback.detail), out)?;
@@ -285,6 +284,12 @@ fn time(moment: Option<Timestamp>, zone: &TimeZone) -> String {
     moment.map_or_else(|| "missing".to_owned(), |moment| shown(moment, zone))
 }
 
+/// What is remarkable about a row of postbacks; a conversion's own flags stand with the conversion.
+fn of_postbacks() -> impl Iterator<Item = (&'static str, &'static str)> {
+    let all = PostbackFlag::ALL.iter();
+    all.map(|flag| (flag.as_str(), flag.explanation()))
+}
+
 fn explained<'a>(tag: &str, mut known: impl Iterator<Item = (&'a str, &'a str)>) -> String {
     let sentence = known.find(|(name, _)| *name == tag);
     // The server's own words when it refused a row stand here, too.
@@ -297,6 +302,15 @@ fn explained<'a>(tag: &str, mut known: impl Iterator<Item = (&'a str, &'a str)>)
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_flag_of_a_postback_is_explained() {
+        let told = explained("raw_replaced", of_postbacks());
+        assert!(
+            told.starts_with("raw_replaced: ClickHouse refused the row"),
+            "{told}"
+        );
+    }
 
     #[test]
     fn a_long_body_is_cut_between_characters() {

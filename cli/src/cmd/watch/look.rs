@@ -32,20 +32,57 @@ pub(super) struct Look {
     pub(super) alerts: Vec<Alert>,
     /// Everything up to here is loaded, and nothing behind it was judged; none: nothing is loaded.
     pub(super) through: Option<Timestamp>,
-    /// Sources whose history is shorter than three weeks.
+    /// Sources, and gaps of sources, whose history is shorter than three weeks.
     pub(super) learning: Vec<String>,
-    /// Sources whose history is too short for any judgement.
+    /// Those whose history is too short for any judgement.
     pub(super) new: Vec<String>,
+    /// Sources that are judged by what they send.
     pub(super) judged: usize,
-    /// Why nothing behind `through` is judged though it is not now, for people: Kafka did not say what
-    /// waits, or what was received long ago does.
-    pub(super) unknown_lag: Option<String>,
+    /// Own orders and statements of which the gap is judged.
+    pub(super) gaps: usize,
+    /// Why nothing behind `through` is judged though it is not now.
+    pub(super) unjudged: Option<Unjudged>,
+}
+
+/// Why what came last is not judged, in words for people.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Unjudged {
+    /// Kafka did not say what waits.
+    Unsaid(String),
+    /// What was received long ago waits.
+    Waits(String),
+}
+
+impl Unjudged {
+    /// Of what waits, or Kafka's words for why it does not say so.
+    fn of(waiting: &Result<Waiting, String>, now: Timestamp) -> Option<Self> {
+        match waiting {
+            Ok(waiting) => waiting.unjudged(now).map(Self::Waits),
+            Err(words) => Some(Self::Unsaid(format!(
+                "Kafka does not say what waits ({words}): nothing is judged behind the newest loaded postback."
+            ))),
+        }
+    }
+
+    pub(super) fn words(&self) -> &str {
+        match self {
+            Self::Unsaid(words) | Self::Waits(words) => words,
+        }
+    }
 }
 
 impl Look {
-    /// Whether everything could be judged, and nothing is wrong.
+    /// Whether anything is wrong, or may be: what could not be judged is not known to be well. Where
+    /// nothing is there to be judged yet, nothing is expected either.
+    pub(super) const fn is_remarkable(&self) -> bool {
+        !self.alerts.is_empty() || self.unjudged.is_some()
+    }
+
+    /// Whether what is there could be judged, and nothing is wrong. Gaps alone say nothing of senders
+    /// that are too new.
     pub(super) const fn is_well(&self) -> bool {
-        self.alerts.is_empty() && self.judged > 0 && self.unknown_lag.is_none()
+        let could_judge = self.judged > 0 || (self.gaps > 0 && self.new.is_empty());
+        self.alerts.is_empty() && could_judge && self.unjudged.is_none()
     }
 }
 
@@ -91,7 +128,7 @@ impl Watched<'_> {
         let unread = waiting.as_ref().ok().and_then(|waiting| waiting.alert(now));
         let certain = endpoints.into_iter().chain(unread);
         let Some(through) = through else {
-            let mut look = Look::nothing(unjudged(&waiting, now));
+            let mut look = Look::nothing(Unjudged::of(&waiting, now));
             look.alerts = past.found.complete(Vec::new(), None, now);
             look.alerts.extend(certain);
             return Ok(look);
@@ -99,13 +136,15 @@ impl Watched<'_> {
         let recent = self.read(&reader, past, through).await?;
         let mut look = self.judge(&[&past.rows, &recent], through, &annotations);
         for book in self.books(&reader, past, through).await? {
-            if look.divide(&book.source, book.divided()) {
+            let name = format!("the gap of {}", book.source);
+            if look.divide(name, book.divided()) {
+                look.gaps += 1;
                 look.alerts.extend(judge_book(book, through, &annotations));
             }
         }
         look.alerts = past.found.complete(look.alerts, Some(through), now);
         look.alerts.extend(certain);
-        look.unknown_lag = unjudged(&waiting, now);
+        look.unjudged = Unjudged::of(&waiting, now);
         Ok(look)
     }
 
@@ -136,9 +175,10 @@ impl Watched<'_> {
             if !self.is_watched(&history.source) {
                 continue;
             }
-            if !look.divide(&history.source, Divided::of(history.days())) {
+            if !look.divide(history.source.clone(), Divided::of(history.days())) {
                 continue;
             }
+            look.judged += 1;
             let context = Context {
                 through,
                 pooled: &pooled,
@@ -202,39 +242,26 @@ impl Watched<'_> {
 }
 
 impl Look {
-    /// Notes how a source can be judged; false where it cannot.
-    fn divide(&mut self, source: &str, divided: Option<Divided>) -> bool {
-        match divided {
-            None => self.new.push(source.to_owned()),
-            Some(divided) => {
-                self.judged += 1;
-                if divided.learning {
-                    self.learning.push(source.to_owned());
-                }
-            }
+    /// Notes how what is called so can be judged; false where it cannot.
+    fn divide(&mut self, name: String, divided: Option<Divided>) -> bool {
+        match &divided {
+            None => self.new.push(name),
+            Some(divided) if divided.learning => self.learning.push(name),
+            Some(_) => {}
         }
         divided.is_some()
     }
 
-    fn nothing(unknown_lag: Option<String>) -> Self {
+    fn nothing(unjudged: Option<Unjudged>) -> Self {
         Self {
             alerts: Vec::new(),
             through: None,
             learning: Vec::new(),
             new: Vec::new(),
             judged: 0,
-            unknown_lag,
+            gaps: 0,
+            unjudged,
         }
-    }
-}
-
-/// Why what came last is not judged.
-fn unjudged(waiting: &Result<Waiting, String>, now: Timestamp) -> Option<String> {
-    match waiting {
-        Ok(waiting) => waiting.unjudged(now),
-        Err(words) => Some(format!(
-            "Kafka does not say what waits ({words}): nothing is judged behind the newest loaded postback."
-        )),
     }
 }
 

@@ -9,6 +9,7 @@ mod finding;
 mod history;
 mod judge;
 mod look;
+mod marks;
 mod metrics;
 mod names;
 mod reload;
@@ -16,6 +17,7 @@ mod sheet;
 mod told;
 mod webhook;
 
+use std::mem;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -34,7 +36,7 @@ use crate::arguments::{Form, Options};
 use crate::console::Console;
 use crate::ending::{Ending, Failure};
 use crate::servers::Trouble;
-use look::{Begun, Look, Past, Watched};
+use look::{Begun, Look, Past, Unjudged, Watched};
 use metrics::Watching;
 use reload::Hangups;
 use told::{Event, Told};
@@ -44,10 +46,10 @@ use webhook::{Sender, Webhook};
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  \
     postback watch                        # tells each break once, and its end; Ctrl-C ends\n  \
-    postback watch --once                 # what is wrong now; exit code 3 when something is\n  \
+    postback watch --once                 # what is wrong now; exit code 3 when something is, or cannot be judged\n  \
     postback watch --once -o json --source rakuten-us\n\n\
     A break is told with its beginning, how often chance alone gives as much, its likeliest cause and where to look.\n\
-    Mark deploys with `postback annotate`, and a break near one names it. Under three weeks of history a source is\n\
+    Mark deploys with `postback annotate`, and a break near one names it. Under three weeks of history a source is \
     learning: what sources have in common stands in. [watch] in the configuration has the webhook and the metrics.")]
 pub(crate) struct Watch {
     /// Look once, show what is wrong, and end
@@ -160,16 +162,25 @@ async fn once(
     if !is_silent(&look, options) {
         sheet::of(&look, options).write(options, console)?;
     }
-    Ok(if look.alerts.is_empty() {
-        Ending::Done
-    } else {
+    Ok(if look.is_remarkable() {
         Ending::Found
+    } else {
+        Ending::Done
     })
 }
 
 /// A cron line mails what it gets to read: nothing where all is well, if it was asked to be quiet.
 fn is_silent(look: &Look, options: &Options) -> bool {
     options.quiet && options.output == Form::Table && look.is_well()
+}
+
+/// What to tell where what came last is judged no more, for another reason, or again. Kafka's words can
+/// change from look to look, and are told once.
+fn changed<'a>(before: Option<&Unjudged>, now: Option<&'a Unjudged>) -> Option<&'a str> {
+    if before.map(mem::discriminant) == now.map(mem::discriminant) {
+        return None;
+    }
+    Some(now.map_or("What came last is judged again.", Unjudged::words))
 }
 
 /// What goes on between looks.
@@ -183,6 +194,8 @@ struct Watcher {
     /// A failed look is told once, until one succeeds.
     failing: bool,
     looked: bool,
+    /// Why the last look did not judge what came last.
+    unjudged: Option<Unjudged>,
 }
 
 impl Watcher {
@@ -219,6 +232,7 @@ impl Watcher {
             troubles,
             failing: false,
             looked: false,
+            unjudged: None,
         })
     }
 
@@ -258,8 +272,11 @@ impl Watcher {
             for note in sheet::notes(&look, options) {
                 console.note(note);
             }
+        } else if let Some(words) = changed(self.unjudged.as_ref(), look.unjudged.as_ref()) {
+            console.warn(words);
         }
         self.looked = true;
+        self.unjudged = look.unjudged;
         let through = look.through.map_or(0, Timestamp::as_second);
         for event in self.told.look(look.alerts) {
             sheet::tell(&event, options, console)?;
@@ -289,14 +306,46 @@ mod tests {
     use super::*;
     use crate::arguments::Arguments;
 
-    fn look(judged: usize, unknown_lag: Option<&str>) -> Look {
+    fn look(judged: usize, unjudged: Option<&str>) -> Look {
         Look {
             alerts: Vec::new(),
             through: Some(Timestamp::UNIX_EPOCH),
             learning: Vec::new(),
             new: Vec::new(),
             judged,
-            unknown_lag: unknown_lag.map(str::to_owned),
+            gaps: 0,
+            unjudged: unjudged.map(|words| Unjudged::Unsaid(words.to_owned())),
+        }
+    }
+
+    #[test]
+    fn gaps_alone_say_nothing_of_senders_that_are_too_new() {
+        let of = |judged, gaps, new: &[&str]| Look {
+            gaps,
+            new: new.iter().map(|name| (*name).to_owned()).collect(),
+            ..look(judged, None)
+        };
+        let options = Arguments::parse_from(["postback", "watch", "--once"]).options;
+        for (look, is_well, first) in [
+            (
+                of(2, 1, &["a"]),
+                true,
+                "All is well: 2 sources and 1 gap as usual.",
+            ),
+            (of(0, 1, &[]), true, "All is well: 1 gap as usual."),
+            (
+                of(0, 2, &["a"]),
+                false,
+                "As usual: 2 gaps. What sources send cannot be judged yet.",
+            ),
+            (
+                of(0, 0, &["a"]),
+                false,
+                "Too new to be judged, for they have less than two days of history: a.",
+            ),
+        ] {
+            let notes = sheet::notes(&look, &options);
+            assert_eq!((look.is_well(), &*notes[0]), (is_well, first));
         }
     }
 
@@ -312,5 +361,26 @@ mod tests {
         assert!(!silent(&look(1, None), &["-q", "-o", "json"]));
         assert!(!silent(&look(0, None), &["-q"]));
         assert!(!silent(&look(1, Some("away")), &["-q"]));
+    }
+    #[test]
+    fn what_cannot_be_judged_is_not_known_to_be_well() {
+        assert!(!look(1, None).is_remarkable());
+        assert!(look(1, Some("away")).is_remarkable());
+        assert!(look(0, Some("away")).is_remarkable());
+        // Nobody has sent anything yet.
+        assert!(!look(0, None).is_remarkable());
+    }
+
+    #[test]
+    fn that_something_is_not_judged_is_told_on_change() {
+        let unsaid = |words: &str| Unjudged::Unsaid(words.to_owned());
+        let waits = Unjudged::Waits("waits".to_owned());
+        let away = unsaid("away");
+        assert_eq!(changed(None, None), None);
+        assert_eq!(changed(None, Some(&away)), Some("away"));
+        assert_eq!(changed(Some(&unsaid("slow")), Some(&away)), None);
+        assert_eq!(changed(Some(&away), Some(&waits)), Some("waits"));
+        let again = Some("What came last is judged again.");
+        assert_eq!(changed(Some(&waits), None), again);
     }
 }

@@ -1,12 +1,13 @@
 //! How alerts are shown.
 
 use std::io::Write as _;
+use std::iter;
 
 use serde_json::{Map, Value, json};
 
 use super::Event;
 use super::alert::Alert;
-use super::look::Look;
+use super::look::{Look, Unjudged};
 use crate::arguments::{Form, Options};
 use crate::console::{Console, Tone};
 use crate::ending::Failure;
@@ -35,6 +36,9 @@ pub(super) fn of(look: &Look, options: &Options) -> Sheet {
         look.through.map(|through| shown(through, zone)),
     );
     sheet.fact("sources", look.judged);
+    sheet.fact("gaps", look.gaps);
+    let unjudged = look.unjudged.as_ref().map(Unjudged::words);
+    sheet.fact("unjudged", unjudged);
     sheet.fact("learning", look.learning.clone());
     sheet.fact("too_new", look.new.clone());
     let alerts: Vec<Value> = look
@@ -61,17 +65,19 @@ fn row(alert: &Alert, options: &Options) -> Vec<Cell> {
 
 /// What was looked at, in words.
 pub(super) fn notes(look: &Look, options: &Options) -> Vec<String> {
+    let unjudged = look.unjudged.as_ref().map(|why| why.words().to_owned());
     let Some(through) = look.through else {
-        return vec![
-            "Nothing is loaded yet, so nothing can be judged. Send a postback with `postback send`, or see `postback doctor`."
-                .to_owned(),
-        ];
+        let nothing = "Nothing is loaded yet, so nothing can be judged. Send a postback with `postback send`, or see `postback doctor`.";
+        let unjudged = unjudged.into_iter();
+        return iter::once(nothing.to_owned()).chain(unjudged).collect();
     };
     let mut notes = Vec::new();
     if look.is_well() {
+        notes.push(format!("All is well: {} as usual.", usual(look)));
+    } else if look.judged == 0 && look.alerts.is_empty() && look.gaps > 0 {
         notes.push(format!(
-            "All is well: {} as usual.",
-            plural(u64::try_from(look.judged).unwrap_or(u64::MAX), "source")
+            "As usual: {}. What sources send cannot be judged yet.",
+            usual(look)
         ));
     }
     if !look.learning.is_empty() {
@@ -86,15 +92,25 @@ pub(super) fn notes(look: &Look, options: &Options) -> Vec<String> {
             look.new.join(", ")
         ));
     }
-    if look.judged == 0 && look.new.is_empty() {
+    if look.judged == 0 && look.gaps == 0 && look.new.is_empty() {
         notes.push("No source that is watched has any postback yet.".to_owned());
     }
-    notes.extend(look.unknown_lag.clone());
+    notes.extend(unjudged);
     notes.push(format!(
         "judged through {}",
         shown(through, &options.time_zone)
     ));
     notes
+}
+
+/// What was judged.
+fn usual(look: &Look) -> String {
+    let counted = [(look.judged, "source"), (look.gaps, "gap")];
+    let told = counted.into_iter().filter(|(count, _)| *count > 0);
+    let told: Vec<String> = told
+        .map(|(count, what)| plural(count as u64, what))
+        .collect();
+    told.join(" and ")
 }
 
 /// Tells one event on stdout: a line of words, or of JSON.

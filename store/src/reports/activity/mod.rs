@@ -2,7 +2,8 @@
 //!
 //! All is as seen at one moment, `until`: now, or what is loaded through while more waits.
 //!
-//! - *postbacks*: received, each id once, accepted or rejected, but no imports.
+//! - *postbacks*: those that were pushed, each id once, accepted or rejected. What was fetched or
+//!   imported comes while nobody sends, and all of a run at once.
 //! - *the last hour*: the 60 minutes before `until`.
 //! - *usual*: the mean of the same 60 minutes by the clock of the zone on the same weekday in each of
 //!   the up to eight weeks before in which the source was already sending; *range*: where the next
@@ -188,7 +189,8 @@ fn merged<T, K: Ord>(
     by_key.into_values().collect()
 }
 
-const IS_SENT: &str = "via != 'import' AND source != ''";
+/// As `watch` counts it.
+const IS_SENT: &str = "via = 'http' AND source != ''";
 
 impl Reader {
     /// All sources that ever sent, by a filter of postbacks, as seen at `until`, in its zone.

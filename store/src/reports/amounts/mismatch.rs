@@ -29,7 +29,7 @@ pub struct Mismatch {
 
 impl Mismatch {
     pub(super) fn suspicion(&self) -> Option<Suspicion> {
-        (self.share.of > 0).then_some(Suspicion {
+        (self.share.part > 0).then_some(Suspicion {
             why: Why::Mismatched,
             since: None,
             days: 0,

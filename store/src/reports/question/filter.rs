@@ -2,7 +2,7 @@
 
 use clickhouse::query::Query;
 
-use super::column::{Column, Form, Place};
+use super::column::{Column, Form, Place, Table};
 
 /// A column's value is one of some, or none of them.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -68,6 +68,15 @@ impl Filter {
     pub(in crate::reports) fn split(self, column: &Column) -> (Self, Self) {
         let (of, others) = self.0.into_iter().partition(|one| one.column == *column);
         (Self(of), Self(others))
+    }
+
+    /// Those of them that say something of postbacks, too.
+    pub(in crate::reports) fn of_postbacks(&self) -> Self {
+        let of_both = |one: &&Condition| {
+            let column = Column::of(Table::Postbacks, &one.column.to_string());
+            column.as_ref() == Some(&one.column)
+        };
+        Self(self.0.iter().filter(of_both).cloned().collect())
     }
 
     pub(in crate::reports) fn sql(&self) -> String {
@@ -176,6 +185,17 @@ mod tests {
         let expected = "true AND (source IN {only0:Array(String)})";
         assert_eq!(others.sql(), expected);
         assert!(flags.sql_behind(1).contains("{only1:Array(String)}"));
+    }
+
+    #[test]
+    fn conditions_on_what_only_conversions_have_say_nothing_of_postbacks() {
+        let mut only = Filter::default();
+        for (name, value) in [("order", "O-1"), ("source", "us"), ("sub_ids.a", "b")] {
+            only.add(column(name), false, value).unwrap();
+        }
+        let expected = "true AND (source IN {only0:Array(String)})";
+        assert_eq!(only.of_postbacks().sql(), expected);
+        assert_eq!(only.of_postbacks().conditions()[0].values, ["us"]);
     }
 
     #[test]

@@ -98,6 +98,12 @@ impl Question {
         }
     }
 
+    /// Whether rows are of times.
+    #[must_use]
+    pub fn is_by_time(&self) -> bool {
+        self.by.iter().any(|by| by.step().is_some())
+    }
+
     /// Names of the columns that say what a row is of: an advertiser has two, its network and its id.
     #[must_use]
     pub fn names(&self) -> Vec<String> {

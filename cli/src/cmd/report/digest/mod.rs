@@ -11,6 +11,7 @@ use jiff::{Timestamp, Zoned};
 use postback_store::StoreError;
 use postback_store::reports::Reader;
 use postback_store::reports::completeness::Completeness;
+use postback_store::reports::question::Filter;
 use serde_json::json;
 
 use super::amounts::Beside;
@@ -41,8 +42,8 @@ const USUAL_DAYS: i64 = 7;
     postback report digest\n  \
     postback report digest --form html --from 7d > digest.html\n  \
     0 7 * * 1  postback -c /etc/postback.toml report digest --form markdown | mail -s 'Postback, last week' …\n\n\
-    The last 7 whole days beside the 7 before, unless --from and --to say otherwise. Findings come first; then money,\n\
-    the gap where there are own orders or statements, sales without a click id, suspicious amounts, reversals,\n\
+    The last 7 whole days beside the 7 before, unless --from and --to say otherwise. Findings come first; then money, \
+    the gap where there are own orders or statements, sales without a click id, suspicious amounts, reversals, \
     rejected postbacks, flags, and each source's activity.\n\n\
     Exit code 3 when there are findings.")]
 pub(super) struct Digest {
@@ -84,7 +85,8 @@ impl Digest {
         let clickhouse = &loaded.settings.clickhouse;
         let trouble = |error| Trouble::of_clickhouse(&error, clickhouse);
         let reader = Reader::of_active(clickhouse).await.map_err(trouble)?;
-        let complete = reader.completeness(times.from, times.to);
+        let all = Filter::default();
+        let complete = reader.completeness(times.from, times.to, &all);
         let complete = complete.await.map_err(trouble)?;
         let lag = lag::of_generation(&loaded.settings, reader.generation()).await;
         let week = Week {
@@ -103,7 +105,8 @@ impl Digest {
                 shown(times.from, zone),
                 shown(times.to, zone)
             ),
-            findings: findings::of(&sections, &as_options(&times, zone)),
+            findings: findings::of(&sections, &as_options(&times, zone))
+                .map_err(Failure::failed)?,
             sections,
             footer: Vec::new(),
         };
@@ -243,12 +246,12 @@ impl Week<'_> {
         ));
         let rejects = Rejects::default();
         let rejected = Rows::whole(self.range.clone(), &["source"]).of_postbacks(&[], self.now)?;
+        let pushed = self.reader.is_pushed(rejected.from, rejected.to);
+        let pushed = self.known(pushed.await)?;
         let rejected = frame::section(&rejects, &rejected, true, self.reader);
-        sections.push(Section::new(
-            "rejects",
-            "Rejected postbacks",
-            self.known(rejected.await)?,
-        ));
+        let mut rejected = self.known(rejected.await)?;
+        rejected.fact(findings::PUSHED, pushed);
+        sections.push(Section::new("rejects", "Rejected postbacks", rejected));
         sections.push(Section::new(
             "flags",
             "Flags",
@@ -275,7 +278,7 @@ impl Week<'_> {
         self.known(frame::section(report, &question, compare, self.reader).await)
     }
 
-    fn known(&self, found: Result<Sheet, StoreError>) -> Result<Sheet, Failure> {
+    fn known<T>(&self, found: Result<T, StoreError>) -> Result<T, Failure> {
         let clickhouse = &self.loaded.settings.clickhouse;
         found.map_err(|error| Trouble::of_clickhouse(&error, clickhouse).into())
     }

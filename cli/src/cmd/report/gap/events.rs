@@ -1,6 +1,10 @@
 //! What was fetched from the network's own API, against what it pushed.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
+use postback_common::config::SourceSettings;
+use postback_store::endpoints::Outage;
 use postback_store::reports::Reader;
 use postback_store::reports::pushes::{Missed, Pushes, Report};
 use postback_store::reports::question::Question;
@@ -51,11 +55,11 @@ pub(super) async fn run(
     let trouble = |error| Trouble::of_clickhouse(&error, clickhouse);
     let reader = Reader::of_active(clickhouse).await.map_err(trouble)?;
     sources::check(&question.only, &loaded.settings, &reader).await?;
-    let complete = reader.completeness(question.from, question.to);
+    let complete = reader.completeness(question.from, question.to, &question.only);
     let complete = complete.await.map_err(trouble)?;
     let lag = lag::of_generation(&loaded.settings, reader.generation()).await;
     let client = client(clickhouse, Role::Query).map_err(trouble)?;
-    let off = endpoints::outages(&client, question.from, question.to);
+    let off = off(&client, &loaded.settings.sources, &question);
     let off = off.await.map_err(trouble)?;
     let fetched = fetched(&client, &question).await.map_err(trouble)?;
     let mut cut = None;
@@ -224,6 +228,36 @@ fn tell_fetched(sheet: &mut Sheet, fetched: &[Fetched], question: &Question) {
     }
 }
 
+/// When the networks sent nothing, by each name that a source has or had: rows keep the one under which
+/// they came, and an outage may have more than one.
+async fn off(
+    client: &Client,
+    sources: &[SourceSettings],
+    question: &Question,
+) -> Result<Vec<Outage>, StoreError> {
+    let older = sources.iter().flat_map(|source| {
+        let now = source.name.as_str();
+        source.names().skip(1).map(move |older| (older, now))
+    });
+    let older: BTreeMap<&str, &str> = older.collect();
+    let off = endpoints::outages(client, &older, question.from, question.to).await?;
+    Ok(by_each_name(off, &older))
+}
+
+fn by_each_name(mut off: Vec<Outage>, older: &BTreeMap<&str, &str>) -> Vec<Outage> {
+    let of_older = |(older, now): (&&str, &&str)| {
+        let of_it = off.iter().filter(|outage| outage.source == *now);
+        let renamed = of_it.map(|outage| Outage {
+            source: (*older).to_owned(),
+            ..outage.clone()
+        });
+        renamed.collect::<Vec<_>>()
+    };
+    let renamed: Vec<Outage> = older.iter().flat_map(of_older).collect();
+    off.extend(renamed);
+    off
+}
+
 /// What was fetched of the range, by source, oldest first; times that touch are one.
 async fn fetched(client: &Client, question: &Question) -> Result<Vec<Fetched>, StoreError> {
     let runs = backfills::latest(client, None, RUNS).await?;
@@ -259,6 +293,8 @@ fn joined(mut times: Vec<Fetched>) -> Vec<Fetched> {
 
 #[cfg(test)]
 mod tests {
+    use postback_store::endpoints::State;
+
     use super::*;
 
     fn time(source: &str, from: i64, to: i64) -> Fetched {
@@ -268,6 +304,22 @@ mod tests {
             from: at(from),
             to: at(to),
         }
+    }
+
+    #[test]
+    fn an_outage_is_one_of_every_name_that_the_source_had() {
+        let outage = |source: &str| Outage {
+            source: source.to_owned(),
+            state: State::Disabled,
+            from: Timestamp::UNIX_EPOCH,
+            seen_at: Timestamp::UNIX_EPOCH,
+            to: None,
+            over_at: None,
+        };
+        let older = BTreeMap::from([("kiosk", "shop"), ("stall", "shop"), ("x", "y")]);
+        let found = by_each_name(vec![outage("other"), outage("shop")], &older);
+        let expected = ["other", "shop", "kiosk", "stall"].map(outage);
+        assert_eq!(found, expected);
     }
 
     #[test]

@@ -44,12 +44,12 @@ pub(crate) const MATURE_AFTER: SignedDuration = SignedDuration::from_hours(4);
     unexplained  missing, or known by an early signal alone\n\
     gap          unexplained of matched and unexplained, by count and by money\n\
     extra        transactions whose order number your side does not know\n\n\
-    A network can date an order otherwise than you: its transactions of up to three days before and\n\
-    after the range are looked at. An order whose sale it dates later than that is unexplained in a\n\
+    A network can date an order otherwise than you: its transactions of up to three days before and \
+    after the range are looked at. An order whose sale it dates later than that is unexplained in a \
     report of its day, and matched in a longer one.\n\n\
     --with events tells what was fetched from the network's API and had never been pushed:\n\
     how much, when, and whether the endpoint was off or requests were refused then.\n\n\
-    Amounts are your side's. --where and --source are about your side's rows. What is usual follows from the\n\
+    Amounts are your side's. --where and --source are about your side's rows. What is usual follows from the \
     28 days before the range. Exit code 3 when orders are unexplained.")]
 // What your side knows is of no network.
 #[command(mut_arg("network", |arg| arg.help("With --with events: only this network")))]
@@ -132,7 +132,7 @@ impl Gap {
         super::sources::check(&question.only, &loaded.settings, &reader).await?;
         let ends = (question.from, question.to);
         let sides = Sides::of_range(self.own.as_deref(), &loaded, &reader, ends).await?;
-        let complete = reader.completeness(question.from, question.to);
+        let complete = reader.completeness(question.from, question.to, &question.only);
         let complete = complete.await.map_err(trouble)?;
         let lag = lag::of_generation(&loaded.settings, reader.generation()).await;
         let asked = comparison(question, &sides, complete.loaded_through, &lag)?;

@@ -114,6 +114,9 @@ fn facts(gap: &Gap, usual: Option<&Usual>) -> Vec<(&'static str, serde_json::Val
     ]
 }
 
+const OF_NO_CURRENCY: &str =
+    "whose currency is missing, unknown, or several: counted, but their money is in no sum";
+
 fn notes(gap: &Gap, asked: &Comparison, usual: Option<&Usual>) -> Vec<String> {
     if gap.totals.iter().all(|total| total.own == 0) {
         return nothing(gap, asked);
@@ -121,7 +124,9 @@ fn notes(gap: &Gap, asked: &Comparison, usual: Option<&Usual>) -> Vec<String> {
     let sum = |figure: fn(&Figures) -> u64| gap.totals.iter().map(figure).sum::<u64>();
     let mut notes = Vec::new();
     let of_no_currency = gap.totals.iter().filter(|total| total.currency.is_empty());
-    let of_no_currency: u64 = of_no_currency.map(|total| total.own + total.extra).sum();
+    let (own, extra) = of_no_currency.fold((0, 0), |(own, extra), total| {
+        (own + total.own, extra + total.extra)
+    });
     let reasons = [
         ("taken back by the network", sum(|row| row.reversed)),
         ("cancelled", sum(|row| row.cancelled)),
@@ -160,13 +165,14 @@ fn notes(gap: &Gap, asked: &Comparison, usual: Option<&Usual>) -> Vec<String> {
             gap.own_unpriced,
             "without an amount: in no sum, and no amount is compared",
         ),
-        (
-            of_no_currency,
-            "whose currency is missing, unknown, or several: counted, but their money is in no sum",
-        ),
+        (own, OF_NO_CURRENCY),
     ];
     for (count, remark) in remarks.iter().filter(|(count, _)| *count > 0) {
         notes.push(format!("{} {remark}", counted(asked.own, *count)));
+    }
+    if extra > 0 {
+        let extra = plural(extra, "order");
+        notes.push(format!("{extra} of the network alone {OF_NO_CURRENCY}"));
     }
     notes.push(told_usual(usual));
     if sum(Figures::unexplained) > 0 {

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 use postback_common::config::SourceSettings;
-use postback_common::name::{AccountName, SourceName};
+use postback_common::name::AccountName;
 use postback_normalise::Profile;
 use postback_normalise::profile::Subject;
 use postback_store::reports::gap::Own;
@@ -176,19 +176,13 @@ fn own_sources(chosen: &[One<'_>], all: &[One<'_>]) -> Vec<OwnSource> {
     for (source, profile) in chosen {
         let compared_with = accounts(source, profile, all);
         let compared_with: Vec<String> = compared_with.into_iter().map(str::to_owned).collect();
-        own.extend(every_name(source).map(|name| OwnSource {
+        own.extend(source.names().map(|name| OwnSource {
             name: name.to_owned(),
             account: source.account.to_string(),
             compared_with: compared_with.clone(),
         }));
     }
     own
-}
-
-/// As it is called, and as it was.
-fn every_name(source: &SourceSettings) -> impl Iterator<Item = &str> {
-    let older = source.aliases.iter().map(SourceName::as_str);
-    std::iter::once(source.name.as_str()).chain(older)
 }
 
 /// Of statements of the same sales the first, or the next one where that has nothing to tell; and the
@@ -199,7 +193,7 @@ fn told_once<'a>(
     telling: Telling<'_>,
 ) -> (Known<'a>, Repeated) {
     let tells = |(source, _): &One<'_>| {
-        telling.is_none_or(|telling| every_name(source).any(|name| telling.contains(name)))
+        telling.is_none_or(|telling| source.names().any(|name| telling.contains(name)))
     };
     // Each first one with those that tell the same.
     let mut groups: Vec<Known<'a>> = Vec::new();
@@ -244,7 +238,7 @@ fn one<'a>(
     let of = |side: Known<'a>| -> Known<'a> {
         let named = side.into_iter();
         named
-            .filter(|(source, _)| every_name(source).any(|known| known == name))
+            .filter(|(source, _)| source.names().any(|known| known == name))
             .collect()
     };
     let (orders, statements) = (of(orders), of(statements));

@@ -50,7 +50,7 @@ impl Usual {
         let Some(percent) = row.percent() else {
             return false;
         };
-        let (k, n) = (float(row.of), float(row.all));
+        let (k, n) = (float(row.part), float(row.all));
         // A usual gap of nothing says: less than one of all that were seen.
         let p = (self.median / 100.0).max(0.5 / n.max(1.0)).min(0.5);
         let dispersion = 1.0 + (n - 1.0) * self.correlation;
@@ -68,7 +68,7 @@ fn correlation(days: &[Share], p: f64) -> f64 {
     }
     let term = |day: &Share| {
         let n = float(day.all);
-        ((float(day.of) - n * p).powi(2) / (n * p * (1.0 - p)), n)
+        ((float(day.part) - n * p).powi(2) / (n * p * (1.0 - p)), n)
     };
     let days_with_orders = days.iter().filter(|day| day.all > 0);
     let mut terms: Vec<(f64, f64)> = days_with_orders.map(term).collect();

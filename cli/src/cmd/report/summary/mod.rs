@@ -20,7 +20,7 @@ use crate::ending::{Ending, Failure};
 #[derive(Debug, Default, Args)]
 #[command(after_help = "Examples:\n  \
     postback report summary --from 7d\n  \
-    postback report summary --from 7d --to now --compare\n  \
+    postback report summary --from 7d --to today --compare\n  \
     postback report summary --by advertiser,sub_ids.campaign --where status!=pending\n  \
     postback report summary --by advertiser --from 2026-09-01 --to 2026-10-01 -o csv\n\n\
     Rows are by day unless --by says otherwise, and by currency always.\n\n\

@@ -1,6 +1,6 @@
 //! What all charts of one source share.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use postback_detect::{Chart, Episode, false_alarms_a_month, run, threshold};
 use postback_store::annotations::Annotation;
 
@@ -8,12 +8,10 @@ use super::Divided;
 use crate::cmd::watch::alert::{Alert, Evidence};
 use crate::cmd::watch::finding::Finding;
 use crate::cmd::watch::history::{BINS_A_DAY, WIDTH, start_of};
+use crate::cmd::watch::marks::{self, NEAR};
 
 /// False alarms that each chart of each source may give in a month.
 const FALSE_ALARMS: f64 = 0.05;
-
-/// How long before the beginning of a break a mark may stand to be its likely cause, in seconds.
-const NEAR: i64 = 6 * 3_600;
 
 /// A source, and what its series have in common.
 pub(super) struct Frame<'a> {
@@ -45,15 +43,12 @@ impl Frame<'_> {
         }
     }
 
-    /// The mark that stands nearest before the beginning of a break, or a bin behind it: the
-    /// beginning is an estimate.
+    /// The mark of a person that stands nearest before the beginning of a break, or a bin behind it:
+    /// the beginning is an estimate.
     pub(super) fn near(&self, since: Timestamp) -> Option<Annotation> {
-        let distance = |mark: &&Annotation| mark.at.as_second() - since.as_second();
-        let marks = self.annotations.iter();
-        marks
-            .filter(|mark| mark.source.is_empty() || self.about.contains(&mark.source))
-            .filter(|mark| (-NEAR..=i64::from(WIDTH)).contains(&distance(mark)))
-            .min_by_key(|mark| distance(mark).abs())
+        let within = since - NEAR..=since + SignedDuration::from_secs(i64::from(WIDTH));
+        marks::of_people(self.annotations, self.about, within)
+            .min_by_key(|mark| mark.at.duration_since(since).abs())
             .cloned()
     }
 }
