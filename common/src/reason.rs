@@ -91,7 +91,7 @@ reasons! {
     /// What is remarkable about an accepted conversion. The raw text stays in the record.
     Flag {
         NoIdentity = "no_identity", "The template carries neither transaction id nor order id: repeats cannot be told from new sales.";
-        MissingSignalField = "missing_signal_field", "The parameter that tells signals from transactions is missing or neither Y nor N: never summed.";
+        MissingSignalField = "missing_signal_field", "The parameter that tells signals from transactions is missing, or says none of the network's words for either: never summed.";
         MissingClickId = "missing_click_id", "No click id: the conversion is unattributed.";
         UnreplacedMacro = "unreplaced_macro", "A value is a macro that the network did not replace: the template is misconfigured.";
         MissingAmount = "missing_amount", "A money field that the template carries is missing or empty.";
@@ -155,6 +155,7 @@ mod tests {
     fn tags_are_unique_snake_case() {
         let tags: Vec<&str> = (Refusal::ALL.iter().map(|r| r.as_str()))
             .chain(Rejection::ALL.iter().map(|r| r.as_str()))
+            .chain(PostbackFlag::ALL.iter().map(|r| r.as_str()))
             .chain(Flag::ALL.iter().map(|r| r.as_str()))
             .collect();
         let plain = |tag: &&str| {

@@ -20,8 +20,9 @@ pub enum Outcome<'a> {
     Accepted(Box<Conversion<'a>>),
     /// It cannot be a row; its raw record stays, and better rules can accept it later.
     Rejected(Rejected),
-    /// One record with several orders: what became of each, in the order of their keys' last mention.
-    /// At least one, none of them several itself; each key once, in its newest revision.
+    /// One record with several orders: what became of each, at least one, none of them several itself.
+    /// Each key of an accepted one comes once, where it was first mentioned, in its newest revision;
+    /// each element that was rejected comes by itself.
     Several(Vec<Outcome<'a>>),
 }
 

@@ -332,9 +332,13 @@ fn a_source_whose_api_is_configured_later_is_asked_after_a_reload() {
 
 /// Rows as the consumer notes them, so long ago.
 fn poll(pipeline: &Pipeline, minutes_ago: i64, state: &str, reason: &str) {
+    poll_of(pipeline, "shop", minutes_ago, state, reason);
+}
+
+fn poll_of(pipeline: &Pipeline, source: &str, minutes_ago: i64, state: &str, reason: &str) {
     pipeline.database.run(&format!(
         "INSERT INTO {{db}}.endpoint_history (id, source, at, what, state, reason) \
-         SELECT generateUUIDv4(), 'shop', now64(6) - {}, 'poll', '{state}', '{reason}'",
+         SELECT generateUUIDv4(), '{source}', now64(6) - {}, 'poll', '{state}', '{reason}'",
         60 * minutes_ago
     ));
 }
@@ -395,9 +399,13 @@ fn watch_tells_at_the_first_poll_and_what_the_network_was_answered_before() {
 #[test]
 fn what_is_not_known_for_long_and_what_will_be_lost_are_alerts() {
     let network = Simulated::start();
+    let settings = network.settings("keeps_days = 7\n");
     let pipeline = Setup::new("endpoint_unknown")
         .source("shop", COMPLETE)
-        .lines("source", &network.settings("keeps_days = 7\n"))
+        .lines(
+            "source",
+            &format!("account = \"kiosk\"\naliases = [\"kiosk\"]\n{settings}"),
+        )
         .prepare();
     pipeline.migrate();
     // Nobody has ever asked.
@@ -429,8 +437,8 @@ fn what_is_not_known_for_long_and_what_will_be_lost_are_alerts() {
         .database
         .run("TRUNCATE TABLE {db}.endpoint_history");
 
-    // Six days and an hour ago it was off for an hour: in 23 hours it is lost.
-    poll(&pipeline, 6 * 1_440 + 60, "disabled", "");
+    // Six days and an hour ago it was off for an hour: in 23 hours it is lost. Meanwhile it was renamed.
+    poll_of(&pipeline, "kiosk", 6 * 1_440 + 60, "disabled", "");
     poll(&pipeline, 6 * 1_440, "active", "");
     poll(&pipeline, 0, "active", "");
     let (code, found) = alerts(&pipeline);
@@ -447,7 +455,7 @@ fn what_is_not_known_for_long_and_what_will_be_lost_are_alerts() {
     // A person fetched it.
     pipeline.database.run(
         "INSERT INTO {db}.backfills_log (id, step, source, range_from, range_to, is_finished) \
-         SELECT generateUUIDv4(), 1, 'shop', now64(6) - 7 * 86400, now64(6), true",
+         SELECT generateUUIDv4(), 1, 'kiosk', now64(6) - 7 * 86400, now64(6), true",
     );
     assert_eq!(alerts(&pipeline), (0, Vec::new()));
 }
@@ -551,9 +559,14 @@ fn a_spell_of_refusals_that_is_over_is_healed_and_one_that_goes_on_is_not() {
 #[test]
 fn it_is_switched_on_neither_a_fourth_time_in_a_day_nor_against_a_person() {
     let mut network = Simulated::start();
+    // It was called otherwise before, and what was noted then holds.
+    let settings = network.settings("reenable = true\n");
     let pipeline = Setup::new("endpoint_limits")
         .source("shop", COMPLETE)
-        .lines("source", &network.settings("reenable = true\n"))
+        .lines(
+            "source",
+            &format!("account = \"kiosk\"\naliases = [\"kiosk\"]\n{settings}"),
+        )
         .prepare();
     pipeline.migrate();
     network.register(&pipeline);
@@ -562,9 +575,10 @@ fn it_is_switched_on_neither_a_fourth_time_in_a_day_nor_against_a_person() {
     let ingest = pipeline.start_ingest();
     pipeline.wait_until_ready(pipeline.ingest_admin, &ingest);
     let note = |what: &str, hours_ago: i64| {
+        let name = if hours_ago > 1 { "kiosk" } else { "shop" };
         pipeline.database.run(&format!(
             "INSERT INTO {{db}}.endpoint_history (id, source, at, what) \
-             SELECT generateUUIDv4(), 'shop', now64(6) - {}, '{what}'",
+             SELECT generateUUIDv4(), '{name}', now64(6) - {}, '{what}'",
             3_600 * hours_ago
         ));
     };

@@ -118,7 +118,7 @@ fn a_loaded_topic_is_whole_with_repeats_garbage_and_several_partitions() {
         table.shown()
     );
     assert!(
-        table.stdout.contains("2 records stand twice in the topic"),
+        table.stdout.contains("2 records twice in the topic"),
         "{}",
         table.shown()
     );

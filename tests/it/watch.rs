@@ -250,12 +250,17 @@ fn what_was_received_long_ago_and_waits_hides_whether_all_is_well() {
     });
     publish_aged(&pipeline, &spooled.to_string(), 2);
     let finished = pipeline.postback(&["-q", "watch", "--once"]);
-    assert_eq!(finished.code, 0, "{}", finished.shown());
+    // What cannot be judged is not known to be well.
+    assert_eq!(finished.code, 3, "{}", finished.shown());
     let words =
         "Records that were received long ago wait to be loaded: nothing behind them is judged.";
     assert!(finished.stdout.contains(words), "{}", finished.shown());
     let is_well = finished.stdout.contains("All is well");
     assert!(!is_well, "{}", finished.shown());
+    let finished = pipeline.postback(&["watch", "--once", "-o", "json"]);
+    let answer: Value = serde_json::from_str(&finished.stdout).unwrap();
+    let told = (finished.code, &answer["meta"]["unjudged"]);
+    assert_eq!(told, (3, &json!(words)), "{}", finished.shown());
 }
 
 #[test]

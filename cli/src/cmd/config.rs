@@ -107,7 +107,7 @@ fn tried(options: &Options, console: &mut Console) -> Result<Loaded, Failure> {
 
 /// What is wrong with the sources' rules. Of those of a source that is refused nothing can be said.
 fn refused_rules(draft: Draft<'_>) -> Vec<Fault> {
-    if !draft.is_good {
+    if !draft.are_sources_good {
         return Vec::new();
     }
     let rules = Configured::new(&draft.settings.sources, &BTreeMap::new());

@@ -23,7 +23,7 @@ use crate::servers::Trouble;
 /// Make the topics in Kafka and the tables in ClickHouse where they are missing
 #[derive(Debug, Args)]
 #[command(after_help = "Example: postback migrate\n\
-    Safe at any time, also several times and from several machines at once. What is there already is\n\
+    Safe at any time, also several times and from several machines at once. What is there already is \
     left as it is; what is not safe about it is said.")]
 pub(crate) struct Migrate {}
 

@@ -356,7 +356,7 @@ fn a_person_is_asked_and_can_say_no() {
     for no in ["n\n", "\n", "nyes\n"] {
         let (child, terminal) = asked(&place);
         File::from(terminal).write_all(no.as_bytes()).unwrap();
-        assert_eq!(end(child), (130, String::new()));
+        assert_eq!(end(child), (1, "Nothing was changed.\n".to_owned()));
     }
     let (child, _terminal) = asked(&place);
     interrupt(&child);
@@ -392,16 +392,7 @@ fn ctrl_c_during_the_change_says_that_it_may_be_made() {
     // A token, the endpoint, and no answer to its deletion.
     let endpoint = format!("{{\"url\":\"{}\",\"isActive\":true}}", url(KEY));
     for body in ["{\"access_token\":\"CANARY\"}", &endpoint] {
-        let (mut reader, _) = heard(&listener);
-        let length = body.len();
-        let head =
-            format!("HTTP/1.1 200 X\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n");
-        let stream = reader.get_mut();
-        stream
-            .write_all(format!("{head}{body}").as_bytes())
-            .unwrap();
-        // The client closes when it has everything.
-        reader.read_to_end(&mut Vec::new()).ok();
+        answered(&listener, body);
     }
     let (_reader, line) = heard(&listener);
     interrupt(&child);
@@ -411,6 +402,42 @@ fn ctrl_c_during_the_change_says_that_it_may_be_made() {
         code == 130 && words.contains("may be changed"),
         "{code} {words}"
     );
+}
+
+#[test]
+fn a_network_that_shows_the_url_escaped_has_taken_it() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let api = format!("base_url = \"http://{}\"", listener.local_addr().unwrap());
+    let place = configured(&api);
+    let shown = |url: &str| format!("{{\"url\":\"{url}\",\"isActive\":true}}");
+    let escaped = url(KEY).replace('<', "%3C").replace('>', "%3E");
+    // A token, what is registered, the change, what is registered then.
+    let bodies = [
+        "{\"access_token\":\"CANARY\"}".to_owned(),
+        shown("http://pb.example.com/postback/another"),
+        "{}".to_owned(),
+        shown(&escaped),
+    ];
+    let network = std::thread::spawn(move || bodies.map(|body| answered(&listener, &body)));
+    let words = endpoint(&place, "set", &["--key-file", "url-key", "--yes"]);
+    assert!(words.contains("Changed, and read back"), "{words}");
+    let lines = network.join().unwrap();
+    assert!(
+        lines[2].starts_with("PUT /v1/postback/3817122 "),
+        "{lines:?}"
+    );
+}
+
+/// Gives the next request this answer. Its first line.
+fn answered(listener: &TcpListener, body: &str) -> String {
+    let (mut reader, line) = heard(listener);
+    let length = body.len();
+    let head = format!("HTTP/1.1 200 X\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n");
+    let answer = format!("{head}{body}");
+    reader.get_mut().write_all(answer.as_bytes()).unwrap();
+    // The client closes when it has everything.
+    reader.read_to_end(&mut Vec::new()).ok();
+    line
 }
 
 /// The next request, and its first line.

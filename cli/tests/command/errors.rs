@@ -76,6 +76,39 @@ fn servers_that_are_away_are_named_with_address_and_remedy() {
 }
 
 #[test]
+fn the_doctor_leaves_out_what_runs_on_another_host() {
+    let tls = "[ingest.tls]\ncert_file = 'none.pem'\nkey_file = 'none.pem'\n[[source]]";
+    let place = Place::with(&AWAY.replace("[[source]]", tls));
+    let states = |without: &[&str]| {
+        let told = place.run(&[&["doctor", "-o", "csv", "-q"], without].concat());
+        ["ingest", "certificate", "spool", "consumer"].map(|check| {
+            let line = told.lines().find_map(|line| line.strip_prefix(check));
+            line.and_then(|rest| rest.split(',').nth(1))
+                .unwrap_or_default()
+                .to_owned()
+        })
+    };
+    // At once, because each waits for a Kafka that is away.
+    std::thread::scope(|scope| {
+        for (without, expected) in [
+            (&[][..], ["broken", "broken", "doubtful", "broken"]),
+            (
+                &["--without", "ingest"],
+                ["left_out", "left_out", "left_out", "broken"],
+            ),
+            (
+                &["--without", "consumer"],
+                ["broken", "broken", "doubtful", "left_out"],
+            ),
+            (&["--without", "ingest,consumer"], ["left_out"; 4]),
+        ] {
+            scope.spawn(move || assert_eq!(states(without), expected, "{without:?}"));
+        }
+    });
+    insta::assert_snapshot!(place.run(&["doctor", "--without", "kafka"]));
+}
+
+#[test]
 fn a_closed_pipe_ends_quietly() {
     let place = Place::with(AWAY);
     let mut command = place.command(&["config", "show"]);

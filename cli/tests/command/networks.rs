@@ -165,6 +165,21 @@ fn built(configuration: &str, arguments: &[&str]) -> (String, String) {
     (block.to_owned(), next)
 }
 
+#[test]
+fn a_shops_own_orders_lack_no_transaction_id() {
+    let shop = "[kafka]\nbrokers = \"127.0.0.1:1\"\n[[source]]\nname = \"s\"\nnetwork = \"orders\"\nenabled = false\n";
+    let url = "https://pb.example.com/postback/KEY?order_id={order_id}&ordered_at={ordered_at}&advertiser_id={advertiser_id}";
+    let place = Place::with(shop);
+    let told = place.run(&["url", "check", url, "--source", "s"]);
+    assert!(!told.contains("transaction id"), "{told}");
+    let lacks = url.replace("order_id={order_id}&", "");
+    let told = place.run(&["url", "check", &lacks, "--source", "s"]);
+    assert!(
+        told.contains("every postback counts") && told.contains("add order_id={order_id}"),
+        "{told}"
+    );
+}
+
 const NEW: &str = "[kafka]\nbrokers = \"127.0.0.1:1\"\n[[source]]\nname = \"s\"\nnetwork = \"rakuten\"\nenabled = false\n";
 
 #[test]

@@ -181,6 +181,57 @@ async fn once_more_goes_on_where_it_was_stopped() {
 }
 
 #[tokio::test]
+async fn rows_that_an_earlier_run_refused_are_sent_once_they_fit() {
+    let installed = Installed::new("imports_refused").await;
+    let place = installed.place.path().to_owned();
+    let configure = |more: &str| fs::write(place.join("postback.toml"), format!("{AWAY}{more}"));
+    configure(MORE).unwrap();
+    let line = |account: &str, order: &str| format!("c,{account},{order},9/1/2026,2.00,USD\n");
+    let rows = [
+        line("3861234", "M1"),
+        line("777", "M2"),
+        line("3861234", "M3"),
+    ];
+    let heading = "Member ID,SID,Order ID,Transaction Date,Sales,Currency\n";
+    fs::write(place.join("items.csv"), heading.to_owned() + &rows.concat()).unwrap();
+    let import = ["statement", "import", "items.csv"];
+    let first = installed.shown(&import);
+    // It was stopped behind the second row.
+    let noted = imports::all(&installed.loader, "statements").await.unwrap();
+    let [finished] = &noted[..] else {
+        panic!("{first} {noted:?}");
+    };
+    let stopped = Import {
+        step: finished.step + 1,
+        rows: 2,
+        sent: 1,
+        refused: 1,
+        is_finished: false,
+        ..finished.clone()
+    };
+    imports::note(&installed.loader, &stopped).await.unwrap();
+    // Lines of any account are taken.
+    configure(&MORE.replace("publisher_id = \"3861234\"\n", "")).unwrap();
+    let text = [first, installed.shown(&import)];
+    insta::assert_snapshot!(text.join("\n"));
+    let noted = imports::all(&installed.loader, "statements").await.unwrap();
+    let [ended] = &noted[..] else {
+        panic!("{noted:?}");
+    };
+    assert_eq!((ended.id, ended.is_finished), (finished.id, true));
+    assert_eq!((ended.rows, ended.sent, ended.refused), (3, 3, 0));
+    let told = installed.shown(&["tail", "--from", "kafka", "-n", "100", "-o", "csv", "-q"]);
+    let ids: Vec<&str> = told
+        .lines()
+        .filter_map(|line| line.split(',').find(|cell| Uuid::try_parse(cell).is_ok()))
+        .collect();
+    let distinct: std::collections::BTreeSet<&&str> = ids.iter().collect();
+    // Two, and all three once more: the same records.
+    assert_eq!((ids.len(), distinct.len()), (5, 3), "{told}");
+    installed.remove().await;
+}
+
+#[tokio::test]
 async fn the_gap_in_words() {
     let installed = Installed::new("gap").await;
     let alone = installed.shown(&gap(&[]));

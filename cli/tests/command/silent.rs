@@ -54,6 +54,16 @@ async fn only_who_is_meant_to_send_is_silent() {
         let inserted = insert::postbacks(&installed.loader, Generation::FIRST, [&mut rows], || {});
         inserted.await.unwrap();
     }
+    // What is fetched says nothing of who sends: an hour ago, and when nothing was pushed at all.
+    let fetched = [(1, 1), (2, 40 * 24)].map(|(number, hours)| PostbackRow {
+        id: Uuid::from_u128((9 << 64) + number),
+        via: "backfill",
+        received_at: Timestamp::now() - SignedDuration::from_hours(hours),
+        ..told(1, "", (1, 1)).postback
+    });
+    let mut rows = fetched.into_iter().collect();
+    let inserted = insert::postbacks(&installed.loader, Generation::FIRST, [&mut rows], || {});
+    inserted.await.unwrap();
     let report = json(&installed.shown(&["report", "activity", "-o", "json"]));
     assert_eq!(report["meta"]["silent"], 1, "{report}");
     let states: Vec<_> = report["rows"]
@@ -90,6 +100,16 @@ async fn only_who_is_meant_to_send_is_silent() {
         ["1 source silent for longer than is usual."],
         "{found:?}"
     );
+    let past = [
+        "report", "digest", "--from", "42d", "--to", "35d", "-o", "json",
+    ];
+    let found = json(&installed.shown(&past));
+    assert_eq!(
+        found["meta"]["sections"]["rejects"]["received"], 1,
+        "{found}"
+    );
+    let words = &found["rows"][0]["finding"];
+    assert_eq!(words, "No postback was pushed in this range.", "{found}");
 
     // An older name that has stopped is no source of its own.
     for (place, source, hours) in [(4, "shop", 5), (5, "store", 0)] {

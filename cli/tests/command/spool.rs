@@ -229,6 +229,19 @@ fn of_damage_alone_no_command_is_promised() {
 }
 
 #[test]
+fn what_is_no_segment_by_its_name_is_not_taken_for_an_empty_one() {
+    let (place, root) = place();
+    fs::create_dir_all(root.join("set-aside")).unwrap();
+    let name = "set-aside/copy of 0000000000000001-0123456789abcdef.rejected";
+    fs::write(root.join(name), "no record").unwrap();
+    let text = [
+        place.run(&["spool", "status"]),
+        place.run(&["spool", "export"]),
+    ];
+    snapshot(&place, &text);
+}
+
+#[test]
 fn a_file_of_records_is_new_and_for_its_owner_alone() {
     let (place, root) = place();
     leave_records(&root);

@@ -103,6 +103,8 @@ pub struct Draft<'a> {
     pub settings: &'a Settings,
     /// Nothing is refused so far.
     pub is_good: bool,
+    /// Nothing of the sources is, so that their rules can be judged.
+    pub are_sources_good: bool,
 }
 
 /// Reads the file, the process's environment and the files that secrets stand in.
@@ -198,7 +200,9 @@ fn read_in(
         &mut environment,
         &mut faults,
     ));
+    let others = faults.len();
     let sources = sources::read_all(sources, &mut environment, &mut faults);
+    let are_sources_good = faults.len() == others;
 
     let known = [
         "kafka",
@@ -222,6 +226,7 @@ fn read_in(
     let draft = Draft {
         settings: &settings,
         is_good: faults.is_empty(),
+        are_sources_good,
     };
     faults.extend(check(draft));
     if faults.is_empty() {

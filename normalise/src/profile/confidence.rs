@@ -44,7 +44,7 @@ impl fmt::Display for Confidence {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Fact<'p> {
     /// A parameter's name, or a section of the file: `delivery` (method and macro style),
-    /// `payload`, `amounts`, `signal`, `status`, `identity`, `dates`.
+    /// `payload`, `amounts`, `signal`, `eligible`, `status`, `identity`, `dates`.
     pub name: &'p str,
     /// It is a parameter.
     pub is_parameter: bool,

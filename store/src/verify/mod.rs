@@ -70,8 +70,8 @@ impl Tables {
     }
 
     /// In `sql`, `{conversions}` and `{postbacks}` stand for the tables, `{range}` for what the scope
-    /// allows, `{loaded}` for rows below the end of their partition; other `{name:Type}` for
-    /// parameters.
+    /// allows, `{low}` and `{end}` for the first offset and the end of each row's partition; other
+    /// `{name:Type}` for parameters.
     fn query(&self, sql: &str, scope: &Scope) -> Query {
         let sql = sql
             .replace("{range}", &scope.range())

@@ -35,12 +35,12 @@ const BEHIND_MS: u128 = 100;
 #[command(after_help = "Examples:\n  \
     postback simulate run --source rakuten-us --rate 50 --for 1m\n  \
     postback simulate run --source rakuten-us --url http://127.0.0.1:8080 --postbacks 10000 --seed 7\n\n\
-    Each postback is due at its time, whatever became of those before it, and has one attempt of 400 ms,\n\
-    connecting included. After failures in a row the network disables the endpoint and tells nobody: ask\n\
+    Each postback is due at its time, whatever became of those before it, and has one attempt of 400 ms, \
+    connecting included. After failures in a row the network disables the endpoint and tells nobody: ask \
     its API, as one asks the real one. The ledger holds everything sent, answered and kept back:\n\
     `postback simulate verify` compares it with the tables.\n\n\
-    Without --postbacks and --for it runs until Ctrl-C. Ctrl-C and SIGTERM end every run in order: what is\n\
-    under way gets its answer, the ledger is whole, and the exit code is that of any other end. A second\n\
+    Without --postbacks and --for it runs until Ctrl-C. Ctrl-C and SIGTERM end every run in order: what is \
+    under way gets its answer, the ledger is whole, and the exit code is that of any other end. A second \
     one ends at once (130).\n\n\
     What it sends counts in reports like everything else: use a source and an account of its own.\n\n\
     Exit code 3 when something was not acknowledged, or the schedule was not kept.")]

@@ -34,9 +34,9 @@ const LOOK: Duration = Duration::from_millis(500);
 /// Compare a simulated network's ledger with the tables, count by count and sum by sum
 #[derive(Debug, Args)]
 #[command(after_help = "Example: postback simulate verify ledger.jsonl\n\n\
-    Compared are the ids that the receiver gave, the outcomes, and for each currency, kind and status the\n\
-    conversions, their money and how many lack a click id; a conversion counts once, by what was processed\n\
-    last. What was never answered may be there or not; where it is, it is compared too. Needs memory for\n\
+    Compared are the ids that the receiver gave, the outcomes, and for each currency, kind and status the \
+    conversions, their money and how many lack a click id; a conversion counts once, by what was processed \
+    last. What was never answered may be there or not; where it is, it is compared too. Needs memory for \
     the ids of the ledger. Exit code 3 when something differs.")]
 pub(super) struct Verify {
     /// The file that `postback simulate run` has written

@@ -36,8 +36,8 @@ const ENCODED: &AsciiSet = &CONTROLS
 #[command(after_help = "Examples:\n  \
     postback url build --source rakuten-us\n  \
     postback url build --source rakuten-us --fields is_event,etransaction_id,u1,commissions --rename u1=unique_id --static cid=7\n\n\
-    Without --fields it carries every field that fills a column, the unverified ones too (`postback network\n\
-    show`). The marker at its end (pbt=1, then pbt=2, …) names the template in each postback, so that an old\n\
+    Without --fields it carries every field that fills a column, the unverified ones too (`postback network \
+    show`). The marker at its end (pbt=1, then pbt=2, …) names the template in each postback, so that an old \
     URL and a new one are told apart while both are in use. Lines of a statement carry none.\n\
     The URL has KEY where the key belongs: the configuration knows only its hash.")]
 pub(super) struct Build {

@@ -115,11 +115,19 @@ fn foreign_macros<'a>(
 fn counting_once(template: &Template, profile: &Profile) -> Vec<Finding> {
     let mut findings = Vec::new();
     let mapping = template.mapping();
-    let lacking = identity::lacking(Identity::TransactionId, profile, mapping);
+    let has_transactions = !profile.identity.transaction_id.is_empty();
+    let wanted = if has_transactions {
+        Identity::TransactionId
+    } else {
+        Identity::Order
+    };
+    let lacking = identity::lacking(wanted, profile, mapping);
     // That its signal field is missing is told as an error: with it the identity may be whole.
     let lacking = lacking.into_iter().find(|field| *field != Field::Signal);
     let problem = match identity::best_of(profile, mapping) {
         Identity::TransactionId => None,
+        // Of a shop's own orders, nothing is better.
+        Identity::Order if !has_transactions => None,
         Identity::Order => Some(
             "no transaction id: repeats are recognised by order, dates and amounts alone, and two equal lines of one order count once",
         ),

@@ -49,7 +49,7 @@ use topic::Topic;
     wrong_revision  the view does not show the highest revision of a conversion, once\n\
     older_counts    the revision that counts was received before another one: the network dated the\n                  \
                     later one earlier. Right as it is; listed with --verbose only\n\n\
-    What waits to be loaded is not looked at. Changes nothing, and takes memory for a part of the ids\n\
+    What waits to be loaded is not looked at. Changes nothing, and takes memory for a part of the ids \
     at a time. Exit code 3 when something is wrong.")]
 pub(crate) struct Verify {
     /// Only what was received then or later: a date, a time, today, yesterday, 7d or 12h [default: all that the topic has]

@@ -208,12 +208,12 @@ impl About<'_> {
         note(
             differences.copies,
             "record",
-            "stand twice in the topic (sent again by a spool or a client); their row has the place of the other copy",
+            "twice in the topic (sent again by a spool or a client); their row has the place of the other copy",
         );
         note(
             self.outcome.total(Fault::OlderCounts),
             "conversion",
-            "count by a revision that was received before another one, which the network dated earlier: right as it is",
+            "counted by a revision that was received before another one, which the network dated earlier: right as it is",
         );
         note(
             rows.older,
