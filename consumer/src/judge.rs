@@ -12,9 +12,9 @@ pub(crate) use postback_common::record::Message;
 use postback_common::record::{RawRecord, RecordError};
 use postback_normalise::{Conversion, Outcome, Rules, SourceRules, normalise};
 use postback_store::history::Kept;
+use postback_store::rows::HASHED;
 use uuid::Uuid;
 
-use crate::load::BLAKE3;
 use crate::progress::Offset;
 
 /// What stands before bytes that are not UTF-8 in the column `raw`. No JSON begins so.
@@ -162,7 +162,7 @@ impl<'a> Examined<'a> {
     /// Looks at a record that a generation keeps, as when it came from Kafka.
     pub(crate) fn again(kept: &'a Kept) -> Self {
         let record = RawRecord::read(&kept.raw).map_err(|_| {
-            if kept.raw.starts_with(BLAKE3) {
+            if kept.raw.starts_with(HASHED) {
                 Rejection::RawNotKept
             } else {
                 Rejection::NotARecord

@@ -19,6 +19,10 @@ pub struct Decimal4(
     pub i64,
 );
 
+/// What stands before the hash that a raw record is replaced by in the column `raw`. No record begins
+/// so.
+pub const HASHED: &str = "blake3:";
+
 /// One received postback: a row of `postbacks_gN`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the columns' comments say it")]

@@ -10,6 +10,7 @@ pub(crate) mod endpoint;
 pub(crate) mod generation;
 mod import;
 pub(crate) mod migrate;
+mod names;
 pub(crate) mod network;
 pub(crate) mod order;
 pub(crate) mod query;

@@ -24,7 +24,7 @@ use postback_store::{Generation, Kind, StoreError, tables};
 
 use judgements::Judgements;
 pub(crate) use judgements::Run;
-pub(crate) use objections::{BLAKE3, Objection, Objections};
+pub(crate) use objections::{Objection, Objections};
 use patience::Patience;
 use pieces::AtOnce;
 

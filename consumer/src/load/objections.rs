@@ -3,13 +3,11 @@
 use std::collections::BTreeMap;
 
 use postback_store::StoreError;
+use postback_store::rows::HASHED;
 use uuid::Uuid;
 
 use crate::judge::Judged;
 use crate::progress::{Offset, Partition};
-
-/// What stands before the hash that a raw record is replaced by. No record begins so.
-pub(crate) const BLAKE3: &str = "blake3:";
 
 /// Against one record.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -56,7 +54,7 @@ impl Objections {
             return false;
         }
         let hash = blake3::hash(record.raw.as_bytes()).to_hex();
-        objection.raw_hash = Some(format!("{BLAKE3}{hash}"));
+        objection.raw_hash = Some(format!("{HASHED}{hash}"));
         if objection.detail.is_empty() {
             objection.detail.clone_from(&error.message);
         }

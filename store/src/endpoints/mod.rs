@@ -13,6 +13,7 @@ use std::fmt;
 use clickhouse::query::Query;
 use clickhouse::{Client, Row};
 use jiff::Timestamp;
+use postback_common::config::SourceSettings;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -263,6 +264,16 @@ pub async fn now(client: &Client) -> Result<Timestamp, StoreError> {
     let query = client.query_raw("SELECT now64(6, 'UTC') AS now");
     let clock: Clock = run("ask for the server's time", query.fetch_one()).await?;
     Ok(clock.now)
+}
+
+/// The last answer about a source, also by a name that it had before: the next poll is under the new
+/// one.
+#[must_use]
+pub fn newest<'l>(latest: &'l [Latest], source: &SourceSettings) -> Option<&'l Latest> {
+    let of_it = latest
+        .iter()
+        .filter(|latest| source.names().any(|name| name == latest.source));
+    of_it.max_by_key(|latest| latest.at)
 }
 
 /// The newest that is known of each source's endpoint, by source. Sources that were never asked for

@@ -240,9 +240,7 @@ impl Endpoints<'_> {
         let mut sources = self.settings.sources.iter();
         let source = sources.find(|known| known.name.as_str() == source && known.enabled)?;
         source.api.as_ref()?;
-        let own = self.latest.iter();
-        let own = own.filter(|latest| source.names().any(|name| name == latest.source));
-        own.max_by_key(|latest| latest.at)
+        endpoints::newest(self.latest, source)
     }
 
     fn cell(&self, source: &str) -> Cell {

@@ -11,7 +11,6 @@ mod judge;
 mod look;
 mod marks;
 mod metrics;
-mod names;
 mod reload;
 mod sheet;
 mod told;
@@ -33,6 +32,7 @@ use tokio::sync::mpsc;
 
 use super::{Loaded, load, source};
 use crate::arguments::{Form, Options};
+use crate::cmd::names;
 use crate::console::Console;
 use crate::ending::{Ending, Failure};
 use crate::servers::Trouble;

@@ -5,18 +5,13 @@ use std::collections::BTreeMap;
 use postback_common::reason::Rejection;
 use postback_common::record::RawRecord;
 use postback_normalise::{Outcome, Rules, normalise};
+use postback_store::rows::HASHED;
 use postback_store::sample::{SampledConversion, SampledPostback};
 use uuid::Uuid;
 
 use super::facts;
 use crate::lag::GroupLag;
-use crate::output::printable;
-
-/// Longest value that is shown whole, in characters.
-const SHOWN: usize = 200;
-
-/// Begins a raw record of which ClickHouse has the hash alone.
-const HASH: &str = "blake3:";
+use crate::output::excerpt;
 
 /// What changes, by what it changes from and to.
 #[derive(Debug, Default)]
@@ -77,7 +72,7 @@ impl Prediction {
             .map(|conversion| (conversion.postback_id, conversion))
             .collect();
         for postback in postbacks {
-            let is_hash = postback.raw.starts_with(HASH);
+            let is_hash = postback.raw.starts_with(HASHED);
             if is_hash && kafka.has(postback) {
                 self.unread += 1;
                 continue;
@@ -132,7 +127,7 @@ fn judge_one(
             None => (rejection(["unknown_source"]), None),
         },
         // Neither the table nor Kafka has its text.
-        Err(_) if postback.raw.starts_with(HASH) => {
+        Err(_) if postback.raw.starts_with(HASHED) => {
             (rejection([Rejection::RawNotKept.as_str()]), None)
         }
         // Other bytes that are no record stay what they are under any rules.
@@ -203,10 +198,7 @@ fn shown(value: &str) -> String {
     if value.is_empty() {
         return "empty".to_owned();
     }
-    match value.char_indices().nth(SHOWN) {
-        Some((end, _)) => printable(&format!("{}…", &value[..end])),
-        None => printable(value),
-    }
+    excerpt(value)
 }
 
 #[cfg(test)]

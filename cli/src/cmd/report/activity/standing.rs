@@ -3,6 +3,8 @@
 use postback_common::config::SourceSettings;
 use postback_store::reports::activity::{Names, Sender, State};
 
+use crate::cmd::names;
+
 /// What is said of a source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Standing {
@@ -43,11 +45,9 @@ impl Standing {
 
 /// The names that the sources had before.
 pub(super) fn names(sources: &[SourceSettings]) -> Names {
-    let older = sources.iter().flat_map(|source| {
-        let aliases = source.aliases.iter();
-        aliases.map(|alias| (alias.to_string(), source.name.to_string()))
-    });
-    older.collect()
+    let older = names::older(sources).into_iter();
+    let owned = older.map(|(older, now)| (older.to_owned(), now.to_owned()));
+    owned.collect()
 }
 
 #[cfg(test)]

@@ -14,8 +14,8 @@ use serde_json::json;
 
 use super::{Class, Gap};
 use crate::arguments::Options;
-use crate::cmd::load;
 use crate::cmd::report::{frame, sources};
+use crate::cmd::{load, names};
 use crate::console::Console;
 use crate::ending::{Ending, Failure};
 use crate::lag;
@@ -235,11 +235,7 @@ async fn off(
     sources: &[SourceSettings],
     question: &Question,
 ) -> Result<Vec<Outage>, StoreError> {
-    let older = sources.iter().flat_map(|source| {
-        let now = source.name.as_str();
-        source.names().skip(1).map(move |older| (older, now))
-    });
-    let older: BTreeMap<&str, &str> = older.collect();
+    let older = names::older(sources);
     let off = endpoints::outages(client, &older, question.from, question.to).await?;
     Ok(by_each_name(off, &older))
 }

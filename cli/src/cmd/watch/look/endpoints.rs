@@ -10,10 +10,10 @@ use postback_store::endpoints::{self, Latest, Outage};
 use postback_store::{Client, StoreError, backfills};
 
 use super::Watched;
+use crate::cmd::names;
 use crate::cmd::watch::alert::Alert;
 use crate::cmd::watch::finding::{Endpoint, Finding};
 use crate::cmd::watch::marks::{self, NEAR};
-use crate::cmd::watch::names;
 
 /// The network's answers are looked at so long before an endpoint was off.
 const BEFORE: SignedDuration = SignedDuration::from_mins(15);
@@ -61,7 +61,7 @@ impl Watched<'_> {
                 now,
             };
             alerts.extend(asked.off(annotations).await?);
-            let unknown = match newest(&latest, source) {
+            let unknown = match endpoints::newest(&latest, source) {
                 Some(latest) => asked.unknown(latest),
                 None => self.never_asked(&asked),
             };
@@ -104,14 +104,6 @@ impl Begun {
     fn of(&self, source: &str) -> Option<Timestamp> {
         self.0.get(source).copied()
     }
-}
-
-/// The last answer, also by a name that the source had before: the next poll is under the new one.
-fn newest<'l>(latest: &'l [Latest], source: &SourceSettings) -> Option<&'l Latest> {
-    let of_it = latest
-        .iter()
-        .filter(|latest| source.names().any(|name| name == latest.source));
-    of_it.max_by_key(|latest| latest.at)
 }
 
 fn keeps(api: &ApiSettings) -> SignedDuration {
@@ -285,7 +277,7 @@ mod tests {
             poll("shop", "2026-09-01T11:00:00Z"),
         ];
         let source = &loaded.settings.sources[0];
-        let found = |polls| newest(polls, source).map(|latest| latest.source.as_str());
+        let found = |polls| endpoints::newest(polls, source).map(|latest| latest.source.as_str());
         assert_eq!(found(&polls[..2]), Some("old-shop"));
         assert_eq!(found(&polls), Some("shop"));
         assert_eq!(found(&polls[1..2]), None);
