@@ -3,7 +3,6 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use postback_service::kafka::ClientEvents;
 pub(crate) use postback_service::kafka::member_config;
 use postback_service::kafka::rdkafka::client::ClientContext;
 use postback_service::kafka::rdkafka::config::{ClientConfig, RDKafkaLogLevel};
@@ -15,6 +14,7 @@ use postback_service::kafka::rdkafka::statistics::Statistics;
 use postback_service::kafka::rdkafka::topic_partition_list::{
     Offset, TopicPartitionList, TopicPartitionListElem,
 };
+use postback_service::kafka::{Bootstrap, ClientEvents};
 use tracing::{debug, info, warn};
 
 use crate::crash::{self, Place};
@@ -45,6 +45,7 @@ pub(crate) struct GroupEvents {
     pub(crate) topic: String,
     pub(crate) brokers: String,
     pub(crate) events: ClientEvents,
+    pub(crate) bootstrap: Bootstrap,
     pub(crate) progress: SharedProgress,
     pub(crate) metrics: RoleMetrics,
     pub(crate) probe: RoleProbe,
@@ -62,6 +63,7 @@ impl ClientContext for GroupEvents {
     }
 
     fn stats(&self, statistics: Statistics) {
+        self.bootstrap.see(&statistics);
         self.watch_cluster(&statistics);
         self.measure_lag(&statistics);
         self.events.stats(statistics);
@@ -283,6 +285,7 @@ mod tests {
             topic: "t".to_owned(),
             brokers,
             events: KafkaMetrics::register(&mut metrics).client("consumer"),
+            bootstrap: Bootstrap::new("consumer", &settings.kafka),
             progress: SharedProgress::default(),
             metrics: RoleMetrics {
                 role: role.clone(),

@@ -19,6 +19,7 @@ mod figures;
 mod generations;
 mod handover;
 mod healing;
+mod hidden_brokers;
 mod main_path;
 mod managing;
 mod missing_topic;

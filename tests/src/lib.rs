@@ -14,6 +14,7 @@
 
 pub mod counts;
 pub mod database;
+pub mod door;
 pub mod faults;
 pub mod pipeline;
 pub mod program;

@@ -9,7 +9,7 @@ use std::task::Poll;
 use clickhouse::Client;
 use postback_common::config::Settings;
 use postback_normalise::{RecordedRules, Rules};
-use postback_service::kafka::KafkaMetrics;
+use postback_service::kafka::{Bootstrap, KafkaMetrics};
 use postback_service::lifecycle::Shutdown;
 use postback_service::probes::Probe;
 use postback_store::Generation;
@@ -31,6 +31,9 @@ use crate::pipeline::{Pipeline, PipelineError};
 use crate::role::{Role, RoleMetrics, RoleProbe, Turns};
 use crate::unread::Unread;
 use crate::upkeep::UpkeepMetrics;
+
+/// The name of its clients in metrics and logs.
+const CLIENT: &str = "consumer";
 
 /// What every pipeline of this process is made of.
 #[derive(Clone)]
@@ -103,7 +106,8 @@ impl Parts {
         let events = GroupEvents {
             topic: kafka.topic.clone(),
             brokers: kafka.brokers.join(","),
-            events: self.kafka_metrics.client("consumer"),
+            events: self.kafka_metrics.client(CLIENT),
+            bootstrap: Bootstrap::new(CLIENT, kafka),
             progress: progress.clone(),
             metrics: metrics.clone(),
             probe: RoleProbe::new(&role, &self.probes.kafka, None),

@@ -293,6 +293,7 @@ impl Pipeline {
             let lag = self.progress.lock().whole_lag();
             self.turns.set_behind(self.bounds.is_many(lag));
         }
+        self.member.context().bootstrap.mend(self.member.client());
         self.try_held(state);
         self.measure_paused(state);
     }

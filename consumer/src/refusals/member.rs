@@ -11,12 +11,15 @@ use postback_service::kafka::rdkafka::consumer::{
 };
 use postback_service::kafka::rdkafka::error::{KafkaError, KafkaResult};
 use postback_service::kafka::rdkafka::statistics::Statistics;
-use postback_service::kafka::refusals_member_config;
+use postback_service::kafka::{Bootstrap, refusals_member_config};
 use postback_service::probes::Probe;
 use tracing::debug;
 
 use super::RefusalMetrics;
 use crate::denials::Denials;
+
+/// Its name in the log.
+const CLIENT: &str = "refusals";
 
 /// A member of the group.
 pub(super) type Member = StreamConsumer<Events>;
@@ -26,6 +29,7 @@ pub(super) struct Events {
     topic: String,
     metrics: RefusalMetrics,
     pub(super) denials: Denials,
+    pub(super) bootstrap: Bootstrap,
     /// Says what is denied.
     notice: Probe,
     is_denied: AtomicBool,
@@ -43,6 +47,7 @@ pub(super) fn join(
         topic: topic.clone(),
         metrics,
         denials: Denials::new(&topic, &group, &settings.consumer.group),
+        bootstrap: Bootstrap::new(CLIENT, &settings.kafka),
         notice: notice.clone(),
         is_denied: AtomicBool::new(false),
     };
@@ -54,14 +59,15 @@ pub(super) fn join(
 
 impl ClientContext for Events {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, text: &str) {
-        debug!(target: "librdkafka", ?level, facility, client = "refusals", "{text}");
+        debug!(target: "librdkafka", ?level, facility, client = CLIENT, "{text}");
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        debug!(target: "librdkafka", %error, client = "refusals", "{reason}");
+        debug!(target: "librdkafka", %error, client = CLIENT, "{reason}");
     }
 
     fn stats(&self, statistics: Statistics) {
+        self.bootstrap.see(&statistics);
         self.tell_denied(&statistics);
         let Some(topic) = statistics.topics.get(&self.topic) else {
             return;

@@ -63,6 +63,7 @@ impl Refusals {
         tokio::select! {
             () = shutdown.cancelled() => {}
             () = self.load_for_ever(&member) => {}
+            never = member.context().bootstrap.keep(member.client()) => match never {},
         }
         // Leaving the group blocks.
         let leaving = tokio::task::spawn_blocking(move || drop(member));

@@ -3,6 +3,7 @@
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
+use postback_service::kafka::Bell;
 use rdkafka::ClientConfig;
 use rdkafka::config::FromClientConfigAndContext as _;
 use rdkafka::error::KafkaError;
@@ -10,7 +11,6 @@ use rdkafka::producer::{BaseProducer, Producer as _};
 use tokio::runtime::Handle;
 use tokio::sync::Notify;
 
-use super::bell::Bell;
 use super::delivery::Reports;
 use super::turns::Turns;
 
@@ -51,6 +51,8 @@ impl Client {
         while self.bell.is_pending() {
             self.producer.poll(Duration::ZERO);
         }
+        let client = self.producer.client();
+        client.context().bootstrap.mend(client);
     }
 }
 

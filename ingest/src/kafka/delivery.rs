@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use postback_service::kafka::{ClientEvents, is_refused_for_itself};
+use postback_service::kafka::{Bootstrap, ClientEvents, is_refused_for_itself};
 use rdkafka::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
@@ -21,6 +21,7 @@ use crate::metrics::{CodeLabel, DeliveryMetrics};
 /// Hears librdkafka's events, statistics and delivery reports.
 pub(super) struct Reports {
     pub(super) events: ClientEvents,
+    pub(super) bootstrap: Bootstrap,
     pub(super) metrics: DeliveryMetrics,
     /// Which partition a record goes to; `None` lets librdkafka choose.
     pub(super) turns: Option<Turns>,
@@ -50,6 +51,7 @@ impl ClientContext for Reports {
         let state = statistics.eos.as_ref().map(|eos| &*eos.idemp_state);
         self.has_producer_id
             .store(state == Some("Assigned"), Ordering::Relaxed);
+        self.bootstrap.see(&statistics);
         self.events.stats(statistics);
     }
 }

@@ -1,6 +1,5 @@
 //! The way to Kafka: one method, so that tests can stand in for it.
 
-mod bell;
 mod client;
 mod delivery;
 mod producer;

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use postback_common::config::{KafkaSettings, Settings};
-use postback_service::kafka::{KafkaMetrics, explain, producer_config};
+use postback_service::kafka::{Bootstrap, KafkaMetrics, explain, producer_config};
 use rdkafka::ClientConfig;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::metadata::{MetadataPartition, MetadataTopic};
@@ -23,6 +23,9 @@ use super::{NotTaken, Producer};
 use crate::confirmation::Waiting;
 use crate::metrics::DeliveryMetrics;
 use crate::topic_watch::{Sight, TopicSight};
+
+/// Its name in metrics and logs.
+const CLIENT: &str = "ingest";
 
 /// The producer of raw records. Its client is replaced when it has given itself up: after what
 /// librdkafka calls a fatal error, an idempotent producer takes nothing any more.
@@ -63,7 +66,15 @@ impl KafkaProducer {
         let trouble = Arc::new(Notify::new());
         let tally = Arc::new(Tally::default());
         let turns = turns(&settings.kafka, &config);
-        let reports = Reports::new(&kafka, &metrics, turns, late_after, &trouble, &tally);
+        let reports = Reports::new(
+            &settings.kafka,
+            &kafka,
+            &metrics,
+            turns,
+            late_after,
+            &trouble,
+            &tally,
+        );
         let runtime = Handle::current();
         let client = Client::start(&config, reports, &runtime);
         let client = client.map_err(|error| explain(&settings.kafka, &error))?;
@@ -111,6 +122,7 @@ impl KafkaProducer {
         }
         let turns = turns(&self.settings, &self.config);
         let reports = Reports::new(
+            &self.settings,
             &self.kafka,
             &self.metrics,
             turns,
@@ -139,6 +151,7 @@ impl KafkaProducer {
 
 impl Reports {
     fn new(
+        settings: &KafkaSettings,
         kafka: &KafkaMetrics,
         metrics: &DeliveryMetrics,
         turns: Option<Turns>,
@@ -147,7 +160,8 @@ impl Reports {
         tally: &Arc<Tally>,
     ) -> Self {
         Self {
-            events: kafka.client("ingest"),
+            events: kafka.client(CLIENT),
+            bootstrap: Bootstrap::new(CLIENT, settings),
             metrics: metrics.clone(),
             turns,
             late_after,

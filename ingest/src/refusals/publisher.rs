@@ -3,16 +3,20 @@
 use std::time::Duration;
 
 use postback_common::config::KafkaSettings;
-use postback_service::kafka::{client_config, explain};
+use postback_service::kafka::{Bootstrap, client_config, explain};
 use rdkafka::config::{FromClientConfigAndContext as _, RDKafkaLogLevel};
 use rdkafka::error::KafkaError;
 use rdkafka::message::DeliveryResult;
 use rdkafka::producer::{BaseRecord, Producer as _, ProducerContext, ThreadedProducer};
+use rdkafka::statistics::Statistics;
 use rdkafka::{ClientConfig, ClientContext};
 use tokio::sync::mpsc;
 use tracing::{debug, warn};
 
 use super::{Noted, Pending};
+
+/// Its name in the log.
+const CLIENT: &str = "refusals";
 
 /// At the end, how long Kafka is waited for.
 pub const FLUSH_WITHIN: Duration = Duration::from_secs(1);
@@ -23,7 +27,10 @@ pub async fn publish(mut records: mpsc::Receiver<Noted>, settings: KafkaSettings
     let Some(first) = records.recv().await else {
         return;
     };
-    let producer = ThreadedProducer::from_config_and_context(&config(&settings), Reports);
+    let producer = ThreadedProducer::from_config_and_context(
+        &config(&settings),
+        Reports(Bootstrap::new(CLIENT, &settings)),
+    );
     let producer: ThreadedProducer<Reports> = match producer {
         Ok(producer) => producer,
         Err(error) => {
@@ -31,13 +38,26 @@ pub async fn publish(mut records: mpsc::Receiver<Noted>, settings: KafkaSettings
             return warn!("refusals are not recorded: Kafka's client cannot be made: {error}");
         }
     };
-    send(&producer, &settings.refused_topic, first);
-    while let Some(noted) = records.recv().await {
-        send(&producer, &settings.refused_topic, noted);
+    let topic = &settings.refused_topic;
+    send(&producer, topic, first);
+    let client = producer.client();
+    tokio::select! {
+        () = send_all(&mut records, &producer, topic) => {}
+        never = client.context().0.keep(client) => match never {},
     }
     let flushing = tokio::task::spawn_blocking(move || producer.flush(FLUSH_WITHIN));
     if let Ok(Err(error)) = flushing.await {
         debug!(%error, "records of refusals are dropped");
+    }
+}
+
+async fn send_all(
+    records: &mut mpsc::Receiver<Noted>,
+    producer: &ThreadedProducer<Reports>,
+    topic: &str,
+) {
+    while let Some(noted) = records.recv().await {
+        send(producer, topic, noted);
     }
 }
 
@@ -64,7 +84,8 @@ pub fn config(settings: &KafkaSettings) -> ClientConfig {
         ("queue.buffering.max.kbytes", "4096"),
         ("linger.ms", "100"),
         ("compression.type", "lz4"),
-        ("statistics.interval.ms", "0"),
+        // Rarely: they only show whether it has a broker to ask.
+        ("statistics.interval.ms", "5000"),
     ] {
         config.set(option, value);
     }
@@ -72,15 +93,19 @@ pub fn config(settings: &KafkaSettings) -> ClientConfig {
 }
 
 /// The producer of postbacks says already when something is wrong with Kafka.
-struct Reports;
+struct Reports(Bootstrap);
 
 impl ClientContext for Reports {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, text: &str) {
-        debug!(target: "librdkafka", ?level, facility, client = "refusals", "{text}");
+        debug!(target: "librdkafka", ?level, facility, client = CLIENT, "{text}");
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        debug!(target: "librdkafka", %error, client = "refusals", "{reason}");
+        debug!(target: "librdkafka", %error, client = CLIENT, "{reason}");
+    }
+
+    fn stats(&self, statistics: Statistics) {
+        self.0.see(&statistics);
     }
 }
 

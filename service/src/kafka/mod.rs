@@ -1,7 +1,9 @@
 //! How every client reaches Kafka, and where librdkafka's own words and figures go.
 
+mod bootstrap;
 mod events;
 mod lag;
+mod librdkafka;
 mod log;
 mod member;
 mod producer;
@@ -9,8 +11,10 @@ mod publisher;
 mod refusal;
 mod trial;
 
+pub use bootstrap::Bootstrap;
 pub use events::{ClientEvents, KafkaMetrics};
 pub use lag::{GroupLag, PartitionLag, lag};
+pub use librdkafka::Bell;
 pub use log::{End, LogError, LogReader, Span, next_to_load};
 pub use member::{member_config, refusals_member_config};
 pub use producer::producer_config;

@@ -1,25 +1,27 @@
-//! Tells the runtime when librdkafka has something to say, instead of a thread that waits for it: a
-//! delivery then wakes one thread and not two, and the requests that it answers are woken by the
-//! worker that answers them.
+//! What librdkafka offers and its Rust crate does not: the only place that calls it past that crate.
 //!
-//! The only place here that calls librdkafka past its Rust crate, which offers this for consumers
-//! alone (`rd_kafka_queue_cb_event_enable`, librdkafka's `rdkafka.h`).
+//! - [`Bell`] tells the runtime when a client has something to say, instead of a thread that waits for
+//!   it: a delivery then wakes one thread and not two, and the requests that it answers are woken by
+//!   the worker that answers them. The crate has this for consumers alone
+//!   (`rd_kafka_queue_cb_event_enable`, librdkafka's `rdkafka.h`).
+//! - [`add_brokers`] tells a client of brokers to ask (`rd_kafka_brokers_add`).
 #![allow(unsafe_code)]
 
-use std::ffi::c_void;
+use std::ffi::{CStr, c_void};
 use std::ptr::null_mut;
 use std::sync::Arc;
 
 use rdkafka::ClientContext;
 use rdkafka::bindings::{
-    rd_kafka_queue_cb_event_enable, rd_kafka_queue_destroy, rd_kafka_queue_get_main,
-    rd_kafka_queue_length, rd_kafka_queue_t, rd_kafka_t,
+    rd_kafka_brokers_add, rd_kafka_queue_cb_event_enable, rd_kafka_queue_destroy,
+    rd_kafka_queue_get_main, rd_kafka_queue_length, rd_kafka_queue_t, rd_kafka_t,
 };
 use rdkafka::client::Client;
 use tokio::sync::Notify;
 
 /// Rings when the queue of a client's events is no longer empty. Drop it before its client.
-pub(super) struct Bell {
+#[derive(Debug)]
+pub struct Bell {
     queue: *mut rd_kafka_queue_t,
     /// librdkafka has its address for as long as `self` lives.
     rung: Arc<Notify>,
@@ -32,7 +34,8 @@ unsafe impl Sync for Bell {}
 
 impl Bell {
     /// The bell of `client`.
-    pub(super) fn of<C: ClientContext>(client: &Client<C>, rung: Arc<Notify>) -> Self {
+    #[must_use]
+    pub fn of<C: ClientContext>(client: &Client<C>, rung: Arc<Notify>) -> Self {
         // SAFETY: the pointer is the client's own, which is alive; what comes is ours to destroy.
         let queue = unsafe { rd_kafka_queue_get_main(client.native_ptr()) };
         let told = Arc::as_ptr(&rung).cast_mut().cast::<c_void>();
@@ -42,12 +45,14 @@ impl Bell {
     }
 
     /// Told when it rings.
-    pub(super) fn rung(&self) -> &Arc<Notify> {
+    #[must_use]
+    pub fn rung(&self) -> &Arc<Notify> {
         &self.rung
     }
 
     /// Whether there is something to be heard. It rings once for all that comes until this is false.
-    pub(super) fn is_pending(&self) -> bool {
+    #[must_use]
+    pub fn is_pending(&self) -> bool {
         // SAFETY: the queue is ours until `drop`.
         unsafe { rd_kafka_queue_length(self.queue) > 0 }
     }
@@ -69,4 +74,10 @@ unsafe extern "C" fn ring(_client: *mut rd_kafka_t, told: *mut c_void) {
     // SAFETY: as given to `rd_kafka_queue_cb_event_enable`, which is withdrawn before `rung` goes.
     let rung = unsafe { &*told.cast::<Notify>() };
     rung.notify_one();
+}
+
+/// Tells a client of brokers that it may ask, `host:port` and separated by commas. How many it took.
+pub(super) fn add_brokers<C: ClientContext>(client: &Client<C>, brokers: &CStr) -> i32 {
+    // SAFETY: the pointer is the client's own, which is alive; the text is copied.
+    unsafe { rd_kafka_brokers_add(client.native_ptr(), brokers.as_ptr()) }
 }
