@@ -215,6 +215,14 @@ impl Batch {
         self.parts.values_mut()
     }
 
+    /// Its rows of `conversions` are stored: their memory goes to the batch that is being collected.
+    /// What has to be judged again is made of the rows of `postbacks`.
+    pub(crate) fn forget_conversions(&mut self) {
+        for part in self.parts.values_mut() {
+            part.conversions = Conversions::default();
+        }
+    }
+
     /// All parts, and the rules by which their records were judged.
     pub(crate) fn into_parts(self) -> (impl Iterator<Item = Part>, Arc<Rules>) {
         (self.parts.into_values(), self.rules)

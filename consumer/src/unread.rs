@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use postback_common::config::KafkaSettings;
-use postback_service::kafka::{LogError, LogReader, Span, next_to_load};
+use postback_service::kafka::{Amount, LogError, LogReader, Span, next_to_load};
 use postback_service::lifecycle::Shutdown;
 use tracing::debug;
 
@@ -64,6 +64,7 @@ impl Unread {
                     &kafka.topic,
                     "postback-unread",
                     &group,
+                    Amount::Few,
                 )?),
             };
             let oldest = oldest(&reader, &ours)?;

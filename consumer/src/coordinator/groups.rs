@@ -8,7 +8,7 @@ use postback_common::config::{KafkaSettings, Settings};
 use postback_service::kafka::rdkafka::admin::{AdminClient, AdminOptions};
 use postback_service::kafka::rdkafka::client::DefaultClientContext;
 use postback_service::kafka::rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use postback_service::kafka::{LogError, LogReader, client_config, next_to_load};
+use postback_service::kafka::{Amount, LogError, LogReader, client_config, next_to_load};
 use postback_store::{Generation, Offsets};
 
 use super::StepError;
@@ -131,6 +131,7 @@ impl Names {
             &self.kafka.topic,
             "postback-coordinator",
             &group,
+            Amount::Few,
         )?;
         let partitions = reader.partitions()?;
         let mut committed = reader.committed_with_marks(&partitions)?;

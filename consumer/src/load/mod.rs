@@ -157,6 +157,9 @@ impl Loader {
                 match self.insert_whole(table, batch).await {
                     Ok(()) => {
                         self.health.works();
+                        if table == Table::Conversions {
+                            batch.forget_conversions();
+                        }
                         break;
                     }
                     Err(error) => match error.kind {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use clickhouse::Client;
 use postback_common::config::Settings;
-use postback_service::kafka::{LogError, LogReader, Span};
+use postback_service::kafka::{Amount, LogError, LogReader, Span};
 use postback_store::retention::Horizon;
 use postback_store::verify::{Tables, Wanted};
 use postback_store::{Generation, StoreError};
@@ -88,7 +88,13 @@ impl<'a> SpotCheck<'a> {
             .consumer_group(&self.settings.consumer.group);
         let begins = self.horizon.map(Horizon::begins_at);
         let read = move || {
-            let reader = LogReader::of_group(&kafka, &kafka.topic, "postback-spot-check", &group)?;
+            let reader = LogReader::of_group(
+                &kafka,
+                &kafka.topic,
+                "postback-spot-check",
+                &group,
+                Amount::Few,
+            )?;
             let windows = windows(&loaded(&reader)?, random);
             let mut samples = Vec::new();
             for window in windows {

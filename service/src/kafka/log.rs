@@ -7,14 +7,14 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use postback_common::config::KafkaSettings;
 use postback_common::record::Message;
-use rdkafka::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::BorrowedMessage;
 use rdkafka::metadata::MetadataPartition;
 use rdkafka::{Message as _, Offset, TopicPartitionList};
 
-use super::{client_config, explain, set_unless_given};
+use super::explain;
+use super::reader::{Amount, reader_config};
 
 /// How long Kafka gets for each answer.
 const ANSWER_WITHIN: Duration = Duration::from_secs(10);
@@ -103,31 +103,6 @@ enum Until {
     FirstRecord,
 }
 
-/// What a reader of a log begins with, which joins no group.
-pub(super) fn reader_config(
-    settings: &KafkaSettings,
-    client_id: &str,
-    group: &str,
-) -> ClientConfig {
-    let mut config = client_config(settings, client_id);
-    // Memory is bounded whatever the topic holds.
-    let bounded = [
-        ("queued.max.messages.kbytes", "16384"),
-        ("fetch.max.bytes", "8388608"),
-        ("fetch.wait.max.ms", "100"),
-        ("fetch.queue.backoff.ms", "20"),
-    ];
-    set_unless_given(&mut config, bounded);
-    config
-        .set("group.id", group)
-        .set("enable.auto.commit", "false")
-        .set("enable.auto.offset.store", "false")
-        .set("enable.partition.eof", "true")
-        // What retention takes meanwhile is passed over.
-        .set("auto.offset.reset", "earliest");
-    config
-}
-
 /// Reads one topic. All functions block.
 pub struct LogReader {
     consumer: BaseConsumer,
@@ -142,10 +117,15 @@ impl LogReader {
     ///
     /// # Errors
     /// [`LogError::Options`]
-    pub fn open(settings: &KafkaSettings, topic: &str, client_id: &str) -> Result<Self, LogError> {
+    pub fn open(
+        settings: &KafkaSettings,
+        topic: &str,
+        client_id: &str,
+        amount: Amount,
+    ) -> Result<Self, LogError> {
         // librdkafka asks for a group; this one is neither joined nor written, and no right to it is
         // needed: where reading begins is always said.
-        Self::make(settings, topic, client_id, None)
+        Self::make(settings, topic, client_id, None, amount)
     }
 
     /// The same, to ask for a group's offsets too, as an outsider.
@@ -157,8 +137,9 @@ impl LogReader {
         topic: &str,
         client_id: &str,
         group: &str,
+        amount: Amount,
     ) -> Result<Self, LogError> {
-        Self::make(settings, topic, client_id, Some(group))
+        Self::make(settings, topic, client_id, Some(group), amount)
     }
 
     fn make(
@@ -166,8 +147,9 @@ impl LogReader {
         topic: &str,
         client_id: &str,
         group: Option<&str>,
+        amount: Amount,
     ) -> Result<Self, LogError> {
-        let config = reader_config(settings, client_id, group.unwrap_or(client_id));
+        let config = reader_config(settings, client_id, group.unwrap_or(client_id), amount);
         let consumer = config
             .create()
             .map_err(|error| LogError::Options(explain(settings, &error)))?;
@@ -471,6 +453,7 @@ fn is_final(error: &KafkaError) -> bool {
 mod tests {
     use std::path::Path;
 
+    use rdkafka::ClientConfig;
     use rdkafka::mocking::MockCluster;
     use rdkafka::producer::{DefaultProducerContext, FutureProducer, FutureRecord};
     use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
@@ -516,7 +499,7 @@ mod tests {
     #[test]
     fn reading_needs_no_right_to_a_group() {
         let (_cluster, settings) = cluster([3, 0]);
-        let reader = LogReader::open(&settings, "t", "postback-verify").unwrap();
+        let reader = LogReader::open(&settings, "t", "postback-verify", Amount::Stretches).unwrap();
         let mut read = Vec::new();
         let ended = reader.read(&[span(0, 1, 3)], &AtomicBool::new(false), |message| {
             read.push((message.offset, message.bytes.to_vec()));
@@ -528,7 +511,8 @@ mod tests {
     #[test]
     fn a_group_that_may_not_be_asked_is_named() {
         let (_cluster, settings) = cluster([1, 0]);
-        let reader = LogReader::of_group(&settings, "t", "postback-lag", "loader-g1").unwrap();
+        let reader =
+            LogReader::of_group(&settings, "t", "postback-lag", "loader-g1", Amount::Few).unwrap();
         let error = reader.committed(&[0]).unwrap_err();
         let said = format!("{error}: {}", error.remedy());
         assert!(
@@ -540,7 +524,7 @@ mod tests {
     #[test]
     fn the_first_record_of_each_span_is_read_wherever_it_stands() {
         let (_cluster, settings) = cluster([4, 2]);
-        let reader = LogReader::open(&settings, "t", "postback-watch").unwrap();
+        let reader = LogReader::open(&settings, "t", "postback-watch", Amount::Few).unwrap();
         let mut read = Vec::new();
         let spans = [span(0, 2, 4), span(1, 0, 2)];
         let ended = reader.read_first(&spans, &AtomicBool::new(false), |message| {

@@ -8,6 +8,7 @@ mod log;
 mod member;
 mod producer;
 mod publisher;
+mod reader;
 mod refusal;
 mod trial;
 
@@ -21,6 +22,7 @@ pub use producer::producer_config;
 pub use publisher::{PublishError, Publisher};
 /// The client library, in the version that every service uses.
 pub use rdkafka;
+pub use reader::Amount;
 pub use refusal::{error_code, explain, is_refused_for_itself};
 pub use trial::{Clients, refused_options};
 

@@ -11,7 +11,7 @@ use rdkafka::error::KafkaError;
 use rdkafka::producer::{BaseProducer, DeliveryResult, ProducerContext};
 use rdkafka::{ClientConfig, Statistics};
 
-use super::log::reader_config;
+use super::reader::{Amount, reader_config};
 use super::refusal::fault;
 use super::{member_config, producer_config, refusals_member_config};
 
@@ -85,12 +85,13 @@ fn produce(settings: &Settings) -> Result<(), KafkaError> {
 fn consume(settings: &Settings) -> Vec<Result<(), KafkaError>> {
     let member = member_config(&settings.kafka, &settings.consumer, CLIENT);
     let refusals = refusals_member_config(&settings.kafka, &settings.consumer, CLIENT);
-    let reader = reader_config(&settings.kafka, CLIENT, CLIENT);
+    let reader = |amount| reader_config(&settings.kafka, CLIENT, CLIENT, amount);
+    let (stretches, few) = (reader(Amount::Stretches), reader(Amount::Few));
     let make = |config: ClientConfig| {
         let made: Result<BaseConsumer<Silent>, _> = unconnected(config).create_with_context(Silent);
         made.map(drop)
     };
-    [member, refusals, reader].map(make).into()
+    [member, refusals, stretches, few].map(make).into()
 }
 
 /// The same without brokers, and without what would look for one.

@@ -4,7 +4,7 @@ use std::fmt;
 
 use bytes::Bytes;
 
-use super::column::push_varint;
+use super::column::{Written, push_varint};
 
 /// Rows of a block. The server joins the blocks of an insert before it stores them, so that larger
 /// ones save it nothing; of smaller ones less is reserved in vain.
@@ -25,7 +25,7 @@ pub(crate) trait Columns: Default + fmt::Debug + Send {
     fn push(&mut self, row: &Self::Row<'_>);
 
     /// Takes all columns out, as they are written.
-    fn take(&mut self, head: &mut Vec<u8>, pieces: &mut Vec<Bytes>);
+    fn take(&mut self, block: &mut Written<'_>);
 }
 
 /// Says of which columns a table consists: `NAME of ROW { column: Type, … }`. Each column takes the
@@ -51,10 +51,8 @@ macro_rules! columns {
                 $($crate::native::column::Takes::push(&mut self.$column, &row.$column);)+
             }
 
-            fn take(&mut self, head: &mut Vec<u8>, pieces: &mut Vec<bytes::Bytes>) {
-                $($crate::native::column::write(
-                    &mut self.$column, stringify!($column), head, pieces,
-                );)+
+            fn take(&mut self, block: &mut $crate::native::column::Written<'_>) {
+                $($crate::native::column::write(&mut self.$column, stringify!($column), block);)+
             }
         }
     };
@@ -79,7 +77,7 @@ impl<C: Columns> Prepared<C> {
         self.open_rows += 1;
         self.rows += 1;
         if self.open_rows == BLOCK_ROWS {
-            self.close();
+            self.close(true);
         }
     }
 
@@ -97,7 +95,7 @@ impl<C: Columns> Prepared<C> {
     /// What is in the columns' own keeping; closes the block that is being filled.
     pub(crate) fn columns(&mut self) -> &C {
         if self.open_rows > 0 {
-            self.close();
+            self.close(false);
         }
         &self.open
     }
@@ -109,11 +107,17 @@ impl<C: Columns> Prepared<C> {
         names.join(", ")
     }
 
-    fn close(&mut self) {
+    fn close(&mut self, goes_on: bool) {
         let mut head = Vec::with_capacity(self.head_bytes);
         push_varint(&mut head, C::COUNT);
         push_varint(&mut head, self.open_rows);
-        self.open.take(&mut head, &mut self.blocks);
+        let mut block = Written {
+            head,
+            pieces: &mut self.blocks,
+            goes_on,
+        };
+        self.open.take(&mut block);
+        let head = block.head;
         self.head_bytes = head.len();
         self.blocks.push(head.into());
         self.open_rows = 0;

@@ -21,9 +21,8 @@ pub(crate) trait Column: Default + fmt::Debug + Send {
     /// What stands once before all values.
     fn write_prefix(_head: &mut Vec<u8>) {}
 
-    /// Takes the values out. What is large becomes a piece of its own, behind what `head` has until
-    /// then.
-    fn take(&mut self, head: &mut Vec<u8>, pieces: &mut Vec<Bytes>);
+    /// Takes the values out.
+    fn take(&mut self, block: &mut Written<'_>);
 }
 
 /// A column for values of this kind.
@@ -33,35 +32,59 @@ pub(crate) trait Takes<V: ?Sized>: Column {
 }
 
 /// Writes a column with its name and type.
-pub(crate) fn write<C: Column>(
-    column: &mut C,
-    name: &str,
-    head: &mut Vec<u8>,
-    pieces: &mut Vec<Bytes>,
-) {
-    push_text(head, name);
-    push_text(head, &C::kind());
-    C::write_prefix(head);
-    column.take(head, pieces);
+pub(crate) fn write<C: Column>(column: &mut C, name: &str, block: &mut Written<'_>) {
+    push_text(&mut block.head, name);
+    push_text(&mut block.head, &C::kind());
+    C::write_prefix(&mut block.head);
+    column.take(block);
 }
 
 /// Copying less than this is cheaper than a piece of its own.
 const SMALL: usize = 64 * 1024;
 
-fn append(bytes: &mut Vec<u8>, head: &mut Vec<u8>, pieces: &mut Vec<Bytes>) {
-    if bytes.len() < SMALL {
-        head.extend_from_slice(bytes);
-        bytes.clear();
-    } else {
-        pieces.push(std::mem::take(head).into());
-        pieces.push(take(bytes));
-    }
+/// A block that is being written: what is large becomes a piece of its own, behind what `head` has
+/// until then.
+pub(crate) struct Written<'a> {
+    pub(super) head: Vec<u8>,
+    pub(super) pieces: &'a mut Vec<Bytes>,
+    /// Another one follows, which will be about as large: its room stays reserved. With many
+    /// partitions most blocks are the last of their part.
+    pub(super) goes_on: bool,
 }
 
-/// Room is made for the next block's, which will be about as large.
-fn take(bytes: &mut Vec<u8>) -> Bytes {
-    let next = Vec::with_capacity(bytes.len() + bytes.len() / 16);
-    std::mem::replace(bytes, next).into()
+impl Written<'_> {
+    fn append(&mut self, bytes: &mut Vec<u8>) {
+        if bytes.len() < SMALL {
+            self.copy(bytes);
+        } else {
+            let piece = self.taken(bytes);
+            self.add(piece);
+        }
+    }
+
+    /// Copies them behind the head.
+    fn copy(&mut self, bytes: &mut Vec<u8>) {
+        self.head.extend_from_slice(bytes);
+        if self.goes_on {
+            bytes.clear();
+        } else {
+            *bytes = Vec::new();
+        }
+    }
+
+    fn taken(&self, bytes: &mut Vec<u8>) -> Bytes {
+        let next = if self.goes_on {
+            Vec::with_capacity(bytes.len() + bytes.len() / 16)
+        } else {
+            Vec::new()
+        };
+        std::mem::replace(bytes, next).into()
+    }
+
+    fn add(&mut self, piece: Bytes) {
+        self.pieces.push(std::mem::take(&mut self.head).into());
+        self.pieces.push(piece);
+    }
 }
 
 /// A value of always the same length, little-endian.
@@ -133,8 +156,8 @@ impl<T: Fixed> Column for Plain<T> {
         T::KIND.to_owned()
     }
 
-    fn take(&mut self, head: &mut Vec<u8>, pieces: &mut Vec<Bytes>) {
-        append(&mut self.bytes, head, pieces);
+    fn take(&mut self, block: &mut Written<'_>) {
+        block.append(&mut self.bytes);
     }
 }
 
@@ -165,9 +188,9 @@ impl<T: Fixed> Column for Nullable<T> {
         format!("Nullable({})", T::KIND)
     }
 
-    fn take(&mut self, head: &mut Vec<u8>, pieces: &mut Vec<Bytes>) {
-        append(&mut self.is_null, head, pieces);
-        self.values.take(head, pieces);
+    fn take(&mut self, block: &mut Written<'_>) {
+        block.append(&mut self.is_null);
+        self.values.take(block);
     }
 }
 
@@ -193,8 +216,8 @@ impl Column for Text {
         "String".to_owned()
     }
 
-    fn take(&mut self, head: &mut Vec<u8>, pieces: &mut Vec<Bytes>) {
-        append(&mut self.0, head, pieces);
+    fn take(&mut self, block: &mut Written<'_>) {
+        block.append(&mut self.0);
     }
 }
 
@@ -223,11 +246,10 @@ impl Column for Kept {
         Text::kind()
     }
 
-    fn take(&mut self, head: &mut Vec<u8>, pieces: &mut Vec<Bytes>) {
-        let bytes = take(&mut self.bytes);
+    fn take(&mut self, block: &mut Written<'_>) {
+        let bytes = block.taken(&mut self.bytes);
         self.written.push(bytes.clone());
-        pieces.push(std::mem::take(head).into());
-        pieces.push(bytes);
+        block.add(bytes);
     }
 }
 
@@ -333,7 +355,7 @@ impl Column for Dictionary {
 
     /// Kind of the numbers (2: 32 bits), flagged as coming with texts of their own; how many texts;
     /// the texts; how many rows; their numbers. Nothing at all without rows.
-    fn take(&mut self, head: &mut Vec<u8>, _: &mut Vec<Bytes>) {
+    fn take(&mut self, block: &mut Written<'_>) {
         const NUMBERS_OF_32_BITS: u64 = 2;
         const OWN_TEXTS: u64 = 1 << 9;
         const NEW_TEXTS: u64 = 1 << 10;
@@ -341,16 +363,20 @@ impl Column for Dictionary {
             return;
         }
         let flags = NUMBERS_OF_32_BITS | OWN_TEXTS | NEW_TEXTS;
+        let rows = self.rows.len() as u64 / 4;
+        let head = &mut block.head;
         head.extend_from_slice(&flags.to_le_bytes());
         head.extend_from_slice(&(self.numbers.len() as u64).to_le_bytes());
-        head.extend_from_slice(&self.texts);
-        head.extend_from_slice(&(self.rows.len() as u64 / 4).to_le_bytes());
-        head.extend_from_slice(&self.rows);
-        self.texts.clear();
-        self.places.clear();
-        self.numbers.clear();
-        self.recent = [None; SLOTS];
-        self.rows.clear();
+        block.copy(&mut self.texts);
+        block.head.extend_from_slice(&rows.to_le_bytes());
+        block.copy(&mut self.rows);
+        if block.goes_on {
+            self.places.clear();
+            self.numbers.clear();
+            self.recent = [None; SLOTS];
+        } else {
+            *self = Self::default();
+        }
     }
 }
 
@@ -375,9 +401,9 @@ impl Ends {
         self.bytes.extend_from_slice(&self.elements.to_le_bytes());
     }
 
-    fn take(&mut self, head: &mut Vec<u8>, pieces: &mut Vec<Bytes>) {
+    fn take(&mut self, block: &mut Written<'_>) {
         self.elements = 0;
-        append(&mut self.bytes, head, pieces);
+        block.append(&mut self.bytes);
     }
 }
 
@@ -397,9 +423,9 @@ impl<C: Column> Column for List<C> {
         C::write_prefix(head);
     }
 
-    fn take(&mut self, head: &mut Vec<u8>, pieces: &mut Vec<Bytes>) {
-        self.ends.take(head, pieces);
-        self.values.take(head, pieces);
+    fn take(&mut self, block: &mut Written<'_>) {
+        self.ends.take(block);
+        self.values.take(block);
     }
 }
 
@@ -442,10 +468,10 @@ impl<K: Column, V: Column> Column for Map<K, V> {
         V::write_prefix(head);
     }
 
-    fn take(&mut self, head: &mut Vec<u8>, pieces: &mut Vec<Bytes>) {
-        self.ends.take(head, pieces);
-        self.keys.take(head, pieces);
-        self.values.take(head, pieces);
+    fn take(&mut self, block: &mut Written<'_>) {
+        self.ends.take(block);
+        self.keys.take(block);
+        self.values.take(block);
     }
 }
 
@@ -495,12 +521,18 @@ mod tests {
     #[test]
     fn kept_texts_can_be_read_again() {
         let long = "x".repeat(20_000);
-        let (mut column, mut head, mut pieces) = (Kept::default(), Vec::new(), Vec::new());
+        let (mut column, mut pieces) = (Kept::default(), Vec::new());
+        let mut block = Written {
+            head: Vec::new(),
+            pieces: &mut pieces,
+            goes_on: true,
+        };
         column.push(&"");
         column.push(&long);
-        column.take(&mut head, &mut pieces);
+        column.take(&mut block);
         column.push(&"é");
-        column.take(&mut head, &mut pieces);
+        block.goes_on = false;
+        column.take(&mut block);
         assert_eq!(column.texts().collect::<Vec<_>>(), ["", &long, "é"]);
     }
 

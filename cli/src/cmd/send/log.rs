@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use postback_common::config::KafkaSettings;
 use postback_common::record::RawRecord;
-use postback_service::kafka::{LogReader, Span};
+use postback_service::kafka::{Amount, LogReader, Span};
 use tokio::time::Instant;
 use uuid::Uuid;
 
@@ -23,7 +23,7 @@ impl Log {
     pub(super) async fn look(settings: &KafkaSettings) -> Self {
         let asked = settings.clone();
         let ends = tokio::task::spawn_blocking(move || {
-            let reader = LogReader::open(&asked, &asked.topic, "postback-send")?;
+            let reader = LogReader::open(&asked, &asked.topic, "postback-send", Amount::Few)?;
             let partitions = reader.partitions()?;
             let end = |partition: i32| Ok((partition, reader.bounds(partition)?.1));
             partitions
@@ -92,7 +92,13 @@ fn search(
     progress: &Progress,
 ) -> Result<Option<(i32, i64)>, String> {
     let words = |error: postback_service::kafka::LogError| error.to_string();
-    let reader = LogReader::open(settings, &settings.topic, "postback-send").map_err(words)?;
+    let reader = LogReader::open(
+        settings,
+        &settings.topic,
+        "postback-send",
+        Amount::Stretches,
+    )
+    .map_err(words)?;
     let mut from: Vec<(i32, i64)> = ends.to_vec();
     let stop = &progress.stop;
     while !stop.load(Ordering::Relaxed) {

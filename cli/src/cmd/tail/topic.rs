@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use jiff::Timestamp;
 use postback_common::record::{Message, RawRecord};
 use postback_normalise::Configured;
-use postback_service::kafka::{LogError, LogReader, Span, next_to_load};
+use postback_service::kafka::{Amount, LogError, LogReader, Span, next_to_load};
 use postback_store::reports::Reader;
 
 use super::{Out, Outcome, PAUSE, Tail, sent};
@@ -52,7 +52,13 @@ pub(super) async fn run(
     }
     let kafka = &loaded.settings.kafka;
     let name = group.as_deref().unwrap_or("postback-tail");
-    let reader = LogReader::of_group(kafka, &kafka.topic, "postback-tail", name);
+    let reader = LogReader::of_group(
+        kafka,
+        &kafka.topic,
+        "postback-tail",
+        name,
+        Amount::Stretches,
+    );
     let reader = Arc::new(reader.map_err(|error| trouble(&error))?);
     let stop = Stop::default();
     let (found, mut ends) = look(&reader, group.is_some(), None, tail.lines, &stop).await?;

@@ -15,7 +15,7 @@ use clap::Args;
 use jiff::{Timestamp, Zoned};
 use postback_common::config::Settings;
 use postback_normalise::{NORMALISER_VERSION, Rules};
-use postback_service::kafka::LogReader;
+use postback_service::kafka::{Amount, LogReader};
 use postback_store::reports::Reader;
 use postback_store::retention::Horizon;
 use postback_store::verify::{Block, Fault, Keys, Scope, Sum, Tables};
@@ -178,7 +178,12 @@ impl Check<'_> {
     async fn run(&self, meter: &Meter) -> Result<Outcome, VerifyError> {
         let mut outcome = Outcome::default();
         let kafka = &self.settings.kafka;
-        let reader = LogReader::open(kafka, &self.scope.topic, "postback-verify")?;
+        let reader = LogReader::open(
+            kafka,
+            &self.scope.topic,
+            "postback-verify",
+            Amount::Stretches,
+        )?;
         let reader = Arc::new(reader);
         let (topic, size) = self.topic(&reader, meter).await?;
         let rows = self.rows(size, meter).await?;

@@ -5,7 +5,7 @@ use std::sync::atomic::AtomicBool;
 use jiff::{SignedDuration, Timestamp};
 use postback_common::config::KafkaSettings;
 use postback_common::record::Message;
-use postback_service::kafka::{LogError, LogReader, Span};
+use postback_service::kafka::{Amount, LogError, LogReader, Span};
 
 use crate::cmd::watch::alert::Alert;
 use crate::cmd::watch::finding::Finding;
@@ -119,7 +119,7 @@ fn first(lag: &PartitionLag) -> Span {
 }
 
 fn oldest(kafka: &KafkaSettings, spans: &[Span]) -> Result<Vec<Oldest>, LogError> {
-    let reader = LogReader::open(kafka, &kafka.topic, "postback-watch")?;
+    let reader = LogReader::open(kafka, &kafka.topic, "postback-watch", Amount::Few)?;
     let mut found = Vec::new();
     reader.read_first(spans, &AtomicBool::new(false), |message| {
         found.push(Oldest::of(message));
