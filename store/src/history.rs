@@ -18,7 +18,7 @@ use crate::tables::{FINAL_WITHIN_PARTITIONS, Generation};
 
 /// Ids of a slice, about: what the server keeps in memory to find what is lacking.
 const SLICE_ROWS: u64 = 1_000_000;
-/// For one slice's answer to begin.
+/// For the days of all rows, and for one slice's answer to begin.
 const ANSWER_WITHIN: std::time::Duration = std::time::Duration::from_mins(5);
 
 /// Part of a generation's postbacks: those received on one day, of which every n-th by its id.
@@ -69,11 +69,12 @@ pub async fn slices(client: &Client, base: Generation) -> Result<Vec<Slice>, Sto
         "SELECT toUInt16(toDate(received_at)) AS day, count() AS rows FROM {} GROUP BY day ORDER BY day",
         base.postbacks()
     );
-    let days: Vec<Day> = run(
-        "read the days of a generation",
-        client.query_raw(&sql).fetch_all(),
-    )
-    .await?;
+    // All rows are counted: a profile's limit would end each attempt at the same place.
+    let query = client
+        .query_raw(&sql)
+        .with_setting("max_execution_time", "0");
+    let attempt = "read the days of a generation";
+    let days: Vec<Day> = run_within(ANSWER_WITHIN, attempt, query.fetch_all()).await?;
     let slices = days.into_iter().flat_map(|Day { day, rows }| {
         let parts = rows.div_ceil(SLICE_ROWS).max(1);
         (0..parts).map(move |part| Slice { day, part, parts })
@@ -81,7 +82,10 @@ pub async fn slices(client: &Client, base: Generation) -> Result<Vec<Slice>, Sto
     Ok(slices.collect())
 }
 
-/// The offset behind the last one, for each partition of the topic from which a generation has rows.
+/// For each of these partitions of the topic the offset behind the last row that a generation has at
+/// or behind the one that is given; none for one of which it has no such row.
+///
+/// A generation of a thousand million rows must not be grouped for that: readers wait for the answer.
 ///
 /// # Errors
 /// As the server answers.
@@ -89,16 +93,30 @@ pub async fn next_offsets(
     client: &Client,
     generation: Generation,
     topic: &str,
+    from: &Offsets,
 ) -> Result<Offsets, StoreError> {
+    // Partitions of which nothing is loaded, which are few, or small, do not make it read all others.
+    let (empty, begun): (Vec<_>, Vec<_>) = from.iter().partition(|(_, from)| **from <= 0);
+    let empty: Vec<i32> = empty.into_iter().map(|(partition, _)| *partition).collect();
+    let least = begun.into_iter().map(|(_, from)| *from).min();
     let sql = format!(
         "SELECT toInt32(kafka_partition) AS partition, toInt64(max(kafka_offset) + 1) AS next FROM {} \
-         WHERE kafka_topic = {{topic:String}} GROUP BY partition",
+         WHERE (kafka_offset >= {{least:UInt64}} OR has({{empty:Array(Int32)}}, toInt32(kafka_partition))) \
+           AND kafka_topic = {{topic:String}} GROUP BY partition",
         generation.postbacks()
     );
-    let query = client.query_raw(&sql).param("topic", topic);
+    let least = least.and_then(|least| u64::try_from(least).ok());
+    let query = client
+        .query_raw(&sql)
+        .param("topic", topic)
+        .param("least", least.unwrap_or(u64::MAX))
+        .param("empty", empty);
     let found = query.fetch_all::<(i32, i64)>();
     let found = run("read how far a generation has rows", found).await?;
-    Ok(found.into_iter().collect())
+    // Of the others a row may stand behind the least and before their own.
+    let is_behind =
+        |(partition, next): &(i32, i64)| from.get(partition).is_some_and(|from| next > from);
+    Ok(found.into_iter().filter(is_behind).collect())
 }
 
 #[derive(Row, Deserialize)]

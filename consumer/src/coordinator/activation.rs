@@ -108,7 +108,8 @@ impl Coordinator {
             return Ok(None);
         }
         let topic = &self.parts.settings.kafka.topic;
-        let inserted = history::next_offsets(&self.client, active, topic).await?;
+        let next = left.next();
+        let inserted = history::next_offsets(&self.client, active, topic, &next).await?;
         Ok(Some(left.next_with(&inserted)))
     }
 

@@ -117,7 +117,15 @@ impl Remains {
             Some(admin) => admin,
             none => none.insert(self.groups.admin()?),
         };
-        self.groups.delete(admin, generation).await
+        let deleted = self.groups.delete(admin, generation).await;
+        let is_waited_for = |error: &KafkaError| {
+            error.rdkafka_error_code() == Some(RDKafkaErrorCode::NonEmptyGroup)
+        };
+        if deleted.as_ref().is_err_and(|error| !is_waited_for(error)) {
+            // It may know no broker any more, which it would not mend by itself.
+            self.admin = None;
+        }
+        deleted
     }
 }
 

@@ -10,7 +10,7 @@ use super::{NOT_TO_COME, bounded};
 use crate::connection::run;
 use crate::error::{Kind, StoreError};
 use crate::reports::{micros, optional_micros};
-use crate::tables::{ENDPOINT_HISTORY, REFUSALS};
+use crate::tables::{ENDPOINT_HISTORY, REFUSALS_LOG};
 
 /// Why a time is healed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -143,8 +143,9 @@ pub async fn refused_minutes(
         #[serde(deserialize_with = "micros")]
         minute: Timestamp,
     }
+    // Not the view: minutes differ by nothing that it folds, and it folds the refusals of everybody.
     let sql = format!(
-        "SELECT DISTINCT toDateTime64(toStartOfMinute(refused_at), 6, 'UTC') AS minute FROM {REFUSALS} \
+        "SELECT DISTINCT toDateTime64(toStartOfMinute(refused_at), 6, 'UTC') AS minute FROM {REFUSALS_LOG} \
          WHERE source IN {{sources:Array(String)}} AND status >= 500 \
            AND refused_at >= fromUnixTimestamp64Micro({{since:Int64}}) \
            AND refused_at <= now64(6, 'UTC') ORDER BY minute"

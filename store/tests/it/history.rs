@@ -101,7 +101,19 @@ fn offsets_are_those_of_the_topic() {
             ..postback()
         });
         database.insert_postbacks(rows).await.unwrap();
-        let next = next_offsets(&database.client, Generation::FIRST, "postbacks.raw").await;
-        assert_eq!(next.unwrap(), [(11, 6)].into());
+        for (from, expected) in [
+            (vec![(11, 0)], vec![(11, 6)]),
+            (vec![(11, 4), (12, 0)], vec![(11, 6)]),
+            (vec![(11, 0), (12, 900)], vec![(11, 6)]),
+            // What is committed is not asked for, nor a partition that the topic has not.
+            (vec![(11, 6), (12, 2)], vec![]),
+            (vec![(12, 0)], vec![]),
+        ] {
+            let from = from.into_iter().collect();
+            let topic = "postbacks.raw";
+            let next = next_offsets(&database.client, Generation::FIRST, topic, &from).await;
+            let expected = expected.into_iter().collect();
+            assert_eq!(next.unwrap(), expected, "{from:?}");
+        }
     });
 }

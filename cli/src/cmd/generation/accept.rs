@@ -84,7 +84,11 @@ impl Accept {
             return Err(Trouble::new(what, remedy).into());
         }
         let topic = &loaded.settings.kafka.topic;
-        let stored = history::next_offsets(&record.client, active, topic).await;
+        let next = lag
+            .partitions
+            .iter()
+            .map(|found| (found.partition, found.next()));
+        let stored = history::next_offsets(&record.client, active, topic, &next.collect()).await;
         let stored = stored.map_err(|error| record.trouble(&error))?;
         if is_loaded_beyond_its_commits(&lag, &stored) {
             let what = format!(
