@@ -343,4 +343,39 @@ mod tests {
         batch.retain(|_| false);
         assert!(batch.rows() == 0 && batch.due_at(BOUNDS).is_none());
     }
+
+    #[test]
+    fn new_rules_begin_with_an_empty_batch() {
+        let (now, [epoch, _]) = (Instant::now(), epochs());
+        let (first, second) = (Arc::new(rules()), Arc::new(rules()));
+        let mut batch = Batch::new("t".into(), Arc::clone(&first));
+        assert!(Arc::ptr_eq(&batch.rules(|| Arc::clone(&second)), &second));
+        batch.push(0, epoch, &judged(0, 1), now);
+        assert!(Arc::ptr_eq(&batch.rules(|| Arc::clone(&first)), &second));
+        batch.take();
+        assert!(Arc::ptr_eq(&batch.rules(|| Arc::clone(&first)), &first));
+    }
+
+    #[test]
+    fn what_was_read_of_a_log_that_is_gone_is_kept_and_what_is_read_again_is_not() {
+        let now = Instant::now();
+        let mut progress = Progress::default();
+        progress.assign([0, 1]);
+        let old = progress.take(0, 100).unwrap().epoch;
+        let other = progress.take(1, 5).unwrap().epoch;
+        let mut batch = Batch::new("t".into(), rules().into());
+        batch.push(0, old, &judged(100, 1), now);
+        batch.push(1, other, &judged(5, 1), now);
+        // The topic was made again.
+        let new = progress.take(0, 0).unwrap().epoch;
+        batch.carry_over(0, new);
+        batch.push(0, new, &judged(0, 1), now);
+        batch.retain_current(&progress);
+        assert_eq!(batch.rows(), 3);
+        // Rewound: it comes again.
+        progress.halt(0);
+        batch.retain_current(&progress);
+        let left: Vec<_> = batch.parts().map(|part| part.partition).collect();
+        assert_eq!((left, batch.rows()), (vec![1], 1));
+    }
 }

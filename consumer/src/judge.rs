@@ -429,4 +429,32 @@ pub(crate) mod tests {
         // Each has the 10,000 bytes of the query among its own parameters.
         assert!((1_000_000..1_100_000).contains(&bytes), "{bytes}");
     }
+
+    #[test]
+    fn a_record_none_of_whose_orders_is_taken_is_rejected_for_each_reason_once() {
+        let text = "[kafka]\nbrokers = \"a:1\"\n[[source]]\nname = \"shop\"\nnetwork = \"orders\"\nenabled = false\n";
+        let settings = config::read(Path::new("t.toml"), text, []).unwrap();
+        let configured = Configured::new(&settings.sources, &BTreeMap::new()).unwrap();
+        let orders = [
+            ("o-1", "never"),
+            ("", "2026-08-31T10:00:00Z"),
+            ("o-3", "soon"),
+        ];
+        let orders = orders.map(|(id, at)| {
+            format!(
+                r#"{{\"order_id\":\"{id}\",\"advertiser_id\":\"a\",\"amount\":\"1.00\",\"currency\":\"USD\",\"ordered_at\":\"{at}\"}}"#
+            )
+        });
+        let record = format!(
+            r#"{{"v":1,"id":"01a05a43-fc00-7f54-8d8e-0023af5570ee","source":"shop","key":"k1","received_at":"2026-09-01T00:00:00.000001Z","method":"POST","query":{{"utf8":""}},"content_type":"application/json","body":{{"utf8":"[{}]"}},"remote":null,"headers":{{}},"via":"http"}}"#,
+            orders.join(",")
+        );
+        let judged = judge(message(record.as_bytes()), configured.rules()).unwrap();
+        assert!(judged.conversions().is_empty());
+        let Verdict::Rejected { reasons, .. } = judged.verdict else {
+            panic!("{judged:?}")
+        };
+        let reasons: Vec<_> = reasons.iter().map(|reason| reason.as_str()).collect();
+        assert_eq!(reasons, ["missing_identity", "unreadable_key_date"]);
+    }
 }

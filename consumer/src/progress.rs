@@ -503,4 +503,30 @@ mod tests {
         assert!(progress.take(0, 4).is_some());
         assert_eq!(progress.go_on(9), None);
     }
+
+    #[test]
+    fn work_of_before_a_halt_is_not_taken_when_the_partition_has_come_as_far_again() {
+        let mut progress = assigned(&[0]);
+        let before = progress.take(0, 10).unwrap().epoch;
+        progress.take(0, 11).unwrap();
+        assert!(progress.is_current(0, before));
+        progress.halt(0);
+        assert!(!progress.is_current(0, before));
+        assert_eq!(progress.go_on(0), Some(10));
+        progress.take(0, 10).unwrap();
+        let after = progress.take(0, 11).unwrap().epoch;
+        assert!(!progress.store(0, before, 12), "record 10 may be missing");
+        assert_eq!(progress.uncommitted(), []);
+        assert!(progress.is_current(0, after) && progress.store(0, after, 12));
+    }
+
+    #[test]
+    fn going_on_takes_back_what_was_read_and_not_stored() {
+        let mut progress = assigned(&[0]);
+        let before = progress.take(0, 10).unwrap().epoch;
+        progress.take(0, 11).unwrap();
+        progress.stop(0, 11);
+        assert_eq!(progress.go_on(0), Some(10));
+        assert!(!progress.is_current(0, before));
+    }
 }

@@ -179,4 +179,18 @@ mod tests {
             );
         }
     }
+
+    #[test]
+    fn before_every_template_the_earliest_holds_wherever_it_stands() {
+        let (early, late) = ("2026-09-01T00:00:00Z", "2026-10-01T00:00:00Z");
+        let templates = [("late=<u1>", Some(late)), ("early=<u1>", Some(early))];
+        for (received_at, expected) in [
+            ("2026-08-01T00:00:00Z", "early"),
+            (early, "early"),
+            (late, "late"),
+        ] {
+            let read = chosen(&templates, "", received_at);
+            assert_eq!(read, (expected.to_owned(), false), "{received_at}");
+        }
+    }
 }

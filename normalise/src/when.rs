@@ -508,4 +508,31 @@ mod tests {
             Err(DateFault::Unreadable)
         );
     }
+
+    #[test]
+    fn a_clock_of_twelve_hours_has_a_midnight_and_a_noon() {
+        let cases = [
+            ("4/30/2014", Some("2014-04-30T00:00:00Z")),
+            ("4/30/14 2:18", Some("2014-04-30T02:18:00Z")),
+            ("4/30/2014 12:18 AM", Some("2014-04-30T00:18:00Z")),
+            ("4/30/2014 1:18:36 am", Some("2014-04-30T01:18:36Z")),
+            ("4/30/2014 11:18 AM", Some("2014-04-30T11:18:00Z")),
+            ("4/30/2014 12:18 PM", Some("2014-04-30T12:18:00Z")),
+            ("4/30/2014 11:18\u{a0}PM", Some("2014-04-30T23:18:00Z")),
+            ("4/30/2014 0:18 AM", None),
+            ("4/30/2014 13:18 AM", None),
+            ("4/30/2014 0:18 PM", None),
+            ("4/30/2014 13:18 PM", None),
+            ("4/30/2014 2:18 XM", None),
+            ("4/30/2014 2:18:36:1", None),
+            ("4/30/2014/1", None),
+            ("30/4/2014", None),
+            ("4/30/100", None),
+        ];
+        for (text, expected) in cases {
+            let read = parse(text, &[DateForm::MonthDayYear], &TimeZone::UTC).ok();
+            let read = read.map(|instant| instant.to_string());
+            assert_eq!(read.as_deref(), expected, "{text}");
+        }
+    }
 }

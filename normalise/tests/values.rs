@@ -202,3 +202,49 @@ proptest! {
         prop_assert_eq!(&row.extra["n"], &[written]);
     }
 }
+
+#[test]
+fn any_of_several_words_tells_a_signal_from_a_transaction() {
+    let builtin = profile::builtin("rakuten").unwrap();
+    let text = (builtin.text)
+        .replace("signal = [\"Y\"]", "signal = [\"Y\", \"early\"]")
+        .replace("transaction = [\"N\"]", "transaction = [\"N\", \"final\"]");
+    let rules = SourceRules::new(SourceDescription {
+        source: SourceName::new("s").unwrap(),
+        account: AccountName::new("a").unwrap(),
+        profile: Arc::new(profile::Profile::parse(&text).unwrap()),
+        currency: None,
+        zone: None,
+        publisher_id: None,
+        templates: Vec::new(),
+        identity: Some(Identity::None),
+        key_day_rule: Some(KeyDayRule::Bucket),
+    })
+    .unwrap();
+    for (word, expected) in [
+        ("Y", "signal"),
+        ("EARLY", "signal"),
+        ("n", "transaction"),
+        ("final", "transaction"),
+        ("1", "unknown"),
+    ] {
+        let query = format!("is_event={word}&u1=c");
+        let record = RawRecord {
+            id: Uuid::from_u128(7),
+            source: "s".into(),
+            key: None,
+            received_at: Timestamp::UNIX_EPOCH,
+            method: "GET".into(),
+            query: Payload::of(query.as_bytes()),
+            content_type: None,
+            body: None,
+            remote: None,
+            headers: Vec::new(),
+            via: Via::Http,
+        };
+        match normalise(&record, &rules) {
+            Outcome::Accepted(row) => assert_eq!(row.kind.as_str(), expected, "{word}"),
+            other => panic!("{word}: {other:?}"),
+        }
+    }
+}

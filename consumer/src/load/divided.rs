@@ -192,3 +192,28 @@ fn loaded(part: &JudgedPart, fate: Fate) -> Loaded {
         fate,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::judge::tests::judged;
+
+    #[test]
+    fn nothing_from_a_record_without_a_way_on_is_sent_again() {
+        let records: Vec<_> = (10..14).map(|offset| judged(offset, 1)).collect();
+        let runs = [0, 1, 2].map(|partition| Run {
+            partition,
+            records: &records,
+        });
+        let mut objections = Objections::default();
+        for (partition, offset) in [(0, 12), (1, 10)] {
+            let error = StoreError::own(Kind::Data, "insert", "no", "none");
+            objections.give_up(partition, offset, error);
+        }
+        let left: Vec<_> = possible(&runs, &objections)
+            .iter()
+            .map(|run| (run.partition, run.records.len()))
+            .collect();
+        assert_eq!(left, [(0, 2), (2, 4)]);
+    }
+}

@@ -154,4 +154,10 @@ mod tests {
             .collect();
         assert_eq!(again, expected);
     }
+
+    #[test]
+    fn a_part_ends_behind_its_last_record() {
+        let ends: Vec<_> = five().parts.iter().map(JudgedPart::end).collect();
+        assert_eq!(ends, [13, 22]);
+    }
 }

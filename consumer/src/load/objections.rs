@@ -77,3 +77,53 @@ impl Objections {
         self.hopeless.get(&partition)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use postback_store::Kind;
+
+    use super::*;
+    use crate::judge::tests::{RECORD, judge, judged, message, rules};
+
+    fn error(message: &str) -> StoreError {
+        StoreError::own(Kind::Data, "insert", message, "none")
+    }
+
+    #[test]
+    fn a_partition_stops_at_the_first_record_without_a_way_in_whatever_order_they_are_found() {
+        let mut objections = Objections::default();
+        for offset in [7, 5, 9] {
+            objections.give_up(0, offset, error(&offset.to_string()));
+        }
+        objections.give_up(2, 8, error("8"));
+        let first = |partition| {
+            let found: Option<&(Offset, StoreError)> = objections.hopeless(partition);
+            found.map(|(offset, error)| (*offset, error.message.as_str()))
+        };
+        assert_eq!(first(0), Some((5, "5")));
+        assert_eq!(first(1), None);
+        assert_eq!(first(2), Some((8, "8")));
+    }
+
+    #[test]
+    fn a_raw_text_is_replaced_once_and_a_rejection_keeps_its_words() {
+        let record = judge(message(RECORD.as_bytes()), &rules()).unwrap();
+        let other = judged(1, 3);
+        let mut objections = Objections::default();
+        assert!(objections.to(record.id).is_none() && !objections.rejects(record.id));
+
+        assert!(objections.replace_raw(&record, &error("raw")));
+        assert!(!objections.rejects(record.id), "its conversion was taken");
+        assert!(!objections.replace_raw(&record, &error("again")));
+        let objection = objections.to(record.id).unwrap();
+        let hash = blake3::hash(RECORD.as_bytes()).to_hex();
+        assert_eq!(objection.detail, "raw");
+        assert_eq!(objection.raw_hash, Some(format!("{HASHED}{hash}")));
+
+        objections.reject(&other, &error("value"));
+        assert!(objections.rejects(other.id) && !objections.rejects(record.id));
+        assert!(objections.replace_raw(&other, &error("raw")));
+        assert_eq!(objections.to(other.id).unwrap().detail, "value");
+        assert!(objections.rejects(other.id));
+    }
+}

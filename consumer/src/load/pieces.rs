@@ -380,4 +380,12 @@ mod tests {
         pieces.taken(true);
         assert_eq!(pieces.next(), Some(2..4));
     }
+
+    #[test]
+    fn so_many_as_fitted_have_room() {
+        let mut at_once = AtOnce::default();
+        assert!(at_once.has_room_for(usize::MAX));
+        at_once.too_large(9);
+        assert!(at_once.has_room_for(5) && !at_once.has_room_for(6));
+    }
 }

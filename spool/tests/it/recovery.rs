@@ -327,3 +327,50 @@ fn a_directory_from_a_dead_host_is_drained_without_a_spool_of_ones_own() {
     drain.release(read[2].position);
     assert_eq!(disk.files(), [] as [std::path::PathBuf; 0]);
 }
+
+#[test]
+fn zeroes_with_something_behind_them_are_damage_and_kept() {
+    let (bench, read, reasons) = after(|bytes| bytes[THIRD..THIRD + 10].fill(0));
+    assert_eq!((read.len(), reasons), (2, vec!["spool_damage"]));
+    let head = format!("# bytes {THIRD}..{END}\n");
+    assert!(set_aside(&bench)[0].starts_with(head.as_bytes()));
+}
+
+#[test]
+fn a_segment_under_another_name_is_read_by_its_header() {
+    let bench = three();
+    let path = bench.segment();
+    let name = path.file_name().unwrap().to_str().unwrap();
+    let (number, _) = name.split_once('-').unwrap();
+    let other = path.with_file_name(format!("{number}-0123456789abcdef.segment"));
+    bench.disk.rename(&path, &other).unwrap();
+    let mut bench = bench.kill();
+    assert_eq!(records(&read_all(&mut bench.drain)), ["one", "two", "tre"]);
+    assert_eq!(reasons(&bench.drain), [] as [&str; 0]);
+}
+
+#[test]
+fn a_stray_byte_among_zeroes_is_no_torn_tail() {
+    let (bench, read, reasons) = after(|bytes| {
+        let mark = bytes[THIRD];
+        bytes[THIRD..].fill(0);
+        bytes[THIRD + 20] = mark;
+    });
+    assert_eq!((read.len(), reasons), (2, vec!["spool_damage"]));
+    assert_eq!(set_aside(&bench).len(), 1);
+}
+
+#[test]
+fn a_long_reason_is_cut_between_its_letters() {
+    let mut bench = three();
+    let read = read_all(&mut bench.drain);
+    let reason = format!("x{}", "\u{e4}".repeat(600));
+    bench.drain.set_aside(&read[1], &reason).unwrap();
+    let found = survey(&bench.disk, root()).unwrap();
+    let mut kept = Records::open(&bench.disk, &found.rejected[0].path).unwrap();
+    let Some(Ok(Found::Rejected { rejected, .. })) = kept.next() else {
+        panic!("no rejected record");
+    };
+    assert_eq!(rejected.reason, reason[..1_023]);
+    assert_eq!(rejected.record, b"two");
+}
