@@ -223,6 +223,17 @@ fn publish_aged(pipeline: &Pipeline, record: &str, minutes: i64) {
     producer.flush(wait::LIMIT).unwrap();
 }
 
+/// A record that ingest received five hours ago.
+fn spooled() -> String {
+    let received = jiff::Timestamp::now() - jiff::SignedDuration::from_hours(5);
+    let record = json!({
+        "v": 1, "id": "01a05a43-fc00-7f54-8d8e-0023af5570aa", "source": "shop", "key": "k1",
+        "received_at": received.to_string(), "method": "GET", "query": {"utf8": "a=1"},
+        "content_type": null, "body": null, "remote": null, "headers": {}, "via": "http",
+    });
+    record.to_string()
+}
+
 #[test]
 fn records_that_wait_for_long_are_an_alert_though_nothing_is_loaded() {
     let pipeline = plain("watch_unread");
@@ -242,13 +253,7 @@ fn records_that_wait_for_long_are_an_alert_though_nothing_is_loaded() {
 fn what_was_received_long_ago_and_waits_hides_whether_all_is_well() {
     let pipeline = plain("watch_spooled");
     load(&pipeline, 0, 0);
-    let received = jiff::Timestamp::now() - jiff::SignedDuration::from_hours(5);
-    let spooled = json!({
-        "v": 1, "id": "01a05a43-fc00-7f54-8d8e-0023af5570aa", "source": "shop", "key": "k1",
-        "received_at": received.to_string(), "method": "GET", "query": {"utf8": "a=1"},
-        "content_type": null, "body": null, "remote": null, "headers": {}, "via": "http",
-    });
-    publish_aged(&pipeline, &spooled.to_string(), 2);
+    publish_aged(&pipeline, &spooled(), 2);
     let finished = pipeline.postback(&["-q", "watch", "--once"]);
     // What cannot be judged is not known to be well.
     assert_eq!(finished.code, 3, "{}", finished.shown());
@@ -341,6 +346,43 @@ fn a_running_watch_reads_the_sources_again_on_sighup() {
     }
     let refused = "configuration refused, the old sources stay";
     assert_eq!(watching.output().matches(refused).count(), 2);
+    assert_eq!(watching.terminate(), 0);
+}
+
+#[test]
+fn a_break_that_cannot_be_seen_is_not_over_after_sighup() {
+    let pipeline = plain("watch_blind");
+    load(&pipeline, 3_600, 0);
+    // It looks only when it reads the sources again.
+    let arguments = ["-o", "jsonl", "watch", "--interval", "3600"];
+    let watching = pipeline.start_with("postback", &arguments);
+    let until = |part: &str, times: usize| {
+        wait::until_true(part, || watching.output().matches(part).count() == times);
+    };
+    let alert = "\"event\":\"alert\"";
+    until(alert, 1);
+    // What lay in the spool for five hours waits: the last hour cannot be judged.
+    publish_aged(&pipeline, &spooled(), 2);
+    // What three looks do not find is over, and each look ends before the next reload.
+    for reloads in 1..=4 {
+        watching.signal(Signal::HUP);
+        until("sources reloaded: 1", reloads);
+    }
+    until("Records that were received long ago", 1);
+    let output = watching.output();
+    assert!(!output.contains("\"event\":\"over\""), "{output}");
+    assert_eq!(output.matches(alert).count(), 1, "{output}");
+
+    // One that is no longer watched ends all the same.
+    let text = std::fs::read_to_string(pipeline.configuration()).unwrap();
+    let disabled = text.replace("name = \"shop\"\n", "name = \"shop\"\nenabled = false\n");
+    assert_ne!(disabled, text);
+    std::fs::write(pipeline.configuration(), disabled).unwrap();
+    for reloads in 5..=7 {
+        watching.signal(Signal::HUP);
+        until("sources reloaded: 1", reloads);
+    }
+    until("\"event\":\"over\"", 1);
     assert_eq!(watching.terminate(), 0);
 }
 

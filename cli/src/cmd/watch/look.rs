@@ -5,6 +5,8 @@ mod endpoints;
 mod found;
 mod waiting;
 
+use std::mem;
+
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use postback_store::annotations::{self, Annotation};
@@ -14,6 +16,7 @@ use postback_store::{Role, StoreError, client};
 
 use super::alert::Alert;
 use super::book::Book;
+use super::finding::Finding;
 use super::history::{self, Rows, WIDTH, bin_of, days, start_of};
 use super::judge::{Context, Divided, judge, judge_book, pooled};
 use crate::cmd::Loaded;
@@ -103,6 +106,19 @@ pub(super) struct Books {
     generation: Option<u32>,
     end: u32,
     books: Vec<Book>,
+}
+
+impl Past {
+    /// Takes other sources. Rows and books have the names of the old ones, and are read anew; what was
+    /// found stays for what is still watched, for the next look may see less.
+    pub(super) fn reload(&mut self, watched: &Watched<'_>) {
+        let mut found = mem::take(&mut self.found);
+        found.rename(|alert| watched.source_of(alert));
+        *self = Self {
+            found,
+            ..Self::default()
+        };
+    }
 }
 
 /// Which sources are looked at.
@@ -197,6 +213,18 @@ impl Watched<'_> {
         wanted && sources.any(|known| known.name.as_str() == source && known.enabled)
     }
 
+    /// What the source of an earlier break is called now; none where it is no longer watched for such.
+    fn source_of(&self, alert: &Alert) -> Option<String> {
+        let sources = &self.loaded.settings.sources;
+        let name = names::now(&alert.source, sources).unwrap_or(&alert.source);
+        let is_watched = if matches!(alert.finding, Finding::Gap(_)) {
+            books::sides(name, self.loaded, self.only).is_some()
+        } else {
+            self.is_watched(name)
+        };
+        is_watched.then(|| name.to_owned())
+    }
+
     fn zone(&self, source: &str) -> TimeZone {
         let mut sources = self.loaded.settings.sources.iter();
         let known = sources.find(|known| known.name.as_str() == source);
@@ -277,4 +305,103 @@ async fn through(
         // Nobody says what waits: nothing behind the newest row can be judged.
         Err(_) => newest,
     }))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::path::Path;
+
+    use postback_common::config;
+    use postback_detect::Change;
+    use postback_normalise::Configured;
+    use postback_store::reports::gap::Own;
+
+    use super::*;
+    use crate::cmd::watch::finding::{Gap, What};
+
+    /// `store` was renamed and `closed` disabled.
+    const RELOADED: &str = "[kafka]\nbrokers = \"h:1\"\n\
+        [[source]]\nname = \"shop\"\naliases = [\"store\"]\naccount = \"a\"\nnetwork = \"rakuten\"\n\
+        [[source.key]]\nkey = \"0123456789abcdef-0123456789\"\n\
+        [[source]]\nname = \"market\"\naccount = \"b\"\nnetwork = \"rakuten\"\n\
+        [[source.key]]\nkey = \"0123456789abcdef-abcdefghij\"\n\
+        [[source]]\nname = \"closed\"\naccount = \"c\"\nnetwork = \"rakuten\"\nenabled = false\n\
+        [[source]]\nname = \"books\"\nnetwork = \"orders\"\nenabled = false\n";
+
+    fn loaded() -> Loaded {
+        let settings = config::read(Path::new("t.toml"), RELOADED, []).unwrap();
+        let configured = Configured::new(&settings.sources, &BTreeMap::new()).unwrap();
+        Loaded {
+            settings,
+            configured,
+        }
+    }
+
+    fn at(minute: i64) -> Timestamp {
+        Timestamp::from_second(60 * minute).unwrap()
+    }
+
+    fn alert(source: &str, finding: Finding) -> Alert {
+        Alert {
+            source: source.to_owned(),
+            finding,
+            since: at(5),
+            evidence: None,
+            learning: false,
+            near: None,
+        }
+    }
+
+    fn silence(source: &str) -> Alert {
+        alert(source, Finding::Silence { missing: 20.0 })
+    }
+
+    fn gap(source: &str) -> Alert {
+        let gap = Gap {
+            own: Own::Orders,
+            what: What::Orders,
+            advertiser: None,
+            change: Change {
+                usual: 0.02,
+                observed: 0.4,
+                low: 0.3,
+                high: 0.5,
+            },
+            orders: 10,
+            unexplained: 4,
+            money: Vec::new(),
+        };
+        alert(source, Finding::Gap(Box::new(gap)))
+    }
+
+    /// What looks after a reload tell that find nothing, the first in less than the one before it.
+    fn told(only: Option<&str>) -> [Vec<String>; 2] {
+        let mut past = Past {
+            generation: Some(1),
+            end: 9,
+            ..Past::default()
+        };
+        let seen = ["store", "market", "closed"].map(silence);
+        let seen = [&seen[..], &[gap("books"), gap("closed")]].concat();
+        past.found.complete(seen, Some(at(99)), at(100));
+        past.reload(&Watched {
+            loaded: &loaded(),
+            only,
+            begun: None,
+        });
+        assert_eq!((past.generation, past.end), (None, 0));
+        [(3, 101), (99, 102)].map(|(through, now)| {
+            let told = past.found.complete(Vec::new(), Some(at(through)), at(now));
+            told.iter().map(Alert::id).collect()
+        })
+    }
+
+    #[test]
+    fn what_was_found_is_not_over_because_the_sources_are_read_again() {
+        let all = ["books/gap", "market/silence", "shop/silence"].map(str::to_owned);
+        assert_eq!(told(None), [all.to_vec(), Vec::new()]);
+        let one = "shop/silence".to_owned();
+        assert_eq!(told(Some("shop")), [vec![one], Vec::new()]);
+    }
 }

@@ -102,6 +102,15 @@ impl Watch {
         Ok(Some(name))
     }
 
+    /// What one that goes on looks at.
+    fn watched<'a>(&'a self, loaded: &'a Loaded, begun: &'a Begun) -> Result<Watched<'a>, Failure> {
+        Ok(Watched {
+            loaded,
+            only: self.only(&loaded.settings)?,
+            begun: Some(begun),
+        })
+    }
+
     async fn go_on(
         &self,
         mut loaded: Loaded,
@@ -117,11 +126,7 @@ impl Watch {
         let mut watcher = Watcher::start(&loaded.settings, shutdown.clone()).await?;
         let mut begun = Begun::default().read(&loaded.settings.sources, Timestamp::now());
         loop {
-            let watched = Watched {
-                loaded: &loaded,
-                only: self.only(&loaded.settings)?,
-                begun: Some(&begun),
-            };
+            let watched = self.watched(&loaded, &begun)?;
             tokio::select! {
                 // Both come with Ctrl-C, and the first one says so.
                 biased;
@@ -141,8 +146,7 @@ impl Watch {
                     if let Some(again) = again {
                         loaded = again;
                         begun = begun.read(&loaded.settings.sources, Timestamp::now());
-                        // Its rows have the names of the old sources.
-                        watcher.past = Past::default();
+                        watcher.past.reload(&self.watched(&loaded, &begun)?);
                     }
                 }
                 () = tokio::time::sleep(pause) => {}

@@ -32,11 +32,7 @@ pub(super) async fn read(
     let mut books = Vec::new();
     for source in &loaded.settings.sources {
         let name = source.name.as_str();
-        if only.is_some_and(|only| only != name) {
-            continue;
-        }
-        // Other sources have no sides, and neither has a book without a network.
-        let Ok(sides) = Sides::of(Some(name), loaded) else {
+        let Some(sides) = sides(name, loaded, only) else {
             continue;
         };
         let networks = networks(&sides, &loaded.settings.sources);
@@ -46,6 +42,15 @@ pub(super) async fn read(
         }
     }
     Ok(books)
+}
+
+/// What a source is compared with; none where it is not wanted, or is no book.
+pub(super) fn sides(name: &str, loaded: &Loaded, only: Option<&str>) -> Option<Sides> {
+    if only.is_some_and(|only| only != name) {
+        return None;
+    }
+    // Other sources have no sides, and neither has a book without a network.
+    Sides::of(Some(name), loaded).ok()
 }
 
 async fn one(

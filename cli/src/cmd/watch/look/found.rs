@@ -1,6 +1,7 @@
 //! What earlier looks found and this one cannot see: less is loaded than they judged.
 
 use std::collections::BTreeMap;
+use std::mem;
 
 use jiff::Timestamp;
 
@@ -45,6 +46,20 @@ impl Found {
         let missing = self.breaks.iter().filter(|(id, _)| !found.contains(id));
         alerts.extend(missing.map(|(_, seen)| seen.alert.clone()));
         alerts
+    }
+
+    /// Keeps the breaks of whose source `name` says what it is called from now on. Of the same break of
+    /// two sources that are one now, that which was seen in more stays.
+    pub(super) fn rename(&mut self, name: impl Fn(&Alert) -> Option<String>) {
+        let kept = mem::take(&mut self.breaks).into_values();
+        let kept = kept.filter_map(|mut seen| {
+            seen.alert.source = name(&seen.alert)?;
+            Some(seen)
+        });
+        let mut kept: Vec<Break> = kept.collect();
+        kept.sort_by_key(|seen| seen.through);
+        let named = kept.into_iter().map(|seen| (seen.alert.id(), seen));
+        self.breaks.extend(named);
     }
 }
 
@@ -105,6 +120,18 @@ mod tests {
             (&[], Some(99)),
         ];
         assert_eq!(told(&looks), [&["a"][..], &["a"], &["a"], &[]]);
+    }
+
+    #[test]
+    fn a_break_of_two_sources_that_become_one_was_seen_in_more() {
+        let mut found = Found::default();
+        found.complete(vec![alert("a"), alert("z")], at(99), at(100).unwrap());
+        // One more is found where less is judged.
+        found.complete(vec![alert("b")], at(50), at(101).unwrap());
+        found.rename(|alert| (alert.source != "z").then(|| "a".to_owned()));
+        let mut told = |through| found.complete(Vec::new(), at(through), at(102).unwrap());
+        assert_eq!(told(98), [alert("a")]);
+        assert_eq!(told(99), []);
     }
 
     #[test]
