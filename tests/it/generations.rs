@@ -262,27 +262,14 @@ fn a_replay_can_be_cancelled_and_a_new_source_is_added_to_every_generation() {
     assert_eq!((ingest.terminate(), consumer.terminate()), (0, 0));
 }
 
-#[test]
-fn a_generation_of_another_normaliser_is_left_to_programs_of_that_version() {
-    let Running {
-        ingest,
-        consumer,
-        pipeline,
-    } = Setup::new("other_version")
-        .source("rakuten-us", COMPLETE)
-        .start();
+/// Generation 2, as a program makes it that has a later version of the normaliser.
+fn make_one_of_a_later_version(pipeline: &Pipeline) {
     let insert = "INSERT INTO {db}.generations (number, normaliser_version, base, rules, made_by) SELECT 2, 99, 1, rules, 'a later version' FROM {db}.generations WHERE number = 1";
     pipeline.database.run(insert);
-    wait::until_true("the consumer says so", || {
-        consumer
-            .output()
-            .contains("it is left to programs of that version")
-    });
-    get(&pipeline, 0, &sale(1));
-    pipeline.wait_until_loaded(1);
-    let ready = pipeline.readiness(pipeline.consumer_admin).unwrap();
-    assert_eq!(ready.0, 200, "{}", ready.1);
+}
 
+/// Records that readers were switched to generation 2.
+fn show_readers_the_later_version(pipeline: &Pipeline) {
     for event in [
         "'activation_asked', ''",
         "'held', '{\"mark\":\"m\"}'",
@@ -293,6 +280,29 @@ fn a_generation_of_another_normaliser_is_left_to_programs_of_that_version() {
         );
         pipeline.database.run(&event);
     }
+}
+
+#[test]
+fn a_generation_of_another_normaliser_is_left_to_programs_of_that_version() {
+    let Running {
+        ingest,
+        consumer,
+        pipeline,
+    } = Setup::new("other_version")
+        .source("rakuten-us", COMPLETE)
+        .start();
+    make_one_of_a_later_version(&pipeline);
+    wait::until_true("the consumer says so", || {
+        consumer
+            .output()
+            .contains("it is left to programs of that version")
+    });
+    get(&pipeline, 0, &sale(1));
+    pipeline.wait_until_loaded(1);
+    let ready = pipeline.readiness(pipeline.consumer_admin).unwrap();
+    assert_eq!(ready.0, 200, "{}", ready.1);
+
+    show_readers_the_later_version(&pipeline);
     wait::until_true(
         "the notice tells that readers see what it cannot load",
         || {
@@ -310,6 +320,75 @@ fn a_generation_of_another_normaliser_is_left_to_programs_of_that_version() {
     pipeline.wait_until_ready(pipeline.consumer_admin, &consumer);
     let (_, text) = pipeline.readiness(pipeline.consumer_admin).unwrap();
     assert!(text.contains("warn generations"), "{text}");
+    assert_eq!((ingest.terminate(), consumer.terminate()), (0, 0));
+}
+
+/// As in an upgrade whose old consumer was stopped too early.
+#[test]
+fn who_waits_for_a_switch_hears_that_nobody_loads_what_readers_see() {
+    let Running {
+        ingest,
+        consumer,
+        pipeline,
+    } = Setup::new("nobody_leads")
+        .source("rakuten-us", COMPLETE)
+        .start();
+    make_one_of_a_later_version(&pipeline);
+    show_readers_the_later_version(&pipeline);
+    let told = "No postback-consumer loads generation 2, which readers see: neither can it be passed nor can \
+                readers be switched. It takes one with normaliser version 99.";
+    let status = pipeline.postback(&["replay", "status"]);
+    assert!(status.stdout.contains(told), "{}", status.shown());
+
+    let waiting = pipeline.start_with("postback", &["--quiet", "generation", "activate", "1"]);
+    wait::until_true("it says so", || waiting.output().contains(told));
+    assert!(waiting.process().is_running(), "{}", waiting.output());
+    let withdrawn = pipeline.postback(&["generation", "activate", "1", "--withdraw"]);
+    assert_eq!(withdrawn.code, 0, "{}", withdrawn.shown());
+    let log = pipeline.log("postback");
+    assert_eq!(waiting.exit_code(), 1);
+    let output = std::fs::read_to_string(log).unwrap();
+    assert!(output.contains("the switch was withdrawn"), "{output}");
+    assert_eq!(output.matches(told).count(), 1, "{output}");
+    assert_eq!((ingest.terminate(), consumer.terminate()), (0, 0));
+}
+
+/// As in an upgrade, before the replay is begun.
+#[test]
+fn a_consumer_with_nothing_to_load_says_what_to_do_and_is_ready_once_it_has() {
+    let Running {
+        ingest,
+        consumer,
+        pipeline,
+    } = Setup::new("all_other")
+        .source("rakuten-us", COMPLETE)
+        .start();
+    assert_eq!(consumer.terminate(), 0);
+    make_one_of_a_later_version(&pipeline);
+    show_readers_the_later_version(&pipeline);
+    for event in ["'filled', '{\"records\":0}'", "'dropped', ''"] {
+        let number = if event.contains("filled") { 2 } else { 1 };
+        let event = format!(
+            "INSERT INTO {{db}}.generation_events (number, event, detail) VALUES ({number}, {event})"
+        );
+        pipeline.database.run(&event);
+    }
+
+    let consumer = pipeline.start_consumer();
+    let says = [
+        "ok   kafka",
+        "fail partitions: nothing is loaded here: every generation is of another normaliser version",
+        "warn generations: readers see",
+    ];
+    wait::until_true("it says what to do", || {
+        let said = pipeline.readiness(pipeline.consumer_admin);
+        said.is_some_and(|(status, text)| {
+            status == 503 && says.iter().all(|line| text.contains(line))
+        })
+    });
+    let replay = pipeline.postback(&["replay", "start"]);
+    assert_eq!(replay.code, 0, "{}", replay.shown());
+    pipeline.wait_until_ready(pipeline.consumer_admin, &consumer);
     assert_eq!((ingest.terminate(), consumer.terminate()), (0, 0));
 }
 

@@ -171,11 +171,7 @@ impl Keeper {
             let is_active = lineage.active == Some(generation);
             match self.running.get_mut(&generation) {
                 Some(running) => running.follow(&rules, generation)?,
-                None => {
-                    let running = self.parts.start(generation, &rules, is_active, shutdown)?;
-                    info!(%generation, is_active, "loading the generation");
-                    self.running.insert(generation, running);
-                }
+                None => self.begin(generation, &rules, is_active, shutdown)?,
             }
             self.changes
                 .look_at(generation, &rules, is_active, &self.settings.sources);
@@ -188,6 +184,31 @@ impl Keeper {
         }
         self.tell_of_others(&others, lineage.active);
         self.lineage = lineage;
+        Ok(())
+    }
+
+    /// Joins the group of a generation that is not loaded here yet.
+    fn begin(
+        &mut self,
+        generation: Generation,
+        rules: &RecordedRules,
+        is_active: bool,
+        shutdown: &Shutdown,
+    ) -> Result<(), RulesError> {
+        if is_active {
+            // What another generation, or none, let pass says nothing about this one.
+            let PipelineProbes {
+                kafka, partitions, ..
+            } = &self.parts.probes;
+            for probe in [kafka, partitions] {
+                if probe.failure().is_none() {
+                    probe.fail(format!("joining the group of generation {generation}"), "");
+                }
+            }
+        }
+        let running = self.parts.start(generation, rules, is_active, shutdown)?;
+        info!(%generation, is_active, "loading the generation");
+        self.running.insert(generation, running);
         Ok(())
     }
 
@@ -227,9 +248,15 @@ impl Keeper {
                     ),
                     "keep a postback-consumer of the other version running, and load everything anew by this one with `postback replay start`",
                 );
-                // It does what is to be done in an upgrade, and nothing of its own tells these two.
-                if !self.running.is_empty() {
-                    self.parts.probes.kafka.pass();
+                // Nothing of its own tells these two. A rollout that waits for readiness keeps the old
+                // consumers for as long as this one has nothing to load.
+                self.parts.probes.kafka.pass();
+                if self.running.is_empty() {
+                    self.parts.probes.partitions.fail(
+                        "nothing is loaded here: every generation is of another normaliser version",
+                        "`postback replay start` makes one of this version",
+                    );
+                } else {
                     self.parts.probes.partitions.pass();
                 }
             }
@@ -306,4 +333,113 @@ pub(crate) fn in_force(
     generation: Generation,
 ) -> Result<Rules, RulesError> {
     Rules::of(&recorded.sources).map_err(|error| RulesError::Recorded { generation, error })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use postback_common::config;
+    use postback_normalise::Configured;
+    use postback_service::kafka::KafkaMetrics;
+    use postback_service::kafka::rdkafka::mocking::MockCluster;
+    use postback_service::metrics::Metrics;
+    use postback_service::probes::Readiness;
+    use postback_store::{Role, client};
+
+    use super::*;
+    use crate::endpoints::EndpointMetrics;
+    use crate::health::ClickHouseHealth;
+    use crate::metrics::ConsumerMetrics;
+    use crate::role::Turns;
+    use crate::upkeep::UpkeepMetrics;
+
+    const OTHER: u32 = NORMALISER_VERSION + 1;
+
+    fn generation(number: u32) -> Generation {
+        Generation::new(number).unwrap()
+    }
+
+    /// Loads nothing yet. The probes that pipelines set decide alone whether it is ready.
+    fn keeper(brokers: &str) -> (Keeper, Readiness) {
+        let text = format!("[kafka]\nbrokers = \"{brokers}\"\ntopic = \"t\"\n");
+        let settings = config::read(Path::new("t.toml"), &text, []).unwrap();
+        let (mut metrics, readiness) = (Metrics::new(), Readiness::new());
+        let active = ConsumerMetrics::of_active(&mut metrics);
+        let clickhouse = readiness.notice("clickhouse");
+        let parts = Parts {
+            settings: settings.clone(),
+            loading: client(&settings.clickhouse, Role::Load).unwrap(),
+            health: ClickHouseHealth::new(clickhouse, active.clone(), &settings.clickhouse.url),
+            kafka_metrics: KafkaMetrics::register(&mut metrics),
+            metrics: active,
+            standby: ConsumerMetrics::of_standby(&mut metrics),
+            probes: PipelineProbes {
+                kafka: readiness.probe("kafka"),
+                partitions: readiness.probe("partitions"),
+                standby: readiness.notice("standby"),
+            },
+            turns: Turns::default(),
+            upkeep: UpkeepMetrics::register(&mut metrics),
+            endpoints: EndpointMetrics::register(&mut metrics),
+        };
+        let asking = client(&settings.clickhouse, Role::Query).unwrap();
+        let notice = readiness.notice("generations");
+        let keeper = Keeper::new("t.toml".into(), settings, asking, parts, notice);
+        (keeper, readiness)
+    }
+
+    #[test]
+    fn it_says_what_to_do_where_every_generation_is_another_versions() {
+        let (mut keeper, readiness) = keeper("127.0.0.1:1");
+        keeper.tell_of_others(&[], None);
+        assert!(!readiness.is_ready(), "there is no generation");
+        // A generation of its own is seen and not begun.
+        keeper.tell_of_others(&[(generation(2), OTHER)], Some(generation(1)));
+        assert!(!readiness.is_ready());
+        let others = [(generation(1), OTHER), (generation(2), OTHER)];
+        keeper.tell_of_others(&others, Some(generation(1)));
+        assert!(!readiness.is_ready());
+        let probes = &keeper.parts.probes;
+        assert_eq!(probes.kafka.failure(), None);
+        let failure = probes.partitions.failure().unwrap().to_string();
+        assert!(failure.contains("nothing is loaded here"), "{failure}");
+        let failure = keeper.notice.failure().unwrap().to_string();
+        assert!(failure.contains("readers see generation 1"), "{failure}");
+    }
+
+    /// What it begins does nothing before the test waits: they have one thread.
+    #[tokio::test]
+    async fn a_generation_that_is_begun_later_is_joined_before_it_is_ready_again() {
+        let cluster = MockCluster::new(1).unwrap();
+        cluster.create_topic("t", 1, 1).unwrap();
+        let (mut keeper, readiness) = keeper(&cluster.bootstrap_servers());
+        let others = [(generation(1), OTHER)];
+        keeper.tell_of_others(&others, Some(generation(1)));
+        assert!(!readiness.is_ready());
+        let configured = Configured::new(&[], &BTreeMap::new()).unwrap();
+        let (rules, shutdown) = (configured.recorded(), Shutdown::new());
+
+        // Beside what readers see it is no reason to take the process for unfit.
+        let begun = keeper.begin(generation(2), rules, false, &shutdown);
+        begun.unwrap();
+        keeper.tell_of_others(&others, Some(generation(1)));
+        assert!(readiness.is_ready());
+
+        let begun = keeper.begin(generation(3), rules, true, &shutdown);
+        begun.unwrap();
+        let probes = &keeper.parts.probes;
+        for probe in [&probes.kafka, &probes.partitions] {
+            let failure = probe.failure().unwrap().to_string();
+            assert!(failure.starts_with("joining "), "{failure}");
+        }
+        let joined = async {
+            while !readiness.is_ready() {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        let joined = tokio::time::timeout(Duration::from_secs(60), joined).await;
+        assert!(joined.is_ok(), "{:?}", readiness.report());
+        keeper.end(Ok(())).await.unwrap();
+    }
 }

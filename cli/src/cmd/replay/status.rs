@@ -2,7 +2,7 @@
 
 use clap::Args;
 use jiff::Timestamp;
-use postback_store::Life;
+use postback_store::{Generation, Life, Lineage};
 
 use super::Until;
 use crate::arguments::Options;
@@ -73,11 +73,7 @@ impl Status {
             sheet.notes.push(nobody.to_owned());
         }
         if record.lag(active).await?.members == 0 {
-            sheet.notes.push(format!(
-                "No postback-consumer loads generation {active}, which readers see: neither can it be passed nor can \
-                 readers be switched. It takes one with normaliser version {}.",
-                lineage.lives[&active].record.normaliser_version
-            ));
+            sheet.notes.push(nobody_loads(active, &lineage));
         }
         if !life.is_whole() {
             sheet
@@ -103,6 +99,15 @@ impl Status {
         sheet.write(options, console)?;
         Ok(Ending::Done)
     }
+}
+
+/// What follows from it that no consumer is a member of the group of what readers see.
+pub(super) fn nobody_loads(active: Generation, lineage: &Lineage) -> String {
+    format!(
+        "No postback-consumer loads generation {active}, which readers see: neither can it be passed nor can \
+         readers be switched. It takes one with normaliser version {}.",
+        lineage.lives[&active].record.normaliser_version
+    )
 }
 
 #[expect(
