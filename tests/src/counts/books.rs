@@ -81,6 +81,8 @@ struct Inner {
     revisions: HashMap<u64, u8>,
     conversions: u64,
     others: u64,
+    /// What was refused does not come again.
+    spares_refused: bool,
 }
 
 impl Books {
@@ -103,6 +105,11 @@ impl Books {
         self.lock().sent
     }
 
+    /// From now on no further revision of a conversion that is refused is among the messages.
+    pub(super) fn spare_refused(&self) {
+        self.lock().spares_refused = true;
+    }
+
     /// The next message, noted as sent.
     pub(super) fn next(&self) -> Message {
         let mut inner = self.lock();
@@ -114,7 +121,8 @@ impl Books {
             3..20 if inner.conversions > 0 => {
                 let known = inner.conversions;
                 let conversion = inner.random(known);
-                inner.revision(conversion)
+                let is_spared = inner.spares_refused && is_odd(conversion);
+                inner.revision(conversion - u64::from(is_spared))
             }
             _ => {
                 let conversion = inner.conversions;

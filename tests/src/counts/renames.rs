@@ -22,8 +22,8 @@ const MOMENTS: [(&str, u32); 4] = [
     ("postbacks_g1", 2),
 ];
 
-/// Messages of one batch: enough for every month, and few enough that only the first one has a row
-/// that is refused, for which it would be divided.
+/// Messages of one batch: enough for every month, and few enough that only the first one has a new
+/// conversion that is refused, for which it would be divided.
 const MESSAGES: u32 = 90;
 
 /// For strace to attach.
@@ -38,6 +38,7 @@ pub(super) fn play(stage: &mut Stage) -> Account {
     let watcher = stage.watch();
     stage.send(MESSAGES);
     let mut broken = Account::draw(stage).broken;
+    stage.spare_refused();
     for (table, moment) in MOMENTS {
         broken.extend(die(stage, &tracer, table, moment));
     }

@@ -150,6 +150,11 @@ impl Stage {
         send_now(&self.addresses(), topic, &self.books, many);
     }
 
+    /// No batch has a refused row from now on.
+    pub(super) fn spare_refused(&self) {
+        self.books.spare_refused();
+    }
+
     fn addresses(&self) -> String {
         addresses(&self.brokers)
     }
