@@ -20,11 +20,14 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use uuid::Uuid;
 
-static GENERIC: LazyLock<SourceRules> = LazyLock::new(|| {
+static GENERIC: LazyLock<SourceRules> =
+    LazyLock::new(|| rules_of(Arc::clone(profile::builtin("generic").unwrap())));
+
+fn rules_of(profile: Arc<profile::Profile>) -> SourceRules {
     SourceRules::new(SourceDescription {
         source: SourceName::new("s").unwrap(),
         account: AccountName::new("a").unwrap(),
-        profile: Arc::clone(profile::builtin("generic").unwrap()),
+        profile,
         currency: None,
         zone: None,
         publisher_id: None,
@@ -33,9 +36,18 @@ static GENERIC: LazyLock<SourceRules> = LazyLock::new(|| {
         key_day_rule: Some(KeyDayRule::Bucket),
     })
     .unwrap()
-});
+}
 
 fn accepted(query: &str, content_type: Option<&str>, body: &str) -> Box<Conversion<'static>> {
+    accepted_by(&GENERIC, query, content_type, body)
+}
+
+fn accepted_by(
+    rules: &SourceRules,
+    query: &str,
+    content_type: Option<&str>,
+    body: &str,
+) -> Box<Conversion<'static>> {
     let record = RawRecord {
         id: Uuid::from_u128(7),
         source: "s".into(),
@@ -54,7 +66,7 @@ fn accepted(query: &str, content_type: Option<&str>, body: &str) -> Box<Conversi
         headers: Vec::new(),
         via: Via::Http,
     };
-    match normalise(&record, &GENERIC).into_owned() {
+    match normalise(&record, rules).into_owned() {
         Outcome::Accepted(row) => row,
         other => panic!("{query}{body}: {other:?}"),
     }
@@ -209,18 +221,7 @@ fn any_of_several_words_tells_a_signal_from_a_transaction() {
     let text = (builtin.text)
         .replace("signal = [\"Y\"]", "signal = [\"Y\", \"early\"]")
         .replace("transaction = [\"N\"]", "transaction = [\"N\", \"final\"]");
-    let rules = SourceRules::new(SourceDescription {
-        source: SourceName::new("s").unwrap(),
-        account: AccountName::new("a").unwrap(),
-        profile: Arc::new(profile::Profile::parse(&text).unwrap()),
-        currency: None,
-        zone: None,
-        publisher_id: None,
-        templates: Vec::new(),
-        identity: Some(Identity::None),
-        key_day_rule: Some(KeyDayRule::Bucket),
-    })
-    .unwrap();
+    let rules = rules_of(Arc::new(profile::Profile::parse(&text).unwrap()));
     for (word, expected) in [
         ("Y", "signal"),
         ("EARLY", "signal"),
@@ -228,23 +229,7 @@ fn any_of_several_words_tells_a_signal_from_a_transaction() {
         ("final", "transaction"),
         ("1", "unknown"),
     ] {
-        let query = format!("is_event={word}&u1=c");
-        let record = RawRecord {
-            id: Uuid::from_u128(7),
-            source: "s".into(),
-            key: None,
-            received_at: Timestamp::UNIX_EPOCH,
-            method: "GET".into(),
-            query: Payload::of(query.as_bytes()),
-            content_type: None,
-            body: None,
-            remote: None,
-            headers: Vec::new(),
-            via: Via::Http,
-        };
-        match normalise(&record, &rules) {
-            Outcome::Accepted(row) => assert_eq!(row.kind.as_str(), expected, "{word}"),
-            other => panic!("{word}: {other:?}"),
-        }
+        let row = accepted_by(&rules, &format!("is_event={word}&u1=c"), None, "");
+        assert_eq!(row.kind.as_str(), expected, "{word}");
     }
 }

@@ -94,6 +94,12 @@ impl Remains {
     /// Whether trying again is of no use. What is news is said.
     fn gives_up(&mut self, generation: Generation, error: &KafkaError) -> bool {
         let code = error_code(error);
+        if code == Some(RDKafkaErrorCode::NonEmptyGroup) {
+            debug!(%generation, %error, "members of its consumer group have not left yet");
+            return false;
+        }
+        // It may know no broker any more, which it would not mend by itself.
+        self.admin = None;
         let is_final = code.is_some_and(is_final);
         if is_final {
             warn!(
@@ -101,8 +107,6 @@ impl Remains {
                 "the generation is dropped, and its consumer group stays, which does no harm: allow the user \
                  in kafka.options to Delete it, or delete it with kafka-consumer-groups"
             );
-        } else if code == Some(RDKafkaErrorCode::NonEmptyGroup) {
-            debug!(%generation, %error, "members of its consumer group have not left yet");
         } else if self.told_of_groups.is_new(generation, code) {
             warn!(
                 %generation, %error,
@@ -117,15 +121,7 @@ impl Remains {
             Some(admin) => admin,
             none => none.insert(self.groups.admin()?),
         };
-        let deleted = self.groups.delete(admin, generation).await;
-        let is_waited_for = |error: &KafkaError| {
-            error.rdkafka_error_code() == Some(RDKafkaErrorCode::NonEmptyGroup)
-        };
-        if deleted.as_ref().is_err_and(|error| !is_waited_for(error)) {
-            // It may know no broker any more, which it would not mend by itself.
-            self.admin = None;
-        }
-        deleted
+        self.groups.delete(admin, generation).await
     }
 }
 
