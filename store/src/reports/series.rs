@@ -9,7 +9,6 @@ use jiff::Timestamp;
 use serde::Deserialize;
 
 use super::Reader;
-use super::decode::micros;
 use crate::error::StoreError;
 use crate::tables::REFUSALS;
 
@@ -67,18 +66,16 @@ pub struct Refused {
     pub refusals: u32,
 }
 
-/// A minute in which something came.
+/// The minutes in which something came.
 #[derive(Debug, Clone, PartialEq, Eq, Row, Deserialize)]
-pub struct Minute {
+pub struct Minutes {
     /// Its name.
     pub source: String,
-    /// The first postback of the minute.
-    #[serde(deserialize_with = "micros")]
-    pub first: Timestamp,
-    /// The last one.
-    #[serde(deserialize_with = "micros")]
-    pub last: Timestamp,
+    /// The first postback of each minute and the last one, in µs since 1970, by time in order. Ten
+    /// weeks have a hundred thousand: as small as may be.
+    pub moments: Vec<(i64, i64)>,
 }
+
 const ATTEMPT: &str = "count what came in";
 
 const WITHIN: &str = "received_at >= fromUnixTimestamp64Micro({from:Int64}) \
@@ -134,15 +131,18 @@ impl Reader {
         self.all(ATTEMPT, self.of_span(&sql, span)).await
     }
 
-    /// Minutes with postbacks, by source and time in order.
+    /// Minutes with postbacks, by source in order.
     ///
     /// # Errors
     /// As the server answers.
-    pub async fn minutes(&self, span: &Span) -> Result<Vec<Minute>, StoreError> {
+    pub async fn minutes(&self, span: &Span) -> Result<Vec<Minutes>, StoreError> {
         let sql = format!(
-            "SELECT toString(source) AS source, min(received_at) AS first, max(received_at) AS last \
+            "SELECT toString(name) AS source, arraySort(groupArray((first, last))) AS moments FROM \
+             (SELECT source AS name, toUnixTimestamp64Micro(min(received_at)) AS first, \
+             toUnixTimestamp64Micro(max(received_at)) AS last \
              FROM {{postbacks}} WHERE {WITHIN} AND via = 'http' AND source != '' \
-             GROUP BY source, intDiv(toUnixTimestamp(received_at), 60) ORDER BY source, first"
+             GROUP BY name, intDiv(toUnixTimestamp(received_at), 60)) \
+             GROUP BY name ORDER BY source"
         );
         self.all(ATTEMPT, self.of_span(&sql, span)).await
     }

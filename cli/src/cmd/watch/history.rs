@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use postback_detect::{Bin, CELLS, Trial};
-use postback_store::reports::series::{Minute, Received, Refused, Transactions};
+use postback_store::reports::series::{Minutes, Received, Refused, Transactions};
 
 /// Width of a bin in seconds: breaks of shares and volumes are found in minutes, and a season has
 /// hours.
@@ -20,7 +20,7 @@ pub(super) struct Rows {
     pub(super) received: Vec<Received>,
     pub(super) transactions: Vec<Transactions>,
     pub(super) refused: Vec<Refused>,
-    pub(super) minutes: Vec<Minute>,
+    pub(super) minutes: Vec<Minutes>,
 }
 
 impl Rows {
@@ -29,11 +29,9 @@ impl Rows {
         if older.is_empty() {
             return;
         }
-        let mut changed = false;
-        let mut rename = |source: &mut String| {
+        let rename = |source: &mut String| {
             if let Some(name) = older.get(source.as_str()) {
                 (*name).clone_into(source);
-                changed = true;
             }
         };
         self.received
@@ -48,9 +46,6 @@ impl Rows {
         self.minutes
             .iter_mut()
             .for_each(|row| rename(&mut row.source));
-        if changed {
-            self.minutes.sort_by_key(|row| row.first);
-        }
     }
 }
 
@@ -68,8 +63,8 @@ pub(super) struct History {
     pub(super) whole: Vec<Trial>,
     /// By currency.
     pub(super) currencies: BTreeMap<String, Vec<Trial>>,
-    /// The first and the last postback of each minute that has any.
-    pub(super) minutes: Vec<(Timestamp, Timestamp)>,
+    /// The first and the last postback of each minute that has any, in µs since 1970, in order.
+    pub(super) minutes: Vec<(i64, i64)>,
 }
 
 /// The series of every source of which anything came, up to the last bin that is whole at `through`.
@@ -113,9 +108,11 @@ fn fill(histories: &mut BTreeMap<&str, History>, rows: &Rows, through: Timestamp
             history.add(row);
         }
     }
-    for row in rows.minutes.iter().filter(|row| row.last <= through) {
+    let through = through.as_microsecond();
+    for row in &rows.minutes {
         if let Some(history) = histories.get_mut(row.source.as_str()) {
-            history.minutes.push((row.first, row.last));
+            let moments = row.moments.iter().filter(|(_, last)| *last <= through);
+            history.minutes.extend(moments);
         }
     }
 }
@@ -177,8 +174,10 @@ impl History {
         }
     }
 
-    /// With everything added: each currency is a part of all transactions.
+    /// With everything added: each currency is a part of all transactions, and what came under an
+    /// older name stands in its place in time.
     fn whole(mut self) -> Self {
+        self.minutes.sort();
         for trials in self.currencies.values_mut() {
             for (trial, all) in trials.iter_mut().zip(&self.unattributed) {
                 trial.of = all.of;
@@ -226,12 +225,10 @@ impl History {
 mod tests {
     use super::*;
 
-    fn minute(source: &str, second: i64) -> Minute {
-        let moment = Timestamp::from_second(second).unwrap();
-        Minute {
+    fn minute(source: &str, second: i64) -> Minutes {
+        Minutes {
             source: source.to_owned(),
-            first: moment,
-            last: moment,
+            moments: vec![(second * 1_000_000, second * 1_000_000)],
         }
     }
 
@@ -268,7 +265,7 @@ mod tests {
         let minutes = history
             .minutes
             .iter()
-            .map(|(first, _)| first.as_second() - start);
+            .map(|(first, _)| first / 1_000_000 - start);
         assert_eq!(minutes.collect::<Vec<_>>(), [1, 901]);
     }
 

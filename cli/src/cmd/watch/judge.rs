@@ -134,7 +134,8 @@ impl Judge<'_> {
     }
 
     fn silence(&self, baseline: &Baseline) -> Option<Alert> {
-        let (_, last) = *self.history.minutes.last()?;
+        let moment = |micros| Timestamp::from_microsecond(micros).unwrap_or(Timestamp::MAX);
+        let last = moment(self.history.minutes.last()?.1);
         let learned = self.history.time(self.frame.divided.learned);
         let usual = |moment: Timestamp| {
             let seconds = moment.as_second() - self.history.time(0).as_second();
@@ -142,7 +143,7 @@ impl Judge<'_> {
             usize::try_from(place).is_ok_and(|place| baseline.is_usual(place, BINS_A_DAY))
         };
         let pairs = self.history.minutes.windows(2);
-        let pairs = pairs.map(|pair| (pair[0].1, pair[1].0));
+        let pairs = pairs.map(|pair| (moment(pair[0].1), moment(pair[1].0)));
         let pairs = pairs.filter(|(from, to)| *to < learned && usual(*from) && usual(*to));
         let silences: Vec<f64> = pairs
             .map(|(from, to)| self.expected(baseline, from, to))

@@ -1,6 +1,6 @@
 use super::*;
 use crate::cmd::watch::history::{Rows, days, of_rows, start_of};
-use postback_store::reports::series::{Minute, Received, Transactions};
+use postback_store::reports::series::{Minutes, Received, Transactions};
 use uuid::Uuid;
 
 /// A Monday.
@@ -9,6 +9,7 @@ const FIRST: u32 = 20_696 * 96;
 /// Rows of one source: eight postbacks in each bin, at even distances, one in ten without a click id.
 fn rows(bins: u32, count: impl Fn(u32) -> u32, unattributed: impl Fn(u32) -> u32) -> Rows {
     let mut rows = Rows::default();
+    let mut moments = Vec::new();
     for bin in 0..bins {
         let postbacks = count(bin);
         if postbacks == 0 {
@@ -33,13 +34,13 @@ fn rows(bins: u32, count: impl Fn(u32) -> u32, unattributed: impl Fn(u32) -> u32
         for part in 0..i64::from(postbacks) {
             let seconds = part * i64::from(WIDTH) / i64::from(postbacks);
             let moment = start_of(FIRST + bin) + jiff::SignedDuration::from_secs(seconds);
-            rows.minutes.push(Minute {
-                source: source.clone(),
-                first: moment,
-                last: moment,
-            });
+            moments.push((moment.as_microsecond(), moment.as_microsecond()));
         }
     }
+    rows.minutes = vec![Minutes {
+        source: "shop".to_owned(),
+        moments,
+    }];
     rows
 }
 
