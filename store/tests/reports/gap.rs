@@ -88,7 +88,10 @@ async fn every_order_is_in_one_class() {
             &loader,
             [
                 order(1, "match", "placed", "10", DAY),
-                order(2, "lines", "placed", "30", DAY),
+                ConversionRow {
+                    click_id: "own",
+                    ..order(2, "lines", "placed", "30", DAY)
+                },
                 order(3, "amount", "placed", "10.01", DAY),
                 order(4, "currency", "placed", "10", DAY),
                 ConversionRow {
@@ -96,7 +99,10 @@ async fn every_order_is_in_one_class() {
                     ..order(5, "click", "placed", "10", DAY)
                 },
                 order(6, "taken", "placed", "10", DAY),
-                order(7, "partly", "placed", "4", DAY),
+                ConversionRow {
+                    click_id: "c",
+                    ..order(7, "partly", "placed", "4", DAY)
+                },
                 order(8, "cancelled", "cancelled", "10", DAY),
                 order(9, "returned", "returned", "10", DAY),
                 order(10, "outside", "out_of_network", "10", DAY),
@@ -121,7 +127,8 @@ async fn every_order_is_in_one_class() {
             [
                 sale(101, "match", "c", "USD", ("20", "1"), DAY),
                 sale(102, "lines", "c", "USD", ("10", "1"), DAY),
-                sale(103, "lines", "c", "USD", ("20", "1"), DAY),
+                // One of several with the own side's click is enough, whichever that is.
+                sale(103, "lines", "own", "USD", ("20", "1"), DAY),
                 sale(104, "amount", "c", "USD", ("10", "1"), DAY),
                 sale(105, "currency", "c", "EUR", ("10", "1"), DAY),
                 sale(106, "click", "other", "USD", ("10", "1"), DAY),
@@ -133,7 +140,7 @@ async fn every_order_is_in_one_class() {
                 sale(109, "partly", "c", "USD", ("10", "1"), DAY),
                 ConversionRow {
                     status: "reversed",
-                    ..sale(110, "partly", "c", "USD", ("-6", "-1"), DAY)
+                    ..sale(110, "partly", "own", "USD", ("-6", "-1"), DAY)
                 },
                 sale(111, "standing", "c", "USD", ("7.5", "1"), DAY),
                 ConversionRow {

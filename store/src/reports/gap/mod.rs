@@ -16,8 +16,8 @@
 //!
 //! Of matched orders: *standing* are those that are cancelled, returned or out of network on the own
 //! side, and not taken back by the network; *other amounts* differ in one currency (*difference* is
-//! theirs minus own), *other currencies* in the currency (or either side has several), *other clicks* in the click id that the own
-//! side knows.
+//! theirs minus own), *other currencies* in the currency (or either side has several); *other clicks*
+//! have none of the click ids that the own side knows.
 
 mod list;
 mod series;

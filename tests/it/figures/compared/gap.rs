@@ -1,6 +1,6 @@
 //! Own orders, or a statement, against what postbacks report.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -120,7 +120,10 @@ impl Sides<'_> {
     }
 
     pub(super) fn has_other_click(&self) -> bool {
-        self.is_matched() && !self.own_click().is_empty() && self.own_click() != self.their_click()
+        let own = self.own.iter().map(|order| &*order.click);
+        let own: BTreeSet<&str> = own.filter(|click| !click.is_empty()).collect();
+        let mut theirs = self.sales.iter().map(|one| &*one.says.click_id);
+        self.is_matched() && !own.is_empty() && !theirs.any(|click| own.contains(click))
     }
 
     pub(super) fn text(&self, column: &str) -> String {
