@@ -21,7 +21,7 @@ pub struct ConsumerSettings {
     /// back at once. Must differ between members.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub instance_id: Option<String>,
-    /// A batch is loaded when it has this many postbacks. Default 50,000.
+    /// A batch is loaded when it has this many postbacks. Default 75,000.
     pub batch_max_rows: usize,
     /// … or this many bytes of raw records. Default 64 MiB.
     pub batch_max_bytes: usize,
@@ -52,7 +52,7 @@ impl ConsumerSettings {
                 "give a short name of its own to each member",
                 group_name,
             ),
-            batch_max_rows: section.number("batch_max_rows", 50_000, 1..=1_000_000),
+            batch_max_rows: section.number("batch_max_rows", 75_000, 1..=1_000_000),
             batch_max_bytes: section.number("batch_max_bytes", 64 << 20, 1_024..=1 << 30),
             batch_max_wait: Duration::from_millis(section.number(
                 "batch_max_wait_ms",

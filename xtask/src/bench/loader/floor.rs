@@ -8,7 +8,7 @@ use super::cost::{Cost, Measurement, Way};
 use super::site::Site;
 
 /// Postbacks in a batch: what the consumer loads at once by default.
-const BATCH: u64 = 50_000;
+const BATCH: u64 = 75_000;
 
 /// The settings of the consumer's inserts.
 const SETTINGS: &str = "async_insert=0&max_partitions_per_insert_block=0&insert_deduplicate=0\
