@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use postback_spool::disk::Disk as _;
-use postback_spool::{Spool, Step, SubmitError};
+use postback_spool::{Options, Spool, Step, SubmitError};
 
 use crate::support::{
     Bench, Outcome, eventually, options, read_all, reasons, records, root, segments,
@@ -141,6 +141,34 @@ fn a_failing_read_is_reported_and_tried_again() {
         "nothing twice, nothing left out"
     );
     assert_eq!(reasons(&bench.drain), ["spool_read_failed"]);
+}
+
+#[test]
+fn a_segment_that_cannot_be_read_rests_and_holds_up_no_other() {
+    let mut bench = Bench::new();
+    bench.put(&[b"one"]);
+    let Bench { disk, .. } = bench;
+    disk.kill();
+    let resting = Options {
+        retry_every: Duration::from_hours(1),
+        ..options()
+    };
+    let mut bench = Bench::on(disk, resting);
+    bench.drain.adopt().unwrap();
+    let younger = bench.offer(b"two", 2);
+    assert_eq!(bench.committer.step(), Step::Committed);
+    assert_eq!(younger.get(), Some(Ok(())));
+    bench.disk.fail_reads(1);
+    let mut read = Vec::new();
+    for _ in 0..5 {
+        read.extend(records(&read_all(&mut bench.drain)));
+    }
+    assert_eq!(reasons(&bench.drain), ["spool_read_failed"]);
+    assert_eq!(
+        read,
+        ["two"],
+        "the disk is well again, its rest is not over"
+    );
 }
 
 #[test]

@@ -1,9 +1,9 @@
 //! What a dead process left is read, whatever state it is in.
 
 use postback_spool::disk::{Disk as _, ForgetfulDisk};
-use postback_spool::{Condition, Drain, Found, OpenError, Records, Report, survey};
+use postback_spool::{Condition, Drain, Found, OpenError, Options, Records, Report, Step, survey};
 
-use crate::support::{Bench, options, read_all, reasons, records, root, segments};
+use crate::support::{Bench, Outcome, options, read_all, reasons, records, root, segments};
 
 /// Where the frames of three-byte records lie.
 const FIRST: usize = 40;
@@ -99,6 +99,42 @@ fn any_flipped_bit_costs_its_record_only_and_is_set_aside() {
         assert_eq!(kept[0].len(), head.len() + 35 + 1);
         assert_eq!(segments(&bench.disk).len(), 1, "drained and gone");
     }
+}
+
+#[test]
+fn damage_in_a_great_many_places_is_kept_too_and_told_by_a_thousand_ranges() {
+    let roomy = Options {
+        segment_max_bytes: 1024 * 1024,
+        queue_max_records: 10_000,
+        queue_max_bytes: 1024 * 1024,
+        ..options()
+    };
+    let mut bench = Bench::on(ForgetfulDisk::new(1), roomy);
+    let outcomes: Vec<Outcome> = (0..2_010).map(|at| bench.offer(b"one", at)).collect();
+    assert_eq!(bench.committer.step(), Step::Committed);
+    assert!(outcomes.iter().all(|outcome| outcome.get() == Some(Ok(()))));
+    let path = bench.segment();
+    // Every second record, the first of them hit.
+    let start = |nth: usize| FIRST + 2 * 35 * nth;
+    for nth in 0..1_005 {
+        bench.disk.flip_bit(&path, start(nth) * 8).unwrap();
+    }
+    let mut bench = bench.kill();
+    let read = read_all(&mut bench.drain);
+    assert_eq!(read.len(), 1_005, "every whole one");
+    bench.drain.release(read.last().unwrap().position);
+    assert_eq!(segments(&bench.disk).len(), 1, "drained and gone");
+    let kept = set_aside(&bench);
+    let kept = String::from_utf8_lossy(&kept[0]);
+    let heads: Vec<&str> = kept
+        .lines()
+        .filter(|line| line.starts_with("# bytes"))
+        .collect();
+    let one = |nth| format!("# bytes {}..{}", start(nth), start(nth) + 35);
+    let mut expected: Vec<String> = (0..999).map(one).collect();
+    // The last one has the whole records between the others of the damage in it, too.
+    expected.push(format!("# bytes {}..{}", start(999), start(1_004) + 35));
+    assert_eq!(heads, expected);
 }
 
 #[test]

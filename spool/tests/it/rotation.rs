@@ -1,8 +1,11 @@
 //! Segments end where they should, and the next one continues.
 
-use postback_spool::Step;
+use std::time::{Duration, Instant};
 
-use crate::support::{Bench, read_all, records, segments};
+use postback_spool::disk::ForgetfulDisk;
+use postback_spool::{Options, Step};
+
+use crate::support::{Bench, eventually, options, read_all, records, segments};
 
 #[test]
 fn no_segment_is_longer_than_allowed_and_nothing_is_lost_between_them() {
@@ -21,6 +24,9 @@ fn no_segment_is_longer_than_allowed_and_nothing_is_lost_between_them() {
         let length = bench.disk.bytes(path).unwrap().0.len();
         assert!(length <= 4_096, "{length}");
     }
+    assert_eq!(records(&read_all(&mut bench.drain)), sent);
+    // Of one moment: what is older, only the names of the segments say.
+    let mut bench = bench.kill();
     assert_eq!(records(&read_all(&mut bench.drain)), sent);
 }
 
@@ -84,4 +90,72 @@ fn numbers_grow_so_names_sort_by_age() {
         .collect();
     let expected: Vec<String> = (1..=6).map(|n| format!("{n:016x}")).collect();
     assert_eq!(numbers, expected);
+}
+
+/// Under a steady trickle the disk would otherwise see a new file for each record.
+#[test]
+fn a_drained_segment_is_written_on_until_it_has_grown_enough() {
+    // One frame of 532 bytes behind 40 of the header is not enough, two are.
+    let retiring = Options {
+        retire_bytes: 40 + 2 * 532,
+        retire_after: Duration::from_hours(1),
+        ..options()
+    };
+    let mut bench = Bench::on(ForgetfulDisk::new(1), retiring);
+    let first = bench.segment();
+    for _ in 0..2 {
+        assert_eq!(segments(&bench.disk), [first.as_path()]);
+        bench.put(&[&[b'x'; 500]]);
+        let read = read_all(&mut bench.drain);
+        bench.drain.release(read[0].position);
+    }
+    assert_eq!(segments(&bench.disk), [] as [std::path::PathBuf; 0]);
+}
+
+#[test]
+fn a_drained_segment_is_written_on_until_it_has_rested() {
+    let rest = Duration::from_millis(200);
+    let retiring = Options {
+        retire_bytes: u64::MAX,
+        retire_after: rest,
+        ..options()
+    };
+    let mut bench = Bench::on(ForgetfulDisk::new(1), retiring);
+    let began = Instant::now();
+    bench.put(&[b"one"]);
+    let read = read_all(&mut bench.drain);
+    bench.drain.release(read[0].position);
+    eventually(|| {
+        bench.drain.next();
+        segments(&bench.disk).is_empty()
+    });
+    assert!(began.elapsed() >= rest);
+}
+
+#[test]
+fn a_segment_with_something_to_drain_is_written_on() {
+    let mut bench = Bench::new();
+    let first = bench.segment();
+    bench.put(&[b"one"]);
+    let one = bench.drain.next().unwrap();
+    bench.put(&[b"two"]);
+    bench.drain.release(one.position);
+    bench.put(&[b"three"]);
+    let read = read_all(&mut bench.drain);
+    assert_eq!(records(&read), ["two", "three"]);
+    bench.drain.release(read[0].position);
+    bench.put(&[b"four"]);
+    assert_eq!(segments(&bench.disk), [first.as_path()]);
+}
+
+/// An empty segment that went would only be made again.
+#[test]
+fn a_segment_without_a_record_stays() {
+    let mut bench = Bench::new();
+    let fresh = bench.segment();
+    for _ in 0..3 {
+        assert_eq!(bench.drain.next(), None);
+        assert_eq!(bench.committer.step(), Step::Idle);
+    }
+    assert_eq!(segments(&bench.disk), [fresh.as_path()]);
 }

@@ -135,7 +135,7 @@ pub(crate) fn reasons(drain: &Drain) -> Vec<&'static str> {
 }
 
 /// Waits until something holds.
-pub(crate) fn eventually(holds: impl Fn() -> bool) {
+pub(crate) fn eventually(mut holds: impl FnMut() -> bool) {
     let limit = Instant::now() + Duration::from_secs(60);
     while !holds() {
         assert!(Instant::now() < limit, "it never came");

@@ -55,7 +55,8 @@ impl Disk for ForgetfulDisk {
                 bytes: 0,
             },
         };
-        Ok(live.into_iter().map(entry).collect())
+        // File systems tell their entries in no order; the youngest first is the least convenient.
+        Ok(live.into_iter().rev().map(entry).collect())
     }
 
     fn create(&self, path: &Path) -> io::Result<Box<dyn AppendFile>> {
