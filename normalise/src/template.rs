@@ -284,6 +284,19 @@ mod tests {
         Template::parse(url, profile::builtin("rakuten").unwrap())
     }
 
+    /// They are recorded with the rules, and shown.
+    #[test]
+    fn a_static_secret_is_hidden_whether_the_profile_or_its_name_says_so() {
+        let generic = profile::builtin("generic").unwrap();
+        assert!(generic.is_secret("hash") && !sounds_secret("hash"));
+        assert!(!generic.is_secret("api_key") && sounds_secret("api_key"));
+        let url = "https://h/postback/key?order_id={order_id}&hash=CANARY&api_key=CANARY&cid=7";
+        let template = Template::parse(url, generic).unwrap();
+        let told = [("hash", HIDDEN), ("api_key", HIDDEN), ("cid", "7")];
+        let told = told.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        assert_eq!(template.statics(), told);
+    }
+
     #[test]
     fn carriers_statics_and_notes_are_told_apart() {
         let url = "https://h/postback/CANARY-key?unique_id=<u1>&cid=7&is_event=%3Cis_event%3e&tt=<transaction_type>\

@@ -324,6 +324,8 @@ fn a_line_of_an_item_report_is_known_by_what_stands_in_it() {
     assert_eq!(first.conversion_key, line("-12.5", "").conversion_key);
     let second = line("-12.50", r#","line_occurrence":"2""#);
     assert_ne!(first.conversion_key, second.conversion_key);
+    assert_eq!(second.extra["line_occurrence"], ["2"]);
+    assert!(first.extra.get("line_occurrence").is_none());
     assert_ne!(first.conversion_key, line("12.50", "").conversion_key);
 }
 

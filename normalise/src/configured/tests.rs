@@ -136,6 +136,20 @@ fn contradictions_are_refused() {
 }
 
 #[test]
+fn what_all_sources_of_an_account_and_the_record_say_alike_is_no_contradiction() {
+    let order = main_account("o=<order_id>", "identity = \"order\"");
+    let same = main_account("order=<order_id>", "identity = \"order\"");
+    let open = main_account("oid=<order_id>", "");
+    let recorded = fixed(Identity::Order, KeyDayRule::Bucket);
+    for recorded in [&BTreeMap::new(), &recorded] {
+        let built = build(&[&order, &same, &open], recorded).unwrap();
+        let account = &built.accounts[0];
+        assert_eq!(account.fixed.identity, Identity::Order);
+        assert_eq!(account.configured, Some(Identity::Order));
+    }
+}
+
+#[test]
 fn every_fault_of_every_source_is_found_at_once() {
     let unknown = "name = \"a\"\ncurrency = \"ZZZ\"\ntemplate = [{ url = \"https://x/canary\" }]";
     let faults = Configured::new(
