@@ -81,11 +81,17 @@ mod tests {
             ("PB_1.example.com.:8443", Ok(())),
             ("[2001:db8::7]:65535", Ok(())),
             ("pb.example.com:", Ok(())),
+            ("m\u{fc}ller.example", Ok(())),
+            // With a vowel sign, which is no letter.
+            ("\u{939}\u{93f}\u{928}\u{94d}\u{926}\u{940}.example", Ok(())),
             ("", Err(WrongPlace::NoHost)),
             (":443", Err(WrongPlace::NoHost)),
             ("pb..example.com", Err(WrongPlace::Host)),
             ("[::1", Err(WrongPlace::Host)),
             ("a b", Err(WrongPlace::Host)),
+            ("a\u{3000}b", Err(WrongPlace::Host)),
+            ("a\u{85}b", Err(WrongPlace::Host)),
+            ("a\u{9f}b", Err(WrongPlace::Host)),
             ("h:99999", Err(WrongPlace::Port)),
             ("h:0", Err(WrongPlace::Port)),
         ] {

@@ -453,3 +453,23 @@ fn refusals_have_a_topic_of_their_own() {
         );
     }
 }
+
+/// A template is judged by rules of its own, and only where what it belongs to could be read.
+#[test]
+fn checks_that_others_add_know_what_is_refused_already() {
+    let seen = |text: &str| {
+        let mut seen = None;
+        let note = |draft: Draft<'_>| {
+            seen = Some((draft.is_good, draft.are_sources_good));
+            Vec::new()
+        };
+        let read = read_checked(Path::new("t.toml"), text, [], note);
+        assert_eq!(seen.map(|(is_good, _)| is_good), Some(read.is_ok()));
+        seen.map(|(_, are_sources_good)| are_sources_good)
+    };
+    assert_eq!(seen(LEAST), Some(true));
+    assert_eq!(seen(&with("[watch]\nno_such_setting = 1")), Some(true));
+    assert_eq!(seen(&with("no_such_setting = 1")), Some(true));
+    let bad_key = format!("{LEAST}no_such_setting = 1\n");
+    assert_eq!(seen(&bad_key), Some(false));
+}

@@ -2,10 +2,11 @@
 
 use std::time::{Duration, Instant};
 
+use postback_common::config::ApiSettings;
 use postback_network::{Call, NetworkApi, Trouble};
 
 use crate::server::{Answer, Server, json};
-use crate::settings::{api, impatience, settings, year};
+use crate::settings::{api, impatience, patience, settings, year};
 
 #[tokio::test]
 async fn what_cannot_be_read_is_asked_for_again() {
@@ -58,4 +59,31 @@ async fn a_body_that_never_ends_is_bounded_by_length() {
     assert!(begun.elapsed() < Duration::from_secs(60));
     let refused = api(server.address).endpoint().await.unwrap_err();
     assert_eq!(refused.reason(), "too_long");
+}
+
+#[tokio::test]
+async fn a_page_may_be_as_long_as_its_transactions_need() {
+    let pages_of = |server: &Server, page_size: u32| {
+        let settings = ApiSettings {
+            page_size,
+            ..settings(server.address)
+        };
+        NetworkApi::new(&settings, patience()).unwrap()
+    };
+    // 200 of 10 kB each.
+    let row = format!(
+        r#"{{"etransaction_id":"a","note":"{}"}}"#,
+        "x".repeat(10_000)
+    );
+    let server = Server::new([json(&format!("[{}]", vec![&*row; 200].join(",")))]).await;
+    let page = pages_of(&server, 200).page(year(), 1).await.unwrap();
+    assert_eq!(page.transactions.len(), 200);
+    assert!(page.transactions.iter().all(|one| one.get() == row));
+
+    // 16 KiB for each of them, and 64 MiB whatever is asked for.
+    for (page_size, longest) in [(200, 200 * 16_384), (1_000_000, 64 * 1_048_576)] {
+        let server = Server::new([Answer::Flood]).await;
+        let refused = pages_of(&server, page_size).page(year(), 1).await;
+        assert_eq!(refused.unwrap_err().trouble, Trouble::TooLong(longest));
+    }
 }
