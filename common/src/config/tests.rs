@@ -473,3 +473,38 @@ fn checks_that_others_add_know_what_is_refused_already() {
     let bad_key = format!("{LEAST}no_such_setting = 1\n");
     assert_eq!(seen(&bad_key), Some(false));
 }
+
+#[test]
+fn credentials_are_sent_as_it_is_written() {
+    let auth = |line: &str| {
+        let whole = format!("base_url = \"https://h\"\npublisher_id = \"7\"\n{line}");
+        let read = read_with(&with_api(&whole), &[]).unwrap();
+        read.sources[0].api.as_ref().unwrap().token_auth
+    };
+    assert_eq!(auth(""), TokenAuth::Basic);
+    assert_eq!(auth("token_auth = \"basic\""), TokenAuth::Basic);
+    assert_eq!(auth("token_auth = \"form\""), TokenAuth::Form);
+    let refused = refusal(&with_api("token_auth = \"post\""), &[]);
+    assert!(refused.contains("use \"basic\" or \"form\""), "{refused}");
+}
+
+#[test]
+fn webhooks_may_go_where_it_is_written_and_nowhere_else() {
+    let allowed = |watch: &str| read_with(&with(watch), &[]).unwrap().watch.webhook_allow;
+    assert!(allowed("").is_empty());
+    let some = allowed("[watch]\nwebhook_allow = [\"10.1.0.0/16\"]");
+    assert!(some.contain("10.1.2.3".parse().unwrap()));
+    assert!(!some.contain("10.2.2.3".parse().unwrap()));
+}
+
+/// A reload takes up sources alone, and says so of all else.
+#[test]
+fn what_differs_beside_the_sources_is_seen() {
+    let one = read_with(LEAST, &[]).unwrap();
+    let other_source = read_with(&LEAST.replace("rakuten-us", "rakuten-uk"), &[]).unwrap();
+    let other_broker = read_with(&LEAST.replace(":9092", ":9093"), &[]).unwrap();
+    assert!(!one.differ_beside_sources(&one));
+    assert!(!one.differ_beside_sources(&other_source));
+    assert!(one.differ_beside_sources(&other_broker));
+    assert!(other_source.differ_beside_sources(&other_broker));
+}
