@@ -474,11 +474,57 @@ fn checks_that_others_add_know_what_is_refused_already() {
     assert_eq!(seen(&bad_key), Some(false));
 }
 
+/// An API that can be asked.
+fn with_whole_api(line: &str) -> String {
+    with_api(&format!(
+        "base_url = \"https://h\"\npublisher_id = \"7\"\n{line}"
+    ))
+}
+
+#[test]
+fn a_path_of_the_api_is_a_path_and_nothing_else() {
+    let with_path = |path: &str| with_whole_api(&format!("events_path = '{path}'"));
+    for wrong in [
+        "", "/", "events", "/a b", "/a?b", "/a#b", "/a\"b", "/a<b", "/\u{e4}",
+    ] {
+        let refused = refusal(&with_path(wrong), &[]);
+        assert!(refused.contains("api.events_path"), "{wrong}: {refused}");
+    }
+    for (written, expected) in [("/e", "/e"), ("/events/1.0/", "/events/1.0")] {
+        let read = read_with(&with_path(written), &[]).unwrap();
+        assert_eq!(read.sources[0].api.as_ref().unwrap().events_path, expected);
+    }
+}
+
+#[test]
+fn ids_and_names_of_fields_are_words() {
+    let with_id = |id: &str| {
+        with_api(&format!(
+            "base_url = \"https://h\"\npublisher_id = '{id}'\nfields = {{ url = 'a', is_active = '{id}' }}"
+        ))
+    };
+    for wrong in ["", " ", "a b", "a/b", "a\"b", "\u{e4}"] {
+        let refused = refusal(&with_id(wrong), &[]);
+        for key in ["api.publisher_id", "api.fields.is_active"] {
+            assert!(refused.contains(key), "{wrong}: {refused}");
+        }
+    }
+    let read = read_with(&with_id(" 38_1-7.b "), &[]).unwrap();
+    let api = read.sources[0].api.as_ref().unwrap();
+    assert_eq!(
+        (&*api.publisher_id, &*api.fields.is_active),
+        ("38_1-7.b", "38_1-7.b")
+    );
+    assert_eq!(
+        (&*api.fields.url, &*api.fields.created_at),
+        ("a", "createdAt")
+    );
+}
+
 #[test]
 fn credentials_are_sent_as_it_is_written() {
     let auth = |line: &str| {
-        let whole = format!("base_url = \"https://h\"\npublisher_id = \"7\"\n{line}");
-        let read = read_with(&with_api(&whole), &[]).unwrap();
+        let read = read_with(&with_whole_api(line), &[]).unwrap();
         read.sources[0].api.as_ref().unwrap().token_auth
     };
     assert_eq!(auth(""), TokenAuth::Basic);
