@@ -554,3 +554,67 @@ fn what_differs_beside_the_sources_is_seen() {
     assert!(one.differ_beside_sources(&other_broker));
     assert!(other_source.differ_beside_sources(&other_broker));
 }
+
+/// They stand in SQL without quotes, and in names of groups and metrics.
+#[test]
+fn names_of_databases_and_groups_are_plain() {
+    let long = "x".repeat(201);
+    let database = |name: &str| with(&format!("[clickhouse]\ndatabase = '{name}'"));
+    for wrong in [
+        "",
+        "1st",
+        "a-b",
+        "a b",
+        "a;b",
+        "a`b",
+        "a.b",
+        "\u{e4}",
+        &long[..65],
+    ] {
+        let refused = refusal(&database(wrong), &[]);
+        assert!(
+            refused.contains("clickhouse.database"),
+            "{wrong}: {refused}"
+        );
+    }
+    for right in ["_", "Post_back1", &long[..64]] {
+        assert_eq!(
+            read_with(&database(right), &[])
+                .unwrap()
+                .clickhouse
+                .database,
+            right
+        );
+    }
+    let group = |name: &str| with(&format!("[consumer]\ngroup = '{name}'"));
+    for wrong in ["", "a b", "a/b", "\u{e4}", &long] {
+        let refused = refusal(&group(wrong), &[]);
+        assert!(refused.contains("consumer.group"), "{wrong}: {refused}");
+    }
+    for right in ["1", "a-b.c_D", &long[..200]] {
+        let consumer = read_with(&group(right), &[]).unwrap().consumer;
+        assert_eq!(consumer.group, right);
+        assert_eq!(consumer.refused_group(), format!("{right}-refused"));
+    }
+}
+
+#[test]
+fn the_url_of_clickhouse_is_scheme_host_and_port() {
+    let url = |url: &str| with(&format!("[clickhouse]\nurl = '{url}'"));
+    for wrong in [
+        "h:8123",
+        "ftp://h",
+        "http://",
+        "http://h/x",
+        "http://h?x",
+        "http://h#x",
+        "http://a b",
+        "http://u@h",
+    ] {
+        let refused = refusal(&url(wrong), &[]);
+        assert!(refused.contains("clickhouse.url"), "{wrong}: {refused}");
+    }
+    for right in ["http://h", "https://h:8443/", "http://[::1]:8123"] {
+        assert!(read_with(&url(right), &[]).is_ok(), "{right}");
+    }
+}
