@@ -237,8 +237,15 @@ impl<'de> Deserialize<'de> for Members {
 
 fn check_parameters(row: &Conversion<'_>, parameters: &[(String, String)], profile: &Profile) {
     for (name, value) in parameters {
+        let column = profile.parameter(name).and_then(|known| known.column);
         let kept = row.extra.get(name);
-        let is_kept = kept.is_some_and(|values| values.iter().any(|kept| kept == value));
+        // A word that was understood is kept beside its column, without what stands around it.
+        let is_word = matches!(
+            column,
+            Some(Field::Status | Field::Eligible | Field::Occurrence)
+        );
+        let is_sent = |kept: &str| kept == value || (is_word && kept == value.trim());
+        let is_kept = kept.is_some_and(|values| values.iter().any(|kept| is_sent(kept)));
         let is_json = value
             .trim_start()
             .trim_start_matches('\u{feff}')
@@ -248,7 +255,6 @@ fn check_parameters(row: &Conversion<'_>, parameters: &[(String, String)], profi
         let is_hidden = kept.is_some_and(|values| {
             profile.is_secret(name) || values.iter().any(|kept| is_masked(kept))
         });
-        let column = profile.parameter(name).and_then(|known| known.column);
         let is_in_column = column.is_some_and(|column| is_in_column(row, column, value));
         assert!(
             is_kept || is_hidden || is_in_column,
