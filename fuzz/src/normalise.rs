@@ -308,7 +308,7 @@ fn is_in_column(row: &Conversion<'_>, column: Field, value: &str) -> bool {
             Field::ProcessedAt => row.processed_at.is_some(),
             Field::Signal => row.kind.as_str() != "unknown",
             Field::Status => row.status.as_str().eq_ignore_ascii_case(sent),
-            // Kept as they are sent.
+            // Kept beside the columns alone.
             Field::Eligible | Field::Occurrence => false,
         }
 }

@@ -3,8 +3,10 @@ use std::path::Path;
 use super::*;
 
 mod addresses;
+mod api;
 mod files;
 mod listeners;
+mod names;
 mod options;
 mod replies;
 mod spools;
@@ -474,66 +476,6 @@ fn checks_that_others_add_know_what_is_refused_already() {
     assert_eq!(seen(&bad_key), Some(false));
 }
 
-/// An API that can be asked.
-fn with_whole_api(line: &str) -> String {
-    with_api(&format!(
-        "base_url = \"https://h\"\npublisher_id = \"7\"\n{line}"
-    ))
-}
-
-#[test]
-fn a_path_of_the_api_is_a_path_and_nothing_else() {
-    let with_path = |path: &str| with_whole_api(&format!("events_path = '{path}'"));
-    for wrong in [
-        "", "/", "events", "/a b", "/a?b", "/a#b", "/a\"b", "/a<b", "/\u{e4}",
-    ] {
-        let refused = refusal(&with_path(wrong), &[]);
-        assert!(refused.contains("api.events_path"), "{wrong}: {refused}");
-    }
-    for (written, expected) in [("/e", "/e"), ("/events/1.0/", "/events/1.0")] {
-        let read = read_with(&with_path(written), &[]).unwrap();
-        assert_eq!(read.sources[0].api.as_ref().unwrap().events_path, expected);
-    }
-}
-
-#[test]
-fn ids_and_names_of_fields_are_words() {
-    let with_id = |id: &str| {
-        with_api(&format!(
-            "base_url = \"https://h\"\npublisher_id = '{id}'\nfields = {{ url = 'a', is_active = '{id}' }}"
-        ))
-    };
-    for wrong in ["", " ", "a b", "a/b", "a\"b", "\u{e4}"] {
-        let refused = refusal(&with_id(wrong), &[]);
-        for key in ["api.publisher_id", "api.fields.is_active"] {
-            assert!(refused.contains(key), "{wrong}: {refused}");
-        }
-    }
-    let read = read_with(&with_id(" 38_1-7.b "), &[]).unwrap();
-    let api = read.sources[0].api.as_ref().unwrap();
-    assert_eq!(
-        (&*api.publisher_id, &*api.fields.is_active),
-        ("38_1-7.b", "38_1-7.b")
-    );
-    assert_eq!(
-        (&*api.fields.url, &*api.fields.created_at),
-        ("a", "createdAt")
-    );
-}
-
-#[test]
-fn credentials_are_sent_as_it_is_written() {
-    let auth = |line: &str| {
-        let read = read_with(&with_whole_api(line), &[]).unwrap();
-        read.sources[0].api.as_ref().unwrap().token_auth
-    };
-    assert_eq!(auth(""), TokenAuth::Basic);
-    assert_eq!(auth("token_auth = \"basic\""), TokenAuth::Basic);
-    assert_eq!(auth("token_auth = \"form\""), TokenAuth::Form);
-    let refused = refusal(&with_api("token_auth = \"post\""), &[]);
-    assert!(refused.contains("use \"basic\" or \"form\""), "{refused}");
-}
-
 #[test]
 fn webhooks_may_go_where_it_is_written_and_nowhere_else() {
     let allowed = |watch: &str| read_with(&with(watch), &[]).unwrap().watch.webhook_allow;
@@ -553,68 +495,4 @@ fn what_differs_beside_the_sources_is_seen() {
     assert!(!one.differ_beside_sources(&other_source));
     assert!(one.differ_beside_sources(&other_broker));
     assert!(other_source.differ_beside_sources(&other_broker));
-}
-
-/// They stand in SQL without quotes, and in names of groups and metrics.
-#[test]
-fn names_of_databases_and_groups_are_plain() {
-    let long = "x".repeat(201);
-    let database = |name: &str| with(&format!("[clickhouse]\ndatabase = '{name}'"));
-    for wrong in [
-        "",
-        "1st",
-        "a-b",
-        "a b",
-        "a;b",
-        "a`b",
-        "a.b",
-        "\u{e4}",
-        &long[..65],
-    ] {
-        let refused = refusal(&database(wrong), &[]);
-        assert!(
-            refused.contains("clickhouse.database"),
-            "{wrong}: {refused}"
-        );
-    }
-    for right in ["_", "Post_back1", &long[..64]] {
-        assert_eq!(
-            read_with(&database(right), &[])
-                .unwrap()
-                .clickhouse
-                .database,
-            right
-        );
-    }
-    let group = |name: &str| with(&format!("[consumer]\ngroup = '{name}'"));
-    for wrong in ["", "a b", "a/b", "\u{e4}", &long] {
-        let refused = refusal(&group(wrong), &[]);
-        assert!(refused.contains("consumer.group"), "{wrong}: {refused}");
-    }
-    for right in ["1", "a-b.c_D", &long[..200]] {
-        let consumer = read_with(&group(right), &[]).unwrap().consumer;
-        assert_eq!(consumer.group, right);
-        assert_eq!(consumer.refused_group(), format!("{right}-refused"));
-    }
-}
-
-#[test]
-fn the_url_of_clickhouse_is_scheme_host_and_port() {
-    let url = |url: &str| with(&format!("[clickhouse]\nurl = '{url}'"));
-    for wrong in [
-        "h:8123",
-        "ftp://h",
-        "http://",
-        "http://h/x",
-        "http://h?x",
-        "http://h#x",
-        "http://a b",
-        "http://u@h",
-    ] {
-        let refused = refusal(&url(wrong), &[]);
-        assert!(refused.contains("clickhouse.url"), "{wrong}: {refused}");
-    }
-    for right in ["http://h", "https://h:8443/", "http://[::1]:8123"] {
-        assert!(read_with(&url(right), &[]).is_ok(), "{right}");
-    }
 }

@@ -155,9 +155,7 @@ fn a_segment_that_cannot_be_read_rests_and_holds_up_no_other() {
     };
     let mut bench = Bench::on(disk, resting);
     bench.drain.adopt().unwrap();
-    let younger = bench.offer(b"two", 2);
-    assert_eq!(bench.committer.step(), Step::Committed);
-    assert_eq!(younger.get(), Some(Ok(())));
+    bench.put_at(b"two", 2);
     bench.disk.fail_reads(1);
     let mut read = Vec::new();
     for _ in 0..5 {

@@ -78,10 +78,15 @@ impl Bench {
     /// Submits each record in a group of its own, and expects success.
     pub(crate) fn put(&mut self, records: &[&[u8]]) {
         for (at, record) in records.iter().enumerate() {
-            let outcome = self.offer(record, at as u64 + 1);
-            assert_eq!(self.committer.step(), Step::Committed);
-            assert_eq!(outcome.get(), Some(Ok(())));
+            self.put_at(record, at as u64 + 1);
         }
+    }
+
+    /// Submits a record of that time in a group of its own, and expects success.
+    pub(crate) fn put_at(&mut self, record: &[u8], at: u64) {
+        let outcome = self.offer(record, at);
+        assert_eq!(self.committer.step(), Step::Committed);
+        assert_eq!(outcome.get(), Some(Ok(())));
     }
 
     /// The only segment.

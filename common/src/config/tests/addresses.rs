@@ -135,3 +135,24 @@ fn a_header_named_twice_is_recorded_once() {
     let settings = read_with(&with(lines), &[]).unwrap();
     assert_eq!(settings.ingest.record_headers, ["user-agent", "referer"]);
 }
+
+#[test]
+fn the_url_of_clickhouse_is_scheme_host_and_port() {
+    let url = |url: &str| with(&format!("[clickhouse]\nurl = '{url}'"));
+    for wrong in [
+        "h:8123",
+        "ftp://h",
+        "http://",
+        "http://h/x",
+        "http://h?x",
+        "http://h#x",
+        "http://a b",
+        "http://u@h",
+    ] {
+        let refused = refusal(&url(wrong), &[]);
+        assert!(refused.contains("clickhouse.url"), "{wrong}: {refused}");
+    }
+    for right in ["http://h", "https://h:8443/", "http://[::1]:8123"] {
+        assert!(read_with(&url(right), &[]).is_ok(), "{right}");
+    }
+}
