@@ -134,16 +134,16 @@ impl Judge<'_> {
     }
 
     fn silence(&self, baseline: &Baseline) -> Option<Alert> {
-        let moment = |micros| Timestamp::from_microsecond(micros).unwrap_or(Timestamp::MAX);
-        let last = moment(self.history.minutes.last()?.1);
+        let (_, last) = *self.history.minutes.last()?;
         let learned = self.history.time(self.frame.divided.learned);
-        let usual = |moment: Timestamp| {
-            let seconds = moment.as_second() - self.history.time(0).as_second();
-            let place = seconds / i64::from(WIDTH);
+        let learned = learned.as_microsecond();
+        let first = self.history.time(0).as_second();
+        let usual = |micros: i64| {
+            let place = (micros / 1_000_000 - first) / i64::from(WIDTH);
             usize::try_from(place).is_ok_and(|place| baseline.is_usual(place, BINS_A_DAY))
         };
         let pairs = self.history.minutes.windows(2);
-        let pairs = pairs.map(|pair| (moment(pair[0].1), moment(pair[1].0)));
+        let pairs = pairs.map(|pair| (pair[0].1, pair[1].0));
         let pairs = pairs.filter(|(from, to)| *to < learned && usual(*from) && usual(*to));
         let silences: Vec<f64> = pairs
             .map(|(from, to)| self.expected(baseline, from, to))
@@ -154,10 +154,11 @@ impl Judge<'_> {
         let a_month = week * 3_600.0 / f64::from(WIDTH) / 7.0 * DAYS_A_MONTH;
         let days = f64::from(u32::try_from(baseline.days()).unwrap_or(u32::MAX));
         let silence = Silence::learn(&silences, days, a_month, baseline.uncertainty());
-        let missing = self.expected(baseline, last, self.context.through);
+        let missing = self.expected(baseline, last, self.context.through.as_microsecond());
         if missing < silence.threshold(FALSE_SILENCES) {
             return None;
         }
+        let last = moment(last);
         Some(Alert {
             source: self.history.source.clone(),
             finding: Finding::Silence { missing },
@@ -171,17 +172,14 @@ impl Judge<'_> {
         })
     }
 
-    /// What is expected between two moments.
-    fn expected(&self, baseline: &Baseline, from: Timestamp, to: Timestamp) -> f64 {
-        let width = i64::from(WIDTH);
-        let (from, to) = (from.as_microsecond(), to.as_microsecond());
-        let step = width * 1_000_000;
+    /// What is expected between two moments, in µs since 1970.
+    fn expected(&self, baseline: &Baseline, from: i64, to: i64) -> f64 {
+        let step = i64::from(WIDTH) * 1_000_000;
         let mut sum = 0.0;
         let mut begin = from;
         while begin < to {
             let end = ((begin / step + 1) * step).min(to);
-            let moment = Timestamp::from_microsecond(begin).unwrap_or(Timestamp::MAX);
-            let rate = baseline.rate(cell(moment, self.context.zone));
+            let rate = baseline.rate(cell(moment(begin), self.context.zone));
             #[expect(clippy::cast_precision_loss, reason = "a part of a quarter of an hour")]
             let part = (end - begin) as f64 / step as f64;
             sum += rate * part;
@@ -189,6 +187,11 @@ impl Judge<'_> {
         }
         sum
     }
+}
+
+/// Of µs since 1970.
+fn moment(micros: i64) -> Timestamp {
+    Timestamp::from_microsecond(micros).unwrap_or(Timestamp::MAX)
 }
 
 #[cfg(test)]
