@@ -132,6 +132,11 @@ async fn every_order_is_in_one_class() {
                 sale(104, "amount", "c", "USD", ("10", "1"), DAY),
                 sale(105, "currency", "c", "EUR", ("10", "1"), DAY),
                 sale(106, "click", "other", "USD", ("10", "1"), DAY),
+                // An early notice is no transaction, and its click none of theirs.
+                ConversionRow {
+                    kind: "signal",
+                    ..sale(120, "click", "own", "USD", ("10", "1"), DAY)
+                },
                 sale(107, "taken", "c", "USD", ("10", "1"), DAY),
                 ConversionRow {
                     status: "reversed",

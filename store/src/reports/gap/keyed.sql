@@ -27,8 +27,9 @@ SELECT
     sumIf(amount, is_own) AS own_known_amount,
     if(own_is_unpriced OR own_is_mixed, toDecimal128(0, 4), own_known_amount) AS own_amount,
     sumIf(standing, is_sale) AS their_amount,
-    groupArrayIf(click, is_own AND click != 0 AND number != '') AS own_clicks,
-    groupArrayIf(click, is_sale AND click != 0 AND number != '') AS their_clicks,
+    -- The lowest bit says whose it is: an array of each side costs as much again.
+    groupArrayIf(bitOr(bitAnd(click, bitNot(1::UInt64)), is_own), (is_own OR is_sale) AND click != 0 AND number != '') AS clicks,
+    arrayFilter(of -> bitTest(of, 0), clicks) AS own_clicks,
     -- Taken back as a whole: by negative transactions that outweigh it, or by its status.
     sales > 0 AND countIf(is_sale AND (amount < 0 OR fate >= 4)) > 0 AND their_amount <= 0 AS is_reversed,
     has_own AND sales > 0 AND NOT is_reversed AS is_matched,
@@ -36,7 +37,8 @@ SELECT
     is_matched AND own_fate BETWEEN 1 AND 3 AS is_standing,
     is_matched AND NOT own_is_unpriced AND NOT is_standing AND NOT other_currency AND own_amount != their_amount
         AS other_amount,
-    is_matched AND notEmpty(own_clicks) AND NOT hasAny(own_clicks, their_clicks) AS other_click,
+    is_matched AND notEmpty(own_clicks)
+        AND NOT hasAny(clicks, arrayMap(own -> bitXor(own, 1), own_clicks)) AS other_click,
     -- Numbers of the classes: see CLASSES of this folder.
     multiIf(
         is_unnumbered, 0,

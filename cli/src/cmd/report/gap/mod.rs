@@ -131,10 +131,12 @@ impl Gap {
         let reader = Reader::of_active(clickhouse).await.map_err(trouble)?;
         super::sources::check(&question.only, &loaded.settings, &reader).await?;
         let ends = (question.from, question.to);
-        let sides = Sides::of_range(self.own.as_deref(), &loaded, &reader, ends).await?;
-        let complete = reader.completeness(question.from, question.to, &question.only);
-        let complete = complete.await.map_err(trouble)?;
-        let lag = lag::of_generation(&loaded.settings, reader.generation()).await;
+        let (sides, complete, lag) = tokio::join!(
+            Sides::of_range(self.own.as_deref(), &loaded, &reader, ends),
+            reader.completeness(question.from, question.to, &question.only),
+            lag::of_generation(&loaded.settings, reader.generation()),
+        );
+        let (sides, complete) = (sides?, complete.map_err(trouble)?);
         let asked = comparison(question, &sides, complete.loaded_through, &lag)?;
         let mut cut = None;
         let (mut sheet, is_found) = match wanted {
