@@ -6,6 +6,7 @@
 
 pub mod activity;
 pub mod amounts;
+mod both;
 pub mod completeness;
 mod decode;
 pub mod delay;
@@ -29,6 +30,7 @@ pub mod tally;
 pub mod trace;
 pub mod unattributed;
 
+pub use both::Both;
 pub use decode::Money;
 pub(crate) use decode::{day, micros, optional_micros};
 pub use own::OwnSource;

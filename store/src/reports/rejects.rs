@@ -6,18 +6,23 @@
 //! - *share*: of all postbacks received, of the same dimension; a condition on reasons leaves them all.
 //! - *sample*: the newest of them.
 
-use super::Reader;
 use super::question::{Question, Table};
 use super::tally::Tallies;
+use super::{Both, Reader};
 use crate::error::StoreError;
 
 impl Reader {
-    /// Calculates it; the question is about postbacks.
+    /// Calculates it, and with `before` the same of the range before; the questions are about postbacks.
     ///
     /// # Errors
     /// As the server answers.
-    pub async fn rejects(&self, asked: &Question) -> Result<Tallies, StoreError> {
+    pub async fn rejects(
+        &self,
+        asked: &Question,
+        before: Option<&Question>,
+    ) -> Result<Both<Tallies>, StoreError> {
         let of = (Table::Postbacks, "reasons", "id");
-        self.tally("count what was rejected", of, asked).await
+        self.tally("count what was rejected", of, asked, before)
+            .await
     }
 }

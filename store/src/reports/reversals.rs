@@ -13,7 +13,7 @@ use serde::Deserialize;
 
 use super::delay::{Delay, LEVELS, Quantiles};
 use super::question::{Question, Table};
-use super::{Money, Reader};
+use super::{Both, Money, Reader};
 use crate::error::StoreError;
 
 /// One row.
@@ -50,6 +50,7 @@ pub struct Report {
 
 #[derive(Row, Deserialize)]
 struct Found {
+    is_now: u8,
     is_total: u8,
     dimension: Vec<String>,
     money_currency: String,
@@ -63,20 +64,34 @@ struct Found {
 }
 
 impl Reader {
-    /// Calculates it.
+    /// Calculates it, and with `before` the same of the range before.
     ///
     /// # Errors
     /// As the server answers.
-    pub async fn reversals(&self, asked: &Question) -> Result<Report, StoreError> {
+    pub async fn reversals(
+        &self,
+        asked: &Question,
+        before: Option<&Question>,
+    ) -> Result<Both<Report>, StoreError> {
         let sql = include_str!("reversals.sql").replace("{levels}", LEVELS);
-        let query = self.asked(&sql, Table::Conversions, asked);
+        let query = self.asked_along(&sql, Table::Conversions, asked, before.into());
         let found: Vec<Found> = self.all("look at the reversals", query).await?;
+        let undated = self.undated(asked).await?;
+        let is_now = |row: &Found| row.is_now == 1;
+        Ok(Both::of(found, asked, before, is_now, |found, asked| {
+            Report::of(found, asked, undated)
+        }))
+    }
+}
+
+impl Report {
+    fn of(found: Vec<Found>, asked: &Question, undated: u64) -> Self {
         let (totals, rows): (Vec<_>, Vec<_>) = found.into_iter().partition(|row| row.is_total == 1);
-        Ok(Report {
+        Self {
             rows: rows.into_iter().map(|row| row.labelled(asked)).collect(),
             totals: totals.into_iter().map(Found::total).collect(),
-            undated: self.undated(asked).await?,
-        })
+            undated,
+        }
     }
 }
 

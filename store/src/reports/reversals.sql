@@ -1,4 +1,5 @@
--- One row per dimension and currency of the sale, and one per currency alone (is_total).
+-- One row per dimension and currency of the sale, and one per currency alone (is_total); those of the
+-- range before for themselves, where it is read along.
 WITH
     -- All rows once: what follows has a few thousand rows at most.
     summed AS (
@@ -10,6 +11,7 @@ WITH
             -- Amounts of unknown currencies cannot be added to each other.
             currency != '' AS is_addable
         SELECT
+            {is_now} AS is_now,
             {keys},
             currency,
             countIf(is_transaction) AS transactions,
@@ -23,9 +25,10 @@ WITH
                 is_reversal AND isNotNull(occurred_at)) AS delays
         FROM {conversions} FINAL
         WHERE {scope} AND kind = 'transaction' AND status != 'rejected'
-        GROUP BY {by}, currency
+        GROUP BY is_now, {by}, currency
     )
 SELECT
+    is_now,
     toUInt8(grouping(by0)) AS is_total,
     if(is_total = 1, [], {dimension}) AS dimension,
     toString(currency) AS money_currency,
@@ -37,5 +40,5 @@ SELECT
     sum(summed.dated) AS dated,
     quantilesExactMerge({levels})(summed.delays) AS delays
 FROM summed
-GROUP BY GROUPING SETS (({by}, currency), (currency))
+GROUP BY GROUPING SETS ((is_now, {by}, currency), (is_now, currency))
 ORDER BY is_total, dimension, money_currency

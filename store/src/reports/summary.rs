@@ -15,8 +15,8 @@
 use clickhouse::Row;
 use serde::Deserialize;
 
-use super::question::{Along, Question, Table};
-use super::{Money, Reader};
+use super::question::{Question, Table};
+use super::{Both, Money, Reader};
 use crate::error::StoreError;
 
 /// Figures of one row of the question (or of all) in one currency.
@@ -120,40 +120,26 @@ impl Summary {
 }
 
 impl Reader {
-    /// Calculates the summary.
+    /// Calculates the summary, and with `before` that of the range before.
     ///
     /// # Errors
     /// As the server answers.
-    pub async fn summary(&self, asked: &Question) -> Result<Summary, StoreError> {
-        let figures = self.figures(asked, Along::Nothing).await?;
-        Ok(Summary::of(figures, asked, self.undated(asked).await?))
-    }
-
-    /// The summary, and that of the range before ([`Question::before`]): both by one query.
-    ///
-    /// # Errors
-    /// As the server answers.
-    pub async fn summary_and_before(
+    pub async fn summary(
         &self,
         asked: &Question,
-        before: &Question,
-    ) -> Result<(Summary, Summary), StoreError> {
-        let figures = self.figures(asked, Along::Before(before)).await?;
-        let (now, then) = figures.into_iter().partition(|figures| figures.is_now == 1);
-        let undated = self.undated(asked).await?;
-        Ok((
-            Summary::of(now, asked, undated),
-            Summary::of(then, before, undated),
-        ))
-    }
-
-    async fn figures(
-        &self,
-        asked: &Question,
-        along: Along<'_>,
-    ) -> Result<Vec<Figures>, StoreError> {
+        before: Option<&Question>,
+    ) -> Result<Both<Summary>, StoreError> {
         let sql = include_str!("summary.sql");
-        let query = self.asked_along(sql, Table::Conversions, asked, along);
-        self.all("calculate the summary", query).await
+        let query = self.asked_along(sql, Table::Conversions, asked, before.into());
+        let figures: Vec<Figures> = self.all("calculate the summary", query).await?;
+        let undated = self.undated(asked).await?;
+        let is_now = |figures: &Figures| figures.is_now == 1;
+        Ok(Both::of(
+            figures,
+            asked,
+            before,
+            is_now,
+            |figures, asked| Summary::of(figures, asked, undated),
+        ))
     }
 }

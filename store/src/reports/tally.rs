@@ -7,14 +7,15 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use uuid::Uuid;
 
-use super::Reader;
 use super::decode::micros;
 use super::question::{Column, Filter, Question, Table};
 use super::share::Share;
+use super::{Both, Reader};
 use crate::error::StoreError;
 
 #[derive(Row, Deserialize)]
 struct Found {
+    is_now: u8,
     dimension: Vec<String>,
     /// The words are of parts of a row that counts otherwise.
     is_partly: bool,
@@ -68,7 +69,8 @@ impl Reader {
         attempt: &str,
         (table, words, id): (Table, &str, &str),
         asked: &Question,
-    ) -> Result<Tallies, StoreError> {
+        before: Option<&Question>,
+    ) -> Result<Both<Tallies>, StoreError> {
         let (from, partly, by_partly) = match table {
             Table::Conversions => ("{conversions}", "false".to_owned(), ""),
             // An array of orders is accepted with the reasons of those that were refused.
@@ -84,21 +86,23 @@ impl Reader {
             Some(column) => only.split(&column),
             None => (Filter::default(), only),
         };
-        let before = others.conditions().len();
-        let chosen = of_words.sql_behind(before);
+        let behind = others.conditions().len();
+        let chosen = of_words.sql_behind(behind);
         let sql = format!(
-            "WITH {{keys}} SELECT {{dimension}} AS dimension, {partly} AS is_partly, \
+            "WITH {{keys}} SELECT {{is_now}} AS is_now, {{dimension}} AS dimension, {partly} AS is_partly, \
                arrayJoin(arrayConcat([''], if({chosen}, arrayMap(word -> toString(word), {words}), []))) AS word, \
                count() AS rows, countIf({chosen}) AS chosen, countIf(notEmpty({words}) AND {chosen}) AS with_word, \
                max(received_at) AS last, argMax({id}, (received_at, {id})) AS sample \
              FROM {from} FINAL WHERE {{scope}} \
-             GROUP BY {{by}}{by_partly}, word ORDER BY dimension, rows DESC, word"
+             GROUP BY is_now, {{by}}{by_partly}, word ORDER BY dimension, rows DESC, word"
         );
         let mut asked = asked.clone();
         asked.only = others;
-        let query = of_words.bind_behind(before, self.asked(&sql, table, &asked));
+        let query = self.asked_along(&sql, table, &asked, before.into());
+        let query = of_words.bind_behind(behind, query);
         let found = self.all(attempt, query).await?;
-        Ok(tallies(found, &asked))
+        let is_now = |row: &Found| row.is_now == 1;
+        Ok(Both::of(found, &asked, before, is_now, tallies))
     }
 }
 

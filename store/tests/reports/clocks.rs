@@ -109,7 +109,7 @@ fn sums(moments: &[Timestamp], question: &Question, label: impl Fn(Timestamp) ->
 }
 
 async fn found(reader: &Reader, question: &Question) -> Sums {
-    let found = reader.summary(question).await.unwrap();
+    let found = reader.summary(question, None).await.unwrap().now;
     let mut sums = Sums::new();
     for row in found.rows {
         let figures = (row.transactions, row.gross_sales.0);

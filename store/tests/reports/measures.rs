@@ -106,7 +106,7 @@ async fn flags_are_those_of_the_rows() {
         let rows = conversions(ROWS);
         load(&loader, &rows).await;
         let now = only(&rows, in_range);
-        let found = reader.flags(&asked("source")).await.unwrap();
+        let found = reader.flags(&asked("source"), None).await.unwrap().now;
         let mut seen = 0;
         for tally in &found.rows {
             let of = |row: &&Row| row.source == tally.dimension[0];
@@ -264,7 +264,11 @@ async fn reversals_are_those_of_the_rows() {
     with_database("reversals", |loader, reader| async move {
         let rows = conversions(ROWS);
         load(&loader, &rows).await;
-        let found = reader.reversals(&asked("advertiser")).await.unwrap();
+        let found = reader
+            .reversals(&asked("advertiser"), None)
+            .await
+            .unwrap()
+            .now;
         let keys: Vec<_> = found
             .rows
             .iter()

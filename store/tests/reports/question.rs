@@ -2,11 +2,11 @@ use std::borrow::Cow;
 
 use jiff::tz::TimeZone;
 use postback_store::reports::question::{Column, DateBy, Dimension, Question, Table};
-use postback_store::rows::ConversionRow;
+use postback_store::rows::{ConversionRow, Outcome, PostbackRow};
 
 use crate::database::with_database;
-use crate::insert_conversions;
-use crate::sales::{at, sale};
+use crate::sales::{at, postback, sale};
+use crate::{insert_conversions, insert_postbacks};
 
 /// Four sales of 2026-10-25 in Berlin, which has 25 hours; three before it, by its calendar.
 fn rows() -> Vec<ConversionRow<'static>> {
@@ -98,7 +98,11 @@ async fn rows_are_of_every_dimension() {
             ("sale_amount", &[("", 1), ("1", 1), ("2.5", 1), ("4", 1)]),
         ];
         for (by, expected) in cases {
-            let found = reader.summary(&berlin(DAY.0, DAY.1, by)).await.unwrap();
+            let found = reader
+                .summary(&berlin(DAY.0, DAY.1, by), None)
+                .await
+                .unwrap()
+                .now;
             let found = found
                 .rows
                 .iter()
@@ -111,7 +115,7 @@ async fn rows_are_of_every_dimension() {
         }
         for name in Dimension::all(Table::Conversions) {
             let question = berlin(DAY.0, DAY.1, name);
-            let found = reader.summary(&question).await.unwrap();
+            let found = reader.summary(&question, None).await.unwrap().now;
             let total: u64 = found.rows.iter().map(|row| row.transactions).sum();
             assert_eq!(total, 4, "{name}");
             assert!(
@@ -164,7 +168,7 @@ async fn rows_are_chosen_by_every_kind_of_column() {
                     .add(column, name.ends_with('!'), value)
                     .unwrap();
             }
-            let found = reader.summary(&question).await.unwrap();
+            let found = reader.summary(&question, None).await.unwrap().now;
             let total: u64 = found.totals.iter().map(|row| row.transactions).sum();
             assert_eq!(total, expected, "{conditions:?}");
         }
@@ -177,7 +181,11 @@ async fn the_period_before_stands_beside_the_period() {
     with_database("before", |loader, reader| async move {
         insert_conversions(&loader, rows()).await;
         let question = berlin(DAY.0, DAY.1, "day");
-        let before = reader.summary(&question.before().unwrap()).await.unwrap();
+        let before = reader
+            .summary(&question.before().unwrap(), None)
+            .await
+            .unwrap()
+            .now;
         let found: Vec<_> = before
             .rows
             .iter()
@@ -187,33 +195,84 @@ async fn the_period_before_stands_beside_the_period() {
         assert_eq!(found, [("2026-10-25", 1)]);
         // Two weeks from Monday: in the first one are five, in the one before none.
         let week = berlin("2026-10-18T22:00:00Z", DAY.1, "week");
-        let found = reader.summary(&week).await.unwrap();
+        let found = reader.summary(&week, None).await.unwrap().now;
         assert_eq!(
             (&*found.rows[0].dimension[0], found.rows[0].transactions),
             ("2026-10-19", 6)
         );
         assert!(
             reader
-                .summary(&week.before().unwrap())
+                .summary(&week.before().unwrap(), None)
                 .await
                 .unwrap()
+                .now
                 .rows
                 .is_empty()
         );
-        // Both at once are what each is alone, whatever rows are by.
+    })
+    .await;
+}
+
+/// Both ranges are told by one query.
+#[tokio::test]
+async fn both_ranges_at_once_are_what_each_is_alone() {
+    with_database("both", |loader, reader| async move {
+        let taken_back = |number, occurred| ConversionRow {
+            status: "reversed",
+            flags: vec!["whole_amount"],
+            ..sale(number, "O9", "c9", "EUR", ("8", "1"), occurred)
+        };
+        let reversed = [
+            taken_back(21, "2026-10-25T20:00:00Z"),
+            taken_back(22, "2026-10-24T20:00:00Z"),
+            taken_back(23, "2026-10-24T21:00:00Z"),
+        ];
+        let processed = |row: ConversionRow<'static>| ConversionRow {
+            processed_at: row.occurred_at,
+            ..row
+        };
+        let all = rows().into_iter().chain(reversed).map(processed);
+        insert_conversions(&loader, all).await;
+        let rejected = |number, received| PostbackRow {
+            outcome: Outcome::Rejected,
+            reasons: vec!["missing_identity"],
+            conversion_key: None,
+            key_day: None,
+            ..postback(number, number, received, 1)
+        };
+        let received = [
+            postback(31, 31, "2026-10-25T20:00:00Z", 1),
+            rejected(32, "2026-10-25T21:00:00Z"),
+            rejected(33, "2026-10-24T21:00:00Z"),
+        ];
+        insert_postbacks(&loader, received).await;
+
+        macro_rules! assert_same {
+            ($report:ident, $question:expr) => {{
+                let question: Question = $question;
+                let before = question.before().unwrap();
+                let both = reader.$report(&question, Some(&before)).await.unwrap();
+                let alone = reader.$report(&question, None).await.unwrap();
+                let then = reader.$report(&before, None).await.unwrap();
+                assert_eq!(both.now, alone.now, "{question:?}");
+                assert_eq!(both.before.as_ref(), Some(&then.now), "{question:?}");
+                assert_eq!((alone.before, then.before), (None, None));
+                assert!(!both.now.rows.is_empty() && !then.now.rows.is_empty());
+            }};
+        }
         for by in ["day", "source", "hour", ""] {
             for date_by in [DateBy::Occurred, DateBy::Processed, DateBy::Received] {
                 let mut question = berlin(DAY.0, DAY.1, by);
                 question.date_by = date_by;
-                let before = question.before().unwrap();
-                let alone = (
-                    reader.summary(&question).await.unwrap(),
-                    reader.summary(&before).await.unwrap(),
-                );
-                let together = reader.summary_and_before(&question, &before).await;
-                let together = together.unwrap();
-                assert_eq!(together, alone, "{by} {date_by:?}");
+                assert_same!(summary, question.clone());
+                assert_same!(reversals, question.clone());
+                assert_same!(flags, question);
             }
+            let mut question = berlin(DAY.0, DAY.1, "");
+            question.date_by = DateBy::Received;
+            let dimension = Dimension::of(Table::Postbacks, by);
+            question.by = dimension.into_iter().collect();
+            assert_same!(rejects, question);
         }
     })
     .await;
@@ -228,7 +287,7 @@ async fn sources_are_those_of_both_tables() {
             ..sale(1, "O1", "c1", "EUR", ("1", "1"), DAY.0)
         };
         insert_conversions(&loader, [other]).await;
-        crate::insert_postbacks(&loader, [crate::sales::postback(1, 1, DAY.0, 1)]).await;
+        insert_postbacks(&loader, [postback(1, 1, DAY.0, 1)]).await;
         assert_eq!(reader.sources().await.unwrap(), ["old", "us"]);
     })
     .await;

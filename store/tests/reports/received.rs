@@ -50,7 +50,7 @@ async fn rejects_are_counted_once_by_reason() {
         let (from, to) = (at("2026-09-01T00:00:00Z"), at("2026-09-02T00:00:00Z"));
         let mut question = Question::new(from, to, DateBy::Received, TimeZone::UTC);
         question.by = vec![Dimension::of(Table::Postbacks, "source").unwrap()];
-        let found = reader.rejects(&question).await.unwrap();
+        let found = reader.rejects(&question, None).await.unwrap().now;
         let seen: Vec<_> = found
             .rows
             .iter()
@@ -88,7 +88,7 @@ async fn rejects_are_counted_once_by_reason() {
                 "unreadable_key_date",
             )
             .unwrap();
-        let found = reader.rejects(&question).await.unwrap();
+        let found = reader.rejects(&question, None).await.unwrap().now;
         assert_eq!((found.total, found.chosen), (Share::new(1, 6), 1));
         let shares: Vec<_> = found.rows.iter().map(|row| row.share).collect();
         // Of all that came, as without the condition.
@@ -120,7 +120,7 @@ async fn an_array_that_was_refused_in_part_is_no_reject_and_is_told_apart() {
         let (from, to) = (at("2026-09-01T00:00:00Z"), at("2026-09-02T00:00:00Z"));
         let mut question = Question::new(from, to, DateBy::Received, TimeZone::UTC);
         question.by = vec![Dimension::of(Table::Postbacks, "source").unwrap()];
-        let mut found = reader.rejects(&question).await.unwrap();
+        let mut found = reader.rejects(&question, None).await.unwrap().now;
         let seen = |tallies: Vec<Tally>| -> Vec<_> {
             let one = |row: Tally| (row.dimension[0].clone(), row.word, row.share, row.sample);
             tallies.into_iter().map(one).collect()
@@ -148,7 +148,7 @@ async fn an_array_that_was_refused_in_part_is_no_reject_and_is_told_apart() {
         (question.only)
             .add(reason, false, "unreadable_key_date")
             .unwrap();
-        found = reader.rejects(&question).await.unwrap();
+        found = reader.rejects(&question, None).await.unwrap().now;
         let totals = (found.total, found.partly_total, found.chosen);
         assert_eq!(totals, (Share::new(1, 5), Share::new(0, 5), 1));
         assert_eq!(found.partly, []);

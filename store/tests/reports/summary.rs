@@ -79,7 +79,7 @@ fn only(conditions: &[&str]) -> Filter {
 }
 
 async fn summary(reader: &Reader, query: &Question) -> Summary {
-    reader.summary(query).await.unwrap()
+    reader.summary(query, None).await.unwrap().now
 }
 
 const EUR: (&str, [u64; 3], [&str; 6], [u64; 2]) = (

@@ -8,7 +8,7 @@ use postback_store::reports::question::{Question, Table};
 use postback_store::reports::{OwnSource, Reader};
 
 use super::asked::Asked;
-use super::frame::{self, Answer, Report, names, without_currency};
+use super::frame::{self, Answer, Answers, Report, names, without_currency};
 use super::gap::{Repeated, Sides};
 use crate::arguments::Options;
 use crate::cmd::{Loaded, load};
@@ -90,7 +90,12 @@ impl Report for Beside<'_> {
     const TABLE: Table = Table::Conversions;
     const OF_MONEY: bool = true;
 
-    async fn answer(&self, reader: &Reader, question: &Question) -> Result<Answer, StoreError> {
+    async fn answer(
+        &self,
+        reader: &Reader,
+        question: &Question,
+        _: Option<&Question>,
+    ) -> Result<Answers, StoreError> {
         let (own, repeated) = self.own(reader, question).await?;
         let found = reader.amounts(question, &own, has_minor_units).await?;
         let mut columns = names(question);
@@ -121,10 +126,11 @@ impl Report for Beside<'_> {
         if !found.is_empty() {
             repeated.tell(&mut sheet);
         }
-        Ok(Answer {
+        let answer = Answer {
             sheet,
             is_about_something: !found.is_empty(),
-        })
+        };
+        Ok(answer.into())
     }
 }
 

@@ -5,10 +5,11 @@ use postback_common::reason::Flag;
 use postback_store::StoreError;
 use postback_store::reports::Reader;
 use postback_store::reports::question::{Question, Table};
+use postback_store::reports::tally::Tallies;
 
 use super::asked::Asked;
 use super::compared::Compared;
-use super::frame::{self, Answer, Report};
+use super::frame::{self, Answer, Answers, Report};
 use super::rejects::words;
 use crate::arguments::Options;
 use crate::console::Console;
@@ -56,32 +57,41 @@ impl Report for Flags {
         figures: &["conversions", "share_percent"],
     };
 
-    async fn answer(&self, reader: &Reader, question: &Question) -> Result<Answer, StoreError> {
-        let found = reader.flags(question).await?;
-        let columns = [
-            text("flag", "Flag"),
-            number("conversions", "Conver-\nsions"),
-        ];
-        let meaning = |tag: &str| {
-            let known = Flag::ALL.iter().find(|one| one.as_str() == tag);
-            known.map_or("", |one| one.explanation())
-        };
-        let mut sheet = words(&found, question, &columns, meaning);
-        let (flagged, all) = (found.total.part, found.total.all);
-        sheet.fact("flagged", flagged);
-        sheet.fact("conversions", all);
-        if found.chosen > 0 {
-            sheet.notes.push(match flagged {
-                0 => format!("No flag on any of {}.", plural(found.chosen, "conversion")),
-                _ => format!(
-                    "{flagged} of {} have a flag; look closer with `postback trace SAMPLE`",
-                    plural(all, "conversion")
-                ),
-            });
-        }
-        Ok(Answer {
-            sheet,
-            is_about_something: found.chosen > 0,
-        })
+    async fn answer(
+        &self,
+        reader: &Reader,
+        question: &Question,
+        before: Option<&Question>,
+    ) -> Result<Answers, StoreError> {
+        let found = reader.flags(question, before).await?;
+        Ok(Answers::of(&found, question, before, told))
+    }
+}
+
+fn told(found: &Tallies, question: &Question) -> Answer {
+    let columns = [
+        text("flag", "Flag"),
+        number("conversions", "Conver-\nsions"),
+    ];
+    let meaning = |tag: &str| {
+        let known = Flag::ALL.iter().find(|one| one.as_str() == tag);
+        known.map_or("", |one| one.explanation())
+    };
+    let mut sheet = words(found, question, &columns, meaning);
+    let (flagged, all) = (found.total.part, found.total.all);
+    sheet.fact("flagged", flagged);
+    sheet.fact("conversions", all);
+    if found.chosen > 0 {
+        sheet.notes.push(match flagged {
+            0 => format!("No flag on any of {}.", plural(found.chosen, "conversion")),
+            _ => format!(
+                "{flagged} of {} have a flag; look closer with `postback trace SAMPLE`",
+                plural(all, "conversion")
+            ),
+        });
+    }
+    Answer {
+        sheet,
+        is_about_something: found.chosen > 0,
     }
 }

@@ -3,11 +3,11 @@
 
 use jiff::{Timestamp, Zoned};
 use postback_store::StoreError;
-use postback_store::reports::Reader;
 use postback_store::reports::completeness::Completeness;
 use postback_store::reports::question::{
     self, ComparisonError, Condition, DateBy, Dimension, Question, Table,
 };
+use postback_store::reports::{Both, Reader};
 use serde_json::{Value, json};
 
 use super::compared::{self, Compared};
@@ -28,6 +28,35 @@ pub(super) struct Answer {
     pub(super) sheet: Sheet,
     /// Whether the question is about anything: a sheet without rows can also mean that all is well.
     pub(super) is_about_something: bool,
+}
+
+/// Of the range, and of the one before it where it is compared.
+pub(super) struct Answers {
+    now: Answer,
+    before: Option<Answer>,
+}
+
+impl Answers {
+    /// Each told in the same way.
+    pub(super) fn of<T>(
+        found: &Both<T>,
+        question: &Question,
+        before: Option<&Question>,
+        tell: impl Fn(&T, &Question) -> Answer,
+    ) -> Self {
+        let then = found.before.as_ref().zip(before);
+        Self {
+            now: tell(&found.now, question),
+            before: then.map(|(found, before)| tell(found, before)),
+        }
+    }
+}
+
+impl From<Answer> for Answers {
+    /// Of a report that is not compared.
+    fn from(now: Answer) -> Self {
+        Self { now, before: None }
+    }
 }
 
 impl From<Sheet> for Answer {
@@ -54,18 +83,14 @@ pub(super) trait Report {
         figures: &[],
     };
 
-    /// Asks, as often as it takes.
-    async fn answer(&self, reader: &Reader, question: &Question) -> Result<Answer, StoreError>;
-
-    /// Asks about the range and about the one before it.
-    async fn answers(
+    /// Asks, as often as it takes; about the range before, too, where it is given, which only reports
+    /// are that have something `COMPARED`.
+    async fn answer(
         &self,
         reader: &Reader,
         question: &Question,
-        before: &Question,
-    ) -> Result<(Answer, Answer), StoreError> {
-        tokio::try_join!(self.answer(reader, question), self.answer(reader, before))
-    }
+        before: Option<&Question>,
+    ) -> Result<Answers, StoreError>;
 }
 
 /// Columns that name a row.
@@ -169,10 +194,10 @@ async fn answer<R: Report>(
     before: Option<&Question>,
     reader: &Reader,
 ) -> Result<Answer, StoreError> {
+    let Answers { now, before } = report.answer(reader, question, before).await?;
     let Some(before) = before else {
-        return report.answer(reader, question).await;
+        return Ok(now);
     };
-    let (now, before) = report.answers(reader, question, before).await?;
     let names = question.names().len();
     Ok(Answer {
         sheet: compared::join(now.sheet, before.sheet, names, R::COMPARED),

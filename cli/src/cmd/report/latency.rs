@@ -8,7 +8,7 @@ use postback_store::reports::latency::Loading;
 use postback_store::reports::question::{DateBy, Question, Table};
 
 use super::asked::Asked;
-use super::frame::{self, Answer, Report, names};
+use super::frame::{self, Answer, Answers, Report, names};
 use crate::arguments::Options;
 use crate::console::Console;
 use crate::ending::{Ending, Failure};
@@ -51,7 +51,12 @@ impl Report for Latency {
     const TABLE: Table = Table::Conversions;
     const OF_MONEY: bool = false;
 
-    async fn answer(&self, reader: &Reader, question: &Question) -> Result<Answer, StoreError> {
+    async fn answer(
+        &self,
+        reader: &Reader,
+        question: &Question,
+        _: Option<&Question>,
+    ) -> Result<Answers, StoreError> {
         let (found, loading) = tokio::try_join!(reader.latency(question), reader.loading())?;
         let mut columns = names(question);
         columns.extend([
@@ -75,7 +80,7 @@ impl Report for Latency {
         });
         sheet.rows = rows.collect();
         tell(&mut sheet, &loading);
-        Ok(sheet.into())
+        Ok(Answer::from(sheet).into())
     }
 }
 

@@ -12,7 +12,7 @@ use postback_store::reports::tally::{Tallies, Tally};
 
 use super::asked::Rows;
 use super::compared::Compared;
-use super::frame::{self, Answer, Report, names};
+use super::frame::{self, Answer, Answers, Report, names};
 use crate::arguments::Options;
 use crate::console::Console;
 use crate::ending::{Ending, Failure};
@@ -60,35 +60,44 @@ impl Report for Rejects {
         figures: &["postbacks", "share_percent"],
     };
 
-    async fn answer(&self, reader: &Reader, question: &Question) -> Result<Answer, StoreError> {
-        let found = reader.rejects(question).await?;
-        let columns = [text("reason", "Reason"), number("postbacks", "Postbacks")];
-        let meaning = |tag: &str| {
-            let known = Rejection::ALL.iter().find(|one| one.as_str() == tag);
-            known.map_or("", |one| one.explanation())
-        };
-        let mut sheet = words(&found, question, &columns, meaning);
-        let (rejected, all) = (found.total.part, found.total.all);
-        sheet.fact("rejected", rejected);
-        sheet.fact("received", all);
-        sheet.fact("partly_refused", found.partly_total.part);
-        if found.chosen > 0 {
-            sheet.notes.push(match rejected {
-                0 => format!(
-                    "Nothing was rejected of {}.",
-                    plural(found.chosen, "postback")
-                ),
-                _ => format!(
-                    "{rejected} of {} rejected; look closer with `postback trace SAMPLE`",
-                    plural(all, "postback")
-                ),
-            });
-        }
-        sheet.notes.extend(in_part(&found));
-        Ok(Answer {
-            sheet,
-            is_about_something: found.chosen > 0,
-        })
+    async fn answer(
+        &self,
+        reader: &Reader,
+        question: &Question,
+        before: Option<&Question>,
+    ) -> Result<Answers, StoreError> {
+        let found = reader.rejects(question, before).await?;
+        Ok(Answers::of(&found, question, before, told))
+    }
+}
+
+fn told(found: &Tallies, question: &Question) -> Answer {
+    let columns = [text("reason", "Reason"), number("postbacks", "Postbacks")];
+    let meaning = |tag: &str| {
+        let known = Rejection::ALL.iter().find(|one| one.as_str() == tag);
+        known.map_or("", |one| one.explanation())
+    };
+    let mut sheet = words(found, question, &columns, meaning);
+    let (rejected, all) = (found.total.part, found.total.all);
+    sheet.fact("rejected", rejected);
+    sheet.fact("received", all);
+    sheet.fact("partly_refused", found.partly_total.part);
+    if found.chosen > 0 {
+        sheet.notes.push(match rejected {
+            0 => format!(
+                "Nothing was rejected of {}.",
+                plural(found.chosen, "postback")
+            ),
+            _ => format!(
+                "{rejected} of {} rejected; look closer with `postback trace SAMPLE`",
+                plural(all, "postback")
+            ),
+        });
+    }
+    sheet.notes.extend(in_part(found));
+    Answer {
+        sheet,
+        is_about_something: found.chosen > 0,
     }
 }
 

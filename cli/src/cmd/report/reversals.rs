@@ -4,11 +4,11 @@ use clap::Args;
 use postback_store::StoreError;
 use postback_store::reports::Reader;
 use postback_store::reports::question::{Question, Table};
-use postback_store::reports::reversals::Reversals as Line;
+use postback_store::reports::reversals::{Report as Found, Reversals as Line};
 
 use super::asked::Asked;
 use super::compared::Compared;
-use super::frame::{self, Answer, Report, names, without_currency};
+use super::frame::{self, Answer, Answers, Report, names, without_currency};
 use crate::arguments::Options;
 use crate::console::Console;
 use crate::ending::{Ending, Failure};
@@ -62,41 +62,50 @@ impl Report for Reversals {
         ],
     };
 
-    async fn answer(&self, reader: &Reader, question: &Question) -> Result<Answer, StoreError> {
-        let found = reader.reversals(question).await?;
-        let names = names(question);
-        let figures = [
-            text("currency", "Currency"),
-            number("transactions", "Trans-\nactions"),
-            number("reversals", "Re-\nversals"),
-            number("rate_percent", "Rate\n%"),
-            number("gross_sales", "Sales\ngross"),
-            number("reversed_sales", "Sales\nreversed"),
-            number("share_of_money_percent", "Share of\nmoney %"),
-            number("reversed_commission", "Comm.\nreversed"),
-            number("delay_p50", "Delay\np50"),
-            number("delay_p90", "\np90"),
-            number("delay_max", "\nmax"),
-        ];
-        let mut sheet = Sheet::new(&[&names[..], &figures].concat());
-        let named = |row: &Line| row.dimension.iter().map(Cell::text).collect();
-        sheet.rows = found
-            .rows
-            .iter()
-            .map(|row| cells(named(row), row))
-            .collect();
-        if !names.is_empty() {
-            let mut total = vec![Cell::text("total")];
-            total.resize(names.len(), Cell::Missing);
-            sheet.totals = found
-                .totals
-                .iter()
-                .map(|row| cells(total.clone(), row))
-                .collect();
-        }
-        sheet.fact("undated", found.undated);
-        Ok(sheet.into())
+    async fn answer(
+        &self,
+        reader: &Reader,
+        question: &Question,
+        before: Option<&Question>,
+    ) -> Result<Answers, StoreError> {
+        let found = reader.reversals(question, before).await?;
+        Ok(Answers::of(&found, question, before, told))
     }
+}
+
+fn told(found: &Found, question: &Question) -> Answer {
+    let names = names(question);
+    let figures = [
+        text("currency", "Currency"),
+        number("transactions", "Trans-\nactions"),
+        number("reversals", "Re-\nversals"),
+        number("rate_percent", "Rate\n%"),
+        number("gross_sales", "Sales\ngross"),
+        number("reversed_sales", "Sales\nreversed"),
+        number("share_of_money_percent", "Share of\nmoney %"),
+        number("reversed_commission", "Comm.\nreversed"),
+        number("delay_p50", "Delay\np50"),
+        number("delay_p90", "\np90"),
+        number("delay_max", "\nmax"),
+    ];
+    let mut sheet = Sheet::new(&[&names[..], &figures].concat());
+    let named = |row: &Line| row.dimension.iter().map(Cell::text).collect();
+    sheet.rows = found
+        .rows
+        .iter()
+        .map(|row| cells(named(row), row))
+        .collect();
+    if !names.is_empty() {
+        let mut total = vec![Cell::text("total")];
+        total.resize(names.len(), Cell::Missing);
+        sheet.totals = found
+            .totals
+            .iter()
+            .map(|row| cells(total.clone(), row))
+            .collect();
+    }
+    sheet.fact("undated", found.undated);
+    sheet.into()
 }
 
 fn cells(mut names: Vec<Cell>, row: &Line) -> Vec<Cell> {

@@ -7,7 +7,7 @@ use postback_store::reports::question::{Question, Table};
 use postback_store::reports::unattributed::Unattributed as Line;
 
 use super::asked::Asked;
-use super::frame::{self, Answer, Report, names};
+use super::frame::{self, Answer, Answers, Report, names};
 use crate::arguments::Options;
 use crate::console::Console;
 use crate::ending::{Ending, Failure};
@@ -48,7 +48,12 @@ impl Report for Unattributed {
     const TABLE: Table = Table::Conversions;
     const OF_MONEY: bool = false;
 
-    async fn answer(&self, reader: &Reader, question: &Question) -> Result<Answer, StoreError> {
+    async fn answer(
+        &self,
+        reader: &Reader,
+        question: &Question,
+        _: Option<&Question>,
+    ) -> Result<Answers, StoreError> {
         let found = reader.unattributed(question).await?;
         let names = names(question);
         let figures = [
@@ -77,7 +82,7 @@ impl Report for Unattributed {
         sheet
             .notes
             .extend(notes(&found.rows, rises, found.total.usual.all));
-        Ok(sheet.into())
+        Ok(Answer::from(sheet).into())
     }
 }
 

@@ -11,7 +11,7 @@ use postback_store::reports::summary::Summary as Found;
 
 use super::asked::Asked;
 use super::compared::Compared;
-use super::frame::{self, Answer, Report, without_currency};
+use super::frame::{self, Answer, Answers, Report, without_currency};
 use crate::arguments::Options;
 use crate::console::Console;
 use crate::ending::{Ending, Failure};
@@ -67,22 +67,18 @@ impl Report for Summary {
         ],
     };
 
-    async fn answer(&self, reader: &Reader, question: &Question) -> Result<Answer, StoreError> {
-        Ok(shown(&reader.summary(question).await?, question))
-    }
-
-    async fn answers(
+    async fn answer(
         &self,
         reader: &Reader,
         question: &Question,
-        before: &Question,
-    ) -> Result<(Answer, Answer), StoreError> {
-        let (now, then) = reader.summary_and_before(question, before).await?;
-        Ok((shown(&now, question), shown(&then, before)))
+        before: Option<&Question>,
+    ) -> Result<Answers, StoreError> {
+        let found = reader.summary(question, before).await?;
+        Ok(Answers::of(&found, question, before, told))
     }
 }
 
-fn shown(found: &Found, question: &Question) -> Answer {
+fn told(found: &Found, question: &Question) -> Answer {
     let mut sheet = sheet::of(found, question);
     sheet.notes = notes::outside(found, question.date_by);
     sheet.into()
