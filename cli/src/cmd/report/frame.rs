@@ -83,8 +83,8 @@ pub(super) trait Report {
         figures: &[],
     };
 
-    /// Asks, as often as it takes; about the range before, too, where it is given, which only reports
-    /// are that have something `COMPARED`.
+    /// Asks, as often as it takes. `before` is the range that this one is compared with; a report with
+    /// nothing `COMPARED` is never given one.
     async fn answer(
         &self,
         reader: &Reader,
