@@ -174,6 +174,27 @@ mod tests {
     }
 
     #[test]
+    fn a_break_can_begin_with_the_bin_after_another_one() {
+        let chart = Scores(vec![6.0, -5.0, 6.0]);
+        let episodes = run(&chart, 0..3, 5.0);
+        let dates: Vec<_> = episodes.iter().map(|one| (one.since, one.over)).collect();
+        assert_eq!(dates, [(0, Some(1)), (2, None)]);
+    }
+
+    #[test]
+    fn a_break_that_came_back_ends_where_it_is_left_at_last() {
+        // Usual is likelier by 1, then by nothing again, then by 4.
+        let chart = Scores(vec![6.0, -1.0, 2.0, -4.0]);
+        let expected = Episode {
+            since: 0,
+            raised: 0,
+            over: Some(3),
+            statistic: 7.0,
+        };
+        assert_eq!(run(&chart, 0..4, 5.0), [expected]);
+    }
+
+    #[test]
     fn the_path_goes_on_through_alarms() {
         let chart = Scores(vec![6.0, -5.0, -2.0, 6.0]);
         assert_eq!(path(&chart, 0..4), [6.0, 1.0, 0.0, 6.0]);

@@ -33,6 +33,50 @@ fn without_dispersion_it_is_poisson() {
     assert!((score - 1.4206).abs() < 1e-4, "{score}");
 }
 
+/// The same, of any dispersion: Γ(count + 1/α) is the same in both probabilities.
+#[test]
+fn hardly_dispersed_counts_are_no_poisson_yet() {
+    let (count, expected, factor, dispersion) = (50.0, 100.0, 0.5, 1e-5);
+    let size: f64 = 1.0 / dispersion;
+    let logarithm = |mean: f64| count * mean.ln() - (count + size) * (size + mean).ln();
+    let ratio = logarithm(factor * expected) - logarithm(expected);
+    let score = log_likelihood_ratio(count, expected, factor, dispersion);
+    assert!((score - ratio).abs() < 1e-6, "{score} {ratio}");
+    let poisson = log_likelihood_ratio(count, expected, factor, 0.0);
+    assert!((score - poisson).abs() > 1e-3, "{score} {poisson}");
+}
+
+/// What bins say where whole days scatter twice as much as their bins alone.
+#[test]
+fn scatter_makes_bins_say_less() {
+    let bins = [Bin::whole(0, 4), Bin::whole(1, 36)];
+    let noise = Noise {
+        dispersion: 0.25,
+        scale: 2.0,
+        uncertainty: 0.003,
+    };
+    let chart = Level::with_expected(&bins, vec![8.0, 24.0], noise, Direction::Down);
+    assert!((chart.uncertainty() - 0.003).abs() < 1e-12);
+    // The inverse relative variance of a count: 1/8 + 0.25 and 1/24 + 0.25, both twice.
+    assert!((chart.information(0) - 1.0 / 0.75).abs() < 1e-9);
+    assert!((chart.information(1) - 1.0 / (7.0 / 12.0)).abs() < 1e-9);
+    let half = DROPS.iter().position(|left| *left == 0.5).unwrap();
+    let alone = (probability(4, 4.0, 4) / probability(4, 8.0, 4)).ln();
+    assert!((chart.score(half, 0) - alone / 2.0).abs() < 1e-9);
+    // Of both: 40 observed, 32 usual; α (8² + 24²) / 32² = 0.15625, and 1/40 of chance.
+    let change = chart.change(0..2);
+    assert_eq!((change.observed, change.usual), (40.0, 32.0));
+    let spread = 1.96 * (2.0 * (0.15625 + 0.025_f64)).sqrt();
+    assert!(
+        (change.high / change.observed - spread.exp()).abs() < 1e-9,
+        "{change:?}"
+    );
+    assert!(
+        (change.observed / change.low - spread.exp()).abs() < 1e-9,
+        "{change:?}"
+    );
+}
+
 /// The largest over all moments of change and all sizes, by brute force.
 fn brute_force(counts: &[u32], expected: f64) -> f64 {
     let mut best: f64 = 0.0;
