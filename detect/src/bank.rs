@@ -161,6 +161,8 @@ mod tests {
     fn threshold_and_rate_are_inverse() {
         let statistic = threshold(0.1, 24);
         assert!((false_alarms_a_month(statistic, 24) - 0.1).abs() < 1e-12);
+        // 30 days of 24 bins, each twice e⁻ˢ.
+        assert!((statistic - 14_400_f64.ln()).abs() < 1e-12);
         assert!(statistic < threshold(0.1, 96) && statistic < threshold(0.01, 24));
     }
 }

@@ -85,5 +85,15 @@ mod tests {
     #[test]
     fn nothing_seen_leaves_up_to_three() {
         assert!((Change::of_counts(0.0, 13.0, 0.0, 1.0).high - 3.0).abs() < 1e-9);
+        assert!((Change::of_counts(0.0, 13.0, 0.0, 2.0).high - 6.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn twice_the_scatter_is_half_of_the_trials() {
+        let scattered = Change::of_shares(20.0, 200.0, 0.05, 2.0);
+        let fewer = Change::of_shares(10.0, 100.0, 0.05, 1.0);
+        assert!((scattered.low - fewer.low).abs() < 1e-12, "{scattered:?}");
+        assert!((scattered.high - fewer.high).abs() < 1e-12, "{scattered:?}");
+        assert!((scattered.observed - 0.1).abs() < 1e-12);
     }
 }

@@ -65,6 +65,8 @@ fn seasons_and_dispersion_are_learned() {
         "{}",
         baseline.noise().dispersion
     );
+    // Days scatter as their hours do, and no more.
+    assert!((baseline.noise().scale - 1.0).abs() < 1e-9);
 }
 
 #[test]
@@ -126,4 +128,100 @@ fn nothing_at_all_teaches_nothing() {
     let empty = vec![Bin::whole(0, 0); 24 * 30];
     assert!(Baseline::learn(&empty, 24, None).is_none());
     assert!(Baseline::learn(&[], 24, None).is_none());
+}
+
+/// Whole bins of an hour, whose counts are no chance.
+fn counted(days: usize, count: impl Fn(usize) -> u32) -> Vec<Bin> {
+    let bin = |hour| Bin::whole(hour % CELLS, count(hour));
+    (0..days * 24).map(bin).collect()
+}
+
+#[test]
+fn a_bin_is_expected_as_far_as_it_is_complete() {
+    let history = counted(56, |hour| if hour % 24 == 5 { 80 } else { 40 });
+    let baseline = Baseline::learn(&history, 24, None).unwrap();
+    let bin = Bin {
+        cell: CELLS + 29,
+        count: 0,
+        completeness: 0.25,
+    };
+    let expected = baseline.expected(&bin);
+    assert!((expected - 20.0).abs() < 0.2, "{expected}");
+    assert!((expected - 0.25 * baseline.rate(29)).abs() < 1e-9);
+}
+
+#[test]
+fn days_that_are_usual_are_counted() {
+    let history = counted(56, |hour| match hour / 24 {
+        10 | 30 => 0,
+        _ => 40,
+    });
+    assert_eq!(Baseline::learn(&history, 24, None).unwrap().days(), 54);
+}
+
+/// A quarter of one day, of six hours with 40 each: four standard deviations of 240 are 62.
+#[test]
+fn a_quarter_of_a_day_that_stands_out_does_not_count() {
+    const QUARTER: std::ops::Range<usize> = 30 * 24 + 6..30 * 24 + 12;
+    let learned = |count: u32| {
+        let history = counted(56, |hour| if QUARTER.contains(&hour) { count } else { 40 });
+        let baseline = Baseline::learn(&history, 24, None).unwrap();
+        assert_eq!(baseline.days(), 56);
+        let quarter = QUARTER.map(|hour| baseline.rate(hour % CELLS));
+        quarter.sum::<f64>() / 240.0
+    };
+    for outside in [28, 54] {
+        let found = learned(outside);
+        assert!((found - 1.0).abs() < 1e-3, "{outside}: {found}");
+    }
+    assert!(learned(48) > 1.002 && learned(33) < 0.998);
+}
+
+/// The share of the first 28 of 56 days in a level in which a day weighs half as much as one 21 days
+/// later.
+fn share_of_the_first_half() -> f64 {
+    let weight = |days: std::ops::Range<i32>| {
+        days.map(|age| 0.5_f64.powf(f64::from(age) / 21.0))
+            .sum::<f64>()
+    };
+    weight(29..57) / weight(1..57)
+}
+
+#[test]
+fn what_is_recent_weighs_more() {
+    let history = counted(56, |hour| if hour / 24 < 28 { 40 } else { 44 });
+    let baseline = Baseline::learn(&history, 24, None).unwrap();
+    let expected = 44.0 - 4.0 * share_of_the_first_half();
+    let found = (0..CELLS).map(|cell| baseline.rate(cell)).sum::<f64>() / 168.0;
+    assert!((found / expected - 1.0).abs() < 1e-3, "{found} {expected}");
+}
+
+/// Counts of 40 an hour, at random as far as one can tell.
+#[test]
+fn how_well_the_level_is_known_follows_from_the_counts() {
+    let baseline = Baseline::learn(&counted(56, |_| 40), 24, None).unwrap();
+    let weights = (1..57).map(|age| 0.5_f64.powf(f64::from(age) / 21.0));
+    let sum: f64 = weights.clone().sum();
+    let squares: f64 = weights.map(|weight| weight * weight).sum();
+    let level = squares / (sum * sum) / 960.0;
+    let noise = baseline.noise();
+    assert!(
+        (noise.uncertainty / level - 1.0).abs() < 0.02,
+        "{noise:?} {level}"
+    );
+    // And that of an hour beside it: three of them, by 1, 2, 1, of seven days and eight weeks.
+    let hour = 0.375 / (56.0 * 40.0);
+    let all = baseline.uncertainty();
+    assert!((all / (level + hour) - 1.0).abs() < 0.02, "{all}");
+    assert!((noise.dispersion / hour - 1.0).abs() < 0.02, "{noise:?}");
+}
+
+#[test]
+fn three_weeks_are_enough_to_know_how_counts_scatter() {
+    let dispersion = |days| {
+        let baseline = Baseline::learn(&counted(days, |_| 40), 24, None);
+        baseline.unwrap().noise().dispersion
+    };
+    assert!((dispersion(20) - 0.05).abs() < 1e-9);
+    assert!(dispersion(21) < 0.01);
 }

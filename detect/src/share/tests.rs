@@ -135,3 +135,85 @@ fn late_ones_are_no_break_and_lost_ones_are() {
     let found = run(&Share::settling(&bins, of_share(0.1), settled), 0..60, 8.0);
     assert_eq!((found.len(), found[0].since), (1, 40));
 }
+
+/// 28 days in which a day weighs half as much as one 21 days later: first and last half.
+fn halves() -> (f64, f64) {
+    let weight = |back: i32| 0.5_f64.powf(f64::from(back) / 21.0);
+    ((14..28).map(weight).sum(), (0..14).map(weight).sum())
+}
+
+#[test]
+fn what_is_recent_weighs_more_and_days_without_events_nothing() {
+    let mut days = vec![(100, 1_000); 14];
+    days.extend([(120, 1_000); 14]);
+    let learned = UsualShare::learn(&trials(&days), 1).unwrap();
+    let (first, last) = halves();
+    let expected = (0.1 * first + 0.12 * last) / (first + last);
+    let found = learned.share();
+    assert!((found - expected).abs() < 1e-4, "{found} {expected}");
+    // Older then, all of them alike, and more days without anything than with.
+    days.resize(57, (0, 0));
+    let later = UsualShare::learn(&trials(&days), 1).unwrap().share();
+    assert!((later - expected).abs() < 1e-4, "{later} {expected}");
+}
+
+#[test]
+fn how_well_the_share_is_known_follows_from_the_events() {
+    let learned = UsualShare::learn(&trials(&[(100, 1_000); 28]), 1).unwrap();
+    let weights = (0..28).map(|back: i32| 0.5_f64.powf(f64::from(back) / 21.0));
+    let sum: f64 = weights.clone().sum();
+    let squares: f64 = weights.map(|weight| weight * weight).sum();
+    // Of the logarithm of the odds: one by the events' p (1 − p).
+    let expected = 1.0 / (1_000.0 * sum * sum / squares * 0.1 * 0.9);
+    let found = learned.uncertainty;
+    assert!((found / expected - 1.0).abs() < 1e-3, "{found} {expected}");
+    // Where days scatter, it is known so much less well.
+    let days: Vec<(u32, u32)> = (0..28).map(|day| ([50, 150][day % 2], 1_000)).collect();
+    let scattered = UsualShare::learn(&trials(&days), 1).unwrap();
+    let found = scattered.uncertainty / scattered.scale();
+    assert!((found / expected - 1.0).abs() < 0.05, "{found} {expected}");
+    // Hardly anything is known of a source with hardly an event.
+    let hardly = UsualShare::learn(&trials(&[(1, 2)]), 1).unwrap();
+    assert!((hardly.uncertainty - 1.0).abs() < 1e-9);
+}
+
+/// 100 of 1,000 are usual: four standard deviations are 38, and two events are granted.
+#[test]
+fn a_day_that_stands_out_does_not_count() {
+    let learned = |count: u32| {
+        let mut days = vec![(100, 1_000); 28];
+        days[20] = (count, 1_000);
+        UsualShare::learn(&trials(&days), 1).unwrap().share()
+    };
+    let usual = learned(100);
+    for outside in [143, 150, 57, 0] {
+        assert!((learned(outside) - usual).abs() < 1e-5, "{outside}");
+    }
+    assert!(learned(137) > usual + 5e-4 && learned(63) < usual - 5e-4);
+}
+
+#[test]
+fn no_share_is_nothing_and_none_everything() {
+    let share = |count| {
+        UsualShare::learn(&trials(&[(count, 1_000); 28]), 1)
+            .unwrap()
+            .share()
+    };
+    assert_eq!((share(0), share(1_000)), (RAREST, 1.0 - RAREST));
+    let first = |count: f64| median(&[(count, 1_000.0)]).unwrap();
+    assert_eq!((first(0.0), first(1_000.0)), (RAREST, 1.0 - RAREST));
+}
+
+#[test]
+fn a_break_of_the_past_does_not_move_how_much_days_scatter() {
+    // 50 of sqrt(1,000 · 0.1 · 0.9) = 9.49, and 1.4826 of a median.
+    let mut days: Vec<(f64, f64)> = (0..28)
+        .map(|day| ([50.0, 150.0][day % 2], 1_000.0))
+        .collect();
+    days[3..8].fill((1_000.0, 1_000.0));
+    days.extend([(0.0, 0.0); 40]);
+    let expected = (1.4826_f64 * 50.0).powi(2) / 90.0;
+    assert!((robust_scale(&days, 0.1) - expected).abs() < 1e-9);
+    // Days that are more alike than chance are no better known.
+    assert!((robust_scale(&[(100.0, 1_000.0); 9], 0.1) - 1.0).abs() < 1e-9);
+}
