@@ -204,4 +204,95 @@ mod tests {
                 .all(|weight| *weight > 0.0)
         );
     }
+
+    #[test]
+    fn a_day_is_counted_as_if_all_of_it_were_there() {
+        let bin = |count, completeness| Bin {
+            cell: 0,
+            count,
+            completeness,
+        };
+        // 30 in one and a half of two bins.
+        assert_eq!(total(&[bin(10, 0.5), bin(20, 1.0)]), Some(40.0));
+        // Half of a day says nothing of it.
+        assert_eq!(total(&[bin(10, 0.0), bin(20, 1.0)]), None);
+    }
+
+    #[test]
+    fn what_is_not_there_has_no_weight() {
+        let mut days = history(&[1000; 28]);
+        days[3].completeness = 0.0;
+        let weights = Days::of(&days, 1).weights();
+        let none: Vec<usize> = (0..28).filter(|day| weights[*day] == 0.0).collect();
+        assert_eq!(none, [3]);
+    }
+
+    #[test]
+    fn outliers_are_left_out_unless_hardly_anything_is_left() {
+        let history = history(&[1000; 50]);
+        let days = Days::of(&history, 1);
+        let left = |outliers: usize| {
+            let outliers: Vec<bool> = (0..50).map(|day| day < outliers).collect();
+            days.without(&outliers).iter().sum::<f64>()
+        };
+        // Six of ten must be left.
+        assert_eq!([left(0), left(20), left(21)], [50.0, 30.0, 50.0]);
+    }
+
+    #[test]
+    fn a_day_is_usual_where_most_of_it_is() {
+        let history = history(&[1000; 16]);
+        let weights = [1.0, 1.0, 1.0, 0.0, 1.0, 1.0, 0.0, 0.0];
+        assert_eq!(Days::of(&history, 4).usual(&weights), [true, false]);
+    }
+
+    #[test]
+    fn the_middle_of_an_even_number_lies_between_two() {
+        assert_eq!(median(vec![9.0, 1.0, 5.0]), Some(5.0));
+        assert_eq!(median(vec![9.0, 1.0, 5.0, 6.0]), Some(5.5));
+        assert_eq!(median(Vec::new()), None);
+    }
+
+    #[test]
+    fn chance_is_that_of_a_usual_day() {
+        let found = chance(&history(&[0, 24, 9000]), 1);
+        assert!((found - (1.0_f64 / 24.5).sqrt()).abs() < 1e-12, "{found}");
+        // Of nothing, anything.
+        assert!((chance(&[], 1) - 1.0).abs() < 1e-12);
+    }
+
+    /// Days of a week of 600 have 100 each but for the last, which has none.
+    #[test]
+    fn weekdays_are_made_alike() {
+        let mut days = [Some(100.0); 28];
+        (0..28)
+            .filter(|day| day % 7 == 6)
+            .for_each(|day| days[day] = Some(0.0));
+        // A week of which a day is not known says nothing.
+        days[8] = None;
+        days[9] = Some(1e6);
+        let part = |weekday| share(&days, weekday);
+        assert!((part(0) - 100.5 / 603.5).abs() < 1e-12);
+        assert!((part(6) - 0.5 / 603.5).abs() < 1e-12);
+        assert!((share(&[], 3) - 1.0 / 7.0).abs() < 1e-12);
+    }
+
+    /// Another level must have held for two weeks, and differ by a fifth.
+    #[test]
+    fn a_level_that_has_not_settled_is_not_the_usual_one() {
+        let first_usual = |days: &[u32]| {
+            let weights = Days::of(&history(days), 1).weights();
+            weights.iter().position(|weight| *weight > 0.0)
+        };
+        let risen = |since: usize, to: u32| {
+            let mut days = [1000; 42];
+            days[since..].fill(to);
+            first_usual(&days)
+        };
+        assert_eq!(risen(28, 1300), Some(28));
+        assert_eq!(risen(29, 1300), Some(0));
+        assert_eq!(risen(28, 1150), Some(0));
+        // Before a week there is no level that could have changed.
+        assert_eq!(risen(7, 1300), Some(7));
+    }
 }
