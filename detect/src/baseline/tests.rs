@@ -225,3 +225,33 @@ fn three_weeks_are_enough_to_know_how_counts_scatter() {
     assert!((dispersion(20) - 0.05).abs() < 1e-9);
     assert!(dispersion(21) < 0.01);
 }
+
+#[test]
+fn what_is_not_complete_is_expected_to_be_less() {
+    let mut history = counted(56, |hour| if hour / 24 < 52 { 40 } else { 24 });
+    for bin in &mut history[52 * 24..] {
+        bin.completeness = 0.6;
+    }
+    let baseline = Baseline::learn(&history, 24, None).unwrap();
+    assert_eq!(baseline.days(), 56);
+    assert!((baseline.rate(30) / 40.0 - 1.0).abs() < 1e-3);
+    assert!(baseline.noise().dispersion < 1e-3, "{:?}", baseline.noise());
+}
+
+/// Over many histories: what was fitted to chance shows as less scatter, and is allowed for.
+#[test]
+fn dispersion_is_neither_more_nor_less_than_there_is() {
+    for (days, alpha) in [(56, 0.1), (28, 0.1), (56, 0.02)] {
+        let mut sum = 0.0;
+        for seed in 0..60 {
+            let history = history(100 + seed, days, alpha, |_| 1.0);
+            let baseline = Baseline::learn(&history, 24, None).unwrap();
+            let unknown = baseline.uncertainty() - baseline.noise().uncertainty;
+            sum += (baseline.noise().dispersion - unknown) / 60.0;
+        }
+        assert!(
+            (0.98..1.12).contains(&(sum / alpha)),
+            "{days} {alpha}: {sum}"
+        );
+    }
+}
