@@ -192,4 +192,59 @@ mod tests {
             assert!((1.0 - beyond - survival(LONG + 7.0, variation)).abs() < 1e-5);
         }
     }
+
+    #[test]
+    fn long_silences_that_were_seen_stand_beside_a_month_of_chance() {
+        let a_month = |long: usize, days: f64| {
+            let silences = [vec![4.0; long], vec![2.0; 500]].concat();
+            let learned = Silence::learn(&silences, days, 1_000.0, 0.0);
+            // Everything that is long lasts at least as long as that.
+            assert_eq!(
+                learned.false_alarms_a_month(0.0),
+                learned.false_alarms_a_month(LONG)
+            );
+            learned.false_alarms_a_month(LONG) / CAUTION
+        };
+        // 1,000 e⁻³ a month.
+        let chance = 49.787;
+        for (long, days, expected) in [
+            (0, 0.0, chance),
+            (0, 60.0, chance),
+            (100, 30.0, (100.0 + chance) / 2.0),
+            (900, 90.0, (900.0 + chance) / 4.0),
+        ] {
+            let found = a_month(long, days);
+            assert!(
+                (found / expected - 1.0).abs() < 1e-4,
+                "{long} in {days} days: {found}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_known_less_well_alarms_later() {
+        let threshold = |uncertainty| Silence::learn(&[], 0.0, 1_000.0, uncertainty).threshold(0.1);
+        assert!(threshold(0.01) > threshold(0.0) + 0.1);
+        assert!(threshold(0.05) > threshold(0.01) + 0.5);
+    }
+
+    #[test]
+    fn at_the_threshold_there_are_as_many_false_alarms_as_allowed() {
+        let silence = Silence::learn(&[3.5, 4.0, 9.0], 30.0, 1_000.0, 0.01);
+        for allowed in [0.01, 0.1, 1.0] {
+            let found = silence.false_alarms_a_month(silence.threshold(allowed));
+            assert!((found / allowed - 1.0).abs() < 1e-6, "{found}");
+        }
+    }
+
+    #[test]
+    fn beforehand_some_variation_is_certain() {
+        let all: f64 = VARIATIONS
+            .iter()
+            .map(|variation| prior(*variation).exp())
+            .sum();
+        assert!((all - 1.0).abs() < 1e-12, "{all}");
+        assert!((prior(0.0).exp() - STEADY).abs() < 1e-12);
+        assert!((prior(0.1) - prior(0.2) - 1.0).abs() < 1e-12);
+    }
 }
