@@ -17,6 +17,9 @@ const LEAST_RISE: f64 = 0.01;
 /// How far a day may be from usual, in standard deviations, to count as usual.
 const OUTLIER: f64 = 4.0;
 
+/// How often the share is learned, from the days that do not stand out from it.
+const ROUNDS: usize = 3;
+
 /// How many times the usual odds, for each size of a rise.
 const ODDS: [f64; 12] = [
     1.15, 1.3, 1.5, 1.8, 2.2, 3.0, 5.0, 10.0, 30.0, 100.0, 1_000.0, 10_000.0,
@@ -37,18 +40,13 @@ impl UsualShare {
     #[must_use]
     pub fn learn(history: &[Trial], bins_a_day: usize) -> Option<Self> {
         let days: Vec<(f64, f64)> = history.chunks(bins_a_day).map(sums).collect();
-        let mut usual: Vec<bool> = days.iter().map(|(_, of)| *of > 0.0).collect();
         let mut share = median(&days)?;
         let mut scale = robust_scale(&days, share);
-        for round in 0..3 {
-            if round > 0 {
-                scale = day_scale(&days, &usual, share);
-            }
-            let far = |(count, of): &(f64, f64)| {
-                let spread = (scale * of * share * (1.0 - share)).sqrt();
-                (count - of * share).abs() > OUTLIER * spread + 2.0
-            };
-            usual = days.iter().map(|day| day.1 > 0.0 && !far(day)).collect();
+        let mut usual = as_usual(&days, share, scale);
+        share = weighted(&days, &usual).unwrap_or(share);
+        for _ in 1..ROUNDS {
+            scale = day_scale(&days, &usual, share);
+            usual = as_usual(&days, share, scale);
             share = weighted(&days, &usual).unwrap_or(share);
         }
         let bins = history.chunks(bins_a_day).zip(&usual);
@@ -79,6 +77,17 @@ fn sums(bins: &[Trial]) -> (f64, f64) {
     bins.iter().fold((0.0, 0.0), |(count, of), bin| {
         (count + f64::from(bin.count), of + f64::from(bin.of))
     })
+}
+
+/// For each day whether it has events and does not stand out.
+fn as_usual(days: &[(f64, f64)], share: f64, scale: f64) -> Vec<bool> {
+    let stands_out = |count: f64, of: f64| {
+        let spread = (scale * of * share * (1.0 - share)).sqrt();
+        (count - of * share).abs() > OUTLIER * spread + 2.0
+    };
+    let days = days.iter();
+    days.map(|&(count, of)| of > 0.0 && !stands_out(count, of))
+        .collect()
 }
 
 fn kept(share: f64) -> f64 {
