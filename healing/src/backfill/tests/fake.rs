@@ -28,7 +28,8 @@ struct State {
     page_size: usize,
     /// More than this is never given at once.
     cap: usize,
-    calls: u32,
+    /// Of each call where its window begins, in seconds since 1970, and which page it asked for.
+    asked: Vec<(i64, u32)>,
     change: Change,
     fault: Fault,
 }
@@ -39,7 +40,7 @@ impl Fake {
             rows,
             page_size,
             cap: usize::MAX,
-            calls: 0,
+            asked: Vec::new(),
             change: Box::new(|_, _| {}),
             fault: Box::new(|_, page| page),
         })))
@@ -61,7 +62,19 @@ impl Fake {
     }
 
     pub(super) fn calls(&self) -> u32 {
-        self.0.lock().unwrap().calls
+        u32::try_from(self.asked().len()).unwrap()
+    }
+
+    /// Of each call where its window begins, and which page it asked for.
+    pub(super) fn asked(&self) -> Vec<(i64, u32)> {
+        self.0.lock().unwrap().asked.clone()
+    }
+
+    /// Reads a range, seen at `now`.
+    pub(super) fn reader(&self, (from, to): (i64, i64), now: i64, at_once: u8) -> Reader<Self> {
+        let page_size = self.0.lock().unwrap().page_size;
+        let planner = Planner::new(from, to, now, u32::try_from(page_size).unwrap());
+        Reader::new(self.clone(), planner, at_once)
     }
 
     pub(super) fn rows(&self) -> Vec<String> {
@@ -72,13 +85,11 @@ impl Fake {
     /// Everything that is read of a range, at `now`, in its order.
     pub(super) async fn read(
         &self,
-        (from, to): (i64, i64),
+        range: (i64, i64),
         now: i64,
         at_once: u8,
     ) -> Result<Vec<String>, BackfillError> {
-        let page_size = self.0.lock().unwrap().page_size;
-        let planner = Planner::new(from, to, now, u32::try_from(page_size).unwrap());
-        let mut reader = Reader::new(self.clone(), planner, at_once);
+        let mut reader = self.reader(range, now, at_once);
         let (mut recent, mut all) = (Recent::default(), Vec::new());
         while let Some(read) = reader.next().await? {
             recent.turn();
@@ -95,9 +106,10 @@ impl Pages for Fake {
         // Others get their turn between two pages.
         tokio::task::yield_now().await;
         let state = &mut *self.0.lock().unwrap();
-        state.calls += 1;
-        (state.change)(state.calls, &mut state.rows);
-        let number = (state.fault)(state.calls, number);
+        state.asked.push((window.from.as_second(), number));
+        let call = u32::try_from(state.asked.len()).unwrap();
+        (state.change)(call, &mut state.rows);
+        let number = (state.fault)(call, number);
         let (from, through) = (window.from.as_second(), window.through.as_second());
         let size = state.page_size.min(state.cap);
         let wanted = state.rows.iter();

@@ -153,3 +153,72 @@ fn most_cells_need_one_page() {
     assert_eq!(read(&fake, 86_400, 3).unwrap().len(), 50_000);
     assert!(fake.calls() < 150, "{} calls", fake.calls());
 }
+
+fn begins(fake: &Fake) -> Vec<i64> {
+    fake.asked().into_iter().map(|(from, _)| from).collect()
+}
+
+/// What leaves the first half of a cell is met in the second one.
+#[test]
+fn the_second_half_of_what_still_moves_waits_for_the_first() {
+    let now = jiff::Timestamp::now().as_second();
+    let rows = (0..60).zip(0_i64..);
+    let rows = rows.map(|(n, place)| (now - 300 + 5 * place, json(n, 0)));
+    let fake = Fake::new(rows.collect(), 10);
+    let runtime = tokio::runtime::Builder::new_current_thread().build();
+    let all = runtime
+        .unwrap()
+        .block_on(fake.read((now - 300, now), now, 3))
+        .unwrap();
+    assert_eq!(sorted(all), sorted(fake.rows()));
+    let begins = begins(&fake);
+    assert!(begins.len() > 10 && begins.is_sorted(), "{begins:?}");
+}
+
+#[test]
+fn halves_of_what_is_settled_are_read_at_once() {
+    let fake = Fake::new(rows((0..60).map(|n| 5 * n)), 10);
+    assert_eq!(read(&fake, 300, 1).unwrap().len(), 60);
+    let begins = begins(&fake);
+    assert!(!begins.is_sorted(), "{begins:?}");
+}
+
+/// Behind three pages that were not full nothing came: the network gives as many as it is asked for.
+#[test]
+fn three_short_pages_are_doubted() {
+    let fake = Fake::new(rows((0..6_000).map(|n| 100 * n)), 10_000);
+    assert_eq!(read(&fake, 600_000, 1).unwrap().len(), 6_000);
+    let second = fake.asked().into_iter().filter(|(_, page)| *page == 2);
+    let cells: Vec<i64> = second.map(|(from, _)| from - BEGIN).collect();
+    // Cells of 600 s, then each four times as wide, asked for from a second before.
+    assert_eq!(cells, [-1, 599, 2_999]);
+}
+
+#[test]
+fn a_reader_that_is_dropped_asks_no_more() {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .unwrap();
+    runtime.block_on(async {
+        let fake = Fake::new(rows(0..100), 10);
+        let mut reader = fake.reader((BEGIN, BEGIN + 20_000), NOW, 3);
+        tokio::select! {
+            biased;
+            read = reader.next() => panic!("{read:?} without a turn of the tasks"),
+            () = tokio::task::yield_now() => {}
+        }
+        drop(reader);
+        let calls = fake.calls();
+        for _ in 0..100 {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(fake.calls(), calls);
+    });
+}
+
+#[test]
+fn a_range_of_the_past_ends_where_it_ends() {
+    let fake = Fake::new(Vec::new(), 10);
+    let reader = fake.reader((BEGIN, BEGIN + 20_000), NOW, 1);
+    assert_eq!(reader.end().as_second(), BEGIN + 20_000);
+}
